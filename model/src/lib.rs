@@ -1,0 +1,26 @@
+//! What sview is about: reports, precisions, periods and their windows, the catalogue of resources, their parameters and data.
+//!
+//! Pure: no I/O, no async, and no wall clock but through [`Clock`]. All times are UTC, all spans half-open.
+
+mod clock;
+mod data;
+mod period;
+mod precision;
+mod queue;
+mod report;
+mod request;
+mod resource;
+mod window;
+
+pub use clock::Clock;
+pub use data::{BadData, Data, MultiSeries, Point, Ranking, Row};
+pub use period::{LAG, Period, Scale};
+pub use precision::{Precision, floor};
+pub use queue::Queue;
+pub use report::{
+    Action, BadCountry, BadDeviceToken, Batch, CountryCode, DeviceToken, Identity, Incident, Kind, MAX_TEXT, Password,
+    Port, Protocol, Trap, UnknownWord,
+};
+pub use request::{BadRequest, CacheKey, Parameters, Request, hex, token_check};
+pub use resource::{CATALOGUE, Dimension, Measure, Resource, ResourceName, Shape, Subject, UnknownResource};
+pub use window::{LABEL_FORMAT, Span, Windows, label};
