@@ -52,6 +52,7 @@ pub struct Scale {
     pub start_delay: TimeDelta,
 }
 
+#[allow(clippy::derivable_impls)] // the macro that declares the words has no place for #[default]
 impl Default for Period {
     fn default() -> Self {
         Self::Week

@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The store: reports, their aggregation, the queries behind resources, and the cache.
+//!
+//! [`Reports`] works on PostgreSQL (with TimescaleDB where it is installed) and on SQLite by one text: what differs between the
+//! two is in `engine/`. [`Cache`] has a Redis and a SQLite form.
+
+mod cache;
+mod compute;
+mod engine;
+mod error;
+mod ingest;
+mod reports;
+mod rollup;
+#[cfg(feature = "testing")]
+mod testing;
+
+pub use cache::{Cache, Entry, EntryInfo, RedisCache, SqliteCache};
+pub use compute::Computed;
+pub use error::{Error, Result};
+pub use ingest::{Inserted, Progress};
+pub use reports::{Reports, Settings};
+pub use rollup::{Coverage, Difference, Step};

@@ -1,0 +1,74 @@
+//! The cache of resource values: what pages serve. A page never waits for anything else.
+
+mod redis;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sview_model::{CacheKey, Period};
+
+pub use self::redis::RedisCache;
+pub use self::sqlite::SqliteCache;
+use crate::Result;
+
+/// A cached value of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The data as the API serves it: the output of [`sview_model::Data::to_json`].
+    pub json: Arc<str>,
+    /// The end of the last window: until when the value tells.
+    pub finish: DateTime<Utc>,
+    /// Until when the value is complete; before `finish` when aggregations are behind.
+    pub complete_to: DateTime<Utc>,
+    /// When it was computed.
+    pub computed_at: DateTime<Utc>,
+    /// When it ought to be computed again.
+    pub refresh_at: DateTime<Utc>,
+}
+
+/// A cache entry as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryInfo {
+    /// Its key.
+    pub key: String,
+    /// The value's size in bytes.
+    pub bytes: u64,
+    /// When it was computed.
+    pub computed_at: DateTime<Utc>,
+    /// When it ought to be computed again.
+    pub refresh_at: DateTime<Utc>,
+    /// How much longer it is kept.
+    pub ttl: Duration,
+}
+
+/// Where values are cached. Shared by every process of a deployment.
+#[async_trait]
+pub trait Cache: Send + Sync + 'static {
+    /// The value of a key, stale or not; `None` when it was never cached or its TTL ran out.
+    async fn get(&self, key: &CacheKey) -> Result<Option<Entry>>;
+
+    /// The values of many keys, in their order, in one round trip.
+    async fn get_many(&self, keys: &[CacheKey]) -> Result<Vec<Option<Entry>>>;
+
+    /// Keeps a value for `ttl`. A value that tells of an earlier time than the one that is there is dropped: a worker that
+    /// was held up must not undo what another did meanwhile. Returns whether it was kept.
+    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration) -> Result<bool>;
+
+    /// Every entry, without its data, ordered by key.
+    async fn list(&self) -> Result<Vec<EntryInfo>>;
+
+    /// Forgets every value; returns how many there were.
+    async fn clear(&self) -> Result<u64>;
+
+    /// Makes every value of a period due for refresh at once; returns how many there are. Values stay.
+    async fn clear_refresh_times(&self, period: Period) -> Result<u64>;
+
+    /// Deletes what is past its TTL where the engine does not do so itself.
+    async fn vacuum(&self) -> Result<u64>;
+
+    /// An error when the cache cannot be reached.
+    async fn ping(&self) -> Result<()>;
+}

@@ -1,0 +1,151 @@
+//! The cache as a file of the embedded default.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::{Executor as _, Row as _};
+use sview_model::{CacheKey, Clock, Period};
+
+use super::{Cache, Entry, EntryInfo};
+use crate::Result;
+use crate::engine::sqlite_options;
+use crate::reports::migrator;
+
+/// A cache in an SQLite file. Losing it costs nothing but a recomputation.
+#[derive(Clone, Debug)]
+pub struct SqliteCache {
+    pool: SqlitePool,
+    clock: Clock,
+}
+
+impl SqliteCache {
+    /// Opens the file, made when missing. TTLs are measured on `clock`.
+    pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_lazy_with(sqlite_options(path));
+        migrator(&[(1, "cache", include_str!("../../../migrations/cache/0001_cache.sql"))]).run(&pool).await?;
+        Ok(Self { pool, clock })
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now().timestamp_micros()
+    }
+}
+
+fn moment(row: &SqliteRow, column: &str) -> Result<DateTime<Utc>> {
+    Ok(DateTime::from_timestamp_micros(row.try_get(column)?).unwrap_or_default())
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry> {
+    Ok(Entry {
+        json: row.try_get::<String, _>("json")?.into(),
+        finish: moment(row, "finish")?,
+        complete_to: moment(row, "complete_to")?,
+        computed_at: moment(row, "computed_at")?,
+        refresh_at: moment(row, "refresh_at")?,
+    })
+}
+
+#[async_trait]
+impl Cache for SqliteCache {
+    async fn get(&self, key: &CacheKey) -> Result<Option<Entry>> {
+        let row = sqlx::query("SELECT * FROM cache WHERE key = ?1 AND expires_at > ?2")
+            .bind(key.as_str())
+            .bind(self.now())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(entry).transpose()
+    }
+
+    async fn get_many(&self, keys: &[CacheKey]) -> Result<Vec<Option<Entry>>> {
+        let names: Vec<&str> = keys.iter().map(CacheKey::as_str).collect();
+        let rows = sqlx::query(
+            "SELECT k.key AS position, cache.* FROM json_each(?1) AS k JOIN cache ON cache.key = k.value WHERE expires_at > ?2",
+        )
+        .bind(serde_json::to_string(&names).unwrap_or_default())
+        .bind(self.now())
+        .fetch_all(&self.pool)
+        .await?;
+        let mut entries = vec![None; keys.len()];
+        for row in &rows {
+            let position: i64 = row.try_get("position")?;
+            if let Some(slot) = usize::try_from(position).ok().and_then(|p| entries.get_mut(p)) {
+                *slot = Some(entry(row)?);
+            }
+        }
+        Ok(entries)
+    }
+
+    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration) -> Result<bool> {
+        let ttl = TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
+        let written = sqlx::query(
+            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (key) DO UPDATE SET json = excluded.json, finish = excluded.finish, complete_to = excluded.complete_to,
+               computed_at = excluded.computed_at, refresh_at = excluded.refresh_at, expires_at = excluded.expires_at
+             WHERE excluded.finish >= cache.finish OR cache.expires_at <= ?8",
+        )
+        .bind(key.as_str())
+        .bind(&*entry.json)
+        .bind(entry.finish.timestamp_micros())
+        .bind(entry.complete_to.timestamp_micros())
+        .bind(entry.computed_at.timestamp_micros())
+        .bind(entry.refresh_at.timestamp_micros())
+        .bind(self.now().saturating_add(ttl.num_microseconds().unwrap_or(i64::MAX)))
+        .bind(self.now())
+        .execute(&self.pool)
+        .await?;
+        Ok(written.rows_affected() > 0)
+    }
+
+    async fn list(&self) -> Result<Vec<EntryInfo>> {
+        let now = self.now();
+        let rows = sqlx::query(
+            "SELECT key, length(CAST(json AS BLOB)) AS bytes, computed_at, refresh_at, expires_at - ?1 AS ttl
+             FROM cache WHERE expires_at > ?1 ORDER BY key",
+        )
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row: &SqliteRow| {
+            Ok(EntryInfo {
+                key: row.try_get("key")?,
+                bytes: u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or(0),
+                computed_at: moment(row, "computed_at")?,
+                refresh_at: moment(row, "refresh_at")?,
+                ttl: Duration::from_micros(u64::try_from(row.try_get::<i64, _>("ttl")?).unwrap_or(0)),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn clear(&self) -> Result<u64> {
+        Ok(sqlx::query("DELETE FROM cache").execute(&self.pool).await?.rows_affected())
+    }
+
+    async fn clear_refresh_times(&self, period: Period) -> Result<u64> {
+        // Periods and names hold no character that LIKE or a key's separator could be mistaken for.
+        let (whole, with_parameters) = (format!("%:{period}"), format!("%:{period}:%"));
+        let done = sqlx::query("UPDATE cache SET refresh_at = 0 WHERE key LIKE ?1 OR key LIKE ?2")
+            .bind(whole)
+            .bind(with_parameters)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn vacuum(&self) -> Result<u64> {
+        let done = sqlx::query("DELETE FROM cache WHERE expires_at <= ?1").bind(self.now()).execute(&self.pool).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.pool.execute("SELECT 1").await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Computing a resource from the rows of its period's precision, and from finer rows where those are not aggregated yet.
+
+mod query;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sview_model::{Data, MultiSeries, Point, Precision, Ranking, Request, Row, Shape, Span, Windows};
+
+use self::query::{Query, Segment};
+use crate::engine::{self, Micros, Tx};
+use crate::rollup::Spans;
+use crate::{Reports, Result};
+
+/// A computed resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Computed {
+    /// The value.
+    pub data: Data,
+    /// What it tells of.
+    pub span: Span,
+    /// Until when it is complete: the span's end, or the first bucket in it that is still to be made (anew).
+    pub complete_to: DateTime<Utc>,
+}
+
+impl Reports {
+    /// Computes a resource as of `now`, from one unchanging state of the database.
+    pub async fn compute(&self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
+        let (resource, period) = (request.resource(), request.period());
+        let span = period.span(now);
+        let windows = period.windows(now, resource.lagged);
+        let mut tx = self.engine.snapshot().await?;
+        let (segments, complete_to) = self.segments(&mut *tx, request, windows.span).await?;
+        let query = Query::new(self.engine.dialect(), request, segments);
+        let data = match resource.shape {
+            Shape::Series => {
+                let mut counts = vec![0; windows.len()];
+                for row in run(&mut *tx, query.series(&windows, &[]), 0).await? {
+                    add(&mut counts, &row);
+                }
+                let points = windows.ends().zip(counts).map(|(end, count)| Point { end, count });
+                Data::Series(points.collect())
+            }
+            Shape::MultiSeries { limit, .. } => {
+                let top = run(&mut *tx, query.top(Some(limit), false), 1).await?;
+                let labels: Vec<String> = top.into_iter().filter_map(|row| row.texts.into_iter().next()?).collect();
+                Data::MultiSeries(multi_series(&mut *tx, &query, &windows, labels).await?)
+            }
+            Shape::Ranking { by, limit, unknown } => {
+                let columns = by.columns();
+                let rows = run(&mut *tx, query.top(Some(limit), unknown), columns.len()).await?;
+                Data::Ranking(Ranking {
+                    columns: columns.to_vec(),
+                    rows: rows.into_iter().map(|r| Row { count: count(&r.ints), labels: r.texts }).collect(),
+                })
+            }
+            Shape::Map { .. } => {
+                let rows = run(&mut *tx, query.top(None, false), 1).await?;
+                let pairs = rows.into_iter().map(|row| {
+                    let n = count(&row.ints);
+                    row.texts.into_iter().next().flatten().map(|label| (label, n))
+                });
+                Data::Map(pairs.flatten().collect::<BTreeMap<_, _>>())
+            }
+        };
+        Ok(Computed { data, span, complete_to: complete_to.min(span.finish) })
+    }
+
+    /// Which rows make up a span: those of the period's precision as far as its watermark, the finer ones after it; and until
+    /// when they are complete.
+    async fn segments(&self, tx: &mut dyn Tx, request: &Request, span: Span) -> Result<(Vec<Segment>, DateTime<Utc>)> {
+        let kind = request.resource().kind;
+        let (mut start, finish) = (span.start.timestamp_micros(), span.finish.timestamp_micros());
+        let (mut segments, mut holes) = (Vec::new(), Vec::new());
+        let mut precision = Some(request.period().scale().source);
+        while let Some(p) = precision {
+            let mut end = finish;
+            if p != Precision::Native {
+                let sql = format!("SELECT watermark FROM sview_rollup WHERE kind = '{kind}' AND precision = '{p}'");
+                let watermark = tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten());
+                end = watermark.unwrap_or(start).min(finish);
+                let sql = format!(
+                    "SELECT start, finish FROM sview_pending WHERE kind = '{kind}' AND precision = '{p}'
+                     AND start < {finish} AND finish > {start}"
+                );
+                let pending = tx.ints(sql).await?;
+                holes.extend(
+                    pending
+                        .iter()
+                        .filter_map(|row| Some((row.first().copied()??.max(start), row.get(1).copied()??.min(end)))),
+                );
+            }
+            if start < end {
+                segments.push(Segment { table: engine::table(kind, p), start, finish: end });
+                start = end;
+            }
+            precision = p.finer();
+        }
+        let first_hole = Spans::new(holes).iter().next().and_then(|(s, _)| DateTime::from_timestamp_micros(s));
+        Ok((segments, first_hole.unwrap_or(span.finish)))
+    }
+}
+
+async fn multi_series(
+    tx: &mut dyn Tx,
+    query: &Query<'_>,
+    windows: &Windows,
+    labels: Vec<String>,
+) -> Result<MultiSeries> {
+    if labels.is_empty() {
+        return Ok(MultiSeries::default());
+    }
+    let mut counts = vec![vec![0; windows.len()]; labels.len()];
+    for row in run(tx, query.series(windows, &labels), 1).await? {
+        let label = row.texts.first().and_then(Option::as_ref);
+        if let Some(i) = label.and_then(|label| labels.iter().position(|l| l == label)) {
+            add(&mut counts[i], &row);
+        }
+    }
+    let points = windows.ends().enumerate().map(|(w, end)| (end, counts.iter().map(|series| series[w]).collect()));
+    Ok(MultiSeries { points: points.collect(), labels })
+}
+
+async fn run(tx: &mut dyn Tx, (sql, binds): (String, Vec<String>), texts: usize) -> Result<Vec<engine::Row>> {
+    tx.rows(sql, texts, &binds).await
+}
+
+/// Adds a row of (window, count) to the windows' counts.
+fn add(counts: &mut [u64], row: &engine::Row) {
+    if let [window, _] = row.ints[..]
+        && let Some(slot) = usize::try_from(window).ok().and_then(|w| counts.get_mut(w))
+    {
+        *slot += count(&row.ints);
+    }
+}
+
+/// The last integer of a row, which is its count.
+fn count(ints: &[Micros]) -> u64 {
+    ints.last().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0)
+}

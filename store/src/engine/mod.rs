@@ -1,0 +1,155 @@
+//! What differs between PostgreSQL and SQLite: spelling, transactions, bulk insertion. Everything else is written once, above.
+//!
+//! SQL made here holds words of sview's own enumerations and integers only; what comes from outside is always bound.
+
+mod postgres;
+mod sqlite;
+
+use async_trait::async_trait;
+use sview_model::{Batch, Kind, Precision};
+
+pub(crate) use postgres::Postgres;
+pub(crate) use sqlite::{Sqlite, options as sqlite_options};
+
+use crate::Result;
+
+/// Microseconds since 1970-01-01 UTC: the unit of time between this crate's SQL and its Rust.
+pub(crate) type Micros = i64;
+
+/// A row of a resource query: text columns first, then integers.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) texts: Vec<Option<String>>,
+    pub(crate) ints: Vec<i64>,
+}
+
+/// A database of reports.
+#[async_trait]
+pub(crate) trait Engine: Send + Sync + 'static {
+    /// How it spells things.
+    fn dialect(&self) -> Dialect;
+    /// Brings the schema up to date.
+    async fn migrate(&self) -> Result<()>;
+    /// An error when it cannot be reached.
+    async fn ping(&self) -> Result<()>;
+    /// A transaction that may write; it sees what others commit meanwhile (PostgreSQL) or keeps them out (SQLite).
+    async fn begin(&self) -> Result<Box<dyn Tx>>;
+    /// A transaction that reads one unchanging state.
+    async fn snapshot(&self) -> Result<Box<dyn Tx>>;
+}
+
+/// An open transaction; dropped without [`Tx::commit`] it changes nothing.
+#[async_trait]
+pub(crate) trait Tx: Send {
+    /// Runs one statement; returns the number of rows changed.
+    async fn execute(&mut self, sql: String) -> Result<u64>;
+    /// Runs one statement with text parameters; returns the number of rows changed.
+    async fn execute_with(&mut self, sql: String, binds: &[String]) -> Result<u64>;
+    /// The integer columns of a query.
+    async fn ints(&mut self, sql: String) -> Result<Vec<Vec<Option<i64>>>>;
+    /// A query with text parameters that gives `texts` text columns and then integers.
+    async fn rows(&mut self, sql: String, texts: usize, binds: &[String]) -> Result<Vec<Row>>;
+    /// Adds the reports of a batch, and the identities that they need; nothing else.
+    async fn insert(&mut self, batch: &Batch) -> Result<()>;
+    /// Makes it so.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// How an engine spells things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+impl Dialect {
+    /// A moment, to be compared with a `time` column.
+    pub(crate) fn time(self, at: Micros) -> String {
+        match self {
+            Self::Postgres => format!("(timestamptz 'epoch' + {at} * interval '1 microsecond')"),
+            Self::Sqlite => at.to_string(),
+        }
+    }
+
+    /// A `time` expression as [`Micros`].
+    pub(crate) fn micros(self, time: &str) -> String {
+        match self {
+            // extract() gives numeric, exact to the microsecond.
+            Self::Postgres => format!("(extract(epoch FROM {time}) * 1000000)::bigint"),
+            Self::Sqlite => time.to_owned(),
+        }
+    }
+
+    /// The start of the bucket of `width` that a `time` expression falls into, as a `time`.
+    pub(crate) fn bucket(self, time: &str, width: Micros) -> String {
+        match self {
+            Self::Postgres => {
+                format!("date_bin({} * interval '1 second', {time}, timestamptz 'epoch')", width / 1_000_000)
+            }
+            Self::Sqlite => format!("({time} - {time} % {width})"),
+        }
+    }
+
+    /// The number, from 0, of the window of `width` since `start` that a `time` expression falls into.
+    pub(crate) fn window(self, time: &str, start: Micros, width: Micros) -> String {
+        format!("(({} - {start}) / {width})", self.micros(time))
+    }
+
+    /// The n-th text parameter, from 1.
+    pub(crate) fn bind(self, n: usize) -> String {
+        match self {
+            Self::Postgres => format!("${n}"),
+            Self::Sqlite => format!("?{n}"),
+        }
+    }
+
+    /// The n-th text parameter as an address.
+    pub(crate) fn bind_ip(self, n: usize) -> String {
+        match self {
+            Self::Postgres => format!("${n}::inet"),
+            Self::Sqlite => format!("?{n}"),
+        }
+    }
+
+    /// A column of an enumeration, number or address as text.
+    pub(crate) fn text(self, column: &str) -> String {
+        match self {
+            Self::Postgres if column == "ip" => "host(ip)".to_owned(),
+            Self::Postgres => format!("{column}::text"),
+            Self::Sqlite => format!("CAST({column} AS TEXT)"),
+        }
+    }
+
+    /// How texts are put in the order of their bytes.
+    pub(crate) fn byte_order(self) -> &'static str {
+        match self {
+            Self::Postgres => "COLLATE \"C\"",
+            Self::Sqlite => "COLLATE BINARY",
+        }
+    }
+
+    /// What locks the selected row against other writers until the transaction ends.
+    pub(crate) fn for_update(self) -> &'static str {
+        match self {
+            Self::Postgres => "FOR UPDATE",
+            Self::Sqlite => "", // the only writer already
+        }
+    }
+}
+
+/// The table of a kind at a precision.
+pub(crate) fn table(kind: Kind, precision: Precision) -> String {
+    match precision {
+        Precision::Native => kind.to_string(),
+        _ => format!("{kind}_{precision}"),
+    }
+}
+
+/// The columns besides `time` and `raw_count`: what rows of a kind are told apart by.
+pub(crate) fn columns(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Incidents => "identity_id, trap, action, ip, country",
+        Kind::Passwords => "username, password",
+        Kind::Ports => "port, protocol",
+    }
+}

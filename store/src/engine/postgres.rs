@@ -1,0 +1,234 @@
+//! PostgreSQL, with TimescaleDB where it is installed.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Executor as _, Postgres as Db, Row as _, Transaction};
+use sview_model::{Batch, DeviceToken, Identity};
+
+use super::{Dialect, Engine, Row, Tx};
+use crate::Result;
+use crate::reports::migrator;
+
+/// A pool of connections to PostgreSQL.
+pub(crate) struct Postgres {
+    pool: PgPool,
+    identities: Identities,
+}
+
+/// Identities that are known to be committed, by token. Identities are never deleted.
+type Identities = Arc<Mutex<HashMap<DeviceToken, i64>>>;
+
+impl Postgres {
+    /// Opens a pool; connects when first used, so that a server may come up later than sview.
+    pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
+        let options = options.application_name("sview").options([("TimeZone", "UTC")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_lazy_with(options);
+        Self { pool, identities: Identities::default() }
+    }
+}
+
+#[async_trait]
+impl Engine for Postgres {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let migrations = [
+            (1, "reports", include_str!("../../../migrations/postgres/0001_reports.sql")),
+            (2, "haas", include_str!("../../../migrations/postgres/0002_haas.sql")),
+            (3, "time", include_str!("../../../migrations/postgres/0003_time.sql")),
+            (4, "rollup", include_str!("../../../migrations/postgres/0004_rollup.sql")),
+        ];
+        Ok(migrator(&migrations).run(&self.pool).await?)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.pool.execute("SELECT 1").await?;
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Tx>> {
+        let tx = self.pool.begin().await?;
+        Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Tx>> {
+        let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
+    }
+}
+
+struct PgTx {
+    tx: Transaction<'static, Db>,
+    known: Identities,
+    /// Identities found or made in this transaction: known to all once it is committed.
+    fresh: HashMap<DeviceToken, i64>,
+}
+
+/// A statement that is used once in this wording: not worth a place among the prepared ones.
+fn once(sql: String, binds: &[String]) -> Query<'_, Db, PgArguments> {
+    let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    binds.iter().fold(query, |query, bind| query.bind(bind.as_str()))
+}
+
+#[async_trait]
+impl Tx for PgTx {
+    async fn execute(&mut self, sql: String) -> Result<u64> {
+        self.execute_with(sql, &[]).await
+    }
+
+    async fn execute_with(&mut self, sql: String, binds: &[String]) -> Result<u64> {
+        Ok(once(sql, binds).execute(&mut *self.tx).await?.rows_affected())
+    }
+
+    async fn ints(&mut self, sql: String) -> Result<Vec<Vec<Option<i64>>>> {
+        let rows = once(sql, &[]).fetch_all(&mut *self.tx).await?;
+        let read = |row: &PgRow| (0..row.len()).map(|i| Ok(row.try_get(i)?)).collect();
+        rows.iter().map(read).collect()
+    }
+
+    async fn rows(&mut self, sql: String, texts: usize, binds: &[String]) -> Result<Vec<Row>> {
+        let rows = once(sql, binds).fetch_all(&mut *self.tx).await?;
+        let read = |row: &PgRow| {
+            let texts = (0..texts).map(|i| Ok(row.try_get(i)?)).collect::<Result<_>>();
+            let ints = (texts.as_ref().map_or(0, Vec::len)..row.len()).map(|i| Ok(row.try_get(i)?));
+            Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn insert(&mut self, batch: &Batch) -> Result<()> {
+        let devices = self.identify(batch).await?;
+        let copy = "FROM STDIN"; // text format: tab between columns, \N for NULL
+        if !batch.incidents.is_empty() {
+            let mut text = String::with_capacity(batch.incidents.len() * 96);
+            for row in &batch.incidents {
+                let identity = devices.get(&row.identity.device_token).copied().unwrap_or_default();
+                let _ = write!(text, "{}\t{}\t{identity}\t", row.time.to_rfc3339(), row.raw_count);
+                let _ = write!(text, "{}\t{}\t{}\t", row.trap, row.action, row.ip);
+                match row.country {
+                    Some(country) => text.push_str(country.as_str()),
+                    None => text.push_str("\\N"),
+                }
+                text.push('\n');
+            }
+            self.copy(
+                &format!("COPY incidents (time, raw_count, identity_id, trap, action, ip, country) {copy}"),
+                text,
+            )
+            .await?;
+        }
+        if !batch.passwords.is_empty() {
+            let mut text = String::with_capacity(batch.passwords.len() * 64);
+            for row in &batch.passwords {
+                let _ = write!(text, "{}\t{}\t", row.time.to_rfc3339(), row.raw_count);
+                push_escaped(&mut text, &row.username);
+                text.push('\t');
+                push_escaped(&mut text, &row.password);
+                text.push('\n');
+            }
+            self.copy(&format!("COPY passwords (time, raw_count, username, password) {copy}"), text).await?;
+        }
+        if !batch.ports.is_empty() {
+            let mut text = String::with_capacity(batch.ports.len() * 48);
+            for row in &batch.ports {
+                let _ = writeln!(text, "{}\t{}\t{}\t{}", row.time.to_rfc3339(), row.raw_count, row.port, row.protocol);
+            }
+            self.copy(&format!("COPY ports (time, raw_count, port, protocol) {copy}"), text).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        self.tx.commit().await?;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(self.fresh);
+        Ok(())
+    }
+}
+
+impl PgTx {
+    async fn copy(&mut self, statement: &str, text: String) -> Result<()> {
+        let mut copy = self.tx.copy_in_raw(statement).await?;
+        copy.send(text.into_bytes()).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
+    /// Makes unknown identities known, and gives the row number of each token of the batch.
+    async fn identify(&mut self, batch: &Batch) -> Result<HashMap<DeviceToken, i64>> {
+        let (mut found, mut unknown) = (HashMap::new(), HashSet::new());
+        {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            for identity in batch.incidents.iter().map(|i| &i.identity) {
+                match known.get(&identity.device_token) {
+                    Some(id) => drop(found.insert(identity.device_token.clone(), *id)),
+                    None => drop(unknown.insert(identity)),
+                }
+            }
+        }
+        unknown.extend(&batch.identities);
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        // In one order everywhere, so that two transactions never wait for each other in a circle.
+        let mut unknown: Vec<&Identity> = unknown.into_iter().collect();
+        unknown.sort_unstable_by(|a, b| (&a.device_token, &a.sn).cmp(&(&b.device_token, &b.sn)));
+        let serials: Vec<&str> = unknown.iter().map(|i| i.sn.as_str()).collect();
+        let tokens: Vec<&str> = unknown.iter().map(|i| i.device_token.as_str()).collect();
+        // A token that was seen before its serial number was known gets it now.
+        sqlx::query(
+            "UPDATE identity SET sn = new.sn FROM unnest($1::text[], $2::text[]) AS new (sn, device_token)
+             WHERE identity.device_token = new.device_token AND identity.sn = '' AND new.sn <> ''
+               AND NOT EXISTS (SELECT FROM identity AS o WHERE o.sn = new.sn AND o.device_token = new.device_token)",
+        )
+        .bind(&serials)
+        .bind(&tokens)
+        .execute(&mut *self.tx)
+        .await?;
+        // A token alone is the identity that there is of it already, whatever its serial number.
+        sqlx::query(
+            "INSERT INTO identity (sn, device_token)
+             SELECT sn, device_token FROM unnest($1::text[], $2::text[]) AS new (sn, device_token)
+             WHERE sn <> '' OR NOT EXISTS (SELECT FROM identity WHERE identity.device_token = new.device_token)
+             ON CONFLICT (sn, device_token) DO NOTHING",
+        )
+        .bind(&serials)
+        .bind(&tokens)
+        .execute(&mut *self.tx)
+        .await?;
+        let rows = sqlx::query("SELECT device_token, min(id) FROM identity WHERE device_token = ANY($1) GROUP BY 1")
+            .bind(&tokens)
+            .fetch_all(&mut *self.tx)
+            .await?;
+        for row in rows {
+            let Ok(token) = row.try_get::<String, _>(0)?.parse::<DeviceToken>() else { continue };
+            let id = row.try_get(1)?;
+            self.fresh.insert(token.clone(), id);
+            found.insert(token, id);
+        }
+        Ok(found)
+    }
+}
+
+/// Text as COPY reads it: backslash, tab, newline and carriage return escaped. (NUL never comes: readers replace it.)
+fn push_escaped(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            c => out.push(c),
+        }
+    }
+}

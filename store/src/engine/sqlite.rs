@@ -1,0 +1,200 @@
+//! SQLite: one file, one writer at a time, readers that never wait.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _, Sqlite as Db, Transaction};
+use sview_model::{Batch, Identity};
+
+use super::{Dialect, Engine, Row, Tx};
+use crate::Result;
+use crate::reports::migrator;
+
+/// A file of reports.
+pub(crate) struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// How every SQLite file of sview is opened: made when missing, write-ahead log, waiting for a busy file.
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A power cut may lose the last transactions, never the file's integrity; aggregation and ingest resume by watermarks.
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(Duration::from_secs(30))
+        .pragma("cache_size", "-32768") // KiB, a connection
+        .pragma("temp_store", "memory")
+}
+
+impl Sqlite {
+    /// Opens the file when first used.
+    pub(crate) fn new(path: &Path, readers: u32) -> Self {
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(600)) // writers queue here, and each of them is bounded
+            .connect_lazy_with(options(path));
+        let readers = SqlitePoolOptions::new()
+            .max_connections(readers)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect_lazy_with(options(path));
+        Self { writer, readers }
+    }
+}
+
+#[async_trait]
+impl Engine for Sqlite {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let migrations = [
+            (1, "reports", include_str!("../../../migrations/sqlite/0001_reports.sql")),
+            (2, "rollup", include_str!("../../../migrations/sqlite/0002_rollup.sql")),
+        ];
+        Ok(migrator(&migrations).run(&self.writer).await?)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.readers.execute("SELECT 1").await?;
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Tx>> {
+        // IMMEDIATE: a transaction that begins as a reader could find itself unable to write.
+        Ok(Box::new(SqliteTx { tx: self.writer.begin_with("BEGIN IMMEDIATE").await? }))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Tx>> {
+        Ok(Box::new(SqliteTx { tx: self.readers.begin().await? }))
+    }
+}
+
+struct SqliteTx {
+    tx: Transaction<'static, Db>,
+}
+
+fn once(sql: String, binds: &[String]) -> Query<'_, Db, SqliteArguments> {
+    let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    binds.iter().fold(query, |query, bind| query.bind(bind.as_str()))
+}
+
+#[async_trait]
+impl Tx for SqliteTx {
+    async fn execute(&mut self, sql: String) -> Result<u64> {
+        self.execute_with(sql, &[]).await
+    }
+
+    async fn execute_with(&mut self, sql: String, binds: &[String]) -> Result<u64> {
+        Ok(once(sql, binds).execute(&mut *self.tx).await?.rows_affected())
+    }
+
+    async fn ints(&mut self, sql: String) -> Result<Vec<Vec<Option<i64>>>> {
+        let rows = once(sql, &[]).fetch_all(&mut *self.tx).await?;
+        let read = |row: &SqliteRow| (0..row.len()).map(|i| Ok(row.try_get(i)?)).collect();
+        rows.iter().map(read).collect()
+    }
+
+    async fn rows(&mut self, sql: String, texts: usize, binds: &[String]) -> Result<Vec<Row>> {
+        let rows = once(sql, binds).fetch_all(&mut *self.tx).await?;
+        let read = |row: &SqliteRow| {
+            let texts = (0..texts).map(|i| Ok(row.try_get(i)?)).collect::<Result<_>>();
+            let ints = (texts.as_ref().map_or(0, Vec::len)..row.len()).map(|i| Ok(row.try_get(i)?));
+            Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// One statement a table, whatever the number of rows: the rows go in as one JSON array, which SQLite takes apart itself.
+    async fn insert(&mut self, batch: &Batch) -> Result<()> {
+        let devices = batch.incidents.iter().map(|i| &i.identity).chain(&batch.identities);
+        let mut devices: Vec<&Identity> = devices.collect();
+        devices.sort_unstable_by(|a, b| (&a.device_token, &a.sn).cmp(&(&b.device_token, &b.sn)));
+        devices.dedup();
+        if !devices.is_empty() {
+            let rows: Vec<Value> = devices.iter().map(|i| json!([i.sn, i.device_token])).collect();
+            // A token that was seen before its serial number was known gets it now.
+            self.bulk(
+                "UPDATE OR IGNORE identity SET sn = new.sn
+                 FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
+                 WHERE identity.device_token = new.device_token AND identity.sn = '' AND new.sn <> ''",
+                &rows,
+            )
+            .await?;
+            // A token alone is the identity that there is of it already, whatever its serial number.
+            self.bulk(
+                "INSERT OR IGNORE INTO identity (sn, device_token)
+                 SELECT sn, device_token FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
+                 WHERE sn <> '' OR NOT EXISTS (SELECT 1 FROM identity AS i WHERE i.device_token = new.device_token)",
+                &rows,
+            )
+            .await?;
+        }
+        if !batch.incidents.is_empty() {
+            let rows = batch.incidents.iter().map(|i| {
+                json!([
+                    i.time.timestamp_micros(),
+                    i.raw_count,
+                    i.identity.device_token,
+                    i.trap,
+                    i.action,
+                    i.ip,
+                    i.country.map(|c| c.to_string())
+                ])
+            });
+            let rows: Vec<Value> = rows.collect();
+            self.bulk(
+                "INSERT INTO incidents (time, raw_count, identity_id, trap, action, ip, country)
+                 SELECT value->>0, value->>1, i.id, value->>3, value->>4, value->>5, value->>6
+                 FROM json_each(?1)
+                 JOIN (SELECT device_token, min(id) AS id FROM identity GROUP BY 1) AS i ON i.device_token = value->>2",
+                &rows,
+            )
+            .await?;
+        }
+        if !batch.passwords.is_empty() {
+            let rows = batch.passwords.iter();
+            let rows: Vec<Value> =
+                rows.map(|p| json!([p.time.timestamp_micros(), p.raw_count, p.username, p.password])).collect();
+            self.bulk(
+                "INSERT INTO passwords (time, raw_count, username, password)
+                 SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1)",
+                &rows,
+            )
+            .await?;
+        }
+        if !batch.ports.is_empty() {
+            let rows = batch.ports.iter();
+            let rows: Vec<Value> =
+                rows.map(|p| json!([p.time.timestamp_micros(), p.raw_count, p.port, p.protocol])).collect();
+            self.bulk(
+                "INSERT INTO ports (time, raw_count, port, protocol)
+                 SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1)",
+                &rows,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl SqliteTx {
+    async fn bulk(&mut self, sql: &'static str, rows: &[Value]) -> Result<u64> {
+        let json = serde_json::to_string(rows).map_err(|e| crate::Error::Value(e.to_string()))?;
+        Ok(sqlx::query(sql).bind(json).execute(&mut *self.tx).await?.rows_affected())
+    }
+}

@@ -1,0 +1,106 @@
+//! Adding reports: rows, the marks of the buckets that they make dirty, and how far a file was read, in one transaction.
+
+use chrono::{DateTime, Utc};
+use sview_model::{Batch, Kind, Precision};
+
+use crate::engine::{Micros, Tx};
+use crate::rollup::{Spans, mark};
+use crate::{Reports, Result};
+
+/// How far a file was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The SHA-256 of the file's contents, in lower-case hex: what makes it the same file.
+    pub digest: String,
+    /// What it was called, for people.
+    pub name: String,
+    /// How many of its lines are done with.
+    pub lines: u64,
+    /// Whether that is all of them.
+    pub finished: bool,
+}
+
+/// What an insertion did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inserted {
+    /// Rows of reports added.
+    pub rows: u64,
+}
+
+/// Buckets with gaps of up to this many quarters between them are noted as one span: a clean bucket that is looked at again
+/// costs less than a mark of its own.
+const NEARBY: i64 = 8;
+
+impl Reports {
+    /// Adds reports. Either all of them are there afterwards, their buckets noted as dirty and the progress kept, or nothing
+    /// has changed. Aggregation that runs at the same time misses none of them.
+    pub async fn insert(&self, batch: &Batch, progress: Option<&Progress>) -> Result<Inserted> {
+        let mut tx = self.engine.begin().await?;
+        tx.insert(batch).await?;
+        let times = |kind| -> Vec<DateTime<Utc>> {
+            match kind {
+                Kind::Incidents => batch.incidents.iter().map(|r| r.time).collect(),
+                Kind::Passwords => batch.passwords.iter().map(|r| r.time).collect(),
+                Kind::Ports => batch.ports.iter().map(|r| r.time).collect(),
+            }
+        };
+        for kind in Kind::ALL {
+            mark(&mut *tx, *kind, Precision::Quarterly, &dirty(&times(*kind))).await?;
+        }
+        if let Some(progress) = progress {
+            keep(&mut *tx, progress).await?;
+        }
+        tx.commit().await?;
+        Ok(Inserted { rows: (batch.len() - batch.identities.len()) as u64 })
+    }
+
+    /// How far a file of this digest was read before; `None` when it never was.
+    pub async fn ingested(&self, digest: &str) -> Result<Option<Progress>> {
+        let sql = format!(
+            "SELECT name, lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint) FROM sview_ingested WHERE digest = {}",
+            self.engine.dialect().bind(1)
+        );
+        let rows = self.engine.snapshot().await?.rows(sql, 1, &[digest.to_owned()]).await?;
+        Ok(rows.into_iter().next().map(|row| Progress {
+            digest: digest.to_owned(),
+            name: row.texts.into_iter().next().flatten().unwrap_or_default(),
+            lines: row.ints.first().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
+            finished: row.ints.get(1) == Some(&1),
+        }))
+    }
+
+    /// Forgets that a file was read (for `--again`).
+    pub async fn forget_ingested(&self, digest: &str) -> Result<()> {
+        let mut tx = self.engine.begin().await?;
+        let sql = format!("DELETE FROM sview_ingested WHERE digest = {}", self.engine.dialect().bind(1));
+        tx.execute_with(sql, &[digest.to_owned()]).await?;
+        tx.commit().await
+    }
+}
+
+async fn keep(tx: &mut dyn Tx, progress: &Progress) -> Result<()> {
+    let (lines, finished) = (progress.lines, progress.finished);
+    // $1 is understood by both engines.
+    let sql = format!(
+        "INSERT INTO sview_ingested (digest, name, lines, finished) VALUES ($1, $2, {lines}, {finished})
+         ON CONFLICT (digest) DO UPDATE SET name = excluded.name, lines = excluded.lines, finished = excluded.finished"
+    );
+    tx.execute_with(sql, &[progress.digest.clone(), progress.name.clone()]).await?;
+    Ok(())
+}
+
+/// The spans of quarters that reports of these times fall into.
+fn dirty(times: &[DateTime<Utc>]) -> Spans {
+    let width: Micros = Precision::Quarterly.width().num_microseconds().unwrap_or(i64::MAX);
+    let mut quarters: Vec<Micros> = times.iter().map(|t| t.timestamp_micros().div_euclid(width) * width).collect();
+    quarters.sort_unstable();
+    quarters.dedup();
+    let mut spans: Vec<(Micros, Micros)> = Vec::new();
+    for start in quarters {
+        match spans.last_mut() {
+            Some((_, finish)) if start - *finish <= NEARBY * width => *finish = start + width,
+            _ => spans.push((start, start + width)),
+        }
+    }
+    Spans::new(spans)
+}

@@ -1,0 +1,79 @@
+//! The database of reports: how it is opened and kept up to date.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::engine::{Engine, Postgres, Sqlite};
+use crate::{Error, Result};
+
+/// How reports are kept and aggregated.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How far back reports are read again whenever a new quarter is aggregated, for rows that another program wrote without
+    /// noting them. Zero: never.
+    pub reread: TimeDelta,
+    /// The most connections to the database.
+    pub connections: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { reread: TimeDelta::hours(24), connections: 10 }
+    }
+}
+
+/// A database of reports, on PostgreSQL or SQLite. Cheap to clone.
+#[derive(Clone)]
+pub struct Reports {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) settings: Settings,
+}
+
+impl std::fmt::Debug for Reports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reports").field("dialect", &self.engine.dialect()).finish_non_exhaustive()
+    }
+}
+
+impl Reports {
+    /// Opens the database at `url`: `postgres://…` or `sqlite://path`. Connects when first used.
+    pub fn open(url: &str, settings: Settings) -> Result<Self> {
+        let engine: Arc<dyn Engine> = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Arc::new(Postgres::new(PgConnectOptions::from_str(url)?, settings.connections))
+        } else if let Some(path) = url.strip_prefix("sqlite://") {
+            Arc::new(Sqlite::new(Path::new(path), settings.connections))
+        } else {
+            return Err(Error::Address { what: "the database's address", expected: "postgres:// or sqlite://" });
+        };
+        Ok(Self { engine, settings })
+    }
+
+    /// Brings the schema up to date; only ever adds. Safe when several processes do it at once.
+    pub async fn migrate(&self) -> Result<()> {
+        self.engine.migrate().await
+    }
+
+    /// An error when the database cannot be reached.
+    pub async fn ping(&self) -> Result<()> {
+        self.engine.ping().await
+    }
+}
+
+/// A migrator over SQL texts of the program, each with its number and name.
+pub(crate) fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let list = migrations.iter().map(|(version, name, sql)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(list.collect());
+    // Not the default name: the database may belong to other programs as well.
+    migrator.dangerous_set_table_name("sview_migrations");
+    // An older sview goes on working while a newer one has migrated already.
+    migrator.set_ignore_missing(true);
+    migrator
+}

@@ -1,0 +1,287 @@
+//! Aggregation: every report counts exactly once in every precision, however often, late or concurrently this runs.
+//!
+//! For each kind and precision there is a **watermark** — buckets that end by it were made — and a set of **pending** spans
+//! before it, whose buckets are still to be made, or to be made anew. Whoever changes finer rows adds pending spans in the same
+//! transaction, without asking or locking anything. One *step* takes a chunk off the pending spans (newest first), makes its
+//! buckets and commits both together; a step that is killed has not happened.
+//!
+//! Two rules make it safe:
+//! - A pending span that a step can see was committed together with its rows, and the step reads rows after it has taken the
+//!   span: so it reads them too. A span committed later is still there for the next step.
+//! - Reports are only ever added, so a bucket is made anew exactly when the finer rows sum to *more* than it holds. A bucket
+//!   whose finer rows were deleted since (retention), or that an older program counted twice, sums to less and is left alone.
+//!
+//! Steps of one kind and precision take turns by a lock on the watermark's row.
+
+mod spans;
+mod verify;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_model::{Kind, Precision, Span};
+
+pub(crate) use self::spans::Spans;
+pub use self::verify::Difference;
+use crate::engine::{Dialect, Micros, Tx, columns, table};
+use crate::{Reports, Result};
+
+/// What one step of aggregation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Made the buckets of a span, of so many rows; there may be more to do.
+    Built {
+        /// The buckets that were looked at.
+        span: Span,
+        /// Rows written; 0 when all of them were right already.
+        rows: u64,
+    },
+    /// All that is left rests on buckets of the finer precision that are not made yet.
+    Blocked,
+    /// Nothing is left to do.
+    Idle,
+}
+
+/// How far aggregation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// Of which reports.
+    pub kind: Kind,
+    /// Into which buckets.
+    pub precision: Precision,
+    /// Buckets that end by this moment were made, but for the pending ones; `None` before the first step.
+    pub watermark: Option<DateTime<Utc>>,
+    /// How many spans before the watermark wait to be made, or made anew.
+    pub pending: u64,
+}
+
+/// How much one transaction aggregates: long enough to be quick in total, short enough to be lost by a kill without harm.
+fn chunk(precision: Precision) -> Micros {
+    micros(match precision {
+        Precision::Native | Precision::Quarterly => TimeDelta::days(1),
+        Precision::Hourly => TimeDelta::days(7),
+        Precision::Daily => TimeDelta::days(28),
+    })
+}
+
+fn micros(delta: TimeDelta) -> Micros {
+    delta.num_microseconds().unwrap_or(i64::MAX)
+}
+
+fn moment(at: Micros) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at).unwrap_or_default()
+}
+
+/// Notes that the buckets of these spans are to be made (anew).
+pub(crate) async fn mark(tx: &mut dyn Tx, kind: Kind, precision: Precision, spans: &Spans) -> Result<()> {
+    let rows: Vec<String> = spans.iter().map(|(s, f)| format!("('{kind}', '{precision}', {s}, {f})")).collect();
+    for rows in rows.chunks(500) {
+        let rows = rows.join(", ");
+        tx.execute(format!("INSERT INTO sview_pending (kind, precision, start, finish) VALUES {rows}")).await?;
+    }
+    Ok(())
+}
+
+impl Reports {
+    /// Does one step of the aggregation of a kind into a precision, as of `now`: at most a chunk of buckets, in one
+    /// transaction. Call it until it is [`Step::Idle`] or [`Step::Blocked`].
+    pub async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> Result<Step> {
+        let Some(finer) = precision.finer() else { return Ok(Step::Idle) };
+        let mut tx = self.engine.begin().await?;
+        let mut work = Work {
+            tx: &mut *tx,
+            dialect: self.engine.dialect(),
+            kind,
+            precision,
+            source: table(kind, finer),
+            target: table(kind, precision),
+            width: micros(precision.width()),
+        };
+        let step = work.step(finer, now, micros(self.settings.reread)).await?;
+        tx.commit().await?;
+        Ok(step)
+    }
+
+    /// How far every aggregation has come: one entry for each kind and aggregated precision.
+    pub async fn coverage(&self) -> Result<Vec<Coverage>> {
+        let mut tx = self.engine.snapshot().await?;
+        let mut all = Vec::new();
+        for kind in Kind::ALL {
+            for precision in Precision::AGGREGATED {
+                let sql = format!(
+                    "SELECT watermark, (SELECT count(*) FROM sview_pending AS p
+                       WHERE p.kind = r.kind AND p.precision = r.precision AND p.start < r.watermark)
+                     FROM sview_rollup AS r WHERE kind = '{kind}' AND precision = '{precision}'"
+                );
+                let rows = tx.ints(sql).await?;
+                let row = rows.first().map(Vec::as_slice).unwrap_or_default();
+                all.push(Coverage {
+                    kind: *kind,
+                    precision: *precision,
+                    watermark: row.first().copied().flatten().map(moment),
+                    pending: row.get(1).copied().flatten().and_then(|n| n.try_into().ok()).unwrap_or(0),
+                });
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// One step in progress.
+struct Work<'a> {
+    tx: &'a mut dyn Tx,
+    dialect: Dialect,
+    kind: Kind,
+    precision: Precision,
+    source: String,
+    target: String,
+    width: Micros,
+}
+
+impl Work<'_> {
+    async fn step(&mut self, finer: Precision, now: DateTime<Utc>, reread: Micros) -> Result<Step> {
+        let watermark = self.watermark(self.precision, self.dialect.for_update()).await?;
+        let mut due = self.precision.due_to(now).timestamp_micros();
+        // Where the finer buckets are not made yet, there is nothing to build on.
+        let mut missing = Spans::default();
+        if finer != Precision::Native {
+            let Some(made_to) = self.watermark(finer, "").await? else { return Ok(Step::Blocked) };
+            due = due.min(made_to.div_euclid(self.width) * self.width);
+            missing = self.pending_of(finer, made_to).await?.cover(self.width);
+        }
+        let made_to = match watermark {
+            Some(at) if at >= due => at,
+            _ => {
+                self.advance(watermark, due, finer, reread).await?;
+                due
+            }
+        };
+
+        let pending = self.take_pending(made_to).await?.cover(self.width).before(made_to);
+        if pending.is_empty() {
+            return Ok(Step::Idle);
+        }
+        let ready = pending.minus(&missing);
+        let Some(newest) = ready.iter().next_back() else {
+            mark(self.tx, self.kind, self.precision, &pending).await?;
+            return Ok(Step::Blocked);
+        };
+        let (built, rows) = self.build(newest).await?;
+        mark(self.tx, self.kind, self.precision, &pending.minus(&Spans::new(vec![built]))).await?;
+        Ok(Step::Built { span: Span::new(moment(built.0), moment(built.1)), rows })
+    }
+
+    async fn watermark(&mut self, precision: Precision, lock: &str) -> Result<Option<Micros>> {
+        let kind = self.kind;
+        let sql =
+            format!("SELECT watermark FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}' {lock}");
+        Ok(self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()))
+    }
+
+    async fn pending_of(&mut self, precision: Precision, before: Micros) -> Result<Spans> {
+        let kind = self.kind;
+        let sql = format!(
+            "SELECT start, finish FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}"
+        );
+        Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
+    }
+
+    /// Takes away the pending spans before the watermark; what is not built in this transaction must be put back in it.
+    /// Spans after the watermark stay: its advance makes their buckets anyway.
+    async fn take_pending(&mut self, before: Micros) -> Result<Spans> {
+        let (kind, precision) = (self.kind, self.precision);
+        let sql = format!(
+            "DELETE FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}
+             RETURNING start, finish"
+        );
+        Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
+    }
+
+    /// Moves the watermark, and makes pending what it passes over. Where the finer rows are reports, which another program may
+    /// write without telling, the trailing span is read again for buckets that grew.
+    async fn advance(&mut self, from: Option<Micros>, to: Micros, finer: Precision, reread: Micros) -> Result<()> {
+        let (kind, precision, d) = (self.kind, self.precision, self.dialect);
+        let mut pending = Vec::new();
+        match from {
+            Some(from) => {
+                pending.push((from, to));
+                if finer == Precision::Native {
+                    let since = (from - reread).div_euclid(self.width) * self.width;
+                    let grown = self.grown((since, from)).await?;
+                    pending.extend(grown.iter());
+                }
+            }
+            None => {
+                let sql = format!("SELECT {} FROM {} WHERE time < {}", d.micros("min(time)"), self.source, d.time(to));
+                if let Some(first) = self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()) {
+                    pending.push((first.div_euclid(self.width) * self.width, to));
+                }
+            }
+        }
+        mark(self.tx, kind, precision, &Spans::new(pending)).await?;
+        let sql =
+            format!("UPDATE sview_rollup SET watermark = {to} WHERE kind = '{kind}' AND precision = '{precision}'");
+        self.tx.execute(sql).await?;
+        Ok(())
+    }
+
+    /// Makes the newest chunk of a span in which there is anything; returns what is done with, and the rows written.
+    async fn build(&mut self, span: (Micros, Micros)) -> Result<((Micros, Micros), u64)> {
+        let d = self.dialect;
+        let within =
+            |(start, finish): (Micros, Micros)| format!("time >= {} AND time < {}", d.time(start), d.time(finish));
+        let newest = d.micros("max(time)");
+        let sql = format!("SELECT {newest} FROM {} WHERE {}", self.source, within(span));
+        let Some(newest) = self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()) else {
+            return Ok((span, 0)); // no finer rows: nothing to make, and nothing that may be unmade
+        };
+        let finish = newest.div_euclid(self.width) * self.width + self.width;
+        let chunk = (span.0.max(finish - chunk(self.precision)), finish);
+        let done = (chunk.0, span.1); // behind the chunk there is nothing
+
+        let sql =
+            format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT 1) AS present", self.target, within(chunk));
+        let fresh = self.tx.ints(sql).await?.first() == Some(&vec![Some(0)]);
+        let spans = if fresh { Spans::new(vec![chunk]) } else { self.grown(chunk).await? };
+        let mut rows = 0;
+        for span in spans.iter() {
+            if !fresh {
+                self.tx.execute(format!("DELETE FROM {} WHERE {}", self.target, within(span))).await?;
+            }
+            let (columns, bucket) = (columns(self.kind), d.bucket("time", self.width));
+            let sql = format!(
+                "INSERT INTO {} (time, raw_count, {columns})
+                 SELECT {bucket}, CAST(sum(raw_count) AS bigint), {columns} FROM {} WHERE {} GROUP BY {bucket}, {columns}",
+                self.target,
+                self.source,
+                within(span)
+            );
+            rows += self.tx.execute(sql).await?;
+        }
+        if let Some(coarser) = self.precision.coarser() {
+            let width = micros(coarser.width());
+            mark(self.tx, self.kind, coarser, &spans.cover(width)).await?;
+        }
+        Ok((done, rows))
+    }
+
+    /// The buckets of a span whose finer rows sum to more than they hold.
+    async fn grown(&mut self, span: (Micros, Micros)) -> Result<Spans> {
+        let d = self.dialect;
+        let within = format!("time >= {} AND time < {}", d.time(span.0), d.time(span.1));
+        let (bucket, made) = (d.micros(&d.bucket("time", self.width)), d.micros("time"));
+        let sql = format!(
+            "SELECT bucket FROM (
+               SELECT {bucket} AS bucket, sum(raw_count) AS finer, 0 AS made FROM {} WHERE {within} GROUP BY 1
+               UNION ALL
+               SELECT {made} AS bucket, 0 AS finer, sum(raw_count) AS made FROM {} WHERE {within} GROUP BY 1
+             ) AS sums GROUP BY bucket HAVING sum(finer) > sum(made)",
+            self.source, self.target
+        );
+        let buckets = self.tx.ints(sql).await?;
+        let starts = buckets.iter().filter_map(|row| row.first().copied().flatten());
+        Ok(Spans::new(starts.map(|start| (start, start + self.width)).collect()))
+    }
+}
+
+fn pairs(rows: &[Vec<Option<i64>>]) -> Vec<(Micros, Micros)> {
+    rows.iter().filter_map(|row| Some((row.first().copied()??, row.get(1).copied()??))).collect()
+}

@@ -1,0 +1,230 @@
+//! The store's story, told once and run over both engines: reports come in, late ones too, and every precision stays right.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_model::{
+    Action, Batch, Data, Identity, Incident, Kind, Parameters, Password, Period, Port, Precision, Protocol, Request,
+    Trap,
+};
+use sview_store::{Progress, Reports, Settings, Step};
+use sview_testing::{Deployment, both};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+async fn open(deployment: &Deployment) -> Reports {
+    let reports = Reports::open(&deployment.database_url, Settings::default()).unwrap();
+    reports.migrate().await.unwrap();
+    reports
+}
+
+fn incident(time: DateTime<Utc>, count: i64, ip: &str) -> Incident {
+    Incident {
+        time,
+        raw_count: count,
+        identity: Identity { sn: String::new(), device_token: "a".repeat(64).parse().unwrap() },
+        trap: Trap::Telnet,
+        action: Action::Login,
+        ip: ip.parse().unwrap(),
+        country: "CZ".parse().ok(),
+    }
+}
+
+fn incidents(rows: &[(DateTime<Utc>, i64, &str)]) -> Batch {
+    Batch { incidents: rows.iter().map(|(t, n, ip)| incident(*t, *n, ip)).collect(), ..Batch::default() }
+}
+
+/// Aggregates all kinds into all precisions until nothing is left to do.
+async fn aggregate_all(reports: &Reports, now: DateTime<Utc>) -> u64 {
+    let mut rows_written = 0;
+    for precision in Precision::AGGREGATED {
+        for kind in Kind::ALL {
+            loop {
+                match reports.aggregate(*kind, *precision, now).await.unwrap() {
+                    Step::Built { rows, .. } => rows_written += rows,
+                    Step::Idle => break,
+                    Step::Blocked => panic!("{kind} {precision} is blocked though all finer ones are made"),
+                }
+            }
+        }
+    }
+    rows_written
+}
+
+/// Every precision's sums by bucket, computed from the raw rows, equal what is stored, up to the watermark.
+async fn verify(reports: &Reports) {
+    for kind in Kind::ALL {
+        for precision in Precision::AGGREGATED {
+            let differences = reports.differences(*kind, *precision, None).await.unwrap();
+            assert!(differences.is_empty(), "{kind} {precision}: {differences:?}");
+        }
+    }
+}
+
+async fn total(reports: &Reports, period: Period, now: DateTime<Utc>) -> u64 {
+    let request = Request::plain("all_incidents_graph".parse().unwrap(), period).unwrap();
+    match reports.compute(&request, now).await.unwrap().data {
+        Data::Series(points) => points.iter().map(|p| p.count).sum(),
+        other => panic!("not a series: {other:?}"),
+    }
+}
+
+both! {
+    async fn reports_are_counted_once_in_every_precision_however_late(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let (early, late) = (at("2026-01-10T03:04:05.678901Z"), at("2026-03-15T11:59:59.999999Z"));
+        reports.insert(&incidents(&[(early, 3, "192.0.2.1"), (late, 4, "192.0.2.2"), (now, 1, "192.0.2.3")]), None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        verify(&reports).await;
+        assert_eq!(total(&reports, Period::Year, now).await, 3);
+        assert_eq!(total(&reports, Period::SixHours, now).await, 4);
+
+        // Nothing new: nothing is written again.
+        assert_eq!(aggregate_all(&reports, now).await, 0);
+
+        // A report that is two months late: its buckets are made anew, in every precision.
+        reports.insert(&incidents(&[(early + TimeDelta::seconds(1), 10, "192.0.2.9")]), None).await.unwrap();
+        assert!(reports.coverage().await.unwrap().iter().any(|c| c.pending > 0));
+        aggregate_all(&reports, now).await;
+        verify(&reports).await;
+        assert_eq!(total(&reports, Period::Year, now).await, 13);
+
+        // Ten days were missed: all of them are caught up with.
+        let later = now + TimeDelta::days(10);
+        let missed: Vec<_> = (0..240).map(|h| (now + TimeDelta::hours(h), 1, "198.51.100.7")).collect();
+        reports.insert(&incidents(&missed), None).await.unwrap();
+        aggregate_all(&reports, later).await;
+        verify(&reports).await;
+        // The month begins at midnight, 30 days back: all but the first report, and the days that are over.
+        let days_over = missed.iter().filter(|(t, ..)| *t < at("2026-03-25T00:00:00Z")).count() as u64;
+        assert_eq!(total(&reports, Period::Month, later).await, days_over + 4 + 1);
+    }
+
+    async fn what_is_not_aggregated_yet_is_read_from_finer_rows(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T00:00:00Z");
+        reports.insert(&incidents(&[(now - TimeDelta::seconds(1), 5, "192.0.2.1"), (now, 7, "192.0.2.1")]), None).await.unwrap();
+        for period in [Period::SixHours, Period::Day, Period::Week, Period::Month, Period::ThreeMonths, Period::Year] {
+            assert_eq!(total(&reports, period, now).await, 5, "{period}, before any aggregation");
+        }
+        aggregate_all(&reports, now).await; // at midnight sharp the last quarter is not due yet
+        for period in [Period::SixHours, Period::Day, Period::Week, Period::Month, Period::ThreeMonths, Period::Year] {
+            assert_eq!(total(&reports, period, now).await, 5, "{period}, after aggregation");
+        }
+    }
+
+    async fn rows_that_another_program_writes_are_found(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        reports.insert(&incidents(&[(now - TimeDelta::hours(5), 1, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        let behind = now - TimeDelta::hours(3);
+        reports.insert_unmarked(&incidents(&[(behind, 2, "192.0.2.2")])).await.unwrap();
+        assert_eq!(total(&reports, Period::SixHours, now).await, 1, "nobody has told of it");
+        let next = now + TimeDelta::minutes(15);
+        aggregate_all(&reports, next).await;
+        verify(&reports).await;
+        assert_eq!(total(&reports, Period::SixHours, next).await, 3);
+    }
+
+    async fn buckets_whose_reports_were_deleted_are_kept(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let old = now - TimeDelta::days(200);
+        reports.insert(&incidents(&[(old, 8, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        reports.delete_native(Kind::Incidents, now).await.unwrap();
+        reports.insert(&incidents(&[(old, 1, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        assert_eq!(total(&reports, Period::Year, now).await, 8, "the history is not lost to a late report");
+    }
+
+    async fn two_that_aggregate_at_once_do_not_count_twice(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let rows: Vec<_> = (0..2000).map(|i| (now - TimeDelta::minutes(7 * i), 1, "192.0.2.1")).collect();
+        let (a, b, c) = (reports.clone(), reports.clone(), reports.clone());
+        let feeding = tokio::spawn(async move {
+            for chunk in rows.chunks(100) {
+                a.insert(&incidents(chunk), None).await.unwrap();
+            }
+        });
+        let run = |reports: Reports| tokio::spawn(async move {
+            for _ in 0..40 {
+                for precision in Precision::AGGREGATED {
+                    reports.aggregate(Kind::Incidents, *precision, now).await.unwrap();
+                }
+            }
+        });
+        let (x, y) = (run(b), run(c));
+        feeding.await.unwrap();
+        x.await.unwrap();
+        y.await.unwrap();
+        aggregate_all(&reports, now).await;
+        verify(&reports).await;
+        // The week that ends at 15:00 begins 9,934 minutes before `now`: a report each seven of them.
+        assert_eq!(total(&reports, Period::Week, now + TimeDelta::hours(3)).await, 9_934 / 7 + 1);
+    }
+
+    async fn hostile_strings_come_back_as_they_went_in(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let texts = ["<script>alert(1)</script>", "tab\there", "back\\slash", "new\nline\r", "\\N", "\\.", "quote'\"", "密码",
+            "'; DROP TABLE passwords;--", "\u{202e}bidi", "{{7*7}}", "%00", " ", "a;b#c/d%e"];
+        let rows = texts.iter().enumerate().map(|(i, text)| Password {
+            time: now - TimeDelta::hours(2), raw_count: 100 - i as i64, username: text.to_string(), password: text.to_string(),
+        });
+        reports.insert(&Batch { passwords: rows.collect(), ..Batch::default() }, None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        let request = Request::plain("top_combinations_by_usages_list_long".parse().unwrap(), Period::SixHours).unwrap();
+        let Data::Ranking(ranking) = reports.compute(&request, now).await.unwrap().data else { panic!() };
+        let got: Vec<_> = ranking.rows.iter().map(|r| r.labels[0].clone().unwrap()).collect();
+        assert_eq!(got, texts);
+        for text in texts {
+            let parameters = Parameters::Password(text.to_owned());
+            let request = Request::new("logins_of_password_by_usages_list".parse().unwrap(), Period::SixHours, parameters).unwrap();
+            let Data::Ranking(ranking) = reports.compute(&request, now).await.unwrap().data else { panic!() };
+            assert_eq!(ranking.rows.len(), 1, "{text:?}");
+        }
+    }
+
+    async fn a_file_read_before_is_known(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let progress = Progress { digest: "ab".repeat(32), name: "o'brien.csv".into(), lines: 7, finished: false };
+        assert_eq!(reports.ingested(&progress.digest).await.unwrap(), None);
+        reports.insert(&Batch::default(), Some(&progress)).await.unwrap();
+        assert_eq!(reports.ingested(&progress.digest).await.unwrap(), Some(progress.clone()));
+        let done = Progress { lines: 9, finished: true, ..progress };
+        reports.insert(&Batch::default(), Some(&done)).await.unwrap();
+        assert_eq!(reports.ingested(&done.digest).await.unwrap(), Some(done.clone()));
+        reports.forget_ingested(&done.digest).await.unwrap();
+        assert_eq!(reports.ingested(&done.digest).await.unwrap(), None);
+    }
+
+    async fn a_device_is_one_identity_before_and_after_its_serial_number_is_known(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let known = Identity { sn: "0000000B00000001".into(), device_token: "a".repeat(64).parse().unwrap() };
+        reports.insert(&incidents(&[(now - TimeDelta::hours(1), 1, "192.0.2.1")]), None).await.unwrap();
+        reports.insert(&Batch { identities: vec![known.clone()], ..Batch::default() }, None).await.unwrap();
+        reports.insert(&incidents(&[(now - TimeDelta::hours(2), 1, "192.0.2.1")]), None).await.unwrap();
+        let other = open(&deployment).await; // another process, which has seen nothing of it
+        other.insert(&incidents(&[(now - TimeDelta::hours(3), 1, "192.0.2.1")]), None).await.unwrap();
+        assert_eq!(reports.identities().await.unwrap(), [known]);
+    }
+
+    async fn ports_are_labelled_by_protocol_and_number(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let rows = [(23, Protocol::Tcp, 3), (53, Protocol::Udp, 2), (0, Protocol::Other, 1)];
+        let rows = rows.map(|(port, protocol, raw_count)| Port { time: now - TimeDelta::hours(1), raw_count, port, protocol });
+        reports.insert(&Batch { ports: rows.to_vec(), ..Batch::default() }, None).await.unwrap();
+        let request = Request::plain("top_ports_by_scans_list_long".parse().unwrap(), Period::Day).unwrap();
+        let Data::Ranking(ranking) = reports.compute(&request, now).await.unwrap().data else { panic!() };
+        let rows: BTreeMap<_, _> = ranking.rows.iter().map(|r| (r.labels[0].clone().unwrap(), r.count)).collect();
+        assert_eq!(rows, [("TCP/23".to_owned(), 3), ("UDP/53".to_owned(), 2), ("other/0".to_owned(), 1)].into());
+    }
+}

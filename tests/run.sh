@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs every test over both back ends: tests/run.sh [ARGUMENTS OF cargo test…]
+# Installs what is missing (as root on Debian; else says what to install), starts private servers on free ports, stops them at the end.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tests/services.sh
+need cc gcc libc6-dev
+need chromium chromium
+need chromedriver chromium-driver
+start_services
+cargo build --workspace --quiet
+cargo test --workspace "$@"

@@ -1,0 +1,86 @@
+# Sourced by tests/run.sh: private servers for the tests, on free ports, in one temporary directory, stopped at the end.
+# Debian's packages are installed when they are missing and this is root; else it says what to install, and fails.
+
+need() { # need COMMAND PACKAGE…: makes sure that a command can be found
+  local command=$1; shift
+  command -v "$command" >/dev/null && return
+  if [ "$(id -u)" != 0 ]; then
+    echo "The tests need $command. Install it with: sudo apt-get install $*" >&2
+    exit 1
+  fi
+  if [ -z "${APT_UPDATED:-}" ]; then
+    apt-get update -qq
+    APT_UPDATED=1
+  fi
+  # Debian's packages would start servers of their own; the tests start theirs.
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  command -v "$command" >/dev/null || { echo "$command is still missing after installing $*" >&2; exit 1; }
+}
+
+postgres_bin() { # the directory of PostgreSQL's server programs, which Debian keeps off the PATH
+  local newest
+  newest=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+  if [ -n "$newest" ]; then echo "$newest"; elif command -v initdb >/dev/null; then dirname "$(command -v initdb)"; fi
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+as_owner() { # PostgreSQL refuses to run as root
+  if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+start_postgres() {
+  local bin port dir="$SERVICES/postgres"
+  bin=$(postgres_bin)
+  if [ -z "$bin" ] || ! [ -x "$bin/initdb" ]; then
+    if [ "$(id -u)" != 0 ]; then
+      echo "The tests need a PostgreSQL server. Install it with: sudo apt-get install postgresql" >&2
+      exit 1
+    fi
+    [ -n "${APT_UPDATED:-}" ] || apt-get update -qq
+    APT_UPDATED=1
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null
+    bin=$(postgres_bin)
+  fi
+  port=$(free_port)
+  mkdir -p "$dir"
+  [ "$(id -u)" = 0 ] && chown postgres "$dir"
+  (cd / && as_owner "$bin/initdb" -D "$dir/data" -U sview --auth=trust --encoding=UTF8 --locale=C >"$SERVICES/initdb.log")
+  (cd / && as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start \
+    -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c max_connections=200 -c fsync=off -c shared_buffers=${POSTGRES_BUFFERS:-128MB}" >/dev/null)
+  STOP_POSTGRES="$bin/pg_ctl"
+  export SVIEW_TEST_POSTGRES_URL="postgres://sview@127.0.0.1:$port/postgres"
+}
+
+start_redis() {
+  local port
+  need redis-server redis-server
+  port=$(free_port)
+  mkdir -p "$SERVICES/redis"
+  redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$SERVICES/redis" --daemonize yes \
+    --pidfile "$SERVICES/redis/pid" --logfile "$SERVICES/redis/log" >/dev/null
+  export SVIEW_TEST_REDIS_URL="redis://127.0.0.1:$port/"
+  for _ in $(seq 100); do
+    redis-cli -p "$port" ping >/dev/null 2>&1 && return
+    sleep 0.1
+  done
+  echo "Redis did not start; see $SERVICES/redis/log" >&2
+  exit 1
+}
+
+start_services() {
+  need python3 python3
+  SERVICES=$(mktemp -d "${TMPDIR:-/tmp}/sview-tests.XXXXXX")
+  chmod 755 "$SERVICES"
+  trap stop_services EXIT INT TERM
+  start_postgres
+  start_redis
+}
+
+stop_services() {
+  [ -n "${STOP_POSTGRES:-}" ] && (cd / && as_owner "$STOP_POSTGRES" -D "$SERVICES/postgres/data" -m immediate stop >/dev/null 2>&1)
+  [ -f "$SERVICES/redis/pid" ] && kill "$(cat "$SERVICES/redis/pid")" 2>/dev/null
+  rm -rf "$SERVICES"
+}

@@ -1,0 +1,105 @@
+//! Fresh deployments for tests: one text runs over both ways to deploy sview.
+//!
+//! `tests/run.sh` starts the servers and says where they are. Where it did not, a test over them fails: nothing is skipped.
+#![allow(clippy::expect_used, clippy::panic)] // a panic here is the report of a test that cannot run
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+
+/// The two ways to deploy sview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// SQLite files only.
+    Embedded,
+    /// PostgreSQL and Redis.
+    Production,
+}
+
+/// Places for one test's data, of its own; gone when dropped.
+#[derive(Debug)]
+pub struct Deployment {
+    /// Which way.
+    pub backend: Backend,
+    /// `SVIEW_DATABASE_URL`.
+    pub database_url: String,
+    /// `SVIEW_REDIS_URL`; `None` on the embedded one.
+    pub redis_url: Option<String>,
+    /// What sets the test apart from others in the same Redis: `SVIEW_REDIS_PREFIX`.
+    pub prefix: String,
+    /// `SVIEW_DATA_DIR`.
+    pub data_dir: PathBuf,
+    admin_url: Option<String>,
+    _directory: TempDir,
+}
+
+fn server(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests by tests/run.sh"))
+}
+
+impl Deployment {
+    /// An empty deployment: a database and a Redis prefix that nobody else uses.
+    pub async fn new(backend: Backend) -> Self {
+        let directory = tempfile::Builder::new().prefix("sview-test").tempdir().expect("a temporary directory");
+        let data_dir = directory.path().to_owned();
+        let name = format!("test_{}", ulid::Ulid::generate().to_string().to_lowercase());
+        let (database_url, redis_url, admin_url) = match backend {
+            Backend::Embedded => (format!("sqlite://{}", data_dir.join("reports.sqlite").display()), None, None),
+            Backend::Production => {
+                let admin = server("SVIEW_TEST_POSTGRES_URL");
+                let mut connection = PgConnection::connect(&admin).await.expect("the tests' PostgreSQL answers");
+                let sql = format!("CREATE DATABASE {name}");
+                connection.execute(AssertSqlSafe(sql)).await.expect("a database is created");
+                let (server, _) = admin.rsplit_once('/').expect("the address names a database");
+                (format!("{server}/{name}"), Some(self::server("SVIEW_TEST_REDIS_URL")), Some(admin.clone()))
+            }
+        };
+        Self { backend, database_url, redis_url, prefix: name, data_dir, admin_url, _directory: directory }
+    }
+
+    /// The environment by which a process of sview uses this deployment.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut all = vec![
+            ("SVIEW_DATABASE_URL", self.database_url.clone()),
+            ("SVIEW_DATA_DIR", self.data_dir.display().to_string()),
+            ("SVIEW_REDIS_PREFIX", self.prefix.clone()),
+        ];
+        all.extend(self.redis_url.clone().map(|url| ("SVIEW_REDIS_URL", url)));
+        all
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        if let Some(admin) = &self.admin_url {
+            // By another process, since dropping cannot wait; a database left behind goes with its server at the end.
+            let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.prefix);
+            let _ = Command::new("psql").args([admin, "-q", "-c", &sql]).output();
+        }
+    }
+}
+
+/// Makes a test of each body for both ways to deploy: `both! { async fn name(deployment: Deployment) { … } }`.
+#[macro_export]
+macro_rules! both {
+    ($($(#[$meta:meta])* async fn $name:ident($deployment:ident: Deployment) $body:block)+) => {
+        $(mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            async fn body($deployment: $crate::Deployment) $body
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                body($crate::Deployment::new($crate::Backend::Embedded).await).await;
+            }
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn production() {
+                body($crate::Deployment::new($crate::Backend::Production).await).await;
+            }
+        })+
+    };
+}
