@@ -1,6 +1,6 @@
 //! The database of reports: how it is opened and kept up to date.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqlitePool;
 
 use crate::engine::{Engine, Postgres, Sqlite};
 use crate::{Error, Result};
@@ -76,4 +77,23 @@ pub(crate) fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migr
     // An older sview goes on working while a newer one has migrated already.
     migrator.set_ignore_missing(true);
     migrator
+}
+
+/// Migrates an SQLite file. Other processes that want to do the same wait: SQLite itself has no lock that spans migrations.
+pub(crate) async fn migrate_file(path: &Path, pool: &SqlitePool, migrator: Migrator) -> Result<()> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".migrating");
+    let lock_path = PathBuf::from(lock_path);
+    let lock = tokio::task::spawn_blocking(move || -> std::io::Result<std::fs::File> {
+        if let Some(directory) = lock_path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let file = std::fs::File::create(lock_path)?;
+        file.lock()?; // freed when the file is closed, by a kill too
+        Ok(file)
+    });
+    let lock = lock.await.map_err(|e| Error::Value(e.to_string()))?.map_err(sqlx::Error::Io)?;
+    migrator.run(pool).await?;
+    drop(lock);
+    Ok(())
 }

@@ -12,7 +12,7 @@ use sview_model::{CacheKey, Clock, Period};
 use super::{Cache, Entry, EntryInfo};
 use crate::Result;
 use crate::engine::sqlite_options;
-use crate::reports::migrator;
+use crate::reports::{migrate_file, migrator};
 
 /// A cache in an SQLite file. Losing it costs nothing but a recomputation.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ impl SqliteCache {
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
             .connect_lazy_with(sqlite_options(path));
-        migrator(&[(1, "cache", include_str!("../../../migrations/cache/0001_cache.sql"))]).run(&pool).await?;
+        let migrations = [(1, "cache", include_str!("../../../migrations/cache/0001_cache.sql"))];
+        migrate_file(path, &pool, migrator(&migrations)).await?;
         Ok(Self { pool, clock })
     }
 

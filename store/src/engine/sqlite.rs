@@ -1,6 +1,6 @@
 //! SQLite: one file, one writer at a time, readers that never wait.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,10 +15,11 @@ use sview_model::{Batch, Identity};
 
 use super::{Dialect, Engine, Row, Tx};
 use crate::Result;
-use crate::reports::migrator;
+use crate::reports::{migrate_file, migrator};
 
 /// A file of reports.
 pub(crate) struct Sqlite {
+    path: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
 }
@@ -47,7 +48,7 @@ impl Sqlite {
             .max_connections(readers)
             .acquire_timeout(Duration::from_secs(60))
             .connect_lazy_with(options(path));
-        Self { writer, readers }
+        Self { path: path.to_owned(), writer, readers }
     }
 }
 
@@ -62,7 +63,7 @@ impl Engine for Sqlite {
             (1, "reports", include_str!("../../../migrations/sqlite/0001_reports.sql")),
             (2, "rollup", include_str!("../../../migrations/sqlite/0002_rollup.sql")),
         ];
-        Ok(migrator(&migrations).run(&self.writer).await?)
+        migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
 
     async fn ping(&self) -> Result<()> {

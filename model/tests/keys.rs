@@ -1,0 +1,96 @@
+//! Distinct requests never share a cache key, whatever is typed into them.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use sview_model::{DeviceToken, Parameters, Period, Request, ResourceName, Subject, token_check};
+
+fn token(c: char) -> DeviceToken {
+    c.to_string().repeat(64).parse().unwrap()
+}
+
+fn requests() -> impl Strategy<Value = Request> {
+    let resources: Vec<_> = ResourceName::all().collect();
+    let texts = prop_oneof![
+        any::<String>(),
+        prop::sample::select(vec!["", "\n", ":", "1h", "a:1h", ";", "#", "a;b#c/d%e", "{sview}"])
+            .prop_map(str::to_owned),
+    ];
+    (
+        prop::sample::select(resources),
+        prop::sample::select(Period::ALL.to_vec()),
+        texts,
+        any::<[u8; 4]>(),
+        prop::collection::vec(prop::char::range('a', 'e'), 0..3),
+    )
+        .prop_map(|(resource, period, text, ip, tokens)| {
+            let parameters = match resource.subject {
+                Subject::Everything => Parameters::None,
+                Subject::Attacker => Parameters::Ip(ip.into()),
+                Subject::Password => Parameters::Password(text),
+                Subject::Devices => Parameters::Devices(tokens.into_iter().map(token).collect()),
+            };
+            Request::new(resource, period, parameters).unwrap()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    #[test]
+    fn keys_are_equal_only_for_equal_requests(a in requests(), b in requests()) {
+        prop_assert_eq!(a.key() == b.key(), a == b);
+        prop_assert!(a.key().as_str().is_ascii() && a.key().as_str().len() < 150);
+        prop_assert!(!a.key().as_str().contains(char::is_whitespace));
+    }
+
+    #[test]
+    fn a_request_survives_the_queue(request in requests()) {
+        let json = serde_json::to_string(&request).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
+    }
+}
+
+#[test]
+fn precached_requests_have_keys_of_their_own() {
+    let keys: HashSet<_> = Request::precached().map(|r| r.key()).collect();
+    assert_eq!(keys.len(), 161);
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_refused() {
+    let graph = "selected_attacker_incidents_graph".parse().unwrap();
+    let error = Request::new(graph, Period::Week, Parameters::None).unwrap_err().to_string();
+    assert_eq!(error, "selected_attacker_incidents_graph takes an address (ip)");
+    let all = "all_incidents_graph".parse().unwrap();
+    assert!(Request::new(all, Period::Week, Parameters::Password("x".into())).is_err());
+    // Nor can a queue smuggle them in.
+    let json = r#"{"resource":"all_incidents_graph","period":"1w","parameters":{"password":"x"}}"#;
+    assert!(serde_json::from_str::<Request>(json).is_err());
+}
+
+#[test]
+fn an_ipv4_address_in_ipv6_clothes_is_the_same_attacker() {
+    let graph: ResourceName = "selected_attacker_incidents_graph".parse().unwrap();
+    let request = |ip: &str| Request::new(graph, Period::Week, Parameters::Ip(ip.parse().unwrap())).unwrap();
+    assert_eq!(request("::ffff:192.0.2.1"), request("192.0.2.1"));
+}
+
+#[test]
+fn the_token_parameter_is_the_head_of_a_sha_256() {
+    // printf a%.0s {1..64} | sha256sum
+    assert_eq!(token_check(&[token('a')]), "ffe054fe7a");
+    assert_eq!(token_check(&[token('a'), token('b')]).len(), 10);
+    assert_ne!(token_check(&[token('a'), token('b')]), token_check(&[token('b'), token('a')]));
+}
+
+#[test]
+fn a_request_in_words_shows_no_secret_and_no_control_character() {
+    let password = Parameters::Password(format!("\u{1b}[31m\n<b>{}", "x".repeat(500)));
+    let words =
+        Request::new("logins_of_password_by_usages_list".parse().unwrap(), Period::Day, password).unwrap().to_string();
+    assert!(!words.contains(char::is_control) && words.len() < 150, "{words}");
+    let devices = Parameters::Devices(vec![token('a')]);
+    let words = Request::new("my_all_incidents_graph".parse().unwrap(), Period::Day, devices).unwrap().to_string();
+    assert!(!words.contains(token('a').as_str()), "{words}");
+}

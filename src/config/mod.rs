@@ -1,0 +1,18 @@
+//! Settings: flags, then the environment, then a TOML file, then the default; a struct a concern.
+//!
+//! Every setting is an argument with an environment variable, so that `--help` shows all there are. The file's keys are the
+//! variables' names without `SVIEW_`, in lower case.
+
+mod file;
+mod log;
+mod places;
+mod secret;
+mod web;
+mod workers;
+
+pub use file::with_file;
+pub use log::{LogFormat, LogSettings};
+pub use places::Places;
+pub use secret::Secret;
+pub use web::WebSettings;
+pub use workers::WorkerSettings;

@@ -1,0 +1,74 @@
+//! Where data live, and what time it is.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+use sview_model::Clock;
+
+/// Settings of places and time. Without any, everything is in SQLite files in a directory.
+#[derive(Clone, Debug, Args)]
+pub struct Places {
+    /// Directory of the embedded default's files; made when missing
+    #[arg(long, env = "SVIEW_DATA_DIR", global = true, default_value = "sview-data", value_name = "DIR", help_heading = "Settings")]
+    pub data_dir: PathBuf,
+    /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE  [default: reports.sqlite in the data directory]
+    #[arg(long, env = "SVIEW_DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = database, help_heading = "Settings")]
+    pub database_url: Option<String>,
+    /// Redis for jobs and cache: redis://HOST:PORT/  [default: none; jobs and cache are SQLite files in the data directory]
+    #[arg(long, env = "SVIEW_REDIS_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = redis, help_heading = "Settings")]
+    pub redis_url: Option<String>,
+    /// What sets this deployment's keys apart from others in the same Redis
+    #[arg(long, env = "SVIEW_REDIS_PREFIX", global = true, default_value = "sview", value_name = "WORD", value_parser = prefix, help_heading = "Settings")]
+    pub redis_prefix: String,
+    /// Freezes the clock, for tests and for looking at old data: an RFC 3339 time like 2026-03-15T12:34:56Z
+    #[arg(long, env = "SVIEW_NOW", global = true, value_name = "TIME", value_parser = moment, help_heading = "Settings")]
+    pub now: Option<DateTime<Utc>>,
+    /// How many hours of reports are read again at each quarter, for rows that another program wrote (0: never)
+    #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Settings")]
+    pub reread_hours: u16,
+}
+
+impl Places {
+    /// The clock that the settings ask for.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.now.map_or(Clock::System, Clock::Frozen)
+    }
+
+    /// The address of the database of reports.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let embedded = || format!("sqlite://{}", self.data_dir.join("reports.sqlite").display());
+        self.database_url.clone().unwrap_or_else(embedded)
+    }
+
+    /// How reports are kept.
+    #[must_use]
+    pub fn store_settings(&self) -> sview_store::Settings {
+        let reread = TimeDelta::hours(self.reread_hours.into());
+        sview_store::Settings { reread, ..sview_store::Settings::default() }
+    }
+}
+
+fn database(text: &str) -> Result<String, String> {
+    let known = ["postgres://", "postgresql://", "sqlite://"].iter().any(|scheme| text.starts_with(scheme));
+    if known { Ok(text.to_owned()) } else { Err("begins with postgres:// or sqlite://".to_owned()) }
+}
+
+fn redis(text: &str) -> Result<String, String> {
+    match redis::parse_redis_url(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("looks like redis://127.0.0.1:6379/".to_owned()),
+    }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if good { Ok(text.to_owned()) } else { Err("is letters, digits, - and _".to_owned()) }
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    let time = DateTime::parse_from_rfc3339(text).map_err(|e| format!("{e}; write it like 2026-03-15T12:34:56Z"))?;
+    Ok(time.to_utc())
+}
