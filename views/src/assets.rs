@@ -1,0 +1,54 @@
+//! The files that pages load, within the program. Their names carry a hash of their content, so they may be cached for good.
+
+use std::sync::LazyLock;
+
+use sha2::{Digest as _, Sha256};
+use sview_model::hex;
+
+/// A file that pages load.
+#[derive(Debug)]
+pub struct Asset {
+    /// Its address, with a hash of its content: `/assets/style-0123456789.css`.
+    pub path: String,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its content.
+    pub bytes: &'static [u8],
+}
+
+/// All of them.
+#[must_use]
+pub fn assets() -> &'static [Asset] {
+    &*ASSETS
+}
+
+/// The style sheet.
+#[must_use]
+pub fn style() -> &'static Asset {
+    &ASSETS[0]
+}
+
+/// The script.
+#[must_use]
+pub fn script() -> &'static Asset {
+    &ASSETS[1]
+}
+
+/// The icon.
+#[must_use]
+pub fn icon() -> &'static Asset {
+    &ASSETS[2]
+}
+
+static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+    [
+        asset("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css")),
+        asset("app", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/app.js")),
+        asset("icon", "svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
+    ]
+});
+
+fn asset(stem: &str, extension: &str, content_type: &'static str, bytes: &'static [u8]) -> Asset {
+    let hash = hex(&Sha256::digest(bytes));
+    Asset { path: format!("/assets/{stem}-{}.{extension}", &hash[..10]), content_type, bytes }
+}

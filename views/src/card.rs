@@ -1,0 +1,121 @@
+//! A card: one resource on a page, in one of three states. It is rendered within a page, and alone for the script that waits
+//! for it.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+use sview_model::{Data, Request};
+
+use crate::{chart, links, moment};
+
+/// What is known of a resource's value.
+#[derive(Clone, Debug)]
+pub enum Slot {
+    /// It is there, fresh or stale.
+    Ready(Ready),
+    /// It was never computed, and is being computed now.
+    Pending,
+    /// It cannot be had; why, in words for visitors.
+    Failed(String),
+}
+
+impl Slot {
+    /// Whether the page has to wait for it.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending)
+    }
+}
+
+/// A value, and how far it can be trusted. All times UTC.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The value.
+    pub data: Data,
+    /// Up to where it looks.
+    pub finish: DateTime<Utc>,
+    /// Up to where everything that was reported is counted in; at most `finish`, or later where more is known.
+    pub complete_to: DateTime<Utc>,
+    /// When it was computed.
+    pub computed_at: DateTime<Utc>,
+    /// Whether a newer value is being computed.
+    pub refreshing: bool,
+}
+
+/// What a card needs to know besides its request and its slot.
+#[derive(Clone, Copy, Debug)]
+pub struct CardContext {
+    /// The time of the page.
+    pub now: DateTime<Utc>,
+    /// Whether to link the data as CSV, JSON and SVG.
+    pub data_links: bool,
+}
+
+/// The card of a resource. While it is pending the script asks the address in `data-fragment` for it.
+#[must_use]
+pub fn card(request: &Request, slot: &Slot, context: &CardContext) -> Markup {
+    let resource = request.resource();
+    let name = resource.name;
+    html! {
+        section.card id={ "r-" (name) } aria-labelledby={ "h-" (name) } data-resource=(name) data-period=(request.period())
+            data-fragment=(links::fragment(request)) data-state=(state(slot)) aria-busy=[slot.is_pending().then_some("true")] {
+            h2 id={ "h-" (name) } { (resource.title) }
+            @match slot {
+                Slot::Ready(ready) => {
+                    div.body { (chart::chart(request, &ready.data)) }
+                    footer {
+                        (freshness(ready, context.now))
+                        @if context.data_links { (data_links(request)) }
+                    }
+                },
+                Slot::Pending => {
+                    div.body.waiting {
+                        div.shimmer aria-hidden="true" {}
+                        p role="status" { "Being computed…" }
+                    }
+                },
+                Slot::Failed(reason) => {
+                    div.body.failed {
+                        p role="status" { b { "This could not be computed." } " " (reason) }
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn state(slot: &Slot) -> &'static str {
+    match slot {
+        Slot::Ready(ready) if ready.refreshing => "refreshing",
+        Slot::Ready(_) => "ready",
+        Slot::Pending => "pending",
+        Slot::Failed(_) => "failed",
+    }
+}
+
+/// How far the numbers can be trusted, in words.
+fn freshness(ready: &Ready, now: DateTime<Utc>) -> Markup {
+    html! {
+        p.freshness {
+            @if ready.complete_to >= ready.finish {
+                "Complete to " (moment::at(ready.finish, now))
+            } @else {
+                span.partial {
+                    "Up to " (moment::at(ready.finish, now)) ", complete only to " (moment::at(ready.complete_to, now))
+                }
+            }
+            ", computed " (moment::ago(ready.computed_at, now))
+            @if ready.refreshing { " " span.refreshing { "refreshing" } }
+        }
+    }
+}
+
+fn data_links(request: &Request) -> Markup {
+    let title = request.resource().title;
+    html! {
+        ul.formats aria-label={ "Data of " (title) } {
+            @for (format, name) in [("csv", "CSV"), ("json", "JSON"), ("svg", "SVG")] {
+                li { a href=(links::data(request, format)) { (name) } }
+            }
+        }
+    }
+}

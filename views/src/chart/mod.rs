@@ -1,0 +1,36 @@
+//! Charts, rendered to SVG and tables on the server.
+//!
+//! The plots fill the room that the page gives them: positions are percentages, and curves live in a nested `svg` that is
+//! stretched. So lines and letters keep their size from a phone to a wall, without script.
+
+mod bars;
+mod line;
+mod map;
+mod multi;
+mod plot;
+mod scale;
+mod standalone;
+mod table;
+mod time_axis;
+
+use maud::{Markup, html};
+use sview_model::{Data, Request};
+
+pub use standalone::standalone_svg;
+
+/// The words for data without anything in it.
+pub const NOTHING: &str = "Nothing was reported in this period.";
+
+/// The chart of a resource's data, in the form that fits its shape, with its values as a table. Empty data is said in words.
+#[must_use]
+pub fn chart(request: &Request, data: &Data) -> Markup {
+    if data.is_blank() {
+        return html! { p.nothing { (NOTHING) } };
+    }
+    match data {
+        Data::Series(points) => line::line(request, points),
+        Data::MultiSeries(multi) => multi::multi(request, multi),
+        Data::Ranking(ranking) => bars::bars(request, ranking),
+        Data::Map(counts) => map::map(request, counts),
+    }
+}

@@ -1,0 +1,204 @@
+//! The frame of every page: head, header, navigation, breadcrumbs, period buttons, footer.
+
+use chrono::{DateTime, Utc};
+use maud::{DOCTYPE, Markup, html};
+use sview_model::Period;
+
+use crate::{CardContext, assets, links, moment};
+
+/// The name of the whole.
+const NAME: &str = "Sentinel View";
+
+/// What is the same on every page of a site: from the operator's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// Under which terms the data may be used, for the footer; nothing where it is empty.
+    pub licence: String,
+    /// Where the formats of the data are described, if anywhere.
+    pub formats: Option<String>,
+    /// Whether cards link their data as CSV, JSON and SVG.
+    pub data_links: bool,
+    /// Entries of the navigation bar after those of the statistics pages.
+    pub more: Vec<NavEntry>,
+}
+
+/// An entry of the navigation bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NavEntry {
+    /// The page's path.
+    pub path: &'static str,
+    /// The word in the bar.
+    pub label: &'static str,
+}
+
+/// The navigation bar of every site.
+static NAV: [NavEntry; 6] = [
+    NavEntry { path: "/", label: "Overview" },
+    NavEntry { path: "/incidents/", label: "Incidents" },
+    NavEntry { path: "/attackers/", label: "Attackers" },
+    NavEntry { path: "/passwords/", label: "Passwords" },
+    NavEntry { path: "/ports/", label: "Ports" },
+    NavEntry { path: "/devices/", label: "My devices" },
+];
+
+/// What a page needs to know besides what it shows.
+#[derive(Clone, Copy, Debug)]
+pub struct PageContext<'a> {
+    /// The site that the page is of.
+    pub site: &'a Site,
+    /// The period that is shown, and kept in every link.
+    pub period: Period,
+    /// The time, UTC.
+    pub now: DateTime<Utc>,
+}
+
+impl PageContext<'_> {
+    /// What the cards of the page need.
+    #[must_use]
+    pub fn cards(&self) -> CardContext {
+        CardContext { now: self.now, data_links: self.site.data_links }
+    }
+}
+
+/// A breadcrumb: what to call a page, and its path. Labels may be hostile text, so they are markup made by [`crate::text`].
+pub(crate) struct Crumb {
+    pub(crate) label: Markup,
+    pub(crate) path: Option<String>,
+}
+
+/// What a page tells its frame.
+pub(crate) struct Frame {
+    /// The page's name, in plain and visible characters.
+    pub(crate) title: String,
+    /// The heading; may hold labels.
+    pub(crate) heading: Markup,
+    /// A sentence under the heading.
+    pub(crate) lead: Option<Markup>,
+    /// The entry of the navigation bar that the page belongs to, by its path.
+    pub(crate) nav: &'static str,
+    /// The way to the page from the overview; the page itself is the last.
+    pub(crate) crumbs: Vec<Crumb>,
+    /// The page's own path, if it shows a period that can be changed.
+    pub(crate) periods_of: Option<String>,
+    /// Whether something on it is still being computed.
+    pub(crate) pending: bool,
+}
+
+/// A whole page.
+pub(crate) fn page(context: &PageContext<'_>, frame: &Frame, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" data-now=(moment::iso(context.now)) {
+            head {
+                meta charset="utf-8";
+                title { @if frame.title == NAME { (NAME) } @else { (frame.title) " – " (NAME) } }
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                link rel="icon" type="image/svg+xml" href=(assets::icon().path);
+                link rel="stylesheet" href=(assets::style().path);
+                // Not deferred: it sets the chosen theme before anything is painted.
+                script src=(assets::script().path) {}
+                @if frame.pending {
+                    // Without script the page comes again until everything is there.
+                    noscript { meta http-equiv="refresh" content="3"; }
+                }
+            }
+            body {
+                a.skip href="#main" { "Skip to content" }
+                (header(context, frame))
+                main #main tabindex="-1" {
+                    @if !frame.crumbs.is_empty() { (breadcrumbs(context, frame)) }
+                    div.intro {
+                        div {
+                            h1 { (frame.heading) }
+                            @if let Some(lead) = &frame.lead { p.lead { (lead) } }
+                        }
+                        @if let Some(path) = &frame.periods_of { (periods(context, path)) }
+                    }
+                    (content)
+                }
+                (footer(context))
+            }
+        }
+    }
+}
+
+fn header(context: &PageContext<'_>, frame: &Frame) -> Markup {
+    html! {
+        header.site {
+            div.top {
+                a.brand href=(links::page("/", context.period)) { (mark()) span { (NAME) } }
+                nav aria-label="Pages" {
+                    ul {
+                        @for entry in NAV.iter().chain(&context.site.more) {
+                            li {
+                                a href=(links::page(entry.path, context.period))
+                                    aria-current=[(entry.path == frame.nav).then_some("page")] { (entry.label) }
+                            }
+                        }
+                    }
+                }
+                button.theme type="button" hidden aria-label="Switch between light and dark" title="Light or dark" {
+                    svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true" {
+                        circle cx="10" cy="10" r="7.5" {}
+                        path d="M10 2.5a7.5 7.5 0 0 1 0 15z" {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A watchful eye that is a radar screen too.
+fn mark() -> Markup {
+    html! {
+        svg.mark viewBox="0 0 32 32" width="30" height="30" aria-hidden="true" {
+            path.lid d="M2 16Q9 6 16 6t14 10q-7 10-14 10T2 16z" {}
+            circle.iris cx="16" cy="16" r="6.5" {}
+            path.sweep d="M16 16V9.5a6.5 6.5 0 0 1 6.2 4.5z" {}
+            circle.pupil cx="16" cy="16" r="1.7" {}
+        }
+    }
+}
+
+fn breadcrumbs(context: &PageContext<'_>, frame: &Frame) -> Markup {
+    html! {
+        nav.crumbs aria-label="Breadcrumbs" {
+            ol {
+                li { a href=(links::page("/", context.period)) { "Overview" } }
+                @for crumb in &frame.crumbs {
+                    li {
+                        @match &crumb.path {
+                            Some(path) => { a href=(links::page(path, context.period)) { (crumb.label) } },
+                            None => { span aria-current="page" { (crumb.label) } },
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn periods(context: &PageContext<'_>, path: &str) -> Markup {
+    html! {
+        nav.periods aria-label="Period" {
+            @for period in Period::ALL {
+                a href=(links::page(path, *period)) aria-current=[(*period == context.period).then_some("true")]
+                    title={ "Show " (moment::period(*period)) } { (period.scale().label) }
+            }
+        }
+    }
+}
+
+fn footer(context: &PageContext<'_>) -> Markup {
+    html! {
+        footer.site {
+            @if !context.site.licence.is_empty() { p { (context.site.licence) } }
+            p {
+                "All times are UTC. "
+                @if let Some(href) = &context.site.formats { a href=(href) { "Data and formats" } ". " }
+                "Country shapes: Natural Earth."
+            }
+        }
+    }
+}

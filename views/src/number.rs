@@ -1,0 +1,57 @@
+//! Numbers as people read them.
+
+/// The number with its thousands grouped: `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The number in a few characters, for axes and legends: `950`, `1.2 k`, `35 M`. Rounded to two or three digits.
+#[must_use]
+pub fn short(number: u64) -> String {
+    const UNITS: [(u64, &str); 6] = [
+        (1_000_000_000_000_000_000, "E"),
+        (1_000_000_000_000_000, "P"),
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "G"),
+        (1_000_000, "M"),
+        (1_000, "k"),
+    ];
+    let Some((size, unit)) = UNITS.iter().find(|(size, _)| number >= *size) else { return number.to_string() };
+    let tenths = u128::from(number) * 10 / u128::from(*size);
+    match (tenths / 10, tenths % 10) {
+        (whole, rest) if whole < 100 && rest > 0 => format!("{whole}.{rest} {unit}"),
+        (whole, _) => format!("{whole} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567"), (100_000, "100,000")];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn short_numbers_are_short() {
+        let cases = [(0, "0"), (950, "950"), (1000, "1 k"), (1250, "1.2 k"), (35_000_000, "35 M"), (250_999, "250 k")];
+        for (number, text) in cases {
+            assert_eq!(short(number), text);
+        }
+        assert_eq!(short(u64::MAX), "18.4 E");
+    }
+}

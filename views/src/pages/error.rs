@@ -1,0 +1,55 @@
+//! The page of an error: what went wrong, what was expected, what to do.
+
+use maud::{Markup, html};
+
+use crate::layout::Frame;
+use crate::{PageContext, layout, links};
+
+/// What an error page says.
+#[derive(Clone, Debug)]
+pub struct ErrorPage {
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong: `There is no such page`.
+    pub heading: String,
+    /// What was expected instead, if that helps.
+    pub expected: Option<String>,
+    /// What the visitor can do.
+    pub advice: String,
+}
+
+impl ErrorPage {
+    /// The page of an address that leads nowhere.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self {
+            status: 404,
+            heading: "There is no such page".to_owned(),
+            expected: None,
+            advice: "Check the address, or begin at the overview.".to_owned(),
+        }
+    }
+}
+
+/// The page of an error.
+#[must_use]
+pub fn error(context: &PageContext<'_>, error: &ErrorPage) -> Markup {
+    let frame = Frame {
+        title: error.heading.clone(),
+        heading: html! { (error.heading) },
+        lead: None,
+        nav: "",
+        crumbs: Vec::new(),
+        periods_of: None,
+        pending: false,
+    };
+    let content = html! {
+        section.card.form.error {
+            p.status { "Error " (error.status) }
+            @if let Some(expected) = &error.expected { p { "Expected: " (expected) } }
+            p { (error.advice) }
+            p.actions { a.button.primary href=(links::page("/", context.period)) { "To the overview" } }
+        }
+    };
+    layout::page(context, &frame, &content)
+}

@@ -1,0 +1,157 @@
+//! The pages, and which resources each of them shows.
+
+mod details;
+mod devices;
+mod error;
+mod statistics;
+
+use sview_model::{Parameters, Period, Request, ResourceName};
+
+pub use details::{attacker, password};
+pub use devices::{Devices, confirm_device, devices};
+pub use error::{ErrorPage, error};
+pub use statistics::statistics;
+
+/// How much of the page's width a card takes. Below about 1000 pixels every card has a row of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// A row of its own.
+    Full,
+    /// Two thirds of a row.
+    Wide,
+    /// Half of a row.
+    Half,
+    /// A third of a row.
+    Narrow,
+    /// A third of a row, beside two rows of others.
+    Tall,
+}
+
+/// A page of cards.
+#[derive(Debug)]
+pub struct Page {
+    /// Its path, or for pages about one thing the path of the page that leads there.
+    pub path: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// What it is about: the beginning of a sentence that the period ends.
+    pub lead: &'static str,
+    /// What it shows, by resource name, in the order of the page.
+    pub slots: &'static [(&'static str, Width)],
+}
+
+use Width::{Full, Half, Narrow, Tall, Wide};
+
+/// The statistics pages: they need nothing but a period.
+#[rustfmt::skip]
+pub static PAGES: [Page; 5] = [
+    Page { path: "/", title: "Overview", lead: "What honeypots and firewalls reported in", slots: &[
+        ("all_countries_by_incidents_list", Wide),
+        ("top_countries_by_incidents_list", Narrow),
+        ("all_attackers_graph", Wide),
+        ("top_passwords_by_usages_list", Tall),
+        ("all_incidents_graph", Wide),
+    ] },
+    Page { path: "/incidents/", title: "Incidents", lead: "What was done to the traps in", slots: &[
+        ("all_countries_by_incidents_list", Wide),
+        ("top_countries_by_incidents_list_long", Tall),
+        ("all_incidents_graph", Wide),
+        ("top_countries_by_incidents_graph", Wide),
+        ("top_incident_types_by_incidents_list", Tall),
+        ("top_traps_by_incidents_graph", Wide),
+        ("top_actions_by_incidents_graph", Full),
+    ] },
+    Page { path: "/attackers/", title: "Attackers", lead: "Who touched the traps, by distinct addresses, in", slots: &[
+        ("all_countries_by_attackers_list", Full),
+        ("all_attackers_graph", Half),
+        ("top_countries_by_attackers_graph", Half),
+        ("top_attackers_by_incidents_list_long", Half),
+        ("top_countries_by_attackers_list_long", Half),
+    ] },
+    Page { path: "/passwords/", title: "Passwords", lead: "What was tried to log in with in", slots: &[
+        ("top_passwords_by_usages_graph", Full),
+        ("top_passwords_by_usages_list_long", Narrow),
+        ("top_usernames_by_usages_list_long", Narrow),
+        ("top_combinations_by_usages_list_long", Narrow),
+    ] },
+    Page { path: "/ports/", title: "Ports", lead: "Which ports were knocked at in", slots: &[
+        ("all_ports_by_scans_graph", Wide),
+        ("top_ports_by_scans_list_long", Tall),
+        ("top_ports_by_scans_graph", Wide),
+    ] },
+];
+
+/// The page about one attacker.
+pub static ATTACKER: Page = Page {
+    path: "/attackers/",
+    title: "Attacker",
+    lead: "What this address did in",
+    slots: &[("selected_attacker_incidents_graph", Full)],
+};
+
+/// The page about one password.
+pub static PASSWORD: Page = Page {
+    path: "/passwords/",
+    title: "Password",
+    lead: "How this password was tried in",
+    slots: &[("selected_password_by_usages_graph", Wide), ("logins_of_password_by_usages_list", Narrow)],
+};
+
+/// The page about the devices of a session.
+pub static DEVICES: Page = Page {
+    path: "/devices/",
+    title: "My devices",
+    lead: "What your own devices saw in",
+    slots: &[
+        ("my_all_incidents_graph", Full),
+        ("my_top_countries_by_incidents_graph", Half),
+        ("my_top_traps_by_incidents_graph", Half),
+    ],
+};
+
+impl Page {
+    /// The statistics page at this path.
+    #[must_use]
+    pub fn at(path: &str) -> Option<&'static Self> {
+        PAGES.iter().find(|page| page.path == path)
+    }
+
+    /// What the page needs, in its order. Empty if the parameters are not those that its resources take.
+    #[must_use]
+    pub fn requests(&self, period: Period, parameters: &Parameters) -> Vec<Request> {
+        let names = self.slots.iter().filter_map(|(name, _)| name.parse::<ResourceName>().ok());
+        names.filter_map(|name| Request::new(name, period, parameters.clone()).ok()).collect()
+    }
+
+    fn width_of(&self, name: &str) -> Width {
+        self.slots.iter().find(|(slot, _)| *slot == name).map_or(Width::Full, |(_, width)| *width)
+    }
+}
+
+impl Width {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Wide => "wide",
+            Self::Half => "half",
+            Self::Narrow => "narrow",
+            Self::Tall => "narrow tall",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_shows_resources_of_the_catalogue() {
+        let password = Parameters::Password("x".to_owned());
+        let attacker = Parameters::Ip([192, 0, 2, 1].into());
+        let devices = Parameters::Devices(Vec::new());
+        let pages = PAGES.iter().map(|p| (p, &Parameters::None));
+        for (page, parameters) in pages.chain([(&ATTACKER, &attacker), (&PASSWORD, &password), (&DEVICES, &devices)]) {
+            assert_eq!(page.requests(Period::Week, parameters).len(), page.slots.len(), "{}", page.title);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The words for what is counted and for what it is counted by.
+
+use maud::{Markup, html};
+use sview_model::{Dimension, Kind, Measure, Resource, Shape};
+
+use crate::{country, text};
+
+/// What a resource counts, in the plural: `incidents`.
+#[must_use]
+pub fn unit(resource: &Resource) -> &'static str {
+    match (resource.measure, resource.kind) {
+        (Measure::Attackers, _) => "attackers",
+        (Measure::Count, Kind::Incidents) => "incidents",
+        (Measure::Count, Kind::Passwords) => "uses",
+        (Measure::Count, Kind::Ports) => "scans",
+    }
+}
+
+/// What a number of them is called: `incident`, `incidents`.
+#[must_use]
+pub fn units(resource: &Resource, number: u64) -> &'static str {
+    let many = unit(resource);
+    if number == 1 { many.strip_suffix('s').unwrap_or(many) } else { many }
+}
+
+/// The head of a column of labels.
+#[must_use]
+pub fn column(name: &str) -> &str {
+    match name {
+        "country" => "Country",
+        "source" => "Trap",
+        "action" => "Action",
+        "ip" => "Address",
+        "password" => "Password",
+        "username" => "User name",
+        "port" => "Port",
+        other => other,
+    }
+}
+
+/// What the rows or series of a resource are told apart by, as the name of the column; `None` for plain series.
+#[must_use]
+pub fn column_of(shape: Shape) -> Option<&'static str> {
+    let (Shape::MultiSeries { by, .. } | Shape::Ranking { by, .. } | Shape::Map { by }) = shape else { return None };
+    by.columns().first().copied()
+}
+
+/// Whether the labels of a dimension are parts of one whole, so that stacking them says something.
+#[must_use]
+pub fn is_stacked(by: Dimension) -> bool {
+    matches!(by, Dimension::Country | Dimension::Trap | Dimension::Action | Dimension::IncidentType)
+}
+
+/// A label in a column as plain text of at most `most` characters, with nothing invisible in it.
+#[must_use]
+pub fn plain(column: &str, label: Option<&str>, most: usize) -> String {
+    let Some(label) = label else { return country::UNKNOWN.to_owned() };
+    match (column, label) {
+        ("country", code) => country::name(code).map_or_else(|| text::visible(code, most), str::to_owned),
+        ("source", trap) => trap_name(trap).map_or_else(|| text::visible(trap, most), str::to_owned),
+        ("action", action) => text::visible(&action.replace('_', " "), most),
+        (_, other) => text::visible(other, most),
+    }
+}
+
+/// A label in a column as markup.
+#[must_use]
+pub fn marked(column: &str, label: Option<&str>) -> Markup {
+    match (column, label) {
+        (_, None) => html! { span.unknown { (country::UNKNOWN) } },
+        ("country", Some(code)) => html! {
+            @if let Some(flag) = country::flag(code) { span.flag aria-hidden="true" { (flag) } " " }
+            (plain(column, label, text::SHOWN))
+        },
+        ("source" | "action" | "port", Some(_)) => html! { (plain(column, label, text::SHOWN)) },
+        (_, Some(typed)) => text::label(typed),
+    }
+}
+
+fn trap_name(trap: &str) -> Option<&'static str> {
+    Some(match trap {
+        "minipot_ftp" => "FTP minipot",
+        "minipot_smtp" => "SMTP minipot",
+        "minipot_telnet" => "Telnet minipot",
+        "minipot_http" => "HTTP minipot",
+        "fwlogs" => "Firewall log",
+        "haas" => "SSH honeypot",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_in_words() {
+        assert_eq!(plain("country", Some("DE"), 60), "Germany");
+        assert_eq!(plain("country", Some("Q\n"), 60), "Q␊");
+        assert_eq!(plain("country", None, 60), "Unknown");
+        assert_eq!(plain("source", Some("minipot_telnet"), 60), "Telnet minipot");
+        assert_eq!(plain("action", Some("small_port_scan"), 60), "small port scan");
+        for trap in sview_model::Trap::ALL {
+            assert!(trap_name(trap.as_str()).is_some(), "{trap} has no name for people");
+        }
+    }
+}

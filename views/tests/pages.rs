@@ -1,0 +1,167 @@
+//! What pages and cards say in each state.
+
+#![allow(clippy::unwrap_used)] // a panic in a test is the report of a failure
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use sview_model::{Data, DeviceToken, Parameters, Period, Point, Request};
+use sview_views::pages::{self, DEVICES, Devices, ErrorPage, PAGES, Page};
+use sview_views::{CardContext, NavEntry, PageContext, Ready, Site, Slot, assets, card};
+
+fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 15, 12, 34, 56).unwrap()
+}
+
+fn request(name: &str, period: Period) -> Request {
+    Request::plain(name.parse().unwrap(), period).unwrap()
+}
+
+fn ready(data: Data) -> Ready {
+    let finish = Period::SixHours.span(now()).finish;
+    Ready { data, finish, complete_to: finish, computed_at: now() - TimeDelta::minutes(3), refreshing: false }
+}
+
+fn rendered(request: &Request, slot: &Slot) -> String {
+    card(request, slot, &CardContext { now: now(), data_links: true }).into_string()
+}
+
+fn context(site: &Site) -> PageContext<'_> {
+    PageContext { site, period: Period::Day, now: now() }
+}
+
+fn pending(page: &Page) -> Vec<(Request, Slot)> {
+    page.requests(Period::Day, &Parameters::None).into_iter().map(|request| (request, Slot::Pending)).collect()
+}
+
+#[test]
+fn a_ready_card_says_how_far_its_numbers_can_be_trusted() {
+    let request = request("all_incidents_graph", Period::SixHours);
+    let data = Data::Series(vec![Point { end: now(), count: 1_234_567 }, Point { end: now(), count: 2 }]);
+    let fresh = rendered(&request, &Slot::Ready(ready(data.clone())));
+    assert!(fresh.contains("Complete to <time datetime=\"2026-03-15T12:30:00Z\">12:30 UTC</time>"), "{fresh}");
+    assert!(
+        fresh.contains("computed <time datetime=\"2026-03-15T12:31:56Z\" data-ago>3 minutes ago</time>"),
+        "{fresh}"
+    );
+    assert!(fresh.contains("<b>1,234,569</b> incidents in all"), "{fresh}");
+    assert!(fresh.contains("href=\"/resource/all_incidents_graph.csv?period=6h\""), "{fresh}");
+
+    let complete_to = now() - TimeDelta::minutes(20);
+    let stale = rendered(&request, &Slot::Ready(Ready { complete_to, refreshing: true, ..ready(data) }));
+    assert!(stale.contains("complete only to <time datetime=\"2026-03-15T12:14:56Z\">12:14 UTC"), "{stale}");
+    assert!(stale.contains("data-state=\"refreshing\"") && stale.contains(">refreshing</span>"), "{stale}");
+}
+
+#[test]
+fn attackers_of_several_windows_are_not_added_up() {
+    let request = request("all_attackers_graph", Period::SixHours);
+    let data = Data::Series(vec![Point { end: now(), count: 10 }, Point { end: now(), count: 20 }]);
+    let card = rendered(&request, &Slot::Ready(ready(data)));
+    assert!(!card.contains("in all") && card.contains("<b>15</b> attackers at a time"), "{card}");
+}
+
+#[test]
+fn an_empty_period_says_so_in_words() {
+    for name in [
+        "all_incidents_graph",
+        "top_traps_by_incidents_graph",
+        "top_ports_by_scans_list_long",
+        "all_countries_by_incidents_list",
+    ] {
+        let request = request(name, Period::SixHours);
+        let card = rendered(&request, &Slot::Ready(ready(Data::empty(&request.resource()))));
+        assert!(card.contains("Nothing was reported in this period.") && !card.contains("<svg"), "{card}");
+    }
+}
+
+#[test]
+fn a_pending_card_tells_the_script_where_to_ask() {
+    let request = request("all_incidents_graph", Period::Day);
+    let card = rendered(&request, &Slot::Pending);
+    assert!(card.contains("aria-busy=\"true\"") && card.contains("Being computed…"), "{card}");
+    assert!(card.contains("data-fragment=\"/fragment/all_incidents_graph?period=1d\""), "{card}");
+
+    let failed = rendered(&request, &Slot::Failed("The <database> does not answer.".to_owned()));
+    assert!(failed.contains("The &lt;database&gt; does not answer.") && !failed.contains("aria-busy"), "{failed}");
+}
+
+#[test]
+fn the_map_has_every_country_with_its_number() {
+    let request = request("all_countries_by_incidents_list", Period::SixHours);
+    let counts = BTreeMap::from([("CZ".to_owned(), 1234), ("XX".to_owned(), 1)]);
+    let card = rendered(&request, &Slot::Ready(ready(Data::Map(counts))));
+    assert!(card.contains("<title>Czechia: 1,234</title>") && card.contains("<title>France: 0</title>"));
+    assert!(card.contains("<th scope=\"row\">XX</th>"), "a country without a shape is in the table");
+}
+
+#[test]
+fn links_keep_the_period_and_mark_where_one_is() {
+    let more = vec![NavEntry { path: "/dynfw/", label: "Live" }];
+    let site = Site { more, licence: "Use it <well>.".to_owned(), ..Site::default() };
+    for page in &PAGES {
+        let html = pages::statistics(&context(&site), page, &[]).into_string();
+        assert!(html.contains(&format!("<a href=\"{}?period=1d\" aria-current=\"page\">", page.path)), "{html}");
+        assert!(html.contains(&format!("<a href=\"{}?period=1d\" aria-current=\"true\"", page.path)), "{html}");
+        assert!(html.contains("href=\"/dynfw/?period=1d\"") && html.contains("Use it &lt;well&gt;."));
+        for period in Period::ALL {
+            assert!(html.contains(&format!("href=\"{}?period={period}\"", page.path)), "{html}");
+        }
+    }
+}
+
+#[test]
+fn without_script_a_page_comes_again_only_while_something_is_pending() {
+    let (site, page) = (Site::default(), Page::at("/").unwrap());
+    let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>";
+    assert!(pages::statistics(&context(&site), page, &pending(page)).into_string().contains(refresh));
+    assert!(!pages::statistics(&context(&site), page, &[]).into_string().contains(refresh));
+}
+
+#[test]
+fn tokens_are_shown_by_their_beginning_only_and_every_form_carries_the_session_secret() {
+    let site = Site::default();
+    let token: DeviceToken = "a1b2c3d4".repeat(8).parse().unwrap();
+    let tokens = [token.clone()];
+    let shown = Devices { tokens: &tokens, csrf: "s3cret", message: None };
+    let slots: Vec<_> = DEVICES
+        .requests(Period::Day, &Parameters::Devices(tokens.to_vec()))
+        .into_iter()
+        .map(|request| (request, Slot::Pending))
+        .collect();
+    let html = pages::devices(&context(&site), &shown, &slots).into_string();
+    assert_eq!(html.matches(token.as_str()).count(), 1, "only in the form that deletes it");
+    assert_eq!(html.matches("<form method=\"post\"").count(), html.matches("name=\"csrf\" value=\"s3cret\"").count());
+    assert!(html.contains("<code>a1b2c3…</code>") && html.contains("id=\"r-my_all_incidents_graph\""));
+
+    let confirm = pages::confirm_device(&context(&site), &token, "s3cret").into_string();
+    assert!(
+        confirm.contains("<form method=\"post\" action=\"/api/device/add\">") && confirm.contains("value=\"s3cret\"")
+    );
+
+    let none =
+        pages::devices(&context(&site), &Devices { tokens: &[], csrf: "s3cret", message: None }, &[]).into_string();
+    assert!(none.contains("uci get sentinel.main.device_token") && !none.contains("data-fragment"));
+}
+
+#[test]
+fn an_error_says_what_was_expected_and_what_to_do() {
+    let site = Site::default();
+    let expected = Some("an IP address, like 192.0.2.1".to_owned());
+    let error =
+        ErrorPage { status: 400, heading: "Not an <address>".to_owned(), expected, advice: "Check it.".to_owned() };
+    let html = pages::error(&context(&site), &error).into_string();
+    for part in ["Error 400", "<h1>Not an &lt;address&gt;</h1>", "Expected: an IP address", "Check it."] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(pages::error(&context(&site), &ErrorPage::not_found()).into_string().contains("Error 404"));
+}
+
+#[test]
+fn assets_are_named_by_their_content_and_pages_link_them() {
+    let html = pages::statistics(&context(&Site::default()), &PAGES[0], &[]).into_string();
+    for asset in assets::assets() {
+        assert!(html.contains(&asset.path), "{}", asset.path);
+    }
+    assert!(assets::style().path.starts_with("/assets/style-") && assets::script().path.ends_with(".js"));
+}
