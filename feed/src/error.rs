@@ -1,0 +1,44 @@
+//! What can stop the reading of a whole source. A single bad line never does: it becomes a [`Reject`](crate::Reject).
+
+use std::{io, path::PathBuf};
+
+/// Why a source cannot be read, or no further.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// A file cannot be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The source broke off: a damaged gzip file, a failing disk, a closed pipe. Everything before was given out already.
+    #[error(
+        "reading stopped after line {lines} ({bytes} bytes of the source): {source}; what was read up to there is good and is kept"
+    )]
+    Interrupted {
+        /// How many lines had been read whole.
+        lines: u64,
+        /// How many bytes of the source (compressed, if it is) had been read.
+        bytes: u64,
+        /// What the system or the decompressor said.
+        source: io::Error,
+    },
+    /// The header of a CSV file does not name the columns of one kind of reports.
+    #[error("line {line}: {reason}")]
+    Header {
+        /// The line of the header, from 1.
+        line: u64,
+        /// What is wrong with it and what was expected. Column names from the file are escaped in it.
+        reason: String,
+    },
+    /// A GeoIP database cannot be opened or is not one of countries.
+    #[error("cannot use {} as a GeoIP database: {reason}", path.display())]
+    GeoIp {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

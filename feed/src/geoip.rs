@@ -1,0 +1,200 @@
+//! Countries of addresses, from a database in MaxMind's format (of countries or of cities).
+
+use std::{fmt, net::IpAddr, path::Path};
+
+use maxminddb::{PathElement, Reader};
+use sview_model::{Batch, CountryCode};
+
+use crate::FeedError;
+
+/// A GeoIP database, held in memory.
+pub struct GeoIp(Reader<Vec<u8>>);
+
+impl fmt::Debug for GeoIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GeoIp({})", self.0.metadata().database_type)
+    }
+}
+
+impl GeoIp {
+    /// Opens a database.
+    ///
+    /// # Errors
+    /// [`FeedError::GeoIp`] when it cannot be read, is not in MaxMind's format, or is not one of countries or cities.
+    pub fn open(path: &Path) -> Result<Self, FeedError> {
+        let wrong = |reason: String| FeedError::GeoIp { path: path.to_owned(), reason };
+        let reader = Reader::open_readfile(path).map_err(|e| wrong(e.to_string()))?;
+        let kind = &reader.metadata().database_type;
+        if ["Country", "City", "Enterprise"].iter().any(|k| kind.contains(k)) {
+            Ok(Self(reader))
+        } else {
+            Err(wrong(format!("it is of the kind {}; a country or city database is needed", kind.escape_debug())))
+        }
+    }
+
+    /// The country of an address: where it is, else where it is registered. `None` when the database does not say.
+    #[must_use]
+    pub fn country(&self, ip: IpAddr) -> Option<CountryCode> {
+        // An IPv6 address in a database of IPv4 is an error to the database; here it is one more unknown address.
+        let found = self.0.lookup(ip.to_canonical()).ok()?;
+        ["country", "registered_country"].iter().find_map(|place| {
+            let path = [PathElement::Key(place), PathElement::Key("iso_code")];
+            found.decode_path::<&str>(&path).ok()??.parse().ok()
+        })
+    }
+
+    /// Fills the country of every incident that has none.
+    pub fn fill(&self, batch: &mut Batch) {
+        for incident in batch.incidents.iter_mut().filter(|i| i.country.is_none()) {
+            incident.country = self.country(incident.ip);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    /// Writes the little of MaxMind's format that a database of three IPv4 networks needs.
+    struct Writer {
+        /// For each node the records of bit 0 and bit 1.
+        nodes: Vec<[Option<Target>; 2]>,
+        data: Vec<u8>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Target {
+        Node(usize),
+        Data(usize),
+    }
+
+    impl Writer {
+        fn new() -> Self {
+            Self { nodes: vec![[None; 2]], data: Vec::new() }
+        }
+
+        fn network(&mut self, address: [u8; 4], prefix: usize, record: &[u8]) {
+            let bits = u32::from_be_bytes(address);
+            let bit = |i: usize| (bits >> (31 - i) & 1) as usize;
+            let mut node = 0;
+            for i in 0..prefix - 1 {
+                node = match self.nodes[node][bit(i)] {
+                    Some(Target::Node(next)) => next,
+                    _ => {
+                        self.nodes.push([None; 2]);
+                        let next = self.nodes.len() - 1;
+                        self.nodes[node][bit(i)] = Some(Target::Node(next));
+                        next
+                    }
+                };
+            }
+            self.nodes[node][bit(prefix - 1)] = Some(Target::Data(self.data.len()));
+            self.data.extend_from_slice(record);
+        }
+
+        fn finish(self, kind: &str) -> NamedTempFile {
+            let count = self.nodes.len();
+            let mut bytes = Vec::new();
+            for record in self.nodes.iter().flatten() {
+                let value = match record {
+                    None => count,
+                    Some(Target::Node(node)) => *node,
+                    Some(Target::Data(offset)) => count + 16 + offset,
+                };
+                bytes.extend_from_slice(&(value as u32).to_be_bytes()[1..]);
+            }
+            bytes.extend_from_slice(&[0; 16]);
+            bytes.extend_from_slice(&self.data);
+            bytes.extend_from_slice(b"\xab\xcd\xefMaxMind.com");
+            bytes.extend(map(&[
+                ("node_count", number(6, count as u16)),
+                ("record_size", number(5, 24)),
+                ("ip_version", number(5, 4)),
+                ("database_type", text(kind)),
+                ("languages", vec![0, 4]),
+                ("binary_format_major_version", number(5, 2)),
+                ("binary_format_minor_version", number(5, 0)),
+                ("build_epoch", vec![1, 2, 1]),
+                ("description", map(&[])),
+            ]));
+            let mut file = NamedTempFile::new().unwrap();
+            file.write_all(&bytes).unwrap();
+            file
+        }
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        assert!(text.len() < 29);
+        [&[2 << 5 | text.len() as u8], text.as_bytes()].concat()
+    }
+
+    fn number(kind: u8, value: u16) -> Vec<u8> {
+        [&[kind << 5 | 2][..], &value.to_be_bytes()].concat()
+    }
+
+    fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = vec![7 << 5 | entries.len() as u8];
+        for (key, value) in entries {
+            bytes.extend(text(key));
+            bytes.extend(value);
+        }
+        bytes
+    }
+
+    fn place(key: &str, code: &str) -> Vec<u8> {
+        map(&[(key, map(&[("iso_code", text(code))]))])
+    }
+
+    fn database(kind: &str) -> NamedTempFile {
+        let mut writer = Writer::new();
+        writer.network([192, 0, 2, 0], 24, &place("country", "CZ"));
+        writer.network([198, 51, 100, 0], 24, &place("registered_country", "DE"));
+        writer.network([203, 0, 113, 0], 24, &place("continent", "EU"));
+        writer.finish(kind)
+    }
+
+    #[test]
+    fn knows_where_an_address_is_or_is_registered() {
+        let file = database("GeoLite2-Country");
+        let geoip = GeoIp::open(file.path()).unwrap();
+        let country = |ip: &str| geoip.country(ip.parse().unwrap()).map(|c| c.to_string());
+        assert_eq!(country("192.0.2.77").as_deref(), Some("CZ"));
+        assert_eq!(country("::ffff:192.0.2.77").as_deref(), Some("CZ"));
+        assert_eq!(country("198.51.100.1").as_deref(), Some("DE"));
+        assert_eq!(country("203.0.113.1"), None, "a record without a country");
+        assert_eq!(country("192.0.3.1"), None, "no record");
+        assert_eq!(country("2001:db8::1"), None, "not a database of IPv6");
+    }
+
+    #[test]
+    fn fills_only_what_is_missing() {
+        let file = database("GeoLite2-City");
+        let line = |country: &str| {
+            let token = "a".repeat(64);
+            format!("2026-03-15T12:34:56Z,{token},fwlogs,small_port_scan,192.0.2.1,{country}\n")
+        };
+        let csv = format!("time,device_token,trap,action,ip,country\n{}{}", line(""), line("US"));
+        let options = crate::Options {
+            now: "2026-03-15T12:34:56Z".parse().unwrap(),
+            geoip: Some(GeoIp::open(file.path()).unwrap().into()),
+        };
+        let mut reader = crate::Reader::open(std::io::Cursor::new(csv), crate::Format::Csv, options).unwrap();
+        let batch = reader.next_batch(10).unwrap().unwrap().batch;
+        let countries: Vec<_> = batch.incidents.iter().map(|i| i.country.unwrap().to_string()).collect();
+        assert_eq!(countries, ["CZ", "US"]);
+    }
+
+    #[test]
+    fn refuses_what_is_no_database_of_countries() {
+        let said = |path: &Path| GeoIp::open(path).unwrap_err().to_string();
+        assert!(said(Path::new("/nonexistent.mmdb")).contains("/nonexistent.mmdb"));
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(b"time,port,protocol\n").unwrap();
+        assert!(said(file.path()).contains("GeoIP"));
+        assert!(said(database("GeoLite2-ASN").path()).contains("a country or city database is needed"));
+    }
+}

@@ -1,0 +1,18 @@
+//! Where reports come from: files ([`Reader`]), and a simulation for the demonstration ([`History`], [`Trickle`]).
+//!
+//! Gives [`Batch`](sview_model::Batch)es and knows no database. Whoever stores them decides what a transaction is; the
+//! reader says after each chunk how far it has come ([`Chunk::lines_read`]), so that an interrupted ingest can go on there.
+
+mod digest;
+mod error;
+mod geoip;
+mod read;
+mod simulate;
+mod summary;
+
+pub use digest::{digest, digest_of};
+pub use error::FeedError;
+pub use geoip::GeoIp;
+pub use read::{Chunk, Format, MAX_LINE, MAX_REJECT_TEXT, Options, Reader, Reject, UnknownFormat};
+pub use simulate::{HISTORY_DAYS, History, Trickle};
+pub use summary::{MAX_REASONS, Summary};

@@ -1,0 +1,138 @@
+//! The JSON log of the honeypot Cowrie: one event a line.
+//!
+//! | event | gives |
+//! |---|---|
+//! | `cowrie.session.connect` | an incident `connect` |
+//! | `cowrie.login.failed`, `cowrie.login.success` | an incident `login`, and a password if the line has one (a log-in by key has none) |
+//! | `cowrie.command.input` | an incident `message` |
+//! | `cowrie.session.closed` | nothing: the session is forgotten |
+//! | any other | nothing |
+//!
+//! Telnet is the trap `minipot_telnet`, SSH is `haas`. Only the connect line of a session surely says its protocol. Where
+//! that line was not seen (a log that begins in the middle), it is the line's own `protocol`, else Telnet if the line's
+//! `system` speaks of Telnet, else SSH, which is what Cowrie serves unless told otherwise.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use sview_model::{Action, Batch, Identity, Incident, Password, Trap, hex};
+
+use super::fault::Fault;
+use super::field::{self, Times};
+use super::json::Scalar;
+use super::sessions::{Session, Sessions};
+
+/// A log being read: what earlier lines said that later ones rest on.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    sessions: Sessions,
+    /// The sensor of the last report and who that is: nearly always that of the next one too.
+    sensor: Option<(String, Identity)>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    eventid: Scalar<'a>,
+    #[serde(borrow, default)]
+    timestamp: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    session: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    src_ip: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    sensor: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    protocol: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    system: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    username: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    password: Option<Scalar<'a>>,
+}
+
+impl Log {
+    /// Adds the reports of a line to the batch; `false` when its event is none of ours. On a fault the batch is as before.
+    pub(super) fn read(&mut self, line: &str, times: &Times, batch: &mut Batch) -> Result<bool, Fault> {
+        let event: Event<'_> = serde_json::from_str(line).map_err(|e| {
+            // JSON without an event id, against no JSON at all.
+            if e.is_data() && line.trim_start().starts_with('{') && !line.contains("\"eventid\"") {
+                Fault::Missing("eventid")
+            } else {
+                Fault::Json
+            }
+        })?;
+        let action = match &*event.eventid.0 {
+            "cowrie.session.connect" => Action::Connect,
+            "cowrie.login.failed" | "cowrie.login.success" => Action::Login,
+            "cowrie.command.input" => Action::Message,
+            "cowrie.session.closed" => {
+                if let Some(Scalar(id)) = &event.session {
+                    self.sessions.close(id);
+                }
+                return Ok(false);
+            }
+            _ => return Ok(false),
+        };
+        let known = event.session.as_ref().and_then(|id| self.sessions.get(&id.0));
+        let session = Session { trap: trap(&event, action, known)?, ip: address(&event, known)? };
+        // Before anything else can be wrong with the line: the session is open even when its connect line is rejected.
+        if let (Action::Connect, Some(Scalar(id))) = (action, &event.session) {
+            self.sessions.open(id, session);
+        }
+        let time = times.read_loosely(&event.timestamp.ok_or(Fault::Missing("timestamp"))?.0)?;
+        let password = match (action, event.username, event.password) {
+            (Action::Login, Some(Scalar(username)), Some(Scalar(password))) => Some(Password {
+                time,
+                raw_count: 1,
+                username: field::text("username", username)?,
+                password: field::text("password", password)?,
+            }),
+            _ => None,
+        };
+        let identity = self.identity(&event.sensor.ok_or(Fault::Missing("sensor"))?.0)?;
+        batch.passwords.extend(password);
+        let Session { trap, ip } = session;
+        batch.incidents.push(Incident { time, raw_count: 1, identity, trap, action, ip, country: None });
+        Ok(true)
+    }
+
+    /// The probe that a sensor's name stands for: its first 16 characters are the serial number, the lower-case hex SHA-256
+    /// of the whole name is the token.
+    fn identity(&mut self, sensor: &str) -> Result<Identity, Fault> {
+        if let Some((name, identity)) = &self.sensor
+            && name == sensor
+        {
+            return Ok(identity.clone());
+        }
+        let identity = Identity {
+            sn: field::without_nul(sensor.chars().take(16).collect()),
+            device_token: field::device_token(&hex(&Sha256::digest(sensor.as_bytes())))?,
+        };
+        self.sensor = Some((sensor.to_owned(), identity.clone()));
+        Ok(identity)
+    }
+}
+
+fn trap(event: &Event<'_>, action: Action, known: Option<Session>) -> Result<Trap, Fault> {
+    match (event.protocol.as_ref().map(|p| &*p.0), known) {
+        (Some("telnet"), _) => Ok(Trap::Telnet),
+        (Some("ssh"), _) => Ok(Trap::Haas),
+        (Some(_), _) if action == Action::Connect => Err(Fault::SessionProtocol),
+        (_, Some(session)) if action != Action::Connect => Ok(session.trap),
+        _ => {
+            let telnet = event.system.as_ref().is_some_and(|s| s.0.contains("elnet"));
+            Ok(if telnet { Trap::Telnet } else { Trap::Haas })
+        }
+    }
+}
+
+fn address(event: &Event<'_>, known: Option<Session>) -> Result<IpAddr, Fault> {
+    match (&event.src_ip, known) {
+        (Some(Scalar(text)), _) => field::ip(text),
+        (None, Some(session)) => Ok(session.ip),
+        (None, None) => Err(Fault::Missing("src_ip")),
+    }
+}

@@ -1,0 +1,158 @@
+//! Lines of a byte stream, in memory that does not grow with the file or with a line without an end.
+
+use std::io::{self, Read};
+
+use super::MAX_LINE;
+
+/// A window on the stream: what was read and not yet consumed.
+pub(super) struct Lines {
+    source: Box<dyn Read + Send>,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    exhausted: bool,
+}
+
+/// Where a line ends, counted in bytes from what is next to be consumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LineEnd {
+    /// Here, its line feed included.
+    At(usize),
+    /// The stream ends here, without a line feed; there is no line if nothing is left.
+    Stream(usize),
+    /// Further than [`MAX_LINE`].
+    TooFar,
+}
+
+impl Lines {
+    pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
+        Self { source, buffer: vec![0; 64 * 1024], start: 0, end: 0, exhausted: false }
+    }
+
+    /// Finds the end of the line that begins `from` bytes ahead. Consumes nothing, so a failed read can leave the line be.
+    pub(super) fn find_end(&mut self, from: usize) -> io::Result<LineEnd> {
+        let mut scanned = from;
+        loop {
+            let ahead = &self.buffer[self.start..self.end];
+            if let Some(found) = ahead[scanned..].iter().position(|b| *b == b'\n') {
+                let end = scanned + found + 1;
+                return Ok(if end > MAX_LINE { LineEnd::TooFar } else { LineEnd::At(end) });
+            }
+            scanned = ahead.len();
+            if scanned > MAX_LINE {
+                return Ok(LineEnd::TooFar);
+            }
+            if !self.fill()? {
+                return Ok(LineEnd::Stream(scanned));
+            }
+        }
+    }
+
+    /// The next `length` bytes; they must have been found before.
+    pub(super) fn ahead(&self, length: usize) -> &[u8] {
+        &self.buffer[self.start..(self.start + length).min(self.end)]
+    }
+
+    /// Moves past `length` bytes.
+    pub(super) fn consume(&mut self, length: usize) {
+        self.start = (self.start + length).min(self.end);
+    }
+
+    /// Moves past a line however long it is, holding none of it.
+    pub(super) fn consume_line(&mut self) -> io::Result<()> {
+        loop {
+            if let Some(found) = self.buffer[self.start..self.end].iter().position(|b| *b == b'\n') {
+                self.start += found + 1;
+                return Ok(());
+            }
+            self.start = self.end;
+            if !self.fill()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads more; `false` at the end of the stream.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.exhausted {
+            return Ok(false);
+        }
+        if self.end == self.buffer.len() {
+            // Move what is left to the front, unless it fills more than half: then the line is long and needs room.
+            // MAX_LINE bounds what is left, and so the room.
+            if self.start < self.buffer.len() / 2 {
+                self.buffer.resize(self.buffer.len() * 2, 0);
+            }
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => {
+                    self.exhausted = true;
+                    return Ok(false);
+                }
+                Ok(n) => {
+                    self.end += n;
+                    return Ok(true);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+/// The line without its end, `\n` or `\r\n`.
+pub(super) fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether there is nothing but white space on it.
+pub(super) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &'static [u8]) -> Lines {
+        Lines::new(Box::new(text))
+    }
+
+    #[test]
+    fn finds_lines_and_the_rest_without_an_end() {
+        let mut lines = of(b"one\ntwo\r\nthree");
+        assert_eq!(lines.find_end(0).unwrap(), LineEnd::At(4));
+        assert_eq!(lines.find_end(4).unwrap(), LineEnd::At(9), "the one after the next");
+        lines.consume(4);
+        assert_eq!(without_end(lines.ahead(5)), b"two");
+        lines.consume(5);
+        assert_eq!(lines.find_end(0).unwrap(), LineEnd::Stream(5));
+        lines.consume(5);
+        assert_eq!(lines.find_end(0).unwrap(), LineEnd::Stream(0));
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_more_memory_than_a_long_one() {
+        let endless = io::repeat(b'x').take(64 << 20).chain(&b"\nnext\n"[..]);
+        let mut lines = Lines::new(Box::new(endless));
+        assert_eq!(lines.find_end(0).unwrap(), LineEnd::TooFar);
+        lines.consume_line().unwrap();
+        assert_eq!(lines.find_end(0).unwrap(), LineEnd::At(5));
+        assert_eq!(lines.ahead(5), b"next\n");
+        assert!(lines.buffer.len() <= 4 * MAX_LINE, "{}", lines.buffer.len());
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        let mut good = vec![b'x'; MAX_LINE - 1];
+        good.push(b'\n');
+        let bad = [&b"x"[..], &good].concat();
+        assert_eq!(Lines::new(Box::new(io::Cursor::new(good))).find_end(0).unwrap(), LineEnd::At(MAX_LINE));
+        assert_eq!(Lines::new(Box::new(io::Cursor::new(bad))).find_end(0).unwrap(), LineEnd::TooFar);
+    }
+}

@@ -1,0 +1,366 @@
+//! Reading reports from a file or a pipe, a chunk at a time, in bounded memory.
+//!
+//! A line that is no report becomes a [`Reject`] and the next one is read as if nothing had been. Lines are counted from 1
+//! as a text editor counts them; a CSV record with line ends in quotes has the number of its first line.
+
+mod cowrie;
+mod csv;
+mod fault;
+mod field;
+mod format;
+mod json;
+mod lines;
+mod ndjson;
+mod record;
+mod sessions;
+mod source;
+
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use sview_model::Batch;
+
+use crate::{FeedError, GeoIp};
+use fault::Fault;
+use field::Times;
+use lines::{LineEnd, Lines};
+
+pub use format::{Format, UnknownFormat};
+
+/// The longest line (in CSV: record) that is read, in bytes, its line end included. Longer ones are rejected.
+pub const MAX_LINE: usize = 1024 * 1024;
+
+/// How much of a rejected line is kept, in bytes.
+pub const MAX_REJECT_TEXT: usize = 64 * 1024;
+
+/// How much text one chunk is made of at the most, in bytes: bounds its memory, and how long a file without a single
+/// report is silent.
+const CHUNK_BYTES: usize = 16 * 1024 * 1024;
+
+/// A BOM at the start of a file, as some spreadsheets write it.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// How to read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Now, in UTC: reports of more than a day later are rejected.
+    pub now: DateTime<Utc>,
+    /// Fills the country of incidents that have none.
+    pub geoip: Option<Arc<GeoIp>>,
+}
+
+/// A line that is no report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Why, and what was expected. Fit for a terminal.
+    pub reason: String,
+    /// The line without its line end, at most [`MAX_REJECT_TEXT`] bytes of it. Hostile bytes, perhaps not UTF-8.
+    pub text: Vec<u8>,
+}
+
+/// What a piece of the source held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// The reports.
+    pub batch: Batch,
+    /// What was no report.
+    pub rejects: Vec<Reject>,
+    /// How many lines (in CSV: records) gave the reports.
+    pub accepted: u64,
+    /// How many lines were neither report nor fault: blank ones, and events of Cowrie that are not counted.
+    pub ignored: u64,
+    /// How many lines of the source have been read up to the end of this chunk, headers and blank lines included: an
+    /// ingest that was interrupted after storing the chunk goes on with [`Reader::skip_lines`] of this.
+    pub lines_read: u64,
+    /// How many bytes of the source have been taken so far, compressed ones as they are. It runs a little ahead.
+    pub bytes_read: u64,
+}
+
+enum Parser {
+    Csv { splitter: csv::Splitter, header: csv::Header },
+    Ndjson,
+    Cowrie(Box<cowrie::Log>),
+}
+
+/// A record as it lies ahead in [`Lines`].
+enum Frame {
+    End,
+    /// `length` bytes in `lines` lines.
+    Record {
+        length: usize,
+        lines: u64,
+    },
+    /// A first line of `length` bytes that cannot be part of a record.
+    Bad {
+        length: usize,
+        fault: Fault,
+    },
+    /// A line without an end in sight.
+    TooLong,
+}
+
+/// Reads a source.
+pub struct Reader {
+    lines: Lines,
+    consumed: source::Consumed,
+    parser: Parser,
+    format: Format,
+    times: Times,
+    geoip: Option<Arc<GeoIp>>,
+    position: u64,
+    /// Blank lines before the first record, not yet told in a chunk.
+    blank: u64,
+    /// The source is broken; every further call says so.
+    broken: Option<(io::ErrorKind, String)>,
+}
+
+impl Reader {
+    /// Opens a source, plain or gzip (told by its first byte), and finds out its format.
+    ///
+    /// # Errors
+    /// [`FeedError::Interrupted`] when it cannot be read, [`FeedError::Header`] when it is CSV with a wrong header. An empty
+    /// source is no error: it has no reports.
+    pub fn open(source: impl Read + Send + 'static, format: Format, options: Options) -> Result<Self, FeedError> {
+        let broken = |source| FeedError::Interrupted { lines: 0, bytes: 0, source };
+        let (bytes, consumed) = source::open(source).map_err(broken)?;
+        let mut reader = Self {
+            lines: Lines::new(bytes),
+            consumed,
+            parser: Parser::Ndjson,
+            format,
+            times: Times::up_to_a_day_after(options.now),
+            geoip: options.geoip,
+            position: 0,
+            blank: 0,
+            broken: None,
+        };
+        let first = reader.first_line().map_err(broken)?;
+        if format == Format::Auto {
+            reader.format = match &first {
+                Some(line) => Format::of_first_line(line),
+                None => Format::Ndjson, // empty: as good as any
+            };
+        }
+        match reader.format {
+            Format::Csv if first.is_some() => reader.read_header()?,
+            Format::Cowrie => reader.parser = Parser::Cowrie(Box::default()),
+            Format::Auto | Format::Csv | Format::Ndjson => {}
+        }
+        Ok(reader)
+    }
+
+    /// The format that is read; never [`Format::Auto`].
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How many lines have been read, as [`Chunk::lines_read`] says after each chunk.
+    #[must_use]
+    pub fn lines_read(&self) -> u64 {
+        self.position
+    }
+
+    /// The next reports: about `max_rows` of them and of rejects together (one more at most), or fewer when they are large
+    /// or sparse. `None` at the end of the source.
+    ///
+    /// # Errors
+    /// [`FeedError::Interrupted`] when the source breaks off, after all chunks before that were given out.
+    pub fn next_batch(&mut self, max_rows: usize) -> Result<Option<Chunk>, FeedError> {
+        let before = self.position;
+        let mut chunk = Chunk { ignored: std::mem::take(&mut self.blank), ..Chunk::default() };
+        let mut bytes = 0;
+        while bytes < CHUNK_BYTES && chunk.batch.len() + chunk.rejects.len() < max_rows.max(1) {
+            match self.step(Some(&mut chunk)) {
+                Ok(0) => break,
+                Ok(length) => bytes += length,
+                // What was read before is good: it goes out first, the error with the next call.
+                Err(e) => {
+                    self.broken = Some((e.kind(), e.to_string()));
+                    break;
+                }
+            }
+        }
+        if self.position == before && chunk.ignored == 0 {
+            return self.check_whole().map(|()| None);
+        }
+        if let Some(geoip) = &self.geoip {
+            geoip.fill(&mut chunk.batch);
+        }
+        chunk.lines_read = self.position;
+        chunk.bytes_read = self.consumed.bytes();
+        Ok(Some(chunk))
+    }
+
+    /// Skips to behind line `n`, a [`Chunk::lines_read`] of an earlier reading, keeping what later lines rest on (the
+    /// header, open sessions). Gives the number of lines read then, less than `n` only if there are no more.
+    ///
+    /// # Errors
+    /// [`FeedError::Interrupted`] when the source breaks off before.
+    pub fn skip_lines(&mut self, n: u64) -> Result<u64, FeedError> {
+        while self.position < n {
+            match self.step(None) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(e) => self.broken = Some((e.kind(), e.to_string())),
+            }
+            self.check_whole()?;
+        }
+        self.blank = 0;
+        Ok(self.position)
+    }
+
+    fn check_whole(&self) -> Result<(), FeedError> {
+        match &self.broken {
+            None => Ok(()),
+            Some((kind, said)) => Err(FeedError::Interrupted {
+                lines: self.position,
+                bytes: self.consumed.bytes(),
+                source: io::Error::new(*kind, said.clone()),
+            }),
+        }
+    }
+
+    /// Reads one record and gives its length in bytes, 0 at the end. With no chunk to go to, it is only understood as far
+    /// as later ones rest on it.
+    fn step(&mut self, chunk: Option<&mut Chunk>) -> io::Result<usize> {
+        if self.broken.is_some() {
+            return Ok(0);
+        }
+        let first = self.position + 1;
+        let (length, lines, fault) = match self.frame()? {
+            Frame::End => return Ok(0),
+            Frame::TooLong => {
+                let text = self.lines.ahead(MAX_REJECT_TEXT).to_vec();
+                self.lines.consume_line()?;
+                self.position += 1;
+                if let Some(chunk) = chunk {
+                    chunk.rejects.push(Reject { line: first, reason: Fault::TooLong.to_string(), text });
+                }
+                return Ok(MAX_LINE);
+            }
+            Frame::Bad { length, fault } => (length, 1, Some(fault)),
+            Frame::Record { length, lines } => (length, lines, None),
+        };
+        let record = lines::without_end(self.lines.ahead(length));
+        if let Some(chunk) = chunk {
+            let read = match fault {
+                Some(fault) => Err(fault),
+                None => self.parser.read(record, &self.times, &mut chunk.batch),
+            };
+            match read {
+                Ok(true) => chunk.accepted += 1,
+                Ok(false) => chunk.ignored += 1,
+                Err(fault) => {
+                    let text = record[..record.len().min(MAX_REJECT_TEXT)].to_vec();
+                    chunk.rejects.push(Reject { line: first, reason: fault.to_string(), text });
+                }
+            }
+        } else if let (Parser::Cowrie(log), Ok(record)) = (&mut self.parser, std::str::from_utf8(record)) {
+            // Only the sessions matter here; what is wrong with the line was said when it was first read.
+            let _ = log.read(record, &self.times, &mut Batch::default());
+        }
+        self.lines.consume(length);
+        self.position += lines;
+        Ok(length)
+    }
+
+    /// Finds the next record, consuming nothing.
+    fn frame(&mut self) -> io::Result<Frame> {
+        let first = match self.lines.find_end(0)? {
+            LineEnd::Stream(0) => return Ok(Frame::End),
+            LineEnd::At(length) | LineEnd::Stream(length) => length,
+            LineEnd::TooFar => return Ok(Frame::TooLong),
+        };
+        match &mut self.parser {
+            Parser::Csv { splitter, .. } => frame_csv(&mut self.lines, splitter, first),
+            Parser::Ndjson | Parser::Cowrie(_) => Ok(Frame::Record { length: first, lines: 1 }),
+        }
+    }
+
+    /// Moves past a BOM and blank lines, and gives the line after them, which stays ahead.
+    fn first_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.lines.find_end(0)?;
+        if self.lines.ahead(BOM.len()) == BOM {
+            self.lines.consume(BOM.len());
+        }
+        loop {
+            let length = match self.lines.find_end(0)? {
+                LineEnd::Stream(0) => return Ok(None),
+                LineEnd::At(length) | LineEnd::Stream(length) => length,
+                LineEnd::TooFar => MAX_LINE,
+            };
+            let line = self.lines.ahead(length);
+            if length == MAX_LINE || !lines::is_blank(line) {
+                return Ok(Some(line.to_vec()));
+            }
+            self.lines.consume(length);
+            self.position += 1;
+            self.blank += 1;
+        }
+    }
+
+    fn read_header(&mut self) -> Result<(), FeedError> {
+        let line = self.position + 1;
+        let wrong = |reason: String| FeedError::Header { line, reason };
+        let mut splitter = csv::Splitter::default();
+        let interrupted = |source| FeedError::Interrupted { lines: 0, bytes: 0, source };
+        let first = match self.lines.find_end(0).map_err(interrupted)? {
+            LineEnd::At(length) | LineEnd::Stream(length) => length,
+            LineEnd::TooFar => return Err(wrong(Fault::TooLong.to_string())),
+        };
+        let frame = frame_csv(&mut self.lines, &mut splitter, first).map_err(interrupted)?;
+        let (length, lines) = match frame {
+            Frame::Record { length, lines } => (length, lines),
+            Frame::Bad { fault, .. } => return Err(wrong(fault.to_string())),
+            Frame::End | Frame::TooLong => return Err(wrong(Fault::TooLong.to_string())),
+        };
+        let record = std::str::from_utf8(self.lines.ahead(length)).map_err(|_| wrong(Fault::Encoding.to_string()))?;
+        let header = csv::Header::read(&splitter, record).map_err(wrong)?;
+        self.lines.consume(length);
+        self.position += lines;
+        self.parser = Parser::Csv { splitter, header };
+        Ok(())
+    }
+}
+
+impl Parser {
+    /// Adds the reports of a record to the batch; `false` when it holds none and is not at fault.
+    fn read(&mut self, record: &[u8], times: &Times, batch: &mut Batch) -> Result<bool, Fault> {
+        if lines::is_blank(record) {
+            return Ok(false);
+        }
+        let record = std::str::from_utf8(record).map_err(|_| Fault::Encoding)?;
+        match self {
+            Self::Csv { splitter, header } => header.store(splitter, record, times, batch).map(|()| true),
+            Self::Ndjson => ndjson::read(record, times, batch).map(|()| true),
+            Self::Cowrie(log) => log.read(record, times, batch),
+        }
+    }
+}
+
+/// The CSV record whose first line is `first` bytes long.
+fn frame_csv(lines: &mut Lines, splitter: &mut csv::Splitter, first: usize) -> io::Result<Frame> {
+    splitter.begin();
+    let (mut length, mut count) = (first, 1);
+    loop {
+        match splitter.scan(lines.ahead(length)) {
+            csv::Split::Whole => return Ok(Frame::Record { length, lines: count }),
+            csv::Split::Bad(fault) => return Ok(Frame::Bad { length: first, fault }),
+            csv::Split::Open => {}
+        }
+        match lines.find_end(length)? {
+            LineEnd::At(end) => length = end,
+            LineEnd::Stream(end) if end > length => length = end,
+            LineEnd::Stream(_) | LineEnd::TooFar => {
+                return Ok(Frame::Bad { length: first, fault: Fault::UnclosedQuote });
+            }
+        }
+        count += 1;
+    }
+}

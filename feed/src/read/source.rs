@@ -1,0 +1,54 @@
+//! The bytes of a source: plain or gzip, told by its first two bytes, and counted as they are read.
+
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// Bytes taken from the source so far, compressed ones as they are. Shared with the reader under the decompressor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Consumed(Arc<AtomicU64>);
+
+impl Consumed {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Counting<R> {
+    source: R,
+    consumed: Consumed,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read(into)?;
+        self.consumed.0.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// The decompressed bytes of the source, and the counter of its raw ones.
+pub(super) fn open(source: impl Read + Send + 'static) -> io::Result<(Box<dyn Read + Send>, Consumed)> {
+    let consumed = Consumed::default();
+    let mut source = BufReader::with_capacity(64 * 1024, Counting { source, consumed: consumed.clone() });
+    // A pipe may give one byte at first. A single byte is no gzip file, whatever it is.
+    let first = loop {
+        match source.fill_buf() {
+            Ok(bytes) => break bytes.first().copied(),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    };
+    // 0x1f is a control character: no text format begins with it, so the second byte of the magic tells nothing more.
+    let bytes: Box<dyn Read + Send> = match first {
+        Some(0x1f) => Box::new(MultiGzDecoder::new(source)),
+        _ => Box::new(source),
+    };
+    Ok((bytes, consumed))
+}

@@ -1,0 +1,314 @@
+//! Reading as its callers see it: formats, rejects, chunks, broken sources.
+#![allow(clippy::unwrap_used)] // a panic is the report of a failure, in what the tests share too
+
+use std::io::{self, Cursor, Read, Write};
+
+use flate2::{Compression, write::GzEncoder};
+use sview_feed::{Chunk, FeedError, Format, MAX_LINE, Options, Reader, Summary};
+use sview_model::{Action, Trap, hex};
+
+fn options() -> Options {
+    Options { now: "2026-03-15T12:34:56Z".parse().unwrap(), geoip: None }
+}
+
+fn open(bytes: impl Into<Vec<u8>>, format: Format) -> Result<Reader, FeedError> {
+    Reader::open(Cursor::new(bytes.into()), format, options())
+}
+
+/// Everything in one chunk.
+fn read(bytes: impl Into<Vec<u8>>) -> Chunk {
+    open(bytes, Format::Auto).unwrap().next_batch(usize::MAX).unwrap().unwrap_or_default()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn rejects(chunk: &Chunk) -> Vec<(u64, &str)> {
+    chunk.rejects.iter().map(|r| (r.line, r.reason.as_str())).collect()
+}
+
+const PASSWORDS: &str = "time,raw_count,username,password\n";
+
+fn token() -> String {
+    "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr"[..64].to_owned()
+}
+
+#[test]
+fn csv_of_every_kind() {
+    let token = token();
+    let chunk = read(format!("sn,device_token\n00000001,{token}\n"));
+    assert_eq!(chunk.batch.identities[0].sn, "00000001");
+
+    let chunk = read(format!(
+        "\u{feff}ip,time,device_token,action,trap,sn\r\n::ffff:192.0.2.1,2026-03-15T14:00:00+02:00,{token},login,haas,7\r\n"
+    ));
+    let incident = &chunk.batch.incidents[0];
+    assert_eq!((incident.trap, incident.action, incident.raw_count), (Trap::Haas, Action::Login, 1));
+    assert_eq!((incident.ip.to_string(), incident.identity.sn.as_str()), ("192.0.2.1".to_owned(), "7"));
+    assert_eq!(incident.time.to_rfc3339(), "2026-03-15T12:00:00+00:00");
+
+    let chunk = read(format!("{PASSWORDS}2026-03-15T12:00:00Z,3,\"a,\"\"b\",\"x\r\ny\"\n"));
+    let password = &chunk.batch.passwords[0];
+    assert_eq!((password.username.as_str(), password.password.as_str()), ("a,\"b", "x\r\ny"));
+
+    let chunk = read("time,port,protocol\n2026-03-15T12:00:00Z,65535,other");
+    assert_eq!((chunk.batch.ports[0].port, chunk.accepted, chunk.lines_read), (65535, 1, 2));
+}
+
+#[test]
+fn ndjson_kinds_may_be_mixed() {
+    let token = token();
+    let chunk = read(format!(
+        "{{\"time\":\"2026-03-15T12:00:00Z\",\"port\":23,\"protocol\":\"TCP\"}}\n\
+         {{\"kind\":\"passwords\",\"time\":\"2026-03-15T12:00:00Z\",\"raw_count\":2,\"username\":\"r\\u0000t\",\"password\":\"\\n\"}}\r\n\
+         \n\
+         {{\"device_token\":\"{token}\",\"sn\":null}}\n\
+         {{\"kind\":\"ports\",\"time\":\"2026-03-15T12:00:00Z\",\"username\":\"x\",\"port\":1,\"protocol\":\"TCP\"}}\n\
+         {{\"port\":23,\"<b>\":[1]}}\n\
+         {{\"port\":23,\"port\":24}}\n\
+         {{\"time\":\"2026-03-15T12:00:00Z\",\"port\":{{}},\"protocol\":\"TCP\"}}\n\
+         [1]\n\
+         {{}}\n\
+         {{\"kind\":\"cats\"}}\n\
+         {{\"username\":\"x\"}}\n"
+    ));
+    assert_eq!((chunk.batch.ports.len(), chunk.batch.passwords.len(), chunk.batch.identities.len()), (1, 1, 1));
+    assert_eq!(chunk.batch.passwords[0].username, "r␀t");
+    assert_eq!((chunk.accepted, chunk.ignored, chunk.lines_read), (3, 1, 12));
+    let json = "expected a JSON object of plain values, as {\"time\":\"2026-03-15T12:34:56Z\",…}";
+    assert_eq!(
+        rejects(&chunk),
+        [
+            (5, "field username does not belong to ports"),
+            (6, "field \"<b>\" is not one of a report's"),
+            (7, "field port is there twice"),
+            (8, json),
+            (9, json),
+            (10, "cannot tell the kind of report: expected the fields of identity, incidents, passwords or ports"),
+            (11, "kind must be one of identity, incidents, passwords, ports"),
+            (12, "time is missing"),
+        ]
+    );
+}
+
+#[test]
+fn a_bad_line_is_told_and_the_rest_is_read() {
+    let mut bytes = format!("{PASSWORDS}2026-03-15T12:00:00Z,1,a,\"two\nlines\"\n").into_bytes();
+    bytes.extend(b"2026-03-15T12:00:00Z,1,\xff,b\n"); // 4
+    bytes.extend(b"yesterday,1,a,b\n"); // 5
+    bytes.extend(b"2027-03-15T12:00:00Z,1,a,b\n"); // 6
+    bytes.extend(b"2026-03-15T12:00:00Z,0,a,b\n"); // 7
+    bytes.extend(b"2026-03-15T12:00:00Z,1,a\n"); // 8
+    bytes.extend(b"2026-03-15T12:00:00Z,1,a,\"b\"c\n"); // 9
+    bytes.extend(b"2026-03-15T12:00:00Z,1,a,"); // 10
+    bytes.extend(vec![b'x'; 3 * MAX_LINE]);
+    bytes.extend(b"\n2026-03-15T12:00:00Z,1,good,\n"); // 11
+    let chunk = read(bytes);
+    assert_eq!(
+        rejects(&chunk),
+        [
+            (4, "the line is not valid UTF-8"),
+            (5, "time must be as RFC 3339 has it, like 2026-03-15T12:34:56Z"),
+            (6, "time must lie between 2000-01-01 and a day from now"),
+            (7, "raw_count must be a whole number from 1 to 2147483647"),
+            (8, "expected 4 fields, not 3"),
+            (9, "after a closing quote, a comma or the end of the line is expected"),
+            (10, "the line is longer than 1048576 bytes"),
+        ]
+    );
+    assert_eq!(chunk.rejects[1].text, b"yesterday,1,a,b");
+    assert_eq!(chunk.rejects[6].text.len(), sview_feed::MAX_REJECT_TEXT);
+    assert_eq!((chunk.accepted, chunk.lines_read), (2, 11));
+    assert_eq!(chunk.batch.passwords[1].username, "good");
+}
+
+#[test]
+fn a_quote_that_never_closes_costs_one_line() {
+    let mut text = format!("{PASSWORDS}2026-03-15T12:00:00Z,1,a,\"open\n");
+    for _ in 0..40_000 {
+        text.push_str("2026-03-15T12:00:00Z,1,root,admin\n"); // more than MAX_LINE of them
+    }
+    let chunk = read(text);
+    assert_eq!(rejects(&chunk), [(2, "a quote opens and does not close")]);
+    assert_eq!(chunk.batch.passwords.len(), 40_000);
+
+    let quoted_later = format!(
+        "{PASSWORDS}2026-03-15T12:00:00Z,1,a,\"open\n2026-03-15T12:00:00Z,1,root,\"quoted\"\n2026-03-15T12:00:00Z,1,x,y\n"
+    );
+    let chunk = read(quoted_later);
+    assert_eq!(rejects(&chunk), [(2, "after a closing quote, a comma or the end of the line is expected")]);
+    assert_eq!(chunk.batch.passwords.len(), 2);
+}
+
+#[test]
+fn a_password_cannot_forge_a_report() {
+    // The record is at fault (its time), but it is CSV: the line inside its quotes is no record of its own.
+    let chunk = read(format!(
+        "{PASSWORDS}1999-01-01T00:00:00Z,1,a,\"\n2026-03-15T12:00:00Z,1000,evil,evil\n\"\n2026-03-15T12:00:00Z,1,b,c\n"
+    ));
+    assert_eq!(chunk.rejects.len(), 1);
+    assert_eq!(chunk.batch.passwords.len(), 1);
+    assert_eq!(chunk.batch.passwords[0].username, "b");
+}
+
+#[test]
+fn an_unknown_column_is_named() {
+    let error = open("time,port,protocol,colour\n", Format::Auto).err().unwrap().to_string();
+    assert!(error.starts_with("line 1: unknown column \"colour\""), "{error}");
+    let error = open("\n\nnothing of the sort\n", Format::Auto).err().unwrap().to_string();
+    assert!(error.starts_with("line 3: "), "{error}");
+}
+
+#[test]
+fn an_empty_source_has_no_reports() {
+    for format in Format::ALL {
+        assert_eq!(open("", *format).unwrap().next_batch(10).unwrap(), None);
+        let blank = open("\n \r\n", *format).unwrap().next_batch(10).unwrap().unwrap();
+        assert_eq!((blank.ignored, blank.lines_read), (2, 2));
+    }
+}
+
+#[test]
+fn gzip_of_one_or_more_members() {
+    let first = format!("{PASSWORDS}2026-03-15T12:00:00Z,1,a,b\n2026-03-15T12:0");
+    let bytes = [gzip(first.as_bytes()), gzip(b"0:00Z,1,c,d\n")].concat();
+    let length = bytes.len() as u64;
+    let chunk = read(bytes);
+    assert_eq!((chunk.batch.passwords.len(), chunk.bytes_read), (2, length));
+}
+
+#[test]
+fn a_truncated_gzip_file_gives_what_it_has_and_then_an_error() {
+    let mut text = PASSWORDS.to_owned();
+    for i in 0..20_000 {
+        text.push_str(&format!("2026-03-15T12:00:00Z,1,user{i},password{}\n", i * 7919 % 10_007));
+    }
+    let whole = gzip(text.as_bytes());
+    let mut reader = open(&whole[..whole.len() / 2], Format::Auto).unwrap();
+    let mut rows = 0;
+    let error = loop {
+        match reader.next_batch(1000) {
+            Ok(Some(chunk)) => {
+                assert_eq!(chunk.rejects, [], "half a line is no line");
+                rows += chunk.batch.passwords.len();
+            }
+            Ok(None) => panic!("a truncated file has no good end"),
+            Err(e) => break e,
+        }
+    };
+    assert!(rows > 1000, "{rows}");
+    assert_eq!(reader.lines_read(), rows as u64 + 1);
+    let said = error.to_string();
+    assert!(said.contains(&format!("after line {}", rows + 1)) && said.contains("is kept"), "{said}");
+    assert!(reader.next_batch(1000).is_err(), "an error stays one");
+}
+
+/// One byte at a time, as a slow pipe may give them.
+struct Drip<R>(R);
+
+impl<R: Read> Read for Drip<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = into.len().min(1);
+        self.0.read(&mut into[..length])
+    }
+}
+
+#[test]
+fn a_slow_pipe_reads_alike() {
+    let text = format!("{PASSWORDS}2026-03-15T12:00:00Z,1,a,\"b\nc\"\n2026-03-15T12:00:00Z,x,a,b\n");
+    for bytes in [text.clone().into_bytes(), gzip(text.as_bytes())] {
+        let mut reader = Reader::open(Drip(Cursor::new(bytes)), Format::Auto, options()).unwrap();
+        let chunk = reader.next_batch(10).unwrap().unwrap();
+        assert_eq!((chunk.accepted, chunk.rejects.len(), chunk.lines_read), (1, 1, 4));
+    }
+}
+
+fn cowrie_fixture() -> &'static [u8] {
+    include_bytes!("fixtures/cowrie.ndjson")
+}
+
+#[test]
+fn cowrie_events_become_incidents_and_passwords() {
+    let mut reader = open(cowrie_fixture(), Format::Auto).unwrap();
+    assert_eq!(reader.format(), Format::Cowrie);
+    let chunk = reader.next_batch(1000).unwrap().unwrap();
+    let incidents: Vec<_> = chunk.batch.incidents.iter().map(|i| (i.trap, i.action)).collect();
+    assert_eq!(
+        incidents,
+        [
+            (Trap::Haas, Action::Connect),
+            (Trap::Telnet, Action::Connect),
+            (Trap::Telnet, Action::Login),
+            (Trap::Haas, Action::Login),
+            (Trap::Haas, Action::Message),
+            (Trap::Telnet, Action::Login),
+            (Trap::Haas, Action::Login),
+            (Trap::Haas, Action::Login),
+            (Trap::Haas, Action::Login),
+        ]
+    );
+    let passwords: Vec<_> = chunk.batch.passwords.iter().map(|p| (p.username.as_str(), p.password.as_str())).collect();
+    let expected =
+        [("root", "xc3511"), ("root", "123456"), ("1", "true"), ("admin", "␀<script>alert(1)</script>"), ("late", "")];
+    assert_eq!(passwords, expected);
+    let identity = &chunk.batch.incidents[0].identity;
+    assert_eq!(identity.sn, "made-up-sensor-ž");
+    assert_eq!(
+        identity.device_token.as_str(),
+        hex(&<sha2::Sha256 as sha2::Digest>::digest("made-up-sensor-žluť".as_bytes()))
+    );
+    assert_eq!(chunk.batch.incidents[4].ip.to_string(), "192.0.2.1", "the session's, for the line has none");
+    assert_eq!((chunk.accepted, chunk.ignored), (9, 3));
+    let reasons: Vec<_> = rejects(&chunk);
+    assert_eq!(reasons[0], (13, "protocol of the session must be ssh or telnet"));
+    assert_eq!(reasons[1].0, 14);
+    assert_eq!(reasons[2], (15, "eventid is missing"));
+    assert_eq!(reasons.len(), 3);
+}
+
+#[test]
+fn an_interrupted_reading_goes_on_where_it_was() {
+    let mut csv = format!("\n{PASSWORDS}").into_bytes();
+    csv.extend(b"2026-03-15T12:00:00Z,1,a,\"b\nc\"\nbad\n2026-03-15T12:00:00Z,1,d,\"e\n\n2026-03-15T12:00:00Z,1,f,g\n");
+    for bytes in [csv, cowrie_fixture().to_vec()] {
+        let mut whole = Vec::new();
+        let mut reader = open(bytes.clone(), Format::Auto).unwrap();
+        while let Some(chunk) = reader.next_batch(1).unwrap() {
+            whole.push(chunk);
+        }
+        for (i, chunk) in whole.iter().enumerate() {
+            let mut reader = open(bytes.clone(), Format::Auto).unwrap();
+            assert_eq!(reader.skip_lines(chunk.lines_read).unwrap(), chunk.lines_read);
+            let mut rest = Vec::new();
+            while let Some(chunk) = reader.next_batch(1).unwrap() {
+                rest.push(chunk);
+            }
+            assert_eq!(rest, whole[i + 1..]);
+        }
+        assert!(open(bytes, Format::Auto).unwrap().skip_lines(1_000_000).unwrap() < 100);
+    }
+}
+
+#[test]
+fn the_summary_adds_up() {
+    let mut reader = open(cowrie_fixture(), Format::Cowrie).unwrap();
+    let mut summary = Summary::default();
+    while let Some(chunk) = reader.next_batch(2).unwrap() {
+        assert!(chunk.batch.len() + chunk.rejects.len() <= 3);
+        summary.add(&chunk);
+    }
+    assert_eq!(summary.accepted + summary.rejected + summary.ignored, reader.lines_read());
+    assert_eq!((summary.incidents, summary.passwords, summary.rejected), (9, 5, 3));
+}
+
+#[test]
+fn readers_and_worlds_can_move_to_another_thread() {
+    fn movable<T: Send + 'static>() {}
+    movable::<Reader>();
+    movable::<sview_feed::History>();
+    movable::<sview_feed::Trickle>();
+    movable::<FeedError>();
+}
