@@ -10,6 +10,7 @@ mod error;
 mod ingest;
 mod reports;
 mod rollup;
+mod tally;
 #[cfg(feature = "testing")]
 mod testing;
 

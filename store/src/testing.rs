@@ -1,8 +1,9 @@
 //! What only tests do to a database: the deeds of other programs. Compiled with the feature `testing`.
 
 use chrono::{DateTime, Utc};
-use sview_model::{Batch, Identity, Kind};
+use sview_model::{Batch, Identity, Kind, Precision};
 
+use crate::engine::{columns, table};
 use crate::{Reports, Result};
 
 impl Reports {
@@ -18,6 +19,42 @@ impl Reports {
         let mut tx = self.engine.begin().await?;
         let before = self.engine.dialect().time(before.timestamp_micros());
         tx.execute(format!("DELETE FROM {kind} WHERE time < {before}")).await?;
+        tx.commit().await
+    }
+
+    /// The plain way to aggregate, for measuring against: one INSERT … SELECT over the whole history for each kind and precision,
+    /// into tables of its own, which are emptied first.
+    pub async fn aggregate_plainly(&self, until: DateTime<Utc>) -> Result<u64> {
+        let (mut rows, d) = (0, self.engine.dialect());
+        for kind in Kind::ALL {
+            let mut source = kind.to_string();
+            for precision in Precision::AGGREGATED {
+                let mut tx = self.engine.begin().await?;
+                let target = format!("plain_{}", table(*kind, *precision));
+                tx.execute(format!("DROP TABLE IF EXISTS {target}")).await?;
+                let like = table(*kind, *precision);
+                tx.execute(format!("CREATE TABLE {target} AS SELECT * FROM {like} WHERE false")).await?;
+                tx.execute(format!("CREATE INDEX {target}_time_idx ON {target} (time)")).await?;
+                let width = precision.width().num_microseconds().unwrap_or(i64::MAX);
+                let (bucket, columns) = (d.bucket("time", width), columns(*kind));
+                let until = d.time(precision.due_to(until).timestamp_micros());
+                let sql = format!(
+                    "INSERT INTO {target} (time, raw_count, {columns})
+                     SELECT {bucket}, CAST(sum(raw_count) AS bigint), {columns} FROM {source}
+                     WHERE time < {until} GROUP BY {bucket}, {columns}"
+                );
+                rows += tx.execute(sql).await?;
+                tx.commit().await?;
+                source = target;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Lets the database gather the statistics by which it plans.
+    pub async fn analyze(&self) -> Result<()> {
+        let mut tx = self.engine.begin().await?;
+        tx.execute("ANALYZE".to_owned()).await?;
         tx.commit().await
     }
 

@@ -1,16 +1,27 @@
 //! Computing a resource from the rows of its period's precision, and from finer rows where those are not aggregated yet.
 
+mod gather;
+mod group;
 mod query;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sview_model::{Data, MultiSeries, Point, Precision, Ranking, Request, Row, Shape, Span, Windows};
+use sview_model::{Data, Kind, MultiSeries, Period, Point, Precision, Ranking, Request, Row, Shape, Span, Windows};
 
-use self::query::{Query, Segment};
+use self::query::Query;
 use crate::engine::{self, Micros, Tx};
 use crate::rollup::Spans;
-use crate::{Reports, Result};
+use crate::{Error, Reports, Result};
+
+/// A stretch of rows of one table.
+#[derive(Debug, Clone)]
+struct Segment {
+    precision: Precision,
+    table: String,
+    start: Micros,
+    finish: Micros,
+}
 
 /// A computed resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +35,24 @@ pub struct Computed {
 }
 
 impl Reports {
-    /// Computes a resource as of `now`, from one unchanging state of the database.
+    /// Computes a resource as of `now`, from one unchanging state of the database. What is precached comes out of its group
+    /// ([`Reports::compute_group`]); what is about one attacker, password or device is found by index among the wide rows.
     pub async fn compute(&self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
+        if request.resource().precached() {
+            let group = self.compute_group(request.resource().kind, request.period(), now).await?;
+            let found = group.into_iter().find(|(r, _)| r == request).map(|(_, computed)| computed);
+            return found.ok_or_else(|| Error::Value(format!("{request} is in no group")));
+        }
+        self.compute_wide(request, now).await
+    }
+
+    /// Computes a resource by one query over the wide rows: the plain way, which needs no tallies.
+    pub async fn compute_wide(&self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
         let span = period.span(now);
         let windows = period.windows(now, resource.lagged);
         let mut tx = self.engine.snapshot().await?;
-        let (segments, complete_to) = self.segments(&mut *tx, request, windows.span).await?;
+        let (segments, complete_to) = self.segments(&mut *tx, resource.kind, period, windows.span).await?;
         let query = Query::new(self.engine.dialect(), request, segments);
         let data = match resource.shape {
             Shape::Series => {
@@ -68,11 +90,16 @@ impl Reports {
 
     /// Which rows make up a span: those of the period's precision as far as its watermark, the finer ones after it; and until
     /// when they are complete.
-    async fn segments(&self, tx: &mut dyn Tx, request: &Request, span: Span) -> Result<(Vec<Segment>, DateTime<Utc>)> {
-        let kind = request.resource().kind;
+    async fn segments(
+        &self,
+        tx: &mut dyn Tx,
+        kind: Kind,
+        period: Period,
+        span: Span,
+    ) -> Result<(Vec<Segment>, DateTime<Utc>)> {
         let (mut start, finish) = (span.start.timestamp_micros(), span.finish.timestamp_micros());
         let (mut segments, mut holes) = (Vec::new(), Vec::new());
-        let mut precision = Some(request.period().scale().source);
+        let mut precision = Some(period.scale().source);
         while let Some(p) = precision {
             let mut end = finish;
             if p != Precision::Native {
@@ -91,7 +118,7 @@ impl Reports {
                 );
             }
             if start < end {
-                segments.push(Segment { table: engine::table(kind, p), start, finish: end });
+                segments.push(Segment { precision: p, table: engine::table(kind, p), start, finish: end });
                 start = end;
             }
             precision = p.finer();

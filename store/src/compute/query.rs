@@ -2,15 +2,8 @@
 
 use sview_model::{Dimension, Measure, Parameters, Request, Shape, Windows};
 
-use crate::engine::{Dialect, Micros};
-
-/// A stretch of rows of one table.
-#[derive(Debug, Clone)]
-pub(crate) struct Segment {
-    pub(crate) table: String,
-    pub(crate) start: Micros,
-    pub(crate) finish: Micros,
-}
+use super::Segment;
+use crate::engine::Dialect;
 
 /// The SQL of one resource.
 pub(crate) struct Query<'a> {
@@ -31,7 +24,7 @@ impl<'a> Query<'a> {
         let (list, order) = (labels.join(", "), self.dialect.byte_order());
         let names: Vec<String> = (1..=labels.len()).map(|i| format!("l{i}")).collect();
         let aliased: Vec<String> = labels.iter().zip(&names).map(|(l, n)| format!("{l} AS {n}")).collect();
-        let ties: Vec<String> = names.iter().map(|n| format!("{n} {order}")).collect();
+        let ties: Vec<String> = names.iter().map(|n| format!("{n} {order} NULLS FIRST")).collect();
         let limit = limit.map_or(String::new(), |n| format!("LIMIT {n}"));
         let sql = format!(
             "SELECT {names}, count FROM (SELECT {aliased}, {measure} AS count FROM {source} AS reports GROUP BY {list}) AS ranked
@@ -131,7 +124,11 @@ impl<'a> Query<'a> {
             }
             Parameters::Password(password) => {
                 binds.push(password.clone());
-                conditions.push(format!("password = {}", d.bind(1)));
+                conditions.push(match d {
+                    // By the index on the hash; the text itself is compared as well.
+                    Dialect::Postgres => "md5(password) = md5($1) AND password = $1".to_owned(),
+                    Dialect::Sqlite => "password = ?1".to_owned(),
+                });
             }
             Parameters::Devices(tokens) => {
                 binds.extend(tokens.iter().map(|t| t.as_str().to_owned()));

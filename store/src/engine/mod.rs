@@ -23,6 +23,12 @@ pub(crate) struct Row {
     pub(crate) ints: Vec<i64>,
 }
 
+/// What is done with each row: its text columns, then its integers.
+pub(crate) type Visit<'a> = &'a mut (dyn FnMut(&[Option<&str>], &[i64]) -> Result<()> + Send);
+
+/// What is done with each written tally: its bucket's start, and its bytes.
+pub(crate) type VisitTally<'a> = &'a mut (dyn FnMut(Micros, &[u8]) -> Result<()> + Send);
+
 /// A database of reports.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync + 'static {
@@ -49,6 +55,18 @@ pub(crate) trait Tx: Send {
     async fn ints(&mut self, sql: String) -> Result<Vec<Vec<Option<i64>>>>;
     /// A query with text parameters that gives `texts` text columns and then integers.
     async fn rows(&mut self, sql: String, texts: usize, binds: &[String]) -> Result<Vec<Row>>;
+    /// Visits the rows of a query, which gives `texts` text columns and then integers, without keeping them.
+    async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()>;
+    /// Visits the written tallies of buckets in `[start, finish)`, in the order of their buckets.
+    async fn each_tally(
+        &mut self,
+        kind: Kind,
+        precision: Precision,
+        span: (Micros, Micros),
+        visit: VisitTally<'_>,
+    ) -> Result<()>;
+    /// Writes tallies, in place of those that there are.
+    async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()>;
     /// Adds the reports of a batch, and the identities that they need; nothing else.
     async fn insert(&mut self, batch: &Batch) -> Result<()>;
     /// Makes it so.

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor as _, Postgres as Db, Row as _, Transaction};
-use sview_model::{Batch, DeviceToken, Identity};
+use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
-use super::{Dialect, Engine, Row, Tx};
+use super::{Dialect, Engine, Micros, Row, Tx, Visit, VisitTally};
 use crate::Result;
 use crate::reports::migrator;
 
@@ -48,6 +49,7 @@ impl Engine for Postgres {
             (2, "haas", include_str!("../../../migrations/postgres/0002_haas.sql")),
             (3, "time", include_str!("../../../migrations/postgres/0003_time.sql")),
             (4, "rollup", include_str!("../../../migrations/postgres/0004_rollup.sql")),
+            (5, "tally", include_str!("../../../migrations/postgres/0005_tally.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }
@@ -105,6 +107,61 @@ impl Tx for PgTx {
             Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
         };
         rows.iter().map(read).collect()
+    }
+
+    async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()> {
+        let mut rows = once(sql, &[]).fetch(&mut *self.tx);
+        let mut ints = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            let mut words = Vec::with_capacity(texts);
+            for i in 0..texts {
+                words.push(row.try_get(i)?);
+            }
+            ints.clear();
+            for i in texts..row.len() {
+                ints.push(row.try_get(i)?);
+            }
+            visit(&words, &ints)?;
+        }
+        Ok(())
+    }
+
+    async fn each_tally(
+        &mut self,
+        kind: Kind,
+        precision: Precision,
+        (start, finish): (Micros, Micros),
+        visit: VisitTally<'_>,
+    ) -> Result<()> {
+        let mut rows = sqlx::query(
+            "SELECT bucket, body FROM sview_tally
+             WHERE kind = $1 AND precision = $2 AND bucket >= $3 AND bucket < $4 ORDER BY bucket",
+        )
+        .bind(kind.as_str())
+        .bind(precision.as_str())
+        .bind(start)
+        .bind(finish)
+        .fetch(&mut *self.tx);
+        while let Some(row) = rows.try_next().await? {
+            visit(row.try_get(0)?, row.try_get::<&[u8], _>(1)?)?;
+        }
+        Ok(())
+    }
+
+    async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()> {
+        let (buckets, bodies): (Vec<Micros>, Vec<&[u8]>) = tallies.iter().map(|(b, t)| (*b, t.as_slice())).unzip();
+        sqlx::query(
+            "INSERT INTO sview_tally (kind, precision, bucket, body)
+             SELECT $1, $2, bucket, body FROM unnest($3::bigint[], $4::bytea[]) AS t (bucket, body)
+             ON CONFLICT (kind, precision, bucket) DO UPDATE SET body = excluded.body",
+        )
+        .bind(kind.as_str())
+        .bind(precision.as_str())
+        .bind(buckets)
+        .bind(bodies)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
     }
 
     async fn insert(&mut self, batch: &Batch) -> Result<()> {

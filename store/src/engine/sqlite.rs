@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 use sqlx::query::Query;
 use sqlx::sqlite::{
@@ -11,9 +12,9 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, Sqlite as Db, Transaction};
-use sview_model::{Batch, Identity};
+use sview_model::{Batch, Identity, Kind, Precision};
 
-use super::{Dialect, Engine, Row, Tx};
+use super::{Dialect, Engine, Micros, Row, Tx, Visit, VisitTally};
 use crate::Result;
 use crate::reports::{migrate_file, migrator};
 
@@ -62,6 +63,7 @@ impl Engine for Sqlite {
         let migrations = [
             (1, "reports", include_str!("../../../migrations/sqlite/0001_reports.sql")),
             (2, "rollup", include_str!("../../../migrations/sqlite/0002_rollup.sql")),
+            (3, "tally", include_str!("../../../migrations/sqlite/0003_tally.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
@@ -114,6 +116,58 @@ impl Tx for SqliteTx {
             Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
         };
         rows.iter().map(read).collect()
+    }
+
+    async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()> {
+        let mut rows = once(sql, &[]).fetch(&mut *self.tx);
+        let mut ints = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            let mut words = Vec::with_capacity(texts);
+            for i in 0..texts {
+                words.push(row.try_get(i)?);
+            }
+            ints.clear();
+            for i in texts..row.len() {
+                ints.push(row.try_get(i)?);
+            }
+            visit(&words, &ints)?;
+        }
+        Ok(())
+    }
+
+    async fn each_tally(
+        &mut self,
+        kind: Kind,
+        precision: Precision,
+        (start, finish): (Micros, Micros),
+        visit: VisitTally<'_>,
+    ) -> Result<()> {
+        let mut rows = sqlx::query(
+            "SELECT bucket, body FROM sview_tally
+             WHERE kind = $1 AND precision = $2 AND bucket >= $3 AND bucket < $4 ORDER BY bucket",
+        )
+        .bind(kind.as_str())
+        .bind(precision.as_str())
+        .bind(start)
+        .bind(finish)
+        .fetch(&mut *self.tx);
+        while let Some(row) = rows.try_next().await? {
+            visit(row.try_get(0)?, row.try_get::<&[u8], _>(1)?)?;
+        }
+        Ok(())
+    }
+
+    async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()> {
+        for (bucket, body) in tallies {
+            sqlx::query("INSERT OR REPLACE INTO sview_tally (kind, precision, bucket, body) VALUES (?1, ?2, ?3, ?4)")
+                .bind(kind.as_str())
+                .bind(precision.as_str())
+                .bind(bucket)
+                .bind(body.as_slice())
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        Ok(())
     }
 
     /// One statement a table, whatever the number of rows: the rows go in as one JSON array, which SQLite takes apart itself.

@@ -14,12 +14,14 @@
 //! Steps of one kind and precision take turns by a lock on the watermark's row.
 
 mod spans;
+mod tallies;
 mod verify;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision, Span};
 
 pub(crate) use self::spans::Spans;
+use self::tallies::Buckets;
 pub use self::verify::Difference;
 use crate::engine::{Dialect, Micros, Tx, columns, table};
 use crate::{Reports, Result};
@@ -164,7 +166,7 @@ impl Work<'_> {
             mark(self.tx, self.kind, self.precision, &pending).await?;
             return Ok(Step::Blocked);
         };
-        let (built, rows) = self.build(newest).await?;
+        let (built, rows) = self.build(newest, finer).await?;
         mark(self.tx, self.kind, self.precision, &pending.minus(&Spans::new(vec![built]))).await?;
         Ok(Step::Built { span: Span::new(moment(built.0), moment(built.1)), rows })
     }
@@ -210,9 +212,11 @@ impl Work<'_> {
                 }
             }
             None => {
-                let sql = format!("SELECT {} FROM {} WHERE time < {}", d.micros("min(time)"), self.source, d.time(to));
-                if let Some(first) = self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()) {
-                    pending.push((first.div_euclid(self.width) * self.width, to));
+                // Buckets that an older program made are looked at too: they have no tallies yet.
+                for table in [&self.source, &self.target] {
+                    let sql = format!("SELECT {} FROM {table} WHERE time < {}", d.micros("min(time)"), d.time(to));
+                    let first = self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten());
+                    pending.extend(first.map(|first| (first.div_euclid(self.width) * self.width, to)));
                 }
             }
         }
@@ -224,14 +228,17 @@ impl Work<'_> {
     }
 
     /// Makes the newest chunk of a span in which there is anything; returns what is done with, and the rows written.
-    async fn build(&mut self, span: (Micros, Micros)) -> Result<((Micros, Micros), u64)> {
+    async fn build(&mut self, span: (Micros, Micros), finer: Precision) -> Result<((Micros, Micros), u64)> {
         let d = self.dialect;
         let within =
             |(start, finish): (Micros, Micros)| format!("time >= {} AND time < {}", d.time(start), d.time(finish));
-        let newest = d.micros("max(time)");
-        let sql = format!("SELECT {newest} FROM {} WHERE {}", self.source, within(span));
-        let Some(newest) = self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()) else {
-            return Ok((span, 0)); // no finer rows: nothing to make, and nothing that may be unmade
+        let mut newest = None;
+        for table in [&self.source, &self.target] {
+            let sql = format!("SELECT {} FROM {table} WHERE {}", d.micros("max(time)"), within(span));
+            newest = newest.max(self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()));
+        }
+        let Some(newest) = newest else {
+            return Ok((span, 0)); // no rows at all: nothing to make
         };
         let finish = newest.div_euclid(self.width) * self.width + self.width;
         let chunk = (span.0.max(finish - chunk(self.precision)), finish);
@@ -256,11 +263,32 @@ impl Work<'_> {
             );
             rows += self.tx.execute(sql).await?;
         }
+        self.tally(chunk, &spans, fresh, finer).await?;
         if let Some(coarser) = self.precision.coarser() {
             let width = micros(coarser.width());
             mark(self.tx, self.kind, coarser, &spans.cover(width)).await?;
         }
         Ok((done, rows))
+    }
+
+    /// Makes the tallies of the buckets that were made, and of those in the chunk that have none.
+    async fn tally(&mut self, chunk: (Micros, Micros), made: &Spans, fresh: bool, finer: Precision) -> Result<()> {
+        let mut buckets = Buckets {
+            tx: &mut *self.tx,
+            dialect: self.dialect,
+            kind: self.kind,
+            precision: self.precision,
+            width: self.width,
+            table: &self.target,
+        };
+        // Finer buckets are all made by now, or this chunk would be blocked; so are their tallies.
+        let finer = Some(finer).filter(|p| *p != Precision::Native);
+        buckets.make(made, finer).await?;
+        if !fresh {
+            let adopted = buckets.missing(chunk).await?;
+            buckets.make(&adopted, None).await?;
+        }
+        Ok(())
     }
 
     /// The buckets of a span whose finer rows sum to more than they hold.

@@ -1,0 +1,182 @@
+//! `sview ingest`: reports from files into the database.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sview_feed::{Chunk, Format, GeoIp, Options, Reader, Summary};
+use sview_model::hex;
+use sview_store::{Progress, Reports};
+use tokio::sync::mpsc;
+
+use super::{Settings, output};
+use crate::Services;
+
+/// Rows in one transaction.
+const BATCH: usize = 50_000;
+
+/// Rows in one transaction of a stream, which may come slowly.
+const STREAM_BATCH: usize = 1_000;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Formats:
+  csv     a header and rows, of the columns
+            time,raw_count,device_token,trap,action,ip,country   incidents
+            time,raw_count,username,password                     passwords
+            time,raw_count,port,protocol                         ports
+            sn,device_token                                      identities
+          The header tells the kind; raw_count may be left out. Times are RFC 3339.
+  ndjson  an object a line, of the same fields
+  cowrie  the JSON log of a Cowrie honeypot
+
+Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them).
+A file is read once: it is known by its content, whatever it is called. One that was interrupted goes on where it stopped.
+What comes on standard input (-) is not known again.
+
+Examples:
+  sview ingest incidents.csv.gz passwords.csv.gz ports.csv.gz
+  sview ingest --format cowrie --geoip-db GeoLite2-Country.mmdb /var/log/cowrie/cowrie.json
+  zcat old/*.gz | sview ingest --rejects bad-lines.txt -")]
+pub struct Args {
+    /// Files to read; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Format of the files: auto, csv, ndjson or cowrie
+    #[arg(long, default_value = "auto", value_name = "FORMAT")]
+    format: Format,
+    /// Appends every bad line to this file, with its file, number and what is wrong with it
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Fills in missing countries from this MaxMind database
+    #[arg(long, value_name = "FILE")]
+    geoip_db: Option<PathBuf>,
+    /// Counts files again that were read before
+    #[arg(long)]
+    again: bool,
+}
+
+pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
+    let geoip = args.geoip_db.as_deref().map(|path| GeoIp::open(path).map(Arc::new)).transpose()?;
+    let mut rejects = match &args.rejects {
+        Some(path) => {
+            let file = File::options().create(true).append(true).open(path);
+            Some(BufWriter::new(file.with_context(|| format!("--rejects {}", path.display()))?))
+        }
+        None => None,
+    };
+    let services = Services::open(&settings.places).await?;
+    let mut failed = false;
+    for path in &args.files {
+        let options = Options { now: services.clock.now(), geoip: geoip.clone() };
+        if let Err(error) = ingest(&services.reports, path, args, options, rejects.as_mut()).await {
+            // One file's misfortune is not the others'.
+            output::note(format!("error: {}: {error:#}", path.display()));
+            failed = true;
+        }
+    }
+    if let Some(rejects) = &mut rejects {
+        rejects.flush().context("--rejects")?;
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn ingest(
+    reports: &Reports,
+    path: &Path,
+    args: &Args,
+    options: Options,
+    mut rejects: Option<&mut BufWriter<File>>,
+) -> anyhow::Result<()> {
+    let name = path.display().to_string();
+    let stream = path == Path::new("-");
+    let (source, size, progress): (Box<dyn Read + Send>, u64, Option<Progress>) = if stream {
+        (Box::new(std::io::stdin()), 0, None)
+    } else {
+        let (file, digest) = (path.to_owned(), path.to_owned());
+        let digest = hex(&tokio::task::spawn_blocking(move || sview_feed::digest(&digest)).await??);
+        let file = File::open(file)?;
+        let size = file.metadata()?.len();
+        if args.again {
+            reports.forget_ingested(&digest).await?;
+        }
+        let before = reports.ingested(&digest).await?;
+        if let Some(before) = before.as_ref().filter(|p| p.finished) {
+            output::line(format!(
+                "{name}: read before{}; nothing is counted twice (--again counts it again)",
+                if before.name == name { String::new() } else { format!(", as {}", before.name) }
+            ));
+            return Ok(());
+        }
+        let lines = before.map_or(0, |p| p.lines);
+        (Box::new(file), size, Some(Progress { digest, name: name.clone(), lines, finished: false }))
+    };
+
+    let began = Instant::now();
+    let bar = progress_bar(size, &name);
+    let (format, skip) = (args.format, progress.as_ref().map_or(0, |p| p.lines));
+    if skip > 0 {
+        output::note(format!("{name}: goes on after line {skip}, where it was interrupted"));
+    }
+    let (chunks, mut ready) = mpsc::channel::<Chunk>(2);
+    // Reading and parsing has a thread of its own: the next batch is read while one is stored.
+    let reading = tokio::task::spawn_blocking(move || -> anyhow::Result<u64> {
+        let mut reader = Reader::open(source, format, options)?;
+        reader.skip_lines(skip)?;
+        while let Some(chunk) = reader.next_batch(if stream { STREAM_BATCH } else { BATCH })? {
+            if chunks.blocking_send(chunk).is_err() {
+                break; // storing failed, and tells why itself
+            }
+        }
+        Ok(reader.lines_read())
+    });
+    let mut summary = Summary::default();
+    while let Some(chunk) = ready.recv().await {
+        let progress = progress.as_ref().map(|p| Progress { lines: chunk.lines_read, ..p.clone() });
+        reports.insert(&chunk.batch, progress.as_ref()).await?;
+        if let Some(file) = rejects.as_deref_mut() {
+            for reject in &chunk.rejects {
+                write!(file, "{name}:{}: {}: ", reject.line, reject.reason)?;
+                file.write_all(&reject.text)?;
+                writeln!(file)?;
+            }
+        } else {
+            for reject in chunk.rejects.iter().take(SHOWN.saturating_sub(usize::try_from(summary.rejected).unwrap_or(SHOWN))) {
+                bar.suspend(|| output::note(format!("{name}:{}: {}", reject.line, reject.reason)));
+            }
+        }
+        summary.add(&chunk);
+        bar.set_position(chunk.bytes_read);
+    }
+    bar.finish_and_clear();
+    let lines = reading.await?.with_context(|| format!("stopped; what was read is kept: {summary}"))?;
+    if let Some(progress) = progress {
+        let done = Progress { lines, finished: true, ..progress };
+        reports.insert(&sview_model::Batch::default(), Some(&done)).await?;
+    }
+    let seconds = began.elapsed().as_secs_f64().max(0.001);
+    #[allow(clippy::cast_precision_loss)] // for people
+    let rate = summary.rows() as f64 / seconds;
+    output::line(format!("{name}: {summary}\n  {seconds:.1} s, {rate:.0} rows a second"));
+    Ok(())
+}
+
+/// How many bad lines of a file are shown when nothing keeps them.
+const SHOWN: usize = 10;
+
+fn progress_bar(size: u64, name: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
+    let form = if size == 0 {
+        "{spinner} {msg} {bytes} {elapsed}"
+    } else {
+        "{msg} {wide_bar} {bytes}/{total_bytes} {eta}"
+    };
+    bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(name.to_owned());
+    bar
+}

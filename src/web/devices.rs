@@ -1,0 +1,123 @@
+//! A visitor's own devices: added and removed by form, shown with what they saw.
+
+use axum::Form;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{OriginalUri, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use sview_model::{DeviceToken, Parameters, Period};
+use sview_views::pages::{self, Devices};
+
+use super::error::Problem;
+use super::session::{MOST, Session};
+use super::{App, guard, query};
+
+/// Answers about a session's devices are nobody else's, not even a cache's.
+const PRIVATE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
+
+/// The forms carry no token of their own: [`guard::same_site`] tells foreign ones by the browser's word.
+const CSRF: &str = "";
+
+/// The form of a device.
+#[derive(Deserialize)]
+pub(super) struct Device {
+    device_token: Option<String>,
+    /// What the original's router page calls it.
+    token: Option<String>,
+}
+
+impl Device {
+    fn parse(&self) -> Result<DeviceToken, Problem> {
+        let text = self.device_token.as_ref().or(self.token.as_ref()).map(|t| t.trim()).unwrap_or_default();
+        text.parse().map_err(|error| Problem::expected("That is no device token", error))
+    }
+}
+
+/// The page of the session's devices.
+pub(super) async fn page(State(app): State<App>, session: Session, OriginalUri(uri): OriginalUri) -> Response {
+    let period = match query::page_period(&uri) {
+        Ok(period) => period,
+        Err(address) => return Redirect::temporary(&address).into_response(),
+    };
+    let tokens = session.tokens();
+    let requests = match tokens {
+        [] => Vec::new(),
+        tokens => pages::DEVICES.requests(period, &Parameters::Devices(tokens.to_vec())),
+    };
+    match app.slots.of(requests).await {
+        Ok(slots) => {
+            let devices = Devices { tokens, csrf: CSRF, message: None };
+            (PRIVATE, super::html(pages::devices(&app.context(period), &devices, &slots))).into_response()
+        }
+        Err(error) => Problem::unavailable(&error).page(&app),
+    }
+}
+
+/// What a router's own page links to: asks, and changes nothing.
+pub(super) async fn confirm(State(app): State<App>, query: Result<Query<Device>, QueryRejection>) -> Response {
+    let token = query.map_err(|e| Problem::expected("The query cannot be read", e.body_text()));
+    match token.and_then(|Query(device)| device.parse()) {
+        Ok(token) => {
+            let page = pages::confirm_device(&app.context(Period::default()), &token, CSRF);
+            (PRIVATE, super::html(page)).into_response()
+        }
+        Err(problem) => problem.page(&app),
+    }
+}
+
+/// Adds a device to the session.
+pub(super) async fn add(
+    State(app): State<App>,
+    session: Session,
+    headers: HeaderMap,
+    form: Result<Form<Device>, FormRejection>,
+) -> Response {
+    change(&app, session, &headers, form, |tokens, token| {
+        if !tokens.contains(&token) {
+            if tokens.len() >= MOST {
+                let most = format!("at most {MOST} devices; remove one first");
+                return Err(Problem::expected("There are too many devices", most));
+            }
+            tokens.push(token);
+        }
+        Ok(())
+    })
+}
+
+/// Removes a device from the session.
+pub(super) async fn delete(
+    State(app): State<App>,
+    session: Session,
+    headers: HeaderMap,
+    form: Result<Form<Device>, FormRejection>,
+) -> Response {
+    change(&app, session, &headers, form, |tokens, token| {
+        tokens.retain(|t| *t != token);
+        Ok(())
+    })
+}
+
+fn change(
+    app: &App,
+    session: Session,
+    headers: &HeaderMap,
+    form: Result<Form<Device>, FormRejection>,
+    edit: impl FnOnce(&mut Vec<DeviceToken>, DeviceToken) -> Result<(), Problem>,
+) -> Response {
+    let edited = guard::same_site(headers)
+        .and_then(|()| form.map_err(|e| Problem::expected("The form cannot be read", e.body_text())))
+        .and_then(|Form(device)| device.parse())
+        .and_then(|token| {
+            let mut tokens = session.tokens().to_vec();
+            edit(&mut tokens, token)?;
+            Ok(tokens)
+        });
+    match edited {
+        Ok(tokens) => {
+            let back = format!("/devices/?period={}", Period::default());
+            (PRIVATE, session.keep(&tokens), Redirect::to(&back)).into_response()
+        }
+        Err(problem) => problem.page(app),
+    }
+}

@@ -1,0 +1,81 @@
+//! What a caller gets when something is wrong. One policy: a caller's mistake says what was expected; ours says nothing of the
+//! inside, and is logged with the request's id. Programs get JSON (`{"error":…}`), people a page.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sview_views::pages::{ErrorPage, error};
+
+use super::{App, Negotiated};
+
+/// A request that cannot be answered as asked.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    heading: String,
+    expected: Option<String>,
+    advice: String,
+}
+
+impl Problem {
+    /// The caller's mistake (400); `expected` says what would have been right.
+    pub(super) fn expected(heading: impl Into<String>, expected: impl ToString) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            heading: heading.into(),
+            expected: Some(expected.to_string()),
+            advice: "Check the address, or begin at the overview.".to_owned(),
+        }
+    }
+
+    /// Not allowed (403).
+    pub(super) fn forbidden(heading: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, heading: heading.into(), expected: None, advice: advice.into() }
+    }
+
+    /// An address that leads nowhere (404).
+    pub(super) fn not_found() -> Self {
+        let page = ErrorPage::not_found();
+        Self { status: StatusCode::NOT_FOUND, heading: page.heading, expected: None, advice: page.advice }
+    }
+
+    /// The store or the queues cannot be reached (503). What happened goes to the log, not to the caller.
+    pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a request could not be answered");
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            heading: "This cannot be answered at the moment".to_owned(),
+            expected: None,
+            advice: "The service behind this page does not respond. Try again in a minute.".to_owned(),
+        }
+    }
+
+    /// As a page.
+    pub(super) fn page(self, app: &App) -> Response {
+        let page = ErrorPage {
+            status: self.status.as_u16(),
+            heading: self.heading,
+            expected: self.expected,
+            advice: self.advice,
+        };
+        let markup = error(&app.context(sview_model::Period::default()), &page);
+        (self.status, [(header::CACHE_CONTROL, "no-store")], super::html(markup)).into_response()
+    }
+
+    /// As JSON.
+    pub(super) fn json(self) -> Response {
+        let text = match self.expected {
+            Some(expected) => format!("{}: {expected}", self.heading),
+            None => self.heading,
+        };
+        let body = axum::Json(serde_json::json!({ "error": text }));
+        (self.status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+    }
+
+    /// As what the caller asked for.
+    pub(super) fn respond(self, app: &App, negotiated: Negotiated) -> Response {
+        match negotiated {
+            Negotiated::Page => self.page(app),
+            Negotiated::Json => self.json(),
+        }
+    }
+}

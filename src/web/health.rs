@@ -1,0 +1,35 @@
+//! For whatever watches over the process: is it alive, and can it do its work?
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+
+use super::App;
+
+/// 200 as long as the process answers.
+pub(super) async fn alive() -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], "ok\n").into_response()
+}
+
+/// 200 when everything that the process needs answers, else 503; what does not is named, why is in the log.
+pub(super) async fn ready(State(app): State<App>) -> Response {
+    let checks = app.services.check().await;
+    let good = checks.iter().all(|(_, result)| result.is_ok());
+    let report: Map<String, Value> = checks
+        .into_iter()
+        .map(|(name, result)| {
+            let word = match result {
+                Ok(()) => "ok",
+                Err(error) => {
+                    tracing::warn!(%error, "{name} is not ready");
+                    "failing"
+                }
+            };
+            (name.to_owned(), Value::from(word))
+        })
+        .collect();
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
+}

@@ -1,0 +1,122 @@
+//! The HTTP server: pages, the API, and what they load. It serves what is cached and enqueues what is missing; it never waits
+//! for a query over reports.
+
+mod api;
+mod asset;
+mod details;
+mod devices;
+mod error;
+mod export;
+mod fragment;
+mod guard;
+mod headers;
+mod health;
+mod query;
+mod session;
+mod slots;
+mod statistics;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{OriginalUri, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum_extra::extract::cookie::Key;
+use maud::Markup;
+use sview_model::Period;
+use sview_views::pages::PAGES;
+use sview_views::{PageContext, Site};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::error::Problem;
+use self::slots::Slots;
+use crate::Services;
+use crate::config::{Secret, WebSettings};
+
+/// What every handler needs.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+struct Shared {
+    services: Services,
+    site: Site,
+    slots: Slots,
+    /// Signs the sessions' cookies.
+    key: Key,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// How an error is told.
+#[derive(Clone, Copy, Debug)]
+enum Negotiated {
+    Page,
+    Json,
+}
+
+impl App {
+    /// The application over open services.
+    #[must_use]
+    pub fn new(services: Services, settings: &WebSettings, secret: &Secret) -> Self {
+        let site = Site { licence: settings.licence.clone(), formats: None, data_links: true, more: Vec::new() };
+        let slots = Slots::new(services.clone());
+        Self(Arc::new(Shared { services, site, slots, key: Key::derive_from(secret.bytes()) }))
+    }
+
+    fn context(&self, period: Period) -> PageContext<'_> {
+        PageContext { site: &self.site, period, now: self.services.clock.now() }
+    }
+}
+
+/// All addresses.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for page in &PAGES {
+        router = router.route(page.path, get(statistics::page));
+    }
+    for asset in sview_views::assets::assets() {
+        router = router.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
+    }
+    let router = router
+        .route("/attackers/details/ip/{ip}", get(details::attacker))
+        .route("/passwords/details/{password}", get(details::password))
+        .route("/devices/", get(devices::page))
+        .route("/api/device/add", get(devices::confirm).post(devices::add))
+        .route("/api/device/delete", post(devices::delete))
+        .route("/fragment/{name}", get(fragment::card))
+        .route("/api/resource", get(api::resource))
+        .route("/resource/{file}", get(export::file))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(not_found);
+    headers::layers(router).with_state(app)
+}
+
+/// Serves until told to stop; then open requests are finished.
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, router(app)).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+/// A path without its slash at the end leads to the one with it; all else leads nowhere.
+async fn not_found(State(app): State<App>, OriginalUri(uri): OriginalUri) -> Response {
+    let with_slash = format!("{}/", uri.path());
+    if PAGES.iter().any(|page| page.path == with_slash) || with_slash == "/devices/" {
+        let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
+        return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();
+    }
+    let json = uri.path().starts_with("/api/");
+    Problem::not_found().respond(&app, if json { Negotiated::Json } else { Negotiated::Page })
+}
+
+/// Markup as a response.
+fn html(markup: Markup) -> Response {
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], markup.into_string()).into_response()
+}

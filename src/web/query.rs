@@ -1,0 +1,62 @@
+//! What addresses may carry besides their path, parsed once.
+
+use axum::http::Uri;
+use serde::Deserialize;
+use sview_model::{Parameters, Period, Request, ResourceName, Subject};
+
+use super::error::Problem;
+use super::session::Session;
+
+/// The parameters of resources, as they are named in addresses. Unknown ones are let pass: links gather them.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ResourceQuery {
+    pub(super) name: Option<String>,
+    pub(super) period: Option<String>,
+    pub(super) ip: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) token: Option<String>,
+}
+
+impl ResourceQuery {
+    /// The period; the default one when none is named.
+    pub(super) fn period(&self) -> Result<Period, Problem> {
+        let Some(text) = self.period.as_deref() else { return Ok(Period::default()) };
+        text.parse().map_err(|error| Problem::expected("There is no such period", error))
+    }
+
+    /// The request for a resource. Device tokens come from the session alone.
+    pub(super) fn request(&self, name: &str, session: &Session) -> Result<Request, Problem> {
+        let resource: ResourceName =
+            name.parse().map_err(|error| Problem::expected("There is no such resource", error))?;
+        let parameters = match resource.subject {
+            Subject::Everything => Parameters::None,
+            Subject::Attacker => {
+                let text = self.ip.as_deref().unwrap_or_default();
+                let ip = text.parse().map_err(|_| {
+                    Problem::expected("That is no address", "ip, an IPv4 or IPv6 address like 192.0.2.1 or 2001:db8::1")
+                })?;
+                Parameters::Ip(ip)
+            }
+            Subject::Password => {
+                let text = self.password.clone();
+                Parameters::Password(text.ok_or_else(|| Problem::expected("A password is missing", "password=…"))?)
+            }
+            Subject::Devices => Parameters::Devices(session.tokens().to_vec()),
+        };
+        Request::new(resource, self.period()?, parameters)
+            .map_err(|error| Problem::expected("The parameters do not fit", error))
+    }
+}
+
+/// The period of a page; where none or no real one is named, the address of the same page at the default period.
+pub(super) fn page_period(uri: &Uri) -> Result<Period, String> {
+    let query = uri.query().unwrap_or_default();
+    let pairs = || query.split('&').filter(|pair| !pair.is_empty());
+    let named = pairs().find_map(|pair| pair.strip_prefix("period="));
+    named.and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let mut rest: Vec<&str> = pairs().filter(|pair| !pair.starts_with("period=")).collect();
+        let period = format!("period={}", Period::default());
+        rest.push(&period);
+        format!("{}?{}", uri.path(), rest.join("&"))
+    })
+}

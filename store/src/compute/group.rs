@@ -1,0 +1,131 @@
+//! The precached resources of one kind and period, all from one reading of their tallies.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_model::{
+    Data, Dimension, Kind, LAG, Measure, MultiSeries, Period, Point, Precision, Ranking, Request, Resource,
+    ResourceName, Row, Shape, Span, Windows,
+};
+
+use super::Computed;
+use super::gather::{Gathered, gather, project};
+use crate::tally::Names;
+use crate::{Reports, Result};
+
+impl Reports {
+    /// Computes every precached resource of a kind at a period as of `now`, from one unchanging state of the database.
+    pub async fn compute_group(
+        &self,
+        kind: Kind,
+        period: Period,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(Request, Computed)>> {
+        let windows = period.windows(now, false);
+        let lag = if period.scale().source == Precision::Native { LAG } else { TimeDelta::zero() };
+        let lagged = Windows { span: Span::new(windows.span.start, windows.span.finish - lag), ..windows };
+        let mut tx = self.engine.snapshot().await?;
+        let (segments, complete_to) = self.segments(&mut *tx, kind, period, windows.span).await?;
+        let all = gather(&mut *tx, self.engine.dialect(), kind, &segments, &windows, lagged.len()).await?;
+        drop(tx); // the rest is arithmetic: the connection is for others
+        let resources = ResourceName::precached().filter(|r| r.kind == kind);
+        let requests = resources.filter_map(|r| Request::plain(r, period));
+        Ok(requests
+            .map(|request| {
+                let resource = request.resource();
+                let windows = if resource.lags_in(period) { &lagged } else { &windows };
+                let data = value(&all, &resource, windows, resource.lags_in(period));
+                let computed =
+                    Computed { data, span: period.span(now), complete_to: complete_to.min(windows.span.finish) };
+                (request, computed)
+            })
+            .collect())
+    }
+}
+
+fn value(all: &Gathered, resource: &Resource, windows: &Windows, lagged: bool) -> Data {
+    let measure = resource.measure;
+    match resource.shape {
+        Shape::Series => Data::Series(
+            windows
+                .ends()
+                .zip(&all.windows)
+                .map(|(end, w)| Point { end, count: if measure == Measure::Attackers { w.attackers } else { w.total } })
+                .collect(),
+        ),
+        Shape::MultiSeries { by, limit } => {
+            let top = top(all, by, measure, lagged, Some(limit), false);
+            if top.is_empty() {
+                return Data::MultiSeries(MultiSeries::default());
+            }
+            let points = windows
+                .ends()
+                .zip(&all.windows)
+                .map(|(end, w)| (end, top.iter().map(|(key, ..)| w.of(by, measure, *key)).collect()));
+            let points = points.collect();
+            let labels = top.into_iter().map(|(_, labels, _)| labels.into_iter().flatten().collect()).collect();
+            Data::MultiSeries(MultiSeries { labels, points })
+        }
+        Shape::Ranking { by, limit, unknown } => {
+            let rows = top(all, by, measure, lagged, Some(limit), unknown);
+            let rows = rows.into_iter().map(|(_, labels, count)| Row { labels, count }).collect();
+            Data::Ranking(Ranking { columns: by.columns().to_vec(), rows })
+        }
+        Shape::Map { by } => {
+            let rows = top(all, by, measure, lagged, None, false);
+            let pairs = rows.into_iter().map(|(_, labels, count)| (labels.into_iter().flatten().collect(), count));
+            Data::Map(pairs.collect())
+        }
+    }
+}
+
+/// A label's key, the label, and its count.
+type Ranked = (u64, Vec<Option<String>>, u64);
+
+/// The labels of a dimension, most first; those with equal counts in the order of their bytes.
+fn top(
+    all: &Gathered,
+    by: Dimension,
+    measure: Measure,
+    lagged: bool,
+    limit: Option<usize>,
+    unknown: bool,
+) -> Vec<Ranked> {
+    let names = &all.names;
+    let counts = project(all.union(lagged), by, measure);
+    let mut rows: Vec<(u64, u64)> = counts.iter().filter(|(key, _)| unknown || known(names, by, *key)).collect();
+    if let Some(limit) = limit.filter(|limit| *limit < rows.len()) {
+        // Only rows that count at least as much as the last of the top can be in it, whatever their labels.
+        rows.select_nth_unstable_by_key(limit - 1, |(_, count)| Reverse(*count));
+        let least = rows[limit - 1].1;
+        rows.retain(|(_, count)| *count >= least);
+    }
+    let mut rows: Vec<Ranked> = rows.into_iter().map(|(key, count)| (key, labels(names, by, key), count)).collect();
+    rows.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| a.1.cmp(&b.1)));
+    rows.truncate(limit.unwrap_or(usize::MAX));
+    rows
+}
+
+/// Whether a key is a label that counts: a known country, a text that is not blank.
+fn known(names: &Names, by: Dimension, key: u64) -> bool {
+    let blank = |key: u64| matches!(names.word(key), "" | "\n");
+    match by {
+        Dimension::Country => key != 0,
+        Dimension::Password | Dimension::Username => !blank(key),
+        Dimension::Combination => !blank(Names::first(key)) && !blank(Names::second(key)),
+        _ => true,
+    }
+}
+
+fn labels(names: &Names, by: Dimension, key: u64) -> Vec<Option<String>> {
+    let (first, second) = (|| names.word(Names::first(key)), || names.word(Names::second(key)));
+    match by {
+        Dimension::Country => vec![names.country_text(key)],
+        Dimension::Attacker => vec![Some(names.ip(key).to_string())],
+        Dimension::Trap | Dimension::Action | Dimension::Password | Dimension::Username | Dimension::Login => {
+            vec![Some(names.word(key).to_owned())]
+        }
+        Dimension::IncidentType | Dimension::Combination => vec![Some(first().to_owned()), Some(second().to_owned())],
+        Dimension::Port => vec![Some(format!("{}/{}", first(), second()))],
+    }
+}
