@@ -1,1 +1,42 @@
-//! Placeholder.
+//! Jobs: queues, typed jobs, workers, the minute's refresh, the schedule, and the ledger in which all of it is recorded.
+//!
+//! apalis carries the workers (its [`Backend`](apalis_core::backend::Backend) trait, worker loop and typed handlers) and the cron
+//! streams. Where jobs wait and what becomes of them is the [`Ledger`]'s, with one meaning over Redis and SQLite. Around every
+//! handler there is one wrapper, in `workers/runner.rs`: attempts, time limit, panics, retries, leases.
+//!
+//! To add a job, write its file in `job/` and name it in [`Registry::of`]; to have it done by the clock, add a row to
+//! [`PRODUCERS`].
+
+mod bell;
+mod context;
+mod error;
+mod idle;
+mod job;
+mod ledger;
+mod machine_time;
+mod queues;
+mod record;
+mod refresh;
+mod schedule;
+mod workers;
+
+pub use bell::{Bell, Ear};
+pub use context::{Context, Statistics};
+pub use error::{Error, Result};
+pub use idle::{Worked, work_until_idle};
+pub use job::{
+    Aggregate, Backoff, CacheResource, Caching, Failure, Job, MAX_DEVICE_AGE, Registry, aggregate, cache_resource,
+};
+pub use ledger::{Flow, Inspect, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, connection_config};
+pub use machine_time::{ClockShift, machine_now};
+pub use queues::Queues;
+pub use record::{
+    AttemptError, CancelOutcome, Cause, Claim, Filter, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueCounts, Record,
+    Renewed, Rescued, Standing, State, Take, Taken, WorkerInfo, in_words,
+};
+pub use refresh::{
+    Cached, HOLD_OFF, Hold, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation, decide, refresh,
+    suggest,
+};
+pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, ticking};
+pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers};

@@ -73,7 +73,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let services = Services::open(&settings.places).await?;
     let mut failed = false;
     for path in &args.files {
-        let options = Options { now: services.clock.now(), geoip: geoip.clone() };
+        let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone() };
         if let Err(error) = ingest(&services.reports, path, args, options, rejects.as_mut()).await {
             // One file's misfortune is not the others'.
             output::note(format!("error: {}: {error:#}", path.display()));
@@ -146,7 +146,9 @@ async fn ingest(
                 writeln!(file)?;
             }
         } else {
-            for reject in chunk.rejects.iter().take(SHOWN.saturating_sub(usize::try_from(summary.rejected).unwrap_or(SHOWN))) {
+            for reject in
+                chunk.rejects.iter().take(SHOWN.saturating_sub(usize::try_from(summary.rejected).unwrap_or(SHOWN)))
+            {
                 bar.suspend(|| output::note(format!("{name}:{}: {}", reject.line, reject.reason)));
             }
         }
@@ -171,11 +173,8 @@ const SHOWN: usize = 10;
 
 fn progress_bar(size: u64, name: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
-    let form = if size == 0 {
-        "{spinner} {msg} {bytes} {elapsed}"
-    } else {
-        "{msg} {wide_bar} {bytes}/{total_bytes} {eta}"
-    };
+    let form =
+        if size == 0 { "{spinner} {msg} {bytes} {elapsed}" } else { "{msg} {wide_bar} {bytes}/{total_bytes} {eta}" };
     bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(name.to_owned());
     bar

@@ -4,6 +4,7 @@ mod demo;
 mod ingest;
 mod migrate;
 mod output;
+mod process;
 mod refresh;
 mod scheduler;
 mod serve;

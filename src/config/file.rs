@@ -14,8 +14,7 @@ pub fn with_file(command: Command, args: &[OsString]) -> anyhow::Result<Command>
         return Ok(command);
     };
     let text = std::fs::read_to_string(&path).with_context(|| format!("--config {}", path.display()))?;
-    let table: toml::Table =
-        text.parse().with_context(|| format!("--config {}: not a TOML table", path.display()))?;
+    let table: toml::Table = text.parse().with_context(|| format!("--config {}: not a TOML table", path.display()))?;
     let mut command = command;
     for (key, value) in table {
         let setting = command.get_arguments().find(|a| a.get_id() == key.as_str() && a.get_env().is_some());

@@ -18,7 +18,14 @@ pub struct LogSettings {
     #[arg(long, env = "SVIEW_LOG", global = true, default_value = "info", value_name = "FILTER", value_parser = filter, help_heading = "Settings")]
     pub log: String,
     /// How log lines look
-    #[arg(long, env = "SVIEW_LOG_FORMAT", global = true, default_value = "text", value_enum, help_heading = "Settings")]
+    #[arg(
+        long,
+        env = "SVIEW_LOG_FORMAT",
+        global = true,
+        default_value = "text",
+        value_enum,
+        help_heading = "Settings"
+    )]
     pub log_format: LogFormat,
 }
 

@@ -10,7 +10,14 @@ use sview_model::Clock;
 #[derive(Clone, Debug, Args)]
 pub struct Places {
     /// Directory of the embedded default's files; made when missing
-    #[arg(long, env = "SVIEW_DATA_DIR", global = true, default_value = "sview-data", value_name = "DIR", help_heading = "Settings")]
+    #[arg(
+        long,
+        env = "SVIEW_DATA_DIR",
+        global = true,
+        default_value = "sview-data",
+        value_name = "DIR",
+        help_heading = "Settings"
+    )]
     pub data_dir: PathBuf,
     /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE  [default: reports.sqlite in the data directory]
     #[arg(long, env = "SVIEW_DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = database, help_heading = "Settings")]

@@ -2,8 +2,8 @@
 
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{OriginalUri, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sview_model::{DeviceToken, Parameters, Period};
@@ -35,7 +35,7 @@ impl Device {
 }
 
 /// The page of the session's devices.
-pub(super) async fn page(State(app): State<App>, session: Session, OriginalUri(uri): OriginalUri) -> Response {
+pub(super) async fn page(State(app): State<App>, session: Session, uri: Uri) -> Response {
     let period = match query::page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),

@@ -71,7 +71,8 @@ async fn answer(
 /// Nothing is cached yet: the value is on its way.
 fn not_yet() -> Response {
     let body = axum::Json(serde_json::json!({ "error": "not computed yet: try again in a few seconds" }));
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2"), (header::CACHE_CONTROL, "no-store")], body).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2"), (header::CACHE_CONTROL, "no-store")], body)
+        .into_response()
 }
 
 /// A body with what caches need: an ETag of its content, and how long it may be kept.
@@ -131,7 +132,6 @@ fn csv(data: &Data) -> String {
             map.iter().for_each(|(country, count)| row(vec![neutral(country), count.to_string()]));
         }
     }
-    drop(row);
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 

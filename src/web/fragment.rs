@@ -3,7 +3,6 @@
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sview_views::card;
 
 use super::App;
 use super::error::Problem;
@@ -25,7 +24,7 @@ pub(super) async fn card(
         Ok(slots) => {
             let Some((request, slot)) = slots.into_iter().next() else { return Problem::not_found().json() };
             let status = if slot.is_pending() { StatusCode::ACCEPTED } else { StatusCode::OK };
-            let markup = card(&request, &slot, &app.context(request.period()).cards());
+            let markup = sview_views::card(&request, &slot, &app.context(request.period()).cards());
             (status, [(header::CACHE_CONTROL, "no-store")], super::html(markup)).into_response()
         }
         Err(error) => Problem::unavailable(&error).json(),

@@ -31,7 +31,7 @@ const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox
 /// Wraps all routes.
 pub(super) fn layers(router: Router<App>) -> Router<App> {
     let id = HeaderName::from_static("x-request-id");
-    let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES.or_svg());
+    let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES);
     router
         .layer(from_fn(policies))
         .layer(DefaultBodyLimit::max(BODY))

@@ -19,8 +19,8 @@ mod statistics;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{OriginalUri, State};
-use axum::http::header;
+use axum::extract::State;
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
@@ -36,23 +36,14 @@ use self::slots::Slots;
 use crate::Services;
 use crate::config::{Secret, WebSettings};
 
-/// What every handler needs.
+/// What every handler needs. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Shared>);
-
-struct Shared {
+pub struct App {
     services: Services,
-    site: Site,
-    slots: Slots,
+    site: Arc<Site>,
+    slots: Arc<Slots>,
     /// Signs the sessions' cookies.
     key: Key,
-}
-
-impl std::ops::Deref for App {
-    type Target = Shared;
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
 }
 
 /// How an error is told.
@@ -68,11 +59,11 @@ impl App {
     pub fn new(services: Services, settings: &WebSettings, secret: &Secret) -> Self {
         let site = Site { licence: settings.licence.clone(), formats: None, data_links: true, more: Vec::new() };
         let slots = Slots::new(services.clone());
-        Self(Arc::new(Shared { services, site, slots, key: Key::derive_from(secret.bytes()) }))
+        Self { services, site: Arc::new(site), slots: Arc::new(slots), key: Key::derive_from(secret.bytes()) }
     }
 
     fn context(&self, period: Period) -> PageContext<'_> {
-        PageContext { site: &self.site, period, now: self.services.clock.now() }
+        PageContext { site: &self.site, period, now: self.services.jobs.clock.now() }
     }
 }
 
@@ -106,7 +97,7 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
 }
 
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
-async fn not_found(State(app): State<App>, OriginalUri(uri): OriginalUri) -> Response {
+async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
     if PAGES.iter().any(|page| page.path == with_slash) || with_slash == "/devices/" {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
-use sview_jobs::Cause;
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_jobs::{CacheResource, Cause, Work};
 use sview_model::{CacheKey, Data, LAG, Request};
 use sview_store::Entry;
 use sview_views::{Ready, Slot};
@@ -30,10 +30,10 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn new(services: Services) -> Self {
         let (suggest, mut suggestions) = mpsc::channel::<Request>(WAITING);
-        let queues = services.queues.clone();
+        let context = services.jobs.clone();
         tokio::spawn(async move {
             while let Some(request) = suggestions.recv().await {
-                if let Err(error) = queues.suggest(&request, Cause::Page).await {
+                if let Err(error) = sview_jobs::suggest(&context, &request, &Cause::Page).await {
                     tracing::warn!(%error, %request, "a refresh could not be suggested; it is tried again at the next view");
                 }
             }
@@ -43,7 +43,7 @@ impl Slots {
 
     /// The cached value of a request, or `None`; suggests its refresh where that is due.
     pub(super) async fn entry(&self, request: &Request) -> sview_store::Result<Option<Entry>> {
-        let entry = self.services.cache.get(&request.key()).await?;
+        let entry = self.services.jobs.cache.get(&request.key()).await?;
         if entry.as_ref().is_none_or(|e| self.is_due(e)) {
             self.suggest(request);
         }
@@ -53,7 +53,7 @@ impl Slots {
     /// What is known of each request, in their order; suggests what is missing or due.
     pub(super) async fn of(&self, requests: Vec<Request>) -> sview_store::Result<Vec<(Request, Slot)>> {
         let keys: Vec<CacheKey> = requests.iter().map(Request::key).collect();
-        let entries = self.services.cache.get_many(&keys).await?;
+        let entries = self.services.jobs.cache.get_many(&keys).await?;
         let mut slots = Vec::with_capacity(requests.len());
         for (request, entry) in requests.into_iter().zip(entries) {
             let slot = self.slot(&request, entry).await?;
@@ -65,25 +65,23 @@ impl Slots {
     async fn slot(&self, request: &Request, entry: Option<Entry>) -> sview_store::Result<Slot> {
         let Some(entry) = entry else {
             self.suggest(request);
-            return Ok(match self.services.queues.failure(request).await {
-                Ok(Some(_)) => Slot::Failed("The last attempts failed; it is tried again in a few minutes.".to_owned()),
-                Ok(None) => Slot::Pending,
-                Err(error) => {
-                    tracing::warn!(%error, "the queues do not answer");
-                    Slot::Pending
-                }
+            return Ok(if self.failed_lately(request).await {
+                Slot::Failed("The last attempts failed; it is tried again in a few minutes.".to_owned())
+            } else {
+                Slot::Pending
             });
         };
         let refreshing = self.is_due(&entry);
         if refreshing {
             self.suggest(request);
         }
+        let lags = request.resource().lags_in(request.period());
+        let lag = if lags { LAG } else { TimeDelta::zero() };
         match Data::from_json(&request.resource(), &entry.json) {
             Ok(data) => Ok(Slot::Ready(Ready {
                 data,
-                // What lags leaves out the last minutes on purpose: it is not incomplete for that.
-                finish: if request.resource().lags_in(request.period()) { entry.finish - LAG } else { entry.finish },
-                complete_to: entry.complete_to,
+                finish: entry.finish - lag,
+                complete_to: entry.complete_to.min(entry.finish - lag),
                 computed_at: entry.computed_at,
                 refreshing,
             })),
@@ -95,12 +93,24 @@ impl Slots {
         }
     }
 
+    /// Whether the jobs that would compute a value died lately, and are held off.
+    async fn failed_lately(&self, request: &Request) -> bool {
+        let key = Work::CacheResource(CacheResource(request.clone())).key();
+        match self.services.jobs.queues.standing(&[key]).await {
+            Ok(standing) => standing.first().is_some_and(|s| s.under_way.is_none() && s.failed_at.is_some()),
+            Err(error) => {
+                tracing::warn!(%error, "the queues do not answer");
+                false
+            }
+        }
+    }
+
     fn is_due(&self, entry: &Entry) -> bool {
         entry.refresh_at <= self.now()
     }
 
     fn now(&self) -> DateTime<Utc> {
-        self.services.clock.now()
+        self.services.jobs.clock.now()
     }
 
     fn suggest(&self, request: &Request) {

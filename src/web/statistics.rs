@@ -1,6 +1,7 @@
 //! The statistics pages.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
+use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use sview_model::Parameters;
 use sview_views::pages::{self, Page};
@@ -9,7 +10,7 @@ use super::error::Problem;
 use super::{App, query};
 
 /// A statistics page: what is cached, placeholders for the rest.
-pub(super) async fn page(State(app): State<App>, OriginalUri(uri): OriginalUri) -> Response {
+pub(super) async fn page(State(app): State<App>, uri: Uri) -> Response {
     let Some(page) = Page::at(uri.path()) else { return Problem::not_found().page(&app) };
     let period = match query::page_period(&uri) {
         Ok(period) => period,

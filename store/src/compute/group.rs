@@ -25,7 +25,7 @@ impl Reports {
         let lag = if period.scale().source == Precision::Native { LAG } else { TimeDelta::zero() };
         let lagged = Windows { span: Span::new(windows.span.start, windows.span.finish - lag), ..windows };
         let mut tx = self.engine.snapshot().await?;
-        let (segments, complete_to) = self.segments(&mut *tx, kind, period, windows.span).await?;
+        let (segments, hole) = self.segments(&mut *tx, kind, period, windows.span).await?;
         let all = gather(&mut *tx, self.engine.dialect(), kind, &segments, &windows, lagged.len()).await?;
         drop(tx); // the rest is arithmetic: the connection is for others
         let resources = ResourceName::precached().filter(|r| r.kind == kind);
@@ -35,9 +35,8 @@ impl Reports {
                 let resource = request.resource();
                 let windows = if resource.lags_in(period) { &lagged } else { &windows };
                 let data = value(&all, &resource, windows, resource.lags_in(period));
-                let computed =
-                    Computed { data, span: period.span(now), complete_to: complete_to.min(windows.span.finish) };
-                (request, computed)
+                let span = period.span(now);
+                (request, Computed { data, span, complete_to: hole.unwrap_or(span.finish) })
             })
             .collect())
     }

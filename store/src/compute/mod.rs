@@ -52,7 +52,7 @@ impl Reports {
         let span = period.span(now);
         let windows = period.windows(now, resource.lagged);
         let mut tx = self.engine.snapshot().await?;
-        let (segments, complete_to) = self.segments(&mut *tx, resource.kind, period, windows.span).await?;
+        let (segments, hole) = self.segments(&mut *tx, resource.kind, period, windows.span).await?;
         let query = Query::new(self.engine.dialect(), request, segments);
         let data = match resource.shape {
             Shape::Series => {
@@ -85,18 +85,18 @@ impl Reports {
                 Data::Map(pairs.flatten().collect::<BTreeMap<_, _>>())
             }
         };
-        Ok(Computed { data, span, complete_to: complete_to.min(span.finish) })
+        Ok(Computed { data, span, complete_to: hole.unwrap_or(span.finish) })
     }
 
-    /// Which rows make up a span: those of the period's precision as far as its watermark, the finer ones after it; and until
-    /// when they are complete.
+    /// Which rows make up a span: those of the period's precision as far as its watermark, the finer ones after it; and the
+    /// first bucket among them that is still to be made (anew).
     async fn segments(
         &self,
         tx: &mut dyn Tx,
         kind: Kind,
         period: Period,
         span: Span,
-    ) -> Result<(Vec<Segment>, DateTime<Utc>)> {
+    ) -> Result<(Vec<Segment>, Option<DateTime<Utc>>)> {
         let (mut start, finish) = (span.start.timestamp_micros(), span.finish.timestamp_micros());
         let (mut segments, mut holes) = (Vec::new(), Vec::new());
         let mut precision = Some(period.scale().source);
@@ -123,8 +123,8 @@ impl Reports {
             }
             precision = p.finer();
         }
-        let first_hole = Spans::new(holes).iter().next().and_then(|(s, _)| DateTime::from_timestamp_micros(s));
-        Ok((segments, first_hole.unwrap_or(span.finish)))
+        let hole = Spans::new(holes).iter().next().and_then(|(s, _)| DateTime::from_timestamp_micros(s));
+        Ok((segments, hole))
     }
 }
 

@@ -33,8 +33,8 @@ impl Buckets<'_> {
             self.tx.execute(sql).await?;
             let mut names = Names::default();
             let drafts = match finer {
-                Some(finer) => self.from_finer(finer, (start, finish), &mut names).await?,
-                None => self.from_rows((start, finish), &mut names).await?,
+                Some(finer) => self.merge_finer(finer, (start, finish), &mut names).await?,
+                None => self.read_rows((start, finish), &mut names).await?,
             };
             let written: Vec<(Micros, Vec<u8>)> =
                 drafts.into_iter().map(|(bucket, draft)| (bucket, draft.finish().write(kind, &names))).collect();
@@ -61,7 +61,7 @@ impl Buckets<'_> {
         Ok(Spans::new(starts.map(|at| (floor(at), floor(at) + self.width)).collect()))
     }
 
-    async fn from_finer(
+    async fn merge_finer(
         &mut self,
         finer: Precision,
         span: (Micros, Micros),
@@ -76,7 +76,7 @@ impl Buckets<'_> {
         Ok(drafts)
     }
 
-    async fn from_rows(&mut self, span: (Micros, Micros), names: &mut Names) -> Result<BTreeMap<Micros, Draft>> {
+    async fn read_rows(&mut self, span: (Micros, Micros), names: &mut Names) -> Result<BTreeMap<Micros, Draft>> {
         let (kind, width) = (self.kind, self.width);
         let mut drafts = BTreeMap::<Micros, Draft>::new();
         let mut visit = |texts: &[Option<&str>], ints: &[i64]| {

@@ -3,11 +3,16 @@
 //! `tests/run.sh` starts the servers and says where they are. Where it did not, a test over them fails: nothing is skipped.
 #![allow(clippy::expect_used, clippy::panic)] // a panic here is the report of a test that cannot run
 
+pub mod http;
+mod server;
+
 use std::path::PathBuf;
 use std::process::Command;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
+
+pub use server::{Server, is_there, run, sview, told};
 
 /// The two ways to deploy sview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

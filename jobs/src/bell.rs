@@ -1,0 +1,41 @@
+//! The bell: rung whenever something may be there to take, so that idle workers need not look often.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Wakes the workers of this process. Clones are the same bell.
+#[derive(Clone, Debug)]
+pub struct Bell(Arc<watch::Sender<u64>>);
+
+impl Default for Bell {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
+impl Bell {
+    /// Wakes whoever listens.
+    pub fn ring(&self) {
+        self.0.send_modify(|rings| *rings = rings.wrapping_add(1));
+    }
+
+    /// An ear for what rings from now on: subscribe first, then look, then wait, and no ring is missed.
+    #[must_use]
+    pub fn listen(&self) -> Ear {
+        Ear(self.0.subscribe())
+    }
+}
+
+/// Hears a [`Bell`].
+#[derive(Debug)]
+pub struct Ear(watch::Receiver<u64>);
+
+impl Ear {
+    /// Waits for a ring since the last one that was heard, or since the ear was made.
+    pub async fn heard(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await; // the ledger is gone; whoever waits is about to be dropped too
+        }
+    }
+}

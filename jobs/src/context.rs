@@ -1,0 +1,55 @@
+//! What jobs, the refresh and the schedule work with.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sview_model::{Clock, Kind, Precision, Request};
+use sview_store::{Cache, Computed, Coverage, Reports, Step};
+
+use crate::Queues;
+
+/// What jobs ask of the store. [`Reports`] is the one that counts; tests put others in its place, which panic, hang or fail.
+#[async_trait]
+pub trait Statistics: Send + Sync + 'static {
+    /// One step of an aggregation: see [`Reports::aggregate`].
+    async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> sview_store::Result<Step>;
+    /// How far every aggregation has come: see [`Reports::coverage`].
+    async fn coverage(&self) -> sview_store::Result<Vec<Coverage>>;
+    /// Computes a resource: see [`Reports::compute`].
+    async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed>;
+}
+
+#[async_trait]
+impl Statistics for Reports {
+    async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> sview_store::Result<Step> {
+        Self::aggregate(self, kind, precision, now).await
+    }
+
+    async fn coverage(&self) -> sview_store::Result<Vec<Coverage>> {
+        Self::coverage(self).await
+    }
+
+    async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {
+        Self::compute(self, request, now).await
+    }
+}
+
+/// A deployment, as jobs see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The reports.
+    pub statistics: Arc<dyn Statistics>,
+    /// The cache.
+    pub cache: Arc<dyn Cache>,
+    /// The queues.
+    pub queues: Queues,
+    /// What time it is, for everything about statistics.
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("queues", &self.queues).field("clock", &self.clock).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! Working all queues in this process until nothing is left to do: what `refresh --wait` does.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sview_model::Queue;
+use tokio_util::sync::CancellationToken;
+
+use crate::job::Registry;
+use crate::record::{Cause, Filter, Record, State};
+use crate::refresh::{Verdict, refresh};
+use crate::workers::{Pool, WorkerSettings, Workers};
+use crate::{Context, Error, Result, machine_now};
+
+/// What working until idle came to.
+#[derive(Clone, Debug, Default)]
+pub struct Worked {
+    /// How many jobs were queued on the way.
+    pub queued: usize,
+    /// The jobs that died meanwhile, newest first; empty when all went well.
+    pub dead: Vec<Record>,
+}
+
+/// How often the same job may be found due, before its never being done is an error.
+const PATIENCE: u32 = 5;
+
+/// Refreshes as of now and works all queues until nothing is queued, scheduled, running or due any more. Jobs that others put into the
+/// queues, or run, are waited for too. Jobs that fail are retried as always; those that die are in the answer.
+pub async fn work_until_idle(
+    context: &Context,
+    cause: &Cause,
+    concurrency: usize,
+    settings: &WorkerSettings,
+) -> Result<Worked> {
+    let (now, begun, stop) = (context.clock.now(), machine_now(), CancellationToken::new());
+    let stop_on_return = stop.clone().drop_guard();
+    let pools = Pool::for_queues(Queue::ALL, concurrency);
+    let workers = Workers::start(&context.queues, Registry::of(context), &pools, settings, &stop);
+    let mut worked = Worked::default();
+    let mut times: HashMap<String, u32> = HashMap::new();
+    loop {
+        let suggestions = refresh(context, now, cause, false).await?;
+        let queued: Vec<_> = suggestions.iter().filter(|s| s.verdict == Verdict::Queue).collect();
+        worked.queued += queued.len();
+        let rest = context.queues.counts().await?.iter().all(|counts| counts.under_way() == 0);
+        if queued.is_empty() && rest {
+            break;
+        }
+        for suggestion in queued {
+            let times = times.entry(suggestion.work.key()).or_default();
+            *times += 1;
+            if *times > PATIENCE {
+                return Err(Error::Restless(suggestion.work.to_string()));
+            }
+        }
+        while context.queues.counts().await?.iter().any(|counts| counts.under_way() > 0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    drop(stop_on_return);
+    workers.stopped().await;
+    let filter = Filter { states: vec![State::Dead], limit: 1000, ..Filter::default() };
+    worked.dead = context.queues.list(&filter).await?;
+    worked.dead.retain(|record| record.finished_at.is_some_and(|at| at >= begun));
+    Ok(worked)
+}

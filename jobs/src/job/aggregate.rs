@@ -1,0 +1,66 @@
+//! The job that brings one aggregated precision of one kind of reports up to date.
+
+use serde::{Deserialize, Serialize};
+use sview_model::{Clock, Kind, Precision, Queue};
+use sview_store::Step;
+
+use super::{Failure, Job};
+use crate::{Context, Statistics, refresh};
+
+/// Aggregates what is due of a kind into a precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aggregate {
+    /// Which reports.
+    pub kind: Kind,
+    /// Into which buckets.
+    pub precision: Precision,
+}
+
+impl Job for Aggregate {
+    type Context = Context;
+
+    const NAME: &'static str = "aggregate";
+
+    fn queue(&self) -> Queue {
+        Queue::Aggregation
+    }
+
+    fn key(&self) -> String {
+        format!("{}:{}:{}", Self::NAME, self.kind, self.precision)
+    }
+
+    fn words(&self) -> String {
+        format!("aggregation {}/{}", self.kind, self.precision)
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        aggregate(&*context.statistics, *self, &context.clock).await.map(drop)
+    }
+
+    /// What rests on this aggregation is made at once, and not only at the next minute.
+    async fn after_done(&self, context: &Context) -> Result<(), Failure> {
+        let refreshed = refresh::after_aggregation(context, *self).await;
+        refreshed.map(drop).map_err(|error| Failure::Passing(error.to_string()))
+    }
+}
+
+/// Does step after step, each of them one transaction, until nothing is left that can be done now; returns how many rows were
+/// written. When it is stopped half-way, what was committed stays, and the next run goes on from there.
+pub async fn aggregate(statistics: &dyn Statistics, job: Aggregate, clock: &Clock) -> Result<u64, Failure> {
+    let Aggregate { kind, precision } = job;
+    let mut written = 0;
+    loop {
+        match statistics.aggregate(kind, precision, clock.now()).await? {
+            Step::Built { span, rows } => {
+                written += rows;
+                tracing::debug!(%kind, %precision, %span, rows, "aggregated");
+            }
+            // The finer precision's own job ends with a refresh that suggests this one again.
+            Step::Blocked => {
+                tracing::debug!(%kind, %precision, "the rest waits for the finer precision");
+                return Ok(written);
+            }
+            Step::Idle => return Ok(written),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The job that computes one resource and puts it into the cache.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use sview_model::{Clock, Parameters, Queue, Request};
+use sview_store::{Cache, Entry};
+
+use super::{Failure, Job};
+use crate::{Context, Statistics};
+
+/// Computes a resource and caches it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheResource(pub Request);
+
+/// How long what belongs to device tokens is kept at the most.
+pub const MAX_DEVICE_AGE: Duration = Duration::from_secs(10 * 60);
+
+impl Job for CacheResource {
+    type Context = Context;
+
+    const NAME: &'static str = "cache-resource";
+
+    fn queue(&self) -> Queue {
+        self.0.period().scale().queue
+    }
+
+    fn key(&self) -> String {
+        format!("{}:{}", Self::NAME, self.0.key())
+    }
+
+    fn words(&self) -> String {
+        format!("caching {}", self.0)
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        cache_resource(&*context.statistics, &*context.cache, &self.0, &context.clock).await.map(drop)
+    }
+}
+
+/// What caching a resource came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// A new value is in the cache.
+    Cached,
+    /// What is cached is as fresh as can be; nothing was computed.
+    Fresh,
+    /// Another worker cached a later value meanwhile; this one was dropped.
+    Overtaken,
+}
+
+/// Computes a resource and caches it, unless what is cached is as fresh as can be.
+pub async fn cache_resource(
+    statistics: &dyn Statistics,
+    cache: &dyn Cache,
+    request: &Request,
+    clock: &Clock,
+) -> Result<Caching, Failure> {
+    let (key, period, now) = (request.key(), request.period(), clock.now());
+    if let Some(entry) = cache.get(&key).await?
+        && entry.finish >= period.span(now).finish
+        && entry.complete_to >= entry.finish
+        && entry.refresh_at > now
+    {
+        return Ok(Caching::Fresh);
+    }
+    let computed = statistics.compute(request, now).await?;
+    let (mut ttl, mut refresh_at) = (period.scale().ttl, period.next_due(computed.span.finish));
+    if matches!(request.parameters(), Parameters::Devices(_)) {
+        ttl = ttl.min(MAX_DEVICE_AGE);
+        refresh_at = refresh_at.min(now + TimeDelta::from_std(MAX_DEVICE_AGE).unwrap_or(TimeDelta::MAX));
+    }
+    let entry = Entry {
+        json: computed.data.to_json().into(),
+        finish: computed.span.finish,
+        complete_to: computed.complete_to,
+        computed_at: now,
+        refresh_at,
+    };
+    Ok(if cache.put(&key, &entry, ttl).await? { Caching::Cached } else { Caching::Overtaken })
+}

@@ -1,0 +1,159 @@
+//! The ledger of jobs, which is the queue itself: pushing, claiming the unique key and recording are one atomic step, and so are
+//! taking, counting the attempt and leasing; so that there is nothing to be out of step.
+//!
+//! A job is **leased** to the worker that took it. The lease is measured by the ledger's clock (the Redis server's, the machine's
+//! for SQLite) and renewed every third of it. Every claim carries a token, and whoever lost the lease can neither renew it nor
+//! say how the attempt ended; its worker stops the handler as soon as it hears so. Two workers run one job at the same time only
+//! while a worker that was cut off or suspended for longer than its lease has not noticed yet, which it does within a third of
+//! a lease of running on; jobs are idempotent for that case. A clock that jumps ahead ends no lease by itself, see
+//! [`Flow::rescue`].
+
+mod redis;
+mod sqlite;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sview_model::Queue;
+
+pub use self::redis::{RedisLedger, connection_config};
+pub use self::sqlite::SqliteLedger;
+use crate::Result;
+use crate::bell::Ear;
+use crate::machine_time::ClockShift;
+use crate::record::{
+    CancelOutcome, Claim, Filter, JobId, NewJob, Outcome, Pushed, QueueCounts, Record, Renewed, Rescued, Standing,
+    Take, WorkerInfo,
+};
+
+/// How a ledger keeps house.
+#[derive(Clone, Debug)]
+pub struct LedgerSettings {
+    /// How many jobs may wait in a queue before pushing is refused. Default 5,000.
+    pub bound: u64,
+    /// How long ended jobs are kept. Default 7 days.
+    pub keep: Duration,
+    /// How many ended jobs are kept of each queue and state. Default 5,000.
+    pub max_ended: u64,
+    /// For tests.
+    pub clock: ClockShift,
+}
+
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        Self {
+            bound: 5_000,
+            keep: Duration::from_secs(7 * 24 * 60 * 60),
+            max_ended: 5_000,
+            clock: ClockShift::default(),
+        }
+    }
+}
+
+/// The flow of jobs from producers to workers.
+#[async_trait]
+pub trait Flow: Send + Sync {
+    /// Queues a job, unless one of its key is under way. An error when the queue is full.
+    async fn push(&self, job: &NewJob) -> Result<Pushed>;
+
+    /// Takes the next job for a worker: strictly by the order of `queues`, then by when it was to run, then by id.
+    async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take>;
+
+    /// Makes a lease last `lease` from now.
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewed>;
+
+    /// Says how an attempt ended; `false` when its lease was lost, and nothing was changed.
+    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<bool>;
+
+    /// Takes jobs back from workers that vanished: one whose lease has run out, and who has not renewed it for half a lease
+    /// after that was first noticed. The second condition is for clocks that jump ahead: the living renew before it is met.
+    async fn rescue(&self) -> Result<Rescued>;
+
+    /// Rings whenever something may be there to take.
+    fn listen(&self) -> Ear;
+}
+
+/// Looking at jobs.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// How the jobs of many unique keys stand, in their order, in one round trip.
+    async fn standing(&self, keys: &[String]) -> Result<Vec<Standing>>;
+
+    /// How many jobs there are, a queue each, most urgent first.
+    async fn counts(&self) -> Result<Vec<QueueCounts>>;
+
+    /// One job.
+    async fn get(&self, id: JobId) -> Result<Option<Record>>;
+
+    /// Jobs, newest first.
+    async fn list(&self, filter: &Filter) -> Result<Vec<Record>>;
+
+    /// The workers that were heard of in the last two minutes, with the time of that, ordered by name.
+    async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
+
+    /// The last tick that was claimed of a producer.
+    async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>>;
+
+    /// An error when the ledger cannot be reached.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// An operator's actions.
+#[async_trait]
+pub trait Steer: Send + Sync {
+    /// Ends a job: at once when it waits, at its worker's next renewal when it runs.
+    async fn cancel(&self, id: JobId) -> Result<CancelOutcome>;
+
+    /// Queues an ended job again with all its attempts before it, or a scheduled one at once; `None` when there is no such job.
+    async fn retry(&self, id: JobId) -> Result<Option<Pushed>>;
+
+    /// Forgets a job that does not run; whether there was one.
+    async fn delete(&self, id: JobId) -> Result<bool>;
+
+    /// Takes nothing more from a queue until it is resumed, or takes from it again. Jobs can be pushed all the while.
+    async fn pause(&self, queue: Queue, paused: bool) -> Result<()>;
+}
+
+/// Housekeeping.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Forgets ended jobs and failures by [`LedgerSettings`]; returns how many jobs.
+    async fn vacuum(&self) -> Result<u64>;
+
+    /// Claims a tick (a whole second) of a producer; `true` for the one who may act on it. A claim holds for five minutes around
+    /// the moment it is made, by the ledger's clock: where a clock was set back, the same wall time is another tick.
+    async fn claim_tick(&self, producer: &str, tick: DateTime<Utc>) -> Result<bool>;
+
+    /// Notes that a worker lives, and what it does.
+    async fn beat(&self, worker: &WorkerInfo) -> Result<()>;
+
+    /// Notes that a worker has ended.
+    async fn gone(&self, worker: &str) -> Result<()>;
+}
+
+/// A ledger of jobs.
+pub trait Ledger: Flow + Inspect + Steer + Upkeep + Debug + 'static {}
+
+impl<T: Flow + Inspect + Steer + Upkeep + Debug + 'static> Ledger for T {}
+
+/// How long a worker that is not heard of is shown.
+const FORGET_WORKER: Duration = Duration::from_secs(120);
+
+/// For how long around its making the claim of a tick holds.
+const TICK_WINDOW: Duration = Duration::from_secs(300);
+
+/// An id for a job: of one process, in the order of making, whatever the clock does.
+fn new_id() -> JobId {
+    static LAST: std::sync::Mutex<JobId> = std::sync::Mutex::new(JobId::nil());
+    let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let fresh = JobId::generate();
+    *last = if fresh > *last { fresh } else { last.increment().unwrap_or(fresh) };
+    *last
+}
+
+/// What tells one attempt from every other.
+fn new_token() -> String {
+    JobId::generate().to_string()
+}

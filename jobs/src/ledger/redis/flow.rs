@@ -1,0 +1,99 @@
+//! Pushing, taking, renewing, finishing and rescuing on Redis.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sview_model::Queue;
+
+use super::{Arg, RedisLedger, record};
+use crate::bell::Ear;
+use crate::ledger::{Flow, new_id, new_token};
+use crate::machine_time::millis;
+use crate::record::{Claim, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, Take, Taken, in_words};
+use crate::{Error, Result};
+
+#[async_trait]
+impl Flow for RedisLedger {
+    async fn push(&self, job: &NewJob) -> Result<Pushed> {
+        let id = new_id();
+        let args = [
+            Arg::Owned(id.to_string()),
+            Arg::Text(job.queue.as_str()),
+            Arg::Text(&job.name),
+            Arg::Text(&job.key),
+            Arg::Text(&job.payload),
+            Arg::Owned(in_words(&job.words, MAX_WORDS)),
+            Arg::Owned(in_words(&job.cause, MAX_WORDS)),
+            Arg::Int(i64::from(job.max_attempts.max(1))),
+            Arg::Int(millis(job.delay)),
+            Arg::Int(i64::try_from(self.settings.bound).unwrap_or(i64::MAX)),
+        ];
+        let (answer, detail, state): (String, String, String) = self.run(&self.scripts.push, &args).await?;
+        match answer.as_str() {
+            "queued" => {
+                self.wake.ring();
+                Ok(Pushed::Queued(id))
+            }
+            "already" => Ok(Pushed::Already { id: parse_id(&detail)?, state: state.parse()? }),
+            _ => Err(Error::Full { queue: job.queue, waiting: detail.parse().unwrap_or(self.settings.bound) }),
+        }
+    }
+
+    async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take> {
+        let token = new_token();
+        let mut args = vec![Arg::Text(&token), Arg::Text(worker), Arg::Int(millis(lease))];
+        args.extend(queues.iter().map(|queue| Arg::Text(queue.as_str())));
+        let (fields, wait): (Option<HashMap<String, String>>, i64) = self.run(&self.scripts.take, &args).await?;
+        let Some(fields) = fields else {
+            return Ok(Take::Nothing { next_in: u64::try_from(wait).ok().map(Duration::from_millis) });
+        };
+        let record = record(&fields)?;
+        Ok(Take::Job(Box::new(Taken { claim: Claim { id: record.id, token }, record })))
+    }
+
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewed> {
+        let args = [Arg::Owned(claim.id.to_string()), Arg::Text(&claim.token), Arg::Int(millis(lease))];
+        let answer: String = self.run(&self.scripts.renew, &args).await?;
+        Ok(match answer.as_str() {
+            "held" => Renewed::Held,
+            "cancel" => Renewed::CancelAsked,
+            _ => Renewed::Lost,
+        })
+    }
+
+    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+        let (verdict, error, delay) = outcome.parts();
+        let args = [
+            Arg::Owned(claim.id.to_string()),
+            Arg::Text(&claim.token),
+            Arg::Text(verdict),
+            Arg::Owned(error),
+            Arg::Int(millis(delay)),
+            self.max_ended(),
+        ];
+        let held: bool = self.run(&self.scripts.finish, &args).await?;
+        if held && matches!(outcome, Outcome::Retry { .. } | Outcome::Released) {
+            self.wake.ring();
+        }
+        Ok(held)
+    }
+
+    async fn rescue(&self) -> Result<Rescued> {
+        let mut args = vec![self.max_ended()];
+        args.extend(Queue::ALL.iter().map(|queue| Arg::Text(queue.as_str())));
+        let (queued, dead): (u64, u64) = self.run(&self.scripts.rescue, &args).await?;
+        if queued > 0 {
+            self.wake.ring();
+        }
+        Ok(Rescued { queued, dead })
+    }
+
+    fn listen(&self) -> Ear {
+        self.wake.listen()
+    }
+}
+
+pub(super) fn parse_id(id: &str) -> Result<JobId> {
+    id.parse().map_err(|_| Error::Record("an id that is no ULID".into()))
+}

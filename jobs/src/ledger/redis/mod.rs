@@ -1,0 +1,136 @@
+//! The ledger in Redis (6.2 or later) or Valkey, for any number of processes on any number of hosts.
+//!
+//! Every change is one Lua script (`lua/`), so it happens as a whole or not at all. Losing all keys (FLUSHALL) loses the jobs
+//! that wait; the next refresh queues again what is due.
+
+mod flow;
+mod inspect;
+mod scripts;
+mod upkeep;
+mod wake;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis_redis::{Client, ConnectionManager};
+use chrono::{DateTime, Utc};
+use redis::aio::ConnectionManagerConfig;
+use redis::{FromRedisValue, Script, ToRedisArgs};
+
+use self::scripts::Scripts;
+use self::wake::Wake;
+use super::LedgerSettings;
+use crate::machine_time::moment;
+use crate::record::{AttemptError, Record};
+use crate::{Error, Result};
+
+/// A ledger in Redis.
+#[derive(Clone)]
+pub struct RedisLedger {
+    connection: ConnectionManager,
+    /// The root of all keys, with the hash tag that keeps them in one slot.
+    root: Arc<str>,
+    scripts: Arc<Scripts>,
+    settings: LedgerSettings,
+    wake: Arc<Wake>,
+}
+
+impl std::fmt::Debug for RedisLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisLedger").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// How connections to Redis behave: an answer is waited for 5 seconds, a connection for 3, and a connection that cannot be made
+/// is tried again once and then reported, since whoever asked knows better how to go on.
+#[must_use]
+pub fn connection_config() -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_response_timeout(Some(Duration::from_secs(5)))
+        .set_connection_timeout(Some(Duration::from_secs(3)))
+        .set_number_of_retries(1)
+        .set_min_delay(Duration::from_millis(50))
+        .set_max_delay(Duration::from_millis(500))
+        // Commands beyond these wait for room: scripts of many workers at once must not time out in a queue of the client.
+        .set_pipeline_buffer_size(512)
+}
+
+impl RedisLedger {
+    /// A ledger at an address (`redis://…`, `redis+unix://…`); `prefix` sets deployments apart that share a Redis. Connects at
+    /// the first use, so a process starts while Redis is away.
+    pub fn new(url: &str, prefix: &str, settings: LedgerSettings) -> Result<Self> {
+        let client = Client::open(url)?;
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), connection_config())?;
+        let root: Arc<str> = format!("{{{prefix}}}:jobs").into();
+        Ok(Self {
+            connection,
+            scripts: Arc::new(Scripts::new()),
+            settings,
+            wake: Arc::new(Wake::new(client, format!("{root}:wake"))),
+            root,
+        })
+    }
+
+    /// Runs a script over the ledger's keys.
+    async fn run<T: FromRedisValue>(&self, script: &Script, args: &[Arg<'_>]) -> Result<T> {
+        let mut invocation = script.key(&*self.root);
+        invocation.arg(self.settings.clock.millis());
+        for arg in args {
+            invocation.arg(arg);
+        }
+        Ok(invocation.invoke_async(&mut self.connection.clone()).await?)
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.root)
+    }
+
+    fn max_ended(&self) -> Arg<'static> {
+        Arg::Int(i64::try_from(self.settings.max_ended).unwrap_or(i64::MAX))
+    }
+}
+
+/// An argument of a script.
+enum Arg<'a> {
+    Text(&'a str),
+    Owned(String),
+    Int(i64),
+}
+
+impl ToRedisArgs for Arg<'_> {
+    fn write_redis_args<W: ?Sized + redis::RedisWrite>(&self, out: &mut W) {
+        match self {
+            Self::Text(text) => text.write_redis_args(out),
+            Self::Owned(text) => text.write_redis_args(out),
+            Self::Int(number) => number.write_redis_args(out),
+        }
+    }
+}
+
+/// Reads a record's hash.
+fn record(fields: &HashMap<String, String>) -> Result<Record> {
+    let text = |name: &str| fields.get(name).cloned().ok_or_else(|| Error::Record(format!("no {name}")));
+    let maybe = |name: &str| -> Option<DateTime<Utc>> { fields.get(name)?.parse().ok().map(moment) };
+    let at = |name: &str| maybe(name).ok_or_else(|| Error::Record(format!("no time {name}")));
+    let number = |name: &str| text(name)?.parse::<u32>().map_err(|_| Error::Record(format!("{name} is no number")));
+    Ok(Record {
+        id: text("id")?.parse().map_err(|_| Error::Record("an id that is no ULID".into()))?,
+        name: text("name")?,
+        queue: text("queue")?.parse().map_err(|e| Error::Record(format!("{e}")))?,
+        key: text("key")?,
+        payload: text("payload")?,
+        words: text("words")?,
+        cause: text("cause")?,
+        state: text("state")?.parse()?,
+        attempts: number("attempts")?,
+        max_attempts: number("max_attempts")?,
+        created_at: at("created_at")?,
+        run_at: at("run_at")?,
+        started_at: maybe("started_at"),
+        finished_at: maybe("finished_at"),
+        worker: fields.get("worker").cloned(),
+        errors: AttemptError::read_lines(fields.get("errors").map_or("", String::as_str)),
+        cancel_asked: fields.contains_key("cancel_asked"),
+    })
+}

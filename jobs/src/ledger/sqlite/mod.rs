@@ -1,0 +1,155 @@
+//! The ledger as an SQLite file of the embedded default. Several processes may have it open; one writes at a time.
+
+mod flow;
+mod inspect;
+mod upkeep;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
+
+use super::LedgerSettings;
+use crate::bell::Bell;
+use crate::machine_time::moment;
+use crate::record::{AttemptError, Record};
+use crate::{Error, Result};
+
+/// A ledger in an SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteLedger {
+    /// One connection: writers of this process wait here, in turn, and not in SQLite's busy loop.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    settings: LedgerSettings,
+    bell: Bell,
+    ended: Arc<AtomicU32>,
+}
+
+/// The schema's versions, oldest first; `PRAGMA user_version` says how many of them a file has.
+const SCHEMA: &[&str] = &[include_str!("../../../../migrations/jobs/0001_ledger.sql")];
+
+/// The columns of a record.
+const RECORD: &str = "id, name, queue, key, payload, words, cause, state, attempts, max_attempts, created_at, run_at, \
+                      started_at, finished_at, worker, errors, cancel_asked";
+
+impl SqliteLedger {
+    /// Opens the file, made when missing, and brings its schema up to date.
+    pub async fn open(path: &Path, settings: LedgerSettings) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(30));
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .min_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .acquire_timeout(Duration::from_secs(30))
+        };
+        let writer = pool(1).connect_with(options.clone()).await?;
+        let ledger = Self {
+            readers: pool(3).connect_lazy_with(options),
+            writer,
+            settings,
+            bell: Bell::default(),
+            ended: Arc::default(),
+        };
+        ledger.migrate().await?;
+        Ok(ledger)
+    }
+
+    /// In a transaction that holds the file's write lock: of processes that start at once, one migrates.
+    async fn migrate(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *tx).await?;
+        let known = i64::try_from(SCHEMA.len()).unwrap_or(i64::MAX);
+        if found > known {
+            return Err(Error::Schema { found, known });
+        }
+        for (version, script) in (1..).zip(SCHEMA).filter(|(version, _)| *version > found) {
+            tx.execute(sqlx::raw_sql(*script)).await?;
+            tx.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {version}")))).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// A transaction that has the write lock from its beginning, so that it never fails half-way for want of it.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Now, by the machine's clock, in milliseconds.
+    fn now(&self) -> i64 {
+        self.settings.clock.machine_millis()
+    }
+}
+
+/// Reads the columns of [`RECORD`].
+fn record(row: &SqliteRow) -> Result<Record> {
+    let text = |column| row.try_get::<String, _>(column);
+    let at = |column| Ok::<_, sqlx::Error>(moment(row.try_get(column)?));
+    let maybe = |column| Ok::<Option<DateTime<Utc>>, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(moment));
+    let number = |column| Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or(u32::MAX));
+    Ok(Record {
+        id: text("id")?.parse().map_err(|_| Error::Record("an id that is no ULID".into()))?,
+        name: text("name")?,
+        queue: text("queue")?.parse().map_err(|e| Error::Record(format!("{e}")))?,
+        key: text("key")?,
+        payload: text("payload")?,
+        words: text("words")?,
+        cause: text("cause")?,
+        state: text("state")?.parse()?,
+        attempts: number("attempts")?,
+        max_attempts: number("max_attempts")?,
+        created_at: at("created_at")?,
+        run_at: at("run_at")?,
+        started_at: maybe("started_at")?,
+        finished_at: maybe("finished_at")?,
+        worker: row.try_get("worker")?,
+        errors: AttemptError::read_lines(&text("errors")?),
+        cancel_asked: row.try_get("cancel_asked")?,
+    })
+}
+
+/// Adds the error of an attempt to a record; only the last 20 are kept.
+async fn note_error(connection: &mut SqliteConnection, id: &str, at: i64, message: &str) -> Result<()> {
+    let row =
+        sqlx::query("SELECT attempts, errors FROM job WHERE id = ?1").bind(id).fetch_one(&mut *connection).await?;
+    let attempt = u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX);
+    let mut errors = AttemptError::read_lines(&row.try_get::<String, _>("errors")?);
+    errors.push(AttemptError::new(attempt, at, message));
+    let surplus = errors.len().saturating_sub(20);
+    let mut lines = String::new();
+    for error in &errors[surplus..] {
+        lines.push_str(&serde_json::to_string(error)?);
+        lines.push('\n');
+    }
+    sqlx::query("UPDATE job SET errors = ?2 WHERE id = ?1").bind(id).bind(lines).execute(connection).await?;
+    Ok(())
+}
+
+/// What an ending of a job does besides its state: the claim is free by it, and the key's failure is noted or forgotten.
+async fn note_ending(connection: &mut SqliteConnection, key: &str, state: &str, at: i64) -> Result<()> {
+    match state {
+        "done" => {
+            sqlx::query("DELETE FROM failure WHERE key = ?1").bind(key).execute(connection).await?;
+        }
+        "dead" => {
+            let sql = "INSERT INTO failure (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at";
+            sqlx::query(sql).bind(key).bind(at).execute(connection).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! The minute's refresh: what is due, what is skipped and why. [`decide`] decides and touches nothing; the functions here gather
+//! what it looks at and queue what it says.
+
+mod decide;
+mod suggestion;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sview_model::{Kind, Precision, Request};
+
+pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
+pub use self::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
+use crate::job::{Aggregate, CacheResource, Job as _};
+use crate::record::{Cause, Pushed};
+use crate::{Context, Error, Result, machine_now};
+
+/// Refreshes everything as of `now`: decides what is due and queues it, or only says so in a `dry_run`. Every aggregation and every
+/// precached resource is in the answer, with its verdict.
+pub async fn refresh(context: &Context, now: DateTime<Utc>, cause: &Cause, dry_run: bool) -> Result<Vec<Suggestion>> {
+    run(context, now, Scope::All, cause, dry_run).await
+}
+
+/// The refresh of what rests on an aggregation that has just ended: the coarser aggregations of its kind, and the resources.
+pub async fn after_aggregation(context: &Context, done: Aggregate) -> Result<Vec<Suggestion>> {
+    run(context, context.clock.now(), Scope::After(done), &Cause::After(done.words()), false).await
+}
+
+/// Queues the caching of one resource if it is due, for whoever wants to see it: the same decision as the refresh's.
+///
+/// A request that is not precached has nobody else to suggest it later, so it is not held up by aggregations under way; its value
+/// says until when it is complete, and is due again when the aggregation is.
+pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
+    let now = context.clock.now();
+    let requests = std::slice::from_ref(request);
+    let mut situation = gather(context, now, requests, false).await?;
+    let mut suggestion = decide::decide_one(&situation, request);
+    // Most askers can be answered without the database.
+    let incomplete = situation.cached.values().any(|cached| cached.complete_to < cached.finish);
+    if incomplete || (suggestion.verdict == Verdict::Queue && request.resource().precached()) {
+        situation.coverage = context.statistics.coverage().await?;
+        suggestion = decide::decide_one(&situation, request);
+    }
+    queue(context, &mut suggestion, cause).await?;
+    Ok(suggestion)
+}
+
+async fn run(
+    context: &Context,
+    now: DateTime<Utc>,
+    scope: Scope,
+    cause: &Cause,
+    dry_run: bool,
+) -> Result<Vec<Suggestion>> {
+    let requests: Vec<Request> = Request::precached().filter(|request| scope.includes(request)).collect();
+    let situation = gather(context, now, &requests, true).await?;
+    let mut suggestions = decide(&situation, scope, &requests);
+    if !dry_run {
+        for suggestion in &mut suggestions {
+            queue(context, suggestion, cause).await?;
+        }
+    }
+    Ok(suggestions)
+}
+
+/// Everything that the decision looks at, in three round trips.
+async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], coverage: bool) -> Result<Situation> {
+    let aggregations = Kind::ALL.iter().flat_map(|kind| {
+        Precision::AGGREGATED.iter().map(|precision| Aggregate { kind: *kind, precision: *precision })
+    });
+    let mut keys: Vec<String> = aggregations.map(|job| job.key()).collect();
+    keys.extend(requests.iter().map(|request| CacheResource(request.clone()).key()));
+    let standing = context.queues.standing(&keys).await?;
+    let cache_keys: Vec<_> = requests.iter().map(Request::key).collect();
+    let entries = context.cache.get_many(&cache_keys).await?;
+    let cached = cache_keys.into_iter().zip(entries).filter_map(|(key, entry)| {
+        let entry = entry?;
+        Some((key, Cached { finish: entry.finish, complete_to: entry.complete_to, refresh_at: entry.refresh_at }))
+    });
+    Ok(Situation {
+        now,
+        machine_now: machine_now(),
+        coverage: if coverage { context.statistics.coverage().await? } else { Vec::new() },
+        cached: cached.collect(),
+        standing: keys.into_iter().zip(standing).collect::<HashMap<_, _>>(),
+    })
+}
+
+/// Queues what is due. What somebody else queued meanwhile, or what has no room, becomes a skip.
+async fn queue(context: &Context, suggestion: &mut Suggestion, cause: &Cause) -> Result<()> {
+    if suggestion.verdict != Verdict::Queue {
+        return Ok(());
+    }
+    let pushed = match &suggestion.work {
+        Work::Aggregate(job) => context.queues.enqueue(job, cause).await,
+        Work::CacheResource(job) => context.queues.enqueue(job, cause).await,
+    };
+    match pushed {
+        Ok(Pushed::Queued(_)) => {}
+        Ok(Pushed::Already { id, state }) => suggestion.verdict = Verdict::Skip(Skip::SameJob { id, state }),
+        Err(Error::Full { waiting, .. }) => suggestion.verdict = Verdict::Skip(Skip::QueueFull { waiting }),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}

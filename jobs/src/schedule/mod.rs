@@ -1,0 +1,251 @@
+//! The schedule: every producer in one table, on apalis' cron streams. Any number of schedulers may run; of each tick one acts.
+//!
+//! Ticks come by the machine's time, even under a frozen clock. One that comes at another time than its own (a suspended host,
+//! a clock that was set) is let go: what it would have done is derived from watermarks and times, so the next one does it.
+
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use apalis::prelude::{Data, WorkerBuilder, WorkerError};
+use apalis_cron::{CronScheduler, Tick};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::refresh::{Suggestion, Verdict, refresh};
+use crate::{Cause, Context, Result, machine_now, workers};
+
+/// Something that is done by the clock.
+pub struct Producer {
+    /// Its name, in records and claims.
+    pub name: &'static str,
+    /// When: seconds, minutes, hours, day of month, month, day of week; UTC.
+    pub cron: &'static str,
+    /// What it does, in words.
+    pub what: &'static str,
+    effect: fn(Context) -> BoxFuture<'static, Result<String>>,
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer").field("name", &self.name).field("cron", &self.cron).finish_non_exhaustive()
+    }
+}
+
+/// Every producer.
+pub static PRODUCERS: [Producer; 2] = [
+    Producer {
+        name: "refresh",
+        cron: "0 * * * * *",
+        what: "queues the aggregations and cachings that are due",
+        effect: |context| {
+            async move {
+                let suggestions = refresh(&context, context.clock.now(), &Cause::Tick("refresh"), false).await?;
+                Ok(summary(&suggestions))
+            }
+            .boxed()
+        },
+    },
+    Producer {
+        name: "vacuum",
+        cron: "30 7 * * * *",
+        what: "forgets ended jobs and cached values that are past their time",
+        effect: |context| {
+            async move {
+                let jobs = context.queues.vacuum().await?;
+                let values = context.cache.vacuum().await?;
+                Ok(format!("{jobs} jobs and {values} cached values forgotten"))
+            }
+            .boxed()
+        },
+    },
+];
+
+fn summary(suggestions: &[Suggestion]) -> String {
+    let queued = suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count();
+    format!("{queued} jobs queued, {} skipped", suggestions.len() - queued)
+}
+
+/// How far off its time a tick may come.
+const STALE: TimeDelta = TimeDelta::seconds(30);
+
+/// How long a producer may take.
+const TIME_LIMIT: Duration = Duration::from_secs(300);
+
+/// A producer, as an operator sees it.
+#[derive(Clone, Debug)]
+pub struct Ticking {
+    /// Its row in the table.
+    pub producer: &'static Producer,
+    /// The last tick that somebody acted on, in any process.
+    pub last: Option<DateTime<Utc>>,
+    /// The next one.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// The producers with their last and next ticks.
+pub async fn ticking(context: &Context) -> Result<Vec<Ticking>> {
+    let mut all = Vec::with_capacity(PRODUCERS.len());
+    for producer in &PRODUCERS {
+        let next = cron::Schedule::from_str(producer.cron).ok().and_then(|s| s.after(&machine_now()).next());
+        all.push(Ticking { producer, last: context.queues.last_tick(producer.name).await?, next });
+    }
+    Ok(all)
+}
+
+/// A running scheduler. Stopped by the token that it was started with.
+#[derive(Debug)]
+pub struct Scheduler {
+    tasks: TaskTracker,
+    errors: Arc<Mutex<Vec<(&'static str, String)>>>,
+}
+
+impl Scheduler {
+    /// Starts all producers, refreshes once at once, and looks for vanished workers. Must be called within a Tokio runtime.
+    #[must_use]
+    pub fn start(context: &Context, stop: &CancellationToken) -> Self {
+        let (tasks, errors) = (TaskTracker::new(), Arc::new(Mutex::default()));
+        for producer in &PRODUCERS {
+            let state = Arc::new(State {
+                producer,
+                context: context.clone(),
+                errors: Arc::clone(&errors),
+                busy: tokio::sync::Mutex::default(),
+            });
+            tasks.spawn(supervise(state, stop.clone()));
+        }
+        let (context, stop) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            let start = async {
+                match refresh(&context, context.clock.now(), &Cause::Start, false).await {
+                    Ok(suggestions) => tracing::info!(done = summary(&suggestions), "refresh at start"),
+                    Err(error) => tracing::warn!(%error, "no refresh at start; the next tick does it"),
+                }
+                loop {
+                    workers::rescue(&context.queues).await;
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                }
+            };
+            tokio::select! {
+                () = start => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        tasks.close();
+        Self { tasks, errors }
+    }
+
+    /// The producers whose last tick failed in this process, and why.
+    #[must_use]
+    pub fn errors(&self) -> Vec<(&'static str, String)> {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until it has stopped.
+    pub async fn stopped(&self) {
+        self.tasks.wait().await;
+    }
+}
+
+struct State {
+    producer: &'static Producer,
+    context: Context,
+    errors: Arc<Mutex<Vec<(&'static str, String)>>>,
+    /// Held while the producer acts: a tick that comes meanwhile is let go.
+    busy: tokio::sync::Mutex<()>,
+}
+
+/// Keeps a producer's ticks coming. apalis' stream ends with an error when it misses one; a new one begins with the next.
+async fn supervise(state: Arc<State>, stop: CancellationToken) {
+    let name = state.producer.name;
+    let mut restarts = 0_u32;
+    while !stop.is_cancelled() {
+        let ended = match cron::Schedule::from_str(state.producer.cron) {
+            Ok(schedule) => tokio::spawn(tick_on(state.clone(), schedule, restarts, stop.clone())).await,
+            Err(error) => {
+                tracing::error!(producer = name, %error, "the schedule cannot be read");
+                return;
+            }
+        };
+        if stop.is_cancelled() {
+            return;
+        }
+        restarts = restarts.wrapping_add(1);
+        match ended {
+            Ok(Ok(())) => tracing::warn!(producer = name, "the ticks ended; they begin anew"),
+            Ok(Err(error)) => tracing::warn!(producer = name, %error, "the ticks ended; they begin anew"),
+            Err(error) => tracing::warn!(producer = name, %error, "the ticks ended; they begin anew"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn tick_on(
+    state: Arc<State>,
+    schedule: cron::Schedule,
+    restarts: u32,
+    stop: CancellationToken,
+) -> Result<(), WorkerError> {
+    let name = format!("{}/{}#{restarts}", state.producer.name, std::process::id());
+    WorkerBuilder::new(name.as_str())
+        .backend(CronScheduler::new(schedule))
+        .data(state)
+        .build(tick)
+        .run_until(async move {
+            stop.cancelled().await;
+            Ok::<_, WorkerError>(())
+        })
+        .await
+}
+
+async fn tick(tick: Tick, state: Data<Arc<State>>) {
+    let at = i64::try_from(tick.get_timestamp()).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    if let Some(at) = at {
+        act(&state, at).await;
+    }
+}
+
+/// Acts on a tick, if nobody else does.
+async fn act(state: &State, at: DateTime<Utc>) {
+    let (producer, queues) = (state.producer, &state.context.queues);
+    let off = machine_now() - at;
+    if off.abs() > STALE {
+        tracing::warn!(producer = producer.name, tick = %at, off_s = off.num_seconds(), "a tick out of its time is let go");
+        return;
+    }
+    let Ok(_busy) = state.busy.try_lock() else {
+        tracing::warn!(producer = producer.name, tick = %at, "still busy with an earlier tick");
+        return;
+    };
+    let done = async {
+        if queues.claim_tick(producer.name, at).await? {
+            (producer.effect)(state.context.clone()).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    };
+    let error = match tokio::time::timeout(TIME_LIMIT, done).await {
+        Ok(Ok(Some(done))) => {
+            tracing::info!(producer = producer.name, tick = %at, done, "tick");
+            None
+        }
+        Ok(Ok(None)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("took longer than {} s", TIME_LIMIT.as_secs())),
+    };
+    let mut errors = state.errors.lock().unwrap_or_else(PoisonError::into_inner);
+    errors.retain(|(name, _)| *name != producer.name);
+    if let Some(error) = error {
+        tracing::warn!(producer = producer.name, tick = %at, error, "a tick failed; the next one does its work");
+        errors.push((producer.name, error));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Ticks and who acts on them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use sview_model::{Clock, Kind, Precision, Request};
+use sview_store::{Computed, Coverage, SqliteCache, Step};
+
+use super::*;
+use crate::{LedgerSettings, Queues, SqliteLedger, Statistics};
+
+#[test]
+fn every_producer_has_a_schedule_that_can_be_read() {
+    for producer in &PRODUCERS {
+        let schedule = cron::Schedule::from_str(producer.cron).unwrap();
+        assert!(schedule.after(&machine_now()).next().is_some(), "{}", producer.name);
+    }
+}
+
+struct NoReports;
+
+#[async_trait]
+impl Statistics for NoReports {
+    async fn aggregate(&self, _: Kind, _: Precision, _: DateTime<Utc>) -> sview_store::Result<Step> {
+        Ok(Step::Idle)
+    }
+    async fn coverage(&self) -> sview_store::Result<Vec<Coverage>> {
+        Ok(Vec::new())
+    }
+    async fn compute(&self, _: &Request, _: DateTime<Utc>) -> sview_store::Result<Computed> {
+        Err(sview_store::Error::Value("no reports".into()))
+    }
+}
+
+async fn state(directory: &tempfile::TempDir, producer: &'static Producer) -> Arc<State> {
+    let ledger = SqliteLedger::open(&directory.path().join("jobs.sqlite"), LedgerSettings::default()).await.unwrap();
+    let cache = SqliteCache::open(&directory.path().join("cache.sqlite"), Clock::System).await.unwrap();
+    let context = Context {
+        statistics: Arc::new(NoReports),
+        cache: Arc::new(cache),
+        queues: Queues::new(ledger),
+        clock: Clock::System,
+    };
+    Arc::new(State { producer, context, errors: Arc::default(), busy: tokio::sync::Mutex::default() })
+}
+
+/// Ticks of ten minutes come to two schedulers, some late and out of order; each has its effect once.
+#[tokio::test]
+async fn of_two_schedulers_one_acts_on_each_tick_and_on_none_out_of_its_time() {
+    static ACTS: AtomicU32 = AtomicU32::new(0);
+    static COUNTS: Producer = Producer {
+        name: "counts",
+        cron: "* * * * * *",
+        what: "counts",
+        effect: |_| {
+            ACTS.fetch_add(1, Ordering::SeqCst);
+            async { Ok(String::new()) }.boxed()
+        },
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (state(&directory, &COUNTS).await, state(&directory, &COUNTS).await);
+    let now = machine_now();
+    let ticks: Vec<_> = (-10..10).map(|seconds| now + TimeDelta::seconds(seconds)).collect();
+    futures::join!(
+        async {
+            for at in &ticks {
+                act(&one, *at).await;
+            }
+        },
+        async {
+            for at in &ticks {
+                act(&two, *at).await;
+            }
+        },
+    );
+    assert_eq!(ACTS.load(Ordering::SeqCst), 20);
+    for minutes in [-60, -1, 1, 60] {
+        act(&one, now + TimeDelta::minutes(minutes)).await;
+    }
+    assert_eq!(ACTS.load(Ordering::SeqCst), 20);
+    assert_eq!(one.context.queues.last_tick("counts").await.unwrap().unwrap().timestamp(), ticks[19].timestamp());
+}
+
+#[tokio::test]
+async fn a_tick_that_fails_is_told_until_one_succeeds() {
+    static FAILS: AtomicU32 = AtomicU32::new(1);
+    static ONCE: Producer = Producer {
+        name: "once",
+        cron: "* * * * * *",
+        what: "fails once",
+        effect: |_| {
+            let fails = FAILS.swap(0, Ordering::SeqCst);
+            async move { if fails == 1 { Err(crate::Error::Record("no".into())) } else { Ok(String::new()) } }.boxed()
+        },
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let state = state(&directory, &ONCE).await;
+    act(&state, machine_now()).await;
+    assert_eq!(state.errors.lock().unwrap().len(), 1);
+    act(&state, machine_now() + TimeDelta::seconds(1)).await;
+    assert!(state.errors.lock().unwrap().is_empty());
+}
+
+/// The streams themselves: started, they tick by the machine's clock, and stop when told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_ticks_and_stops() {
+    static TICKED: tokio::sync::Notify = tokio::sync::Notify::const_new();
+    static SECONDS: Producer = Producer {
+        name: "seconds",
+        cron: "* * * * * *",
+        what: "ticks",
+        effect: |_| {
+            TICKED.notify_one();
+            async { Ok(String::new()) }.boxed()
+        },
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let (state, stop) = (state(&directory, &SECONDS).await, CancellationToken::new());
+    let running = tokio::spawn(supervise(state, stop.clone()));
+    for _ in 0..2 {
+        tokio::time::timeout(Duration::from_secs(30), TICKED.notified()).await.unwrap();
+    }
+    stop.cancel();
+    running.await.unwrap();
+}

@@ -1,0 +1,308 @@
+//! The one wrapper round every handler: time limit, panics, the lease and its loss, retries, records and log lines.
+//!
+//! It holds whatever the job is and whichever the ledger; apalis is always told that all went well.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sview_model::Queue;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Trouble, WorkerSettings};
+use crate::Queues;
+use crate::job::{Failure, Registry, Runnable};
+use crate::record::{JobId, Outcome, Record, Renewed, Taken, WorkerInfo};
+
+/// A pool's worker: what its slots share.
+pub(super) struct Runner {
+    pub(super) name: String,
+    pub(super) queues: Vec<Queue>,
+    pub(super) ledger: Queues,
+    pub(super) settings: WorkerSettings,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) concurrency: usize,
+    pub(super) since: DateTime<Utc>,
+    /// The jobs in progress; they outlive a pool that dies, and finish.
+    pub(super) tracker: TaskTracker,
+    /// Told when the grace period of a shutdown is over: what still runs is handed back.
+    pub(super) abandon: CancellationToken,
+    pub(super) trouble: Mutex<Option<Trouble>>,
+    registry: Arc<Registry>,
+    running: Mutex<BTreeMap<JobId, String>>,
+}
+
+/// How an attempt ended.
+enum Ending {
+    Returned(Result<(), Failure>),
+    Panicked(String),
+    OverTime(Duration),
+    Unreadable(String),
+    /// The job is another's or gone: nothing is left to say about it.
+    LeaseLost,
+    /// The ledger could not be reached for so long that the job may be another's by now.
+    LeaseUnsure,
+    CancelAsked,
+    Abandoned,
+}
+
+/// How long a handler that was told to stop may take to do so before its slot is given up on.
+const STOPPING: Duration = Duration::from_secs(10);
+
+/// How long what follows from a job's success may take.
+const AFTERMATH: Duration = Duration::from_secs(60);
+
+impl Runner {
+    pub(super) fn new(
+        name: String,
+        queues: Vec<Queue>,
+        concurrency: usize,
+        ledger: Queues,
+        registry: Arc<Registry>,
+        settings: WorkerSettings,
+    ) -> Self {
+        Self {
+            name,
+            queues,
+            ledger,
+            settings,
+            slots: Arc::new(Semaphore::new(concurrency)),
+            concurrency,
+            since: crate::machine_now(),
+            tracker: TaskTracker::new(),
+            abandon: CancellationToken::new(),
+            trouble: Mutex::default(),
+            registry,
+            running: Mutex::default(),
+        }
+    }
+
+    /// The ledger answers: whatever trouble there was is over.
+    pub(super) fn working(&self) {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(trouble) = trouble {
+            tracing::info!(worker = %self.name, restarts = trouble.restarts, "the worker pool is back");
+        }
+    }
+
+    pub(super) fn info(&self) -> WorkerInfo {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        WorkerInfo {
+            name: self.name.clone(),
+            host: super::host(),
+            pid: std::process::id(),
+            queues: self.queues.clone(),
+            slots: self.concurrency,
+            since: self.since,
+            running: running.iter().map(|(id, words)| (*id, words.clone())).collect(),
+        }
+    }
+
+    /// Makes an attempt at a job and records how it went.
+    pub(super) async fn attempt(self: Arc<Self>, taken: Taken) {
+        self.working();
+        let record = &taken.record;
+        let begun = Instant::now();
+        let waited = record.waited().unwrap_or_default();
+        tracing::info!(
+            job = record.name, id = %record.id, queue = %record.queue, attempt = record.attempts,
+            waited_ms = as_millis(waited), cause = record.cause, words = record.words, "job started"
+        );
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id, record.words.clone());
+        let job = self.registry.read(&record.name, &record.payload);
+        let ending = match &job {
+            Ok(job) => self.run(&taken, job).await,
+            Err(why) => Ending::Unreadable(why.clone()),
+        };
+        let outcome = outcome(&ending, record, job.as_ref().ok(), &self.settings);
+        let held = match &outcome {
+            Some(outcome) => self.settle(&taken, outcome).await,
+            None => false,
+        };
+        log_end(record, outcome.as_ref().filter(|_| held), begun.elapsed());
+        if let (Some(Outcome::Done), true, Ok(job)) = (&outcome, held, job) {
+            let mut aftermath = Contained::start(job.after_done());
+            let ended = tokio::time::timeout(AFTERMATH, aftermath.ended()).await;
+            let ending = ended.unwrap_or(Ending::OverTime(AFTERMATH));
+            if !matches!(ending, Ending::Returned(Ok(()))) {
+                let why = crate::in_words(&failure(&ending), 300);
+                tracing::warn!(job = record.name, id = %record.id, why, "what follows from the job was left to the next refresh");
+            }
+        }
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
+    }
+
+    /// Runs the handler within its time limit, while its lease is renewed.
+    async fn run(&self, taken: &Taken, job: &Arc<dyn Runnable>) -> Ending {
+        let limit = self.settings.time_limit.unwrap_or_else(|| taken.record.queue.time_limit());
+        let mut handler = Contained::start(job.clone().run());
+        let ending = tokio::select! {
+            ending = handler.ended() => return ending,
+            () = tokio::time::sleep(limit) => Ending::OverTime(limit),
+            ending = self.keep_lease(taken) => ending,
+            () = self.abandon.cancelled() => Ending::Abandoned,
+        };
+        handler.stop().await;
+        ending
+    }
+
+    /// Renews the lease until it is lost, or may be. It is measured from before each renewal was sent, so it never ends later here
+    /// than in the ledger.
+    async fn keep_lease(&self, taken: &Taken) -> Ending {
+        let (lease, margin) = (self.settings.lease, self.settings.lease / 10);
+        let mut held_until = Instant::now() + lease - margin;
+        let mut pause = lease / 3;
+        loop {
+            tokio::time::sleep(pause).await;
+            let asked = Instant::now();
+            match tokio::time::timeout_at(held_until.max(asked), self.ledger.renew(&taken.claim, lease)).await {
+                Ok(Ok(Renewed::Held)) => {
+                    held_until = asked + lease - margin;
+                    pause = lease / 3;
+                }
+                Ok(Ok(Renewed::CancelAsked)) => return Ending::CancelAsked,
+                Ok(Ok(Renewed::Lost)) => return Ending::LeaseLost,
+                Ok(Err(error)) => {
+                    tracing::warn!(id = %taken.record.id, %error, "the lease could not be renewed");
+                    pause = lease / 20;
+                }
+                Err(_) => {}
+            }
+            if Instant::now() >= held_until {
+                return Ending::LeaseUnsure;
+            }
+        }
+    }
+
+    /// Tells the ledger how it went, again and again until it hears: whatever the wait, only the holder of the lease is believed.
+    async fn settle(&self, taken: &Taken, outcome: &Outcome) -> bool {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.ledger.finish(&taken.claim, outcome).await {
+                Ok(held) => return held,
+                Err(error) => {
+                    tracing::warn!(id = %taken.record.id, %error, "the end of a job could not be recorded yet")
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                // The process ends: the lease runs out, and the job is rescued.
+                () = self.abandon.cancelled() => return false,
+            }
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+/// A handler as a task of its own, so that neither its panic nor its keeping a thread busy touches the lease.
+struct Contained(tokio::task::JoinHandle<Result<(), Failure>>);
+
+impl Contained {
+    fn start(job: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Self {
+        Self(tokio::spawn(job))
+    }
+
+    /// Waits for it to end by itself.
+    async fn ended(&mut self) -> Ending {
+        match (&mut self.0).await {
+            Ok(result) => Ending::Returned(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => Ending::Panicked(panic_message(&*panic)),
+                Err(_) => Ending::Abandoned, // the runtime shuts down
+            },
+        }
+    }
+
+    /// Stops it at its next `await`, and waits until it is gone: its claim must not be free while it still does something.
+    async fn stop(mut self) {
+        self.0.abort();
+        if tokio::time::timeout(STOPPING, &mut self.0).await.is_err() {
+            tracing::error!("a handler keeps its thread busy and does not stop");
+        }
+    }
+}
+
+impl Drop for Contained {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+/// Why the attempt failed, in words.
+fn failure(ending: &Ending) -> String {
+    match ending {
+        Ending::Returned(Err(Failure::Passing(why) | Failure::Final(why))) | Ending::Unreadable(why) => why.clone(),
+        Ending::Panicked(message) => format!("panicked: {message}"),
+        Ending::OverTime(limit) => format!("took longer than {} s", limit.as_secs_f64()),
+        Ending::LeaseLost | Ending::LeaseUnsure => "lost its lease".to_owned(),
+        Ending::CancelAsked => "cancelled".to_owned(),
+        Ending::Abandoned => "the process ends".to_owned(),
+        Ending::Returned(Ok(())) => String::new(),
+    }
+}
+
+/// What the ledger is told; `None` when there is nothing to tell.
+fn outcome(
+    ending: &Ending,
+    record: &Record,
+    job: Option<&Arc<dyn Runnable>>,
+    settings: &WorkerSettings,
+) -> Option<Outcome> {
+    let error = || failure(ending);
+    Some(match ending {
+        Ending::Returned(Ok(())) => Outcome::Done,
+        Ending::Returned(Err(Failure::Final(_))) | Ending::Unreadable(_) => Outcome::Dead { error: error() },
+        Ending::Returned(Err(Failure::Passing(_))) | Ending::Panicked(_) | Ending::OverTime(_) => {
+            if record.attempts >= record.max_attempts {
+                Outcome::Dead { error: error() }
+            } else {
+                let backoff = settings.backoff.or(job.map(|job| job.backoff())).unwrap_or(crate::job::Backoff::DEFAULT);
+                Outcome::Retry { after: backoff.after(record.attempts), error: error() }
+            }
+        }
+        Ending::CancelAsked => Outcome::Cancelled,
+        Ending::Abandoned | Ending::LeaseUnsure => Outcome::Released,
+        Ending::LeaseLost => return None,
+    })
+}
+
+/// The one line of an attempt's end.
+fn log_end(record: &Record, outcome: Option<&Outcome>, ran: Duration) {
+    macro_rules! end {
+        ($level:ident, $what:literal $(, $field:ident = $value:expr)*) => {
+            tracing::$level!(
+                job = record.name, id = %record.id, queue = %record.queue, attempt = record.attempts,
+                ran_ms = as_millis(ran) $(, $field = $value)*, words = record.words, $what
+            )
+        };
+    }
+    match outcome {
+        Some(Outcome::Done) => end!(info, "job done"),
+        Some(Outcome::Retry { after, error }) => {
+            end!(
+                warn,
+                "job failed, to be tried again",
+                error = crate::in_words(error, 300),
+                again_in_ms = as_millis(*after)
+            );
+        }
+        Some(Outcome::Dead { error }) => end!(error, "job dead", error = crate::in_words(error, 300)),
+        Some(Outcome::Released) => end!(info, "job handed back"),
+        Some(Outcome::Cancelled) => end!(info, "job cancelled"),
+        None => end!(warn, "job lost its lease; what it did is left to whoever has it"),
+    }
+}
+
+fn as_millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

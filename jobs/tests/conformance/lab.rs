@@ -1,0 +1,345 @@
+//! A ledger of its own for every test, and a job whose behaviour the test tells.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sview_jobs::{
+    Backoff, Cause, Failure, Job, LedgerSettings, NewJob, Pool, Queues, RedisLedger, Registry, SqliteLedger, Take,
+    Taken, WorkerSettings, Workers,
+};
+use sview_model::Queue;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// A private Redis, gone when dropped.
+pub(crate) struct Server {
+    child: Child,
+    directory: PathBuf,
+}
+
+impl Server {
+    /// Starts a server that keeps nothing on disk, and waits until it listens.
+    pub(crate) fn start(directory: PathBuf) -> Self {
+        let child = Self::spawn(&directory);
+        let server = Self { child, directory };
+        server.wait();
+        server
+    }
+
+    fn spawn(directory: &PathBuf) -> Child {
+        Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket", "redis.sock", "--dir"])
+            .arg(directory)
+            .current_dir(directory)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server must be installed to run these tests")
+    }
+
+    fn wait(&self) {
+        let socket = self.directory.join("redis.sock");
+        for _ in 0..500 {
+            if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("redis-server did not start");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis+unix://{}", self.directory.join("redis.sock").display())
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// `STOP` or `CONT`: freezes the server, or lets it go on.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.child = Self::spawn(&self.directory);
+        self.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where a test's ledger lives.
+pub(crate) struct Lab {
+    pub(crate) server: Option<Server>,
+    pub(crate) settings: LedgerSettings,
+    pub(crate) queues: Queues,
+    directory: tempfile::TempDir,
+}
+
+impl Lab {
+    pub(crate) async fn sqlite(settings: LedgerSettings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(&directory.path().join("jobs.sqlite"), settings.clone()).await.unwrap();
+        Self { server: None, settings, queues: Queues::new(ledger), directory }
+    }
+
+    pub(crate) async fn redis(settings: LedgerSettings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Server::start(directory.path().to_owned());
+        let ledger = RedisLedger::new(&server.url(), "test", settings.clone()).unwrap();
+        Self { server: Some(server), settings, queues: Queues::new(ledger), directory }
+    }
+
+    /// The same ledger as another process sees it.
+    pub(crate) async fn another(&self) -> Queues {
+        match &self.server {
+            Some(server) => Queues::new(RedisLedger::new(&server.url(), "test", self.settings.clone()).unwrap()),
+            None => {
+                let path = self.directory.path().join("jobs.sqlite");
+                Queues::new(SqliteLedger::open(&path, self.settings.clone()).await.unwrap())
+            }
+        }
+    }
+
+    /// Sets the ledger's clock off the real one.
+    pub(crate) fn shift(&self, span: i64) {
+        self.settings.clock.set_millis(span);
+    }
+
+    /// Takes a job that must be there.
+    pub(crate) async fn take(&self, queues: &[Queue]) -> Taken {
+        match self.queues.take(queues, "w", Duration::from_secs(20)).await.unwrap() {
+            Take::Job(taken) => *taken,
+            Take::Nothing { next_in } => panic!("nothing to take; the next is in {next_in:?}"),
+        }
+    }
+
+    /// Whether nothing is there to take.
+    pub(crate) async fn nothing(&self, queues: &[Queue]) -> bool {
+        matches!(self.queues.take(queues, "w", Duration::from_secs(20)).await.unwrap(), Take::Nothing { .. })
+    }
+}
+
+/// Makes a test of each body over both ledgers.
+macro_rules! both {
+    ($($(#[$meta:meta])* async fn $name:ident($lab:ident: Lab $(, $settings:expr)?) $body:block)+) => {
+        $(mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            async fn body(#[allow(unused_mut)] mut $lab: $crate::lab::Lab) $body
+            fn settings() -> sview_jobs::LedgerSettings {
+                #[allow(unused_mut, unused_assignments)]
+                let mut settings = sview_jobs::LedgerSettings::default();
+                $(settings = $settings;)?
+                settings
+            }
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                body($crate::lab::Lab::sqlite(settings()).await).await;
+            }
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn redis() {
+                body($crate::lab::Lab::redis(settings()).await).await;
+            }
+        })+
+    };
+}
+pub(crate) use both;
+
+/// A job as producers push it.
+pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
+    NewJob {
+        name: "probe".into(),
+        queue,
+        key: key.into(),
+        payload: "{}".into(),
+        words: format!("probe {key}"),
+        cause: "test".into(),
+        max_attempts: 3,
+        delay: Duration::ZERO,
+    }
+}
+
+/// What a probe does when it runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Does {
+    Succeed,
+    /// Fails this often, then succeeds.
+    FailTimes(u32),
+    FailForGood,
+    Panic,
+    /// Never ends by itself.
+    Hang,
+    /// Ends when the test says so.
+    Wait,
+    /// Keeps its thread busy for so many milliseconds.
+    Block(u64),
+}
+
+/// A job for tests.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Probe {
+    pub(crate) key: String,
+    pub(crate) queue: Queue,
+    pub(crate) does: Does,
+}
+
+/// What a probe lived through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Started(String),
+    Ended(String),
+    /// It was dropped before its end.
+    Dropped(String),
+    After(String),
+}
+
+/// Where probes report, and how those that wait are told to end.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    events: mpsc::UnboundedSender<Event>,
+    pub(crate) go: Arc<Notify>,
+    attempts: Arc<std::sync::Mutex<std::collections::HashMap<String, u32>>>,
+}
+
+pub(crate) struct Events(mpsc::UnboundedReceiver<Event>);
+
+impl Events {
+    /// The next event; a test that waits a minute for it has failed.
+    pub(crate) async fn next(&mut self) -> Event {
+        let next = tokio::time::timeout(Duration::from_secs(60), self.0.recv()).await;
+        next.expect("something happens within a minute").unwrap()
+    }
+
+    pub(crate) fn none(&mut self) -> bool {
+        self.0.try_recv().is_err()
+    }
+}
+
+impl Desk {
+    pub(crate) fn new() -> (Self, Events) {
+        let (events, receiver) = mpsc::unbounded_channel();
+        (Self { events, go: Arc::default(), attempts: Arc::default() }, Events(receiver))
+    }
+}
+
+struct DropWatch<'a>(&'a Desk, &'a str, bool);
+
+impl Drop for DropWatch<'_> {
+    fn drop(&mut self) {
+        if !self.2 {
+            let _ = self.0.events.send(Event::Dropped(self.1.to_owned()));
+        }
+    }
+}
+
+impl Job for Probe {
+    type Context = Desk;
+    const NAME: &'static str = "probe";
+    const MAX_ATTEMPTS: u32 = 3;
+
+    fn queue(&self) -> Queue {
+        self.queue
+    }
+
+    fn key(&self) -> String {
+        self.key.clone()
+    }
+
+    fn words(&self) -> String {
+        format!("probe {}", self.key)
+    }
+
+    async fn run(&self, desk: &Desk) -> Result<(), Failure> {
+        let _ = desk.events.send(Event::Started(self.key.clone()));
+        let mut watch = DropWatch(desk, &self.key, false);
+        let attempt = {
+            let mut attempts = desk.attempts.lock().unwrap();
+            let attempt = attempts.entry(self.key.clone()).or_default();
+            *attempt += 1;
+            *attempt
+        };
+        let result = match self.does {
+            Does::Succeed => Ok(()),
+            Does::FailTimes(times) if attempt > times => Ok(()),
+            Does::FailTimes(_) => Err(Failure::Passing(format!("attempt {attempt} failed"))),
+            Does::FailForGood => Err(Failure::Final("never".into())),
+            Does::Panic => {
+                watch.2 = true;
+                panic!("this probe panics")
+            }
+            Does::Hang => std::future::pending().await,
+            Does::Wait => {
+                desk.go.notified().await;
+                Ok(())
+            }
+            Does::Block(millis) => {
+                std::thread::sleep(Duration::from_millis(millis));
+                tokio::task::yield_now().await;
+                Ok(())
+            }
+        };
+        watch.2 = true;
+        let _ = desk.events.send(Event::Ended(self.key.clone()));
+        result
+    }
+
+    async fn after_done(&self, desk: &Desk) -> Result<(), Failure> {
+        let _ = desk.events.send(Event::After(self.key.clone()));
+        Ok(())
+    }
+}
+
+/// Queues a probe.
+pub(crate) async fn probe(queues: &Queues, queue: Queue, key: &str, does: Does) -> sview_jobs::Pushed {
+    queues.enqueue(&Probe { key: key.into(), queue, does }, &Cause::Command("test")).await.unwrap()
+}
+
+/// Settings that make tests short.
+pub(crate) fn quick() -> WorkerSettings {
+    WorkerSettings {
+        lease: Duration::from_secs(3),
+        poll: Duration::from_millis(200),
+        care: Duration::from_millis(200),
+        grace: Duration::from_secs(10),
+        time_limit: None,
+        backoff: Some(Backoff { first: Duration::from_millis(30), factor: 2, max: Duration::from_millis(200) }),
+    }
+}
+
+/// Starts one pool over probes.
+pub(crate) fn pool(
+    queues: &Queues,
+    desk: &Desk,
+    serves: &[Queue],
+    concurrency: usize,
+    settings: &WorkerSettings,
+) -> (Workers, CancellationToken) {
+    let stop = CancellationToken::new();
+    let pool = Pool { queues: serves.to_vec(), concurrency };
+    let registry = Registry::default().with::<Probe>(desk.clone());
+    (Workers::start(queues, registry, &[pool], settings, &stop), stop)
+}
+
+/// Waits until something holds; looks every few milliseconds, for what no signal tells of.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    for _ in 0..6000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("after a minute still not: {what}");
+}

@@ -1,0 +1,231 @@
+//! Pushing, taking, leases, time and retention.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use sview_jobs::{Error, LedgerSettings, NewJob, Outcome, Pushed, Renewed, State, Take};
+use sview_model::Queue;
+
+use crate::lab::{both, new_job};
+
+use Queue::{Aggregation, QuickCache, SlowCache};
+
+const LEASE: Duration = Duration::from_secs(20);
+
+both! {
+    async fn of_a_hundred_concurrent_pushes_of_one_key_one_is_queued(lab: Lab) {
+        let other = lab.another().await;
+        let pushes = (0..100).map(|n| {
+            let queues = if n % 2 == 0 { lab.queues.clone() } else { other.clone() };
+            tokio::spawn(async move { queues.push(&new_job(QuickCache, "same")).await.unwrap() })
+        });
+        let (mut queued, mut already) = (Vec::new(), Vec::new());
+        for push in futures::future::join_all(pushes).await {
+            match push.unwrap() {
+                Pushed::Queued(id) => queued.push(id),
+                Pushed::Already { id, state } => already.push((id, state)),
+            }
+        }
+        assert_eq!((queued.len(), already.len()), (1, 99));
+        assert!(already.iter().all(|(id, state)| *id == queued[0] && *state == State::Queued));
+    }
+
+    async fn a_key_is_free_after_every_ending(lab: Lab) {
+        let endings = [Outcome::Done, Outcome::Dead { error: "e".into() }, Outcome::Cancelled];
+        for outcome in endings {
+            let Pushed::Queued(id) = lab.queues.push(&new_job(QuickCache, "k")).await.unwrap() else { panic!("held") };
+            let taken = lab.take(&[QuickCache]).await;
+            assert_eq!(
+                lab.queues.push(&new_job(QuickCache, "k")).await.unwrap(),
+                Pushed::Already { id, state: State::Running }
+            );
+            assert!(lab.queues.finish(&taken.claim, &outcome).await.unwrap());
+            assert!(!lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap(), "nothing ends twice");
+        }
+    }
+
+    async fn queues_are_served_in_strict_order_then_oldest_first(lab: Lab) {
+        for (queue, key) in [
+            (SlowCache, "s1"), (QuickCache, "q1"), (QuickCache, "q2"), (Aggregation, "a1"), (QuickCache, "q3"),
+            (Aggregation, "a2"),
+        ] {
+            lab.queues.push(&new_job(queue, key)).await.unwrap();
+        }
+        let mut order = Vec::new();
+        for _ in 0..5 {
+            order.push(lab.take(&[Aggregation, QuickCache]).await.record.key);
+        }
+        assert_eq!(order, ["a1", "a2", "q1", "q2", "q3"]);
+        assert!(lab.nothing(&[Aggregation, QuickCache]).await);
+        assert_eq!(lab.take(&[SlowCache]).await.record.key, "s1");
+    }
+
+    async fn a_scheduled_job_waits_for_its_time(lab: Lab) {
+        let job = NewJob { delay: Duration::from_secs(60), ..new_job(QuickCache, "later") };
+        let Pushed::Queued(id) = lab.queues.push(&job).await.unwrap() else { panic!("held") };
+        assert_eq!(lab.queues.get(id).await.unwrap().unwrap().state, State::Scheduled);
+        let Take::Nothing { next_in: Some(next) } = lab.queues.take(&[QuickCache], "w", LEASE).await.unwrap() else {
+            panic!("taken before its time, or forgotten")
+        };
+        assert!(next > Duration::from_secs(50) && next <= Duration::from_secs(60), "{next:?}");
+        lab.shift(61_000);
+        assert_eq!(lab.take(&[QuickCache]).await.record.id, id);
+    }
+
+    async fn a_full_queue_refuses_and_the_others_do_not(lab: Lab, LedgerSettings { bound: 3, ..Default::default() }) {
+        for n in 0..3 {
+            lab.queues.push(&new_job(QuickCache, &format!("k{n}"))).await.unwrap();
+        }
+        let full = lab.queues.push(&new_job(QuickCache, "k3")).await.unwrap_err();
+        assert!(matches!(full, Error::Full { queue: QuickCache, waiting: 3 }), "{full}");
+        lab.queues.push(&new_job(Aggregation, "k3")).await.unwrap();
+    }
+
+    async fn attempts_count_from_the_taking_and_errors_are_kept(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        for attempt in 1..=2 {
+            let taken = lab.take(&[QuickCache]).await;
+            assert_eq!(taken.record.attempts, attempt);
+            let retry = Outcome::Retry { after: Duration::ZERO, error: format!("no luck\n{attempt}") };
+            assert!(lab.queues.finish(&taken.claim, &retry).await.unwrap());
+        }
+        let taken = lab.take(&[QuickCache]).await;
+        lab.queues.finish(&taken.claim, &Outcome::Dead { error: "enough".into() }).await.unwrap();
+        let record = lab.queues.get(taken.record.id).await.unwrap().unwrap();
+        assert_eq!((record.state, record.attempts), (State::Dead, 3));
+        let errors: Vec<_> = record.errors.iter().map(|e| (e.attempt, e.message.as_str())).collect();
+        assert_eq!(errors, [(1, "no luck\\n1"), (2, "no luck\\n2"), (3, "enough")]);
+        assert!(record.waited().is_some() && record.ran().is_some());
+    }
+
+    async fn what_is_handed_back_was_never_taken(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "first")).await.unwrap();
+        lab.queues.push(&new_job(QuickCache, "second")).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        assert!(lab.queues.finish(&taken.claim, &Outcome::Released).await.unwrap());
+        let again = lab.take(&[QuickCache]).await;
+        assert_eq!((again.record.key.as_str(), again.record.attempts), ("first", 1));
+        assert_eq!(lab.queues.renew(&taken.claim, LEASE).await.unwrap(), Renewed::Lost);
+    }
+
+    async fn the_job_of_a_vanished_worker_is_anothers_and_its_own_no_more(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        let lost = lab.take(&[QuickCache]).await;
+        lab.shift(21_000);
+        assert_eq!(lab.queues.rescue().await.unwrap().queued, 0, "a suspect at first");
+        lab.shift(32_000);
+        assert_eq!(lab.queues.rescue().await.unwrap().queued, 1);
+        let taken = lab.take(&[QuickCache]).await;
+        assert_eq!((taken.record.id, taken.record.attempts), (lost.record.id, 2));
+        assert!(taken.record.errors[0].message.contains("vanished"), "{:?}", taken.record.errors);
+        assert_eq!(lab.queues.renew(&lost.claim, LEASE).await.unwrap(), Renewed::Lost);
+        assert!(!lab.queues.finish(&lost.claim, &Outcome::Done).await.unwrap());
+        assert!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap());
+    }
+
+    async fn a_job_that_kills_its_workers_dies(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "poison")).await.unwrap();
+        let mut at = 0;
+        for attempt in 1..=3 {
+            let taken = lab.take(&[QuickCache]).await;
+            assert_eq!(taken.record.attempts, attempt);
+            for _ in 0..2 {
+                at += 21_000;
+                lab.shift(at);
+                lab.queues.rescue().await.unwrap();
+            }
+        }
+        assert!(lab.nothing(&[QuickCache]).await);
+        let standing = lab.queues.standing(&["poison".into()]).await.unwrap();
+        assert!(standing[0].under_way.is_none() && standing[0].failed_at.is_some());
+        let dead = lab.queues.list(&Default::default()).await.unwrap();
+        assert_eq!((dead[0].state, dead[0].errors.len()), (State::Dead, 3));
+    }
+
+    async fn a_clock_that_jumps_ahead_robs_nobody_who_renews(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        lab.shift(3_600_000);
+        lab.queues.rescue().await.unwrap();
+        assert_eq!(lab.queues.renew(&taken.claim, LEASE).await.unwrap(), Renewed::Held);
+        lab.shift(3_600_000 + 15_000);
+        assert_eq!(lab.queues.rescue().await.unwrap(), Default::default());
+        assert!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap());
+    }
+
+    async fn a_clock_that_jumps_back_holds_up_nothing(lab: Lab) {
+        lab.shift(3_600_000);
+        lab.queues.push(&new_job(QuickCache, "leased")).await.unwrap();
+        let vanished = lab.take(&[QuickCache]).await;
+        lab.queues.push(&new_job(QuickCache, "ready")).await.unwrap();
+        let delayed = NewJob { delay: Duration::from_secs(60), ..new_job(QuickCache, "delayed") };
+        lab.queues.push(&delayed).await.unwrap();
+        lab.shift(0);
+        assert_eq!(lab.take(&[QuickCache]).await.record.key, "ready");
+        lab.queues.rescue().await.unwrap();
+        for at in [22_000, 33_000, 62_000] {
+            lab.shift(at);
+            lab.queues.rescue().await.unwrap();
+        }
+        let mut keys = Vec::new();
+        while let Take::Job(taken) = lab.queues.take(&[QuickCache], "w", LEASE).await.unwrap() {
+            keys.push(taken.record.key);
+        }
+        keys.sort();
+        assert_eq!(keys, ["delayed", "leased", "ready"], "each at its time, or its worker's, and not an hour later");
+        assert_eq!(lab.queues.renew(&vanished.claim, LEASE).await.unwrap(), Renewed::Lost);
+    }
+
+    async fn failures_are_remembered_until_success(lab: Lab) {
+        let keys = ["x".to_owned(), "k".to_owned(), "other".to_owned()];
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        lab.queues.finish(&taken.claim, &Outcome::Dead { error: "e".into() }).await.unwrap();
+        let Pushed::Queued(id) = lab.queues.push(&new_job(QuickCache, "k")).await.unwrap() else { panic!("held") };
+        let standing = lab.queues.standing(&keys).await.unwrap();
+        assert_eq!(standing[1].under_way, Some((id, State::Queued)));
+        assert!(standing[1].failed_at.is_some());
+        assert_eq!((standing[0], standing[2]), (Default::default(), Default::default()));
+        let taken = lab.take(&[QuickCache]).await;
+        lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap();
+        assert_eq!(lab.queues.standing(&keys).await.unwrap(), vec![Default::default(); 3]);
+    }
+
+    async fn a_tick_is_claimed_once_until_its_wall_time_comes_again(lab: Lab) {
+        let tick = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let other = lab.another().await;
+        let claims = (0..20).map(|n| {
+            let queues = if n % 2 == 0 { lab.queues.clone() } else { other.clone() };
+            tokio::spawn(async move { queues.claim_tick("refresh", tick).await.unwrap() })
+        });
+        let claimed = futures::future::join_all(claims).await.into_iter().filter(|c| *c.as_ref().unwrap()).count();
+        assert_eq!(claimed, 1);
+        assert!(lab.queues.claim_tick("vacuum", tick).await.unwrap(), "another producer's tick is its own");
+        assert!(lab.queues.claim_tick("refresh", tick + TimeDelta::minutes(1)).await.unwrap());
+        assert_eq!(lab.queues.last_tick("vacuum").await.unwrap(), Some(tick));
+        // An hour back: the same wall times come again, and are ticks of their own.
+        lab.shift(-3_600_000);
+        assert!(lab.queues.claim_tick("refresh", tick).await.unwrap());
+        assert!(!lab.queues.claim_tick("refresh", tick).await.unwrap());
+        assert_eq!(lab.queues.last_tick("refresh").await.unwrap(), Some(tick));
+    }
+
+    async fn ended_jobs_are_kept_for_a_time_and_a_number(lab: Lab,
+        LedgerSettings { max_ended: 20, keep: Duration::from_secs(3600), ..Default::default() }
+    ) {
+        for n in 0..60 {
+            lab.queues.push(&new_job(QuickCache, &format!("k{n}"))).await.unwrap();
+            let taken = lab.take(&[QuickCache]).await;
+            let outcome = if n == 0 { Outcome::Dead { error: "e".into() } } else { Outcome::Done };
+            lab.queues.finish(&taken.claim, &outcome).await.unwrap();
+        }
+        lab.queues.vacuum().await.unwrap();
+        let counts = &lab.queues.counts().await.unwrap()[1];
+        assert_eq!((counts.of(State::Done), counts.of(State::Dead)), (20, 1), "the many leave the few in peace");
+        let newest = lab.queues.list(&Default::default()).await.unwrap();
+        assert_eq!(newest[0].key, "k59");
+        lab.shift(3_700_000);
+        assert_eq!(lab.queues.vacuum().await.unwrap(), 21);
+        assert!(lab.queues.list(&Default::default()).await.unwrap().is_empty());
+    }
+}

@@ -1,0 +1,129 @@
+//! Looking at jobs and steering them.
+
+use std::time::Duration;
+
+use sview_jobs::{CancelOutcome, Filter, JobId, NewJob, Outcome, Pushed, Renewed, State, WorkerInfo, machine_now};
+use sview_model::Queue;
+
+use crate::lab::{both, new_job};
+
+use Queue::{Aggregation, QuickCache, SlowCache};
+
+both! {
+    async fn records_tell_everything_and_are_listed_newest_first(lab: Lab) {
+        let hostile = NewJob {
+            words: "caching of \u{1b}[31m<b>\n".into(), payload: r#"{"p":"ž\u0000'\""}"#.into(), ..new_job(SlowCache, "h")
+        };
+        for job in [new_job(QuickCache, "a"), hostile, new_job(QuickCache, "b"), new_job(Aggregation, "c")] {
+            lab.queues.push(&job).await.unwrap();
+        }
+        let keys = |records: Vec<sview_jobs::Record>| records.into_iter().map(|r| r.key).collect::<Vec<_>>();
+        let list = async |filter: Filter| keys(lab.queues.list(&filter).await.unwrap());
+        assert_eq!(list(Filter::default()).await, ["c", "b", "h", "a"]);
+        assert_eq!(list(Filter { queue: Some(QuickCache), ..Default::default() }).await, ["b", "a"]);
+        assert_eq!(list(Filter { text: Some("PROBE B".into()), ..Default::default() }).await, ["b"]);
+        assert_eq!(list(Filter { states: vec![State::Done, State::Dead], ..Default::default() }).await, [""; 0]);
+        assert_eq!(list(Filter { name: Some("other".into()), ..Default::default() }).await, [""; 0]);
+        let page = lab.queues.list(&Filter { limit: 2, ..Default::default() }).await.unwrap();
+        assert_eq!(list(Filter { before: Some(page[1].id), ..Default::default() }).await, ["h", "a"]);
+        let record = lab.queues.list(&Filter { queue: Some(SlowCache), ..Default::default() }).await.unwrap().remove(0);
+        assert_eq!(record.words, "caching of \\u{1b}[31m<b>\\n");
+        assert_eq!(record.payload, r#"{"p":"ž\u0000'\""}"#);
+        assert_eq!((record.cause.as_str(), record.state, record.attempts), ("test", State::Queued, 0));
+        assert_eq!(lab.queues.get(JobId::generate()).await.unwrap().map(|r| r.key), None);
+    }
+
+    async fn counts_tell_of_every_queue_and_the_oldest_that_waits(lab: Lab) {
+        let before = machine_now();
+        lab.queues.push(&new_job(QuickCache, "a")).await.unwrap();
+        lab.queues.push(&new_job(QuickCache, "b")).await.unwrap();
+        lab.queues.push(&NewJob { delay: Duration::from_secs(9), ..new_job(QuickCache, "c") }).await.unwrap();
+        lab.take(&[QuickCache]).await;
+        let counts = lab.queues.counts().await.unwrap();
+        assert_eq!(counts.iter().map(|c| c.queue).collect::<Vec<_>>(), Queue::ALL);
+        let quick = &counts[1];
+        assert_eq!(
+            [State::Queued, State::Scheduled, State::Running, State::Done].map(|state| quick.of(state)), [1, 1, 1, 0]
+        );
+        assert_eq!((quick.under_way(), counts[0].under_way(), quick.paused), (3, 0, false));
+        let oldest = quick.oldest_waiting.unwrap();
+        assert!((oldest - before).num_seconds().abs() < 5, "{oldest}");
+    }
+
+    async fn a_waiting_job_is_cancelled_and_a_running_one_is_asked_to_end(lab: Lab) {
+        let Pushed::Queued(id) = lab.queues.push(&new_job(QuickCache, "k")).await.unwrap() else { panic!("held") };
+        assert_eq!(lab.queues.cancel(id).await.unwrap(), CancelOutcome::Cancelled);
+        assert_eq!(lab.queues.cancel(id).await.unwrap(), CancelOutcome::Ended);
+        assert!(lab.nothing(&[QuickCache]).await);
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        assert_eq!(lab.queues.cancel(taken.record.id).await.unwrap(), CancelOutcome::Asked);
+        assert_eq!(lab.queues.renew(&taken.claim, Duration::from_secs(9)).await.unwrap(), Renewed::CancelAsked);
+        assert_eq!(lab.queues.cancel(JobId::generate()).await.unwrap(), CancelOutcome::Unknown);
+    }
+
+    async fn a_dead_job_is_retried_with_all_attempts_unless_its_key_is_held(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        let id = taken.record.id;
+        lab.queues.finish(&taken.claim, &Outcome::Dead { error: "e".into() }).await.unwrap();
+        let Pushed::Queued(newer) = lab.queues.push(&new_job(QuickCache, "k")).await.unwrap() else { panic!("held") };
+        let held = Pushed::Already { id: newer, state: State::Queued };
+        assert_eq!(lab.queues.retry(id).await.unwrap(), Some(held));
+        lab.queues.cancel(newer).await.unwrap();
+        assert_eq!(lab.queues.retry(id).await.unwrap(), Some(Pushed::Queued(id)));
+        assert_eq!(lab.queues.standing(&["k".into()]).await.unwrap()[0].failed_at, None);
+        assert!(matches!(lab.queues.push(&new_job(QuickCache, "k")).await.unwrap(), Pushed::Already { .. }));
+        let taken = lab.take(&[QuickCache]).await;
+        assert_eq!((taken.record.id, taken.record.attempts, taken.record.errors.len()), (id, 1, 1));
+        assert_eq!(lab.queues.retry(JobId::generate()).await.unwrap(), None);
+    }
+
+    async fn a_scheduled_job_is_run_now(lab: Lab) {
+        let later = NewJob { delay: Duration::from_secs(900), ..new_job(QuickCache, "k") };
+        let Pushed::Queued(id) = lab.queues.push(&later).await.unwrap() else { panic!("held") };
+        assert_eq!(lab.queues.retry(id).await.unwrap(), Some(Pushed::Queued(id)));
+        assert_eq!(lab.take(&[QuickCache]).await.record.id, id);
+    }
+
+    async fn what_runs_is_not_deleted(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        assert!(!lab.queues.delete(taken.record.id).await.unwrap());
+        lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap();
+        assert!(lab.queues.delete(taken.record.id).await.unwrap());
+        assert!(!lab.queues.delete(taken.record.id).await.unwrap());
+        let Pushed::Queued(id) = lab.queues.push(&new_job(QuickCache, "k")).await.unwrap() else { panic!("held") };
+        assert!(lab.queues.delete(id).await.unwrap());
+        assert!(matches!(lab.queues.push(&new_job(QuickCache, "k")).await.unwrap(), Pushed::Queued(_)));
+    }
+
+    async fn nothing_is_taken_from_a_paused_queue(lab: Lab) {
+        lab.queues.pause(Aggregation, true).await.unwrap();
+        lab.queues.push(&new_job(Aggregation, "a")).await.unwrap();
+        lab.queues.push(&new_job(QuickCache, "q")).await.unwrap();
+        assert!(lab.queues.counts().await.unwrap()[0].paused);
+        assert_eq!(lab.take(&[Aggregation, QuickCache]).await.record.key, "q");
+        assert!(lab.nothing(&[Aggregation, QuickCache]).await);
+        lab.queues.pause(Aggregation, false).await.unwrap();
+        assert_eq!(lab.take(&[Aggregation, QuickCache]).await.record.key, "a");
+    }
+
+    async fn workers_are_shown_while_they_live(lab: Lab) {
+        let worker = WorkerInfo {
+            name: "w1".into(), host: "h".into(), pid: 7, queues: vec![Aggregation, QuickCache], slots: 2,
+            since: machine_now(), running: vec![(JobId::generate(), "caching".into())],
+        };
+        lab.queues.beat(&worker).await.unwrap();
+        lab.queues.beat(&WorkerInfo { name: "w0".into(), ..worker.clone() }).await.unwrap();
+        let names = async || {
+            lab.queues.workers().await.unwrap().into_iter().map(|(w, _)| w.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names().await, ["w0", "w1"]);
+        assert_eq!(lab.queues.workers().await.unwrap()[1].0, worker);
+        lab.queues.gone("w0").await.unwrap();
+        assert_eq!(names().await, ["w1"]);
+        lab.shift(121_000);
+        assert_eq!(names().await, [""; 0]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Redis losing its keys, or going away and coming back.
+
+use std::time::{Duration, Instant};
+
+use sview_jobs::{LedgerSettings, State};
+use sview_model::Queue;
+
+use crate::lab::{Desk, Does, Event, Lab, pool, probe, quick, until};
+
+use Queue::QuickCache;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_flushall_everything_goes_on() {
+    let lab = Lab::redis(LedgerSettings::default()).await;
+    let (desk, mut events) = Desk::new();
+    let (workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 2, &quick());
+    probe(&lab.queues, QuickCache, "running", Does::Hang).await;
+    assert_eq!(events.next().await, Event::Started("running".into()));
+    let client = redis::Client::open(lab.server.as_ref().unwrap().url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
+    // Its record is gone, so its work is void; it stops, and everything can be queued anew.
+    assert_eq!(events.next().await, Event::Dropped("running".into()));
+    probe(&lab.queues, QuickCache, "running", Does::Succeed).await;
+    while events.next().await != Event::After("running".into()) {}
+    assert_eq!(workers.health()[0].trouble, None);
+    assert_eq!(lab.queues.workers().await.unwrap().len(), 1, "its signs of life are there again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_is_back_within_ten_seconds_of_redis() {
+    let mut lab = Lab::redis(LedgerSettings::default()).await;
+    let (desk, mut events) = Desk::new();
+    let (workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
+    probe(&lab.queues, QuickCache, "before", Does::Succeed).await;
+    while events.next().await != Event::After("before".into()) {}
+    lab.server.as_mut().unwrap().kill();
+    until("the pool says that it is ill", async || workers.health()[0].trouble.is_some()).await;
+    // For longer than the longest pause between two starts.
+    until("it was tried for a while", async || workers.health()[0].trouble.as_ref().unwrap().restarts > 7).await;
+    lab.server.as_mut().unwrap().restart();
+    let back = Instant::now();
+    until("pushing works", async || lab.queues.ping().await.is_ok()).await;
+    probe(&lab.queues, QuickCache, "after", Does::Succeed).await;
+    while events.next().await != Event::After("after".into()) {}
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
+    assert_eq!(workers.health()[0].trouble, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_job_is_recorded_when_redis_is_back() {
+    let mut lab = Lab::redis(LedgerSettings::default()).await;
+    let (desk, mut events) = Desk::new();
+    let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
+    probe(&lab.queues, QuickCache, "k", Does::Wait).await;
+    assert_eq!(events.next().await, Event::Started("k".into()));
+    // Redis is stopped for a moment, keys and all, not killed: as it is while a host hangs.
+    let server = lab.server.as_mut().unwrap();
+    server.signal("STOP");
+    desk.go.notify_one();
+    assert_eq!(events.next().await, Event::Ended("k".into()));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    server.signal("CONT");
+    assert_eq!(events.next().await, Event::After("k".into()));
+    let records = lab.queues.list(&Default::default()).await.unwrap();
+    assert_eq!((records[0].state, records[0].attempts), (State::Done, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_stays_flat_however_many_jobs_have_ended() {
+    let lab = Lab::redis(LedgerSettings { max_ended: 200, ..Default::default() }).await;
+    let client = redis::Client::open(lab.server.as_ref().unwrap().url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (desk, mut events) = Desk::new();
+    let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 8, &quick());
+    let mut sizes = Vec::new();
+    for round in 0..6 {
+        let pushes = (0..500).map(|n| {
+            let queues = lab.queues.clone();
+            async move { probe(&queues, QuickCache, &format!("k{round}-{n}"), Does::Succeed).await }
+        });
+        futures::future::join_all(pushes).await;
+        let mut ended = 0;
+        while ended < 500 {
+            ended += u32::from(matches!(events.next().await, Event::After(_)));
+        }
+        let keys: u64 = redis::cmd("DBSIZE").query_async(&mut connection).await.unwrap();
+        sizes.push(keys);
+    }
+    assert!(sizes.iter().all(|keys| *keys < 220), "{sizes:?}");
+}

@@ -1,0 +1,75 @@
+//! Long-running processes: what `up`, `demo`, `serve`, `worker` and `scheduler` are made of, and how they end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sview_jobs::{Pool, Registry, Scheduler, WorkerSettings, Workers};
+use sview_model::Queue;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Settings;
+use crate::Services;
+use crate::config::Secret;
+use crate::web::{self, App};
+
+/// A token that is cancelled by SIGTERM or an interrupt from the keyboard. A second one ends the process at once.
+pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let token = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if token.is_cancelled() {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping; jobs in progress are finished or handed back");
+            token.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// Starts the pools of these queues.
+pub(super) fn start_workers(
+    settings: &Settings,
+    services: &Services,
+    queues: &[Queue],
+    stop: &CancellationToken,
+) -> Workers {
+    let workers = WorkerSettings {
+        grace: Duration::from_secs(settings.workers.grace_seconds.into()),
+        ..WorkerSettings::default()
+    };
+    let pools = Pool::for_queues(queues, settings.workers.concurrency.into());
+    Workers::start(&services.jobs.queues, Registry::of(&services.jobs), &pools, &workers, stop)
+}
+
+/// Starts the schedule.
+pub(super) fn start_scheduler(services: &Services, stop: &CancellationToken) -> Scheduler {
+    Scheduler::start(&services.jobs, stop)
+}
+
+/// Starts the HTTP server; returns where it listens.
+pub(super) async fn start_server(
+    settings: &Settings,
+    services: &Services,
+    stop: &CancellationToken,
+) -> anyhow::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
+    let secret = Secret::load(settings.web.secret.as_deref(), &settings.places.data_dir)?;
+    let listener = TcpListener::bind(settings.web.listen)
+        .await
+        .with_context(|| format!("SVIEW_LISTEN {}: another program may listen there", settings.web.listen))?;
+    let address = listener.local_addr()?;
+    let app = App::new(services.clone(), &settings.web, &secret);
+    tracing::info!("listening on http://{address}/");
+    Ok((address, tokio::spawn(web::serve(listener, app, stop.clone()))))
+}

@@ -1,0 +1,15 @@
+//! `sview scheduler`: queues what is due, every minute. Any number may run; of each tick one acts.
+
+use std::process::ExitCode;
+
+use super::{Settings, process};
+use crate::Services;
+
+pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let services = Services::open(&settings.places).await?;
+    let stop = process::stop_on_signal()?;
+    let scheduler = process::start_scheduler(&services, &stop);
+    tracing::info!("queueing what is due, every minute");
+    scheduler.stopped().await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,14 @@
+//! `sview serve`: pages and the API; workers run elsewhere.
+
+use std::process::ExitCode;
+
+use super::{Settings, process};
+use crate::Services;
+
+pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let services = Services::open(&settings.places).await?;
+    let stop = process::stop_on_signal()?;
+    let (_, server) = process::start_server(settings, &services, &stop).await?;
+    server.await??;
+    Ok(ExitCode::SUCCESS)
+}

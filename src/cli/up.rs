@@ -1,0 +1,23 @@
+//! `sview up`: web, workers and scheduler in one process.
+
+use std::process::ExitCode;
+
+use sview_model::Queue;
+
+use super::{Settings, process};
+use crate::Services;
+
+pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let services = Services::open(&settings.places).await?;
+    let stop = process::stop_on_signal()?;
+    let (_, server) = process::start_server(settings, &services, &stop).await?;
+    let workers = process::start_workers(settings, &services, Queue::ALL, &stop);
+    let scheduler = process::start_scheduler(&services, &stop);
+    // A server that ends by itself ends all: a process that looks alive and is not helps nobody.
+    let served = server.await;
+    stop.cancel();
+    scheduler.stopped().await;
+    workers.stopped().await;
+    served??;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,42 @@
+//! `sview worker QUEUE…`: works off queues.
+
+use std::process::ExitCode;
+
+use sview_model::Queue;
+
+use super::{Settings, process};
+use crate::Services;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Queues, most urgent first:
+  aggregation  aggregates reports into quarters, hours and days; about a minute a job
+  quick-cache  computes the values of short periods
+  slow-cache   computes the values of long periods; has slots of its own, so that it holds up nobody
+
+A worker takes a job of a queue only while no queue named before it has one waiting.
+
+Examples:
+  sview worker aggregation quick-cache --concurrency 6
+  sview worker slow-cache --concurrency 6")]
+pub struct Args {
+    /// Queues to serve: aggregation, quick-cache, slow-cache
+    #[arg(required = true, value_name = "QUEUE")]
+    queues: Vec<Queue>,
+}
+
+pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
+    let services = Services::open(&settings.places).await?;
+    let stop = process::stop_on_signal()?;
+    let mut queues = Vec::new();
+    for queue in &args.queues {
+        if !queues.contains(queue) {
+            queues.push(*queue);
+        }
+    }
+    let workers = process::start_workers(settings, &services, &queues, &stop);
+    let names: Vec<_> = queues.iter().map(|q| q.as_str()).collect();
+    tracing::info!("working off {}", names.join(", "));
+    workers.stopped().await;
+    Ok(ExitCode::SUCCESS)
+}

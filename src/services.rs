@@ -1,0 +1,59 @@
+//! What a deployment consists of, opened once a process: reports, cache, queues, clock.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use redis::aio::ConnectionManager;
+use sview_jobs::{Context, LedgerSettings, Queues, RedisLedger, SqliteLedger, connection_config};
+use sview_store::{Cache, RedisCache, Reports, SqliteCache};
+
+use crate::config::Places;
+
+/// Open connections to all parts of a deployment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// The database of reports.
+    pub reports: Reports,
+    /// What jobs, pages and commands share: statistics, cache, queues, clock.
+    pub jobs: Context,
+}
+
+impl Services {
+    /// Opens what the settings name, and brings the schema up to date.
+    pub async fn open(places: &Places) -> anyhow::Result<Self> {
+        let clock = places.clock();
+        let directory = &places.data_dir;
+        std::fs::create_dir_all(directory).with_context(|| format!("SVIEW_DATA_DIR {}", directory.display()))?;
+        let reports = Reports::open(&places.database(), places.store_settings()).context("SVIEW_DATABASE_URL")?;
+        reports.migrate().await.context("SVIEW_DATABASE_URL: the database of reports")?;
+        let (cache, queues): (Arc<dyn Cache>, Queues) = match &places.redis_url {
+            Some(url) => {
+                let client = redis::Client::open(url.as_str()).context("SVIEW_REDIS_URL")?;
+                let connection = ConnectionManager::new_lazy_with_config(client, connection_config());
+                let cache = RedisCache::new(connection.context("SVIEW_REDIS_URL")?, &places.redis_prefix);
+                let ledger = RedisLedger::new(url, &places.redis_prefix, LedgerSettings::default());
+                (Arc::new(cache), Queues::new(ledger.context("SVIEW_REDIS_URL")?))
+            }
+            None => {
+                let path = directory.join("cache.sqlite");
+                let cache = SqliteCache::open(&path, clock).await.with_context(|| format!("{}", path.display()))?;
+                let path = directory.join("jobs.sqlite");
+                let ledger = SqliteLedger::open(&path, LedgerSettings::default()).await;
+                (Arc::new(cache), Queues::new(ledger.with_context(|| format!("{}", path.display()))?))
+            }
+        };
+        let jobs = Context { statistics: Arc::new(reports.clone()), cache, queues, clock };
+        Ok(Self { reports, jobs })
+    }
+
+    /// What is needed, and whether it answers.
+    pub async fn check(&self) -> Vec<(&'static str, anyhow::Result<()>)> {
+        let (reports, cache, queues) =
+            tokio::join!(self.reports.ping(), self.jobs.cache.ping(), self.jobs.queues.counts());
+        vec![
+            ("database", reports.map_err(Into::into)),
+            ("cache", cache.map_err(Into::into)),
+            ("queues", queues.map(drop).map_err(Into::into)),
+        ]
+    }
+}

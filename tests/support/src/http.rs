@@ -1,0 +1,59 @@
+//! A plain HTTP client: follows no redirect, keeps no cookie, takes every status for an answer.
+
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::HeaderMap;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// A header, or an empty text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+}
+
+fn agent() -> Agent {
+    let config = Agent::config_builder();
+    config.http_status_as_error(false).max_redirects(0).timeout_global(Some(Duration::from_secs(60))).build().into()
+}
+
+/// Gets an address, with more headers.
+pub fn get_with(url: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = headers.iter().fold(agent().get(url), |request, (name, value)| request.header(*name, *value));
+    answer(request.call())
+}
+
+/// Gets an address.
+pub fn get(url: &str) -> Answer {
+    get_with(url, &[])
+}
+
+/// Posts a form, with more headers.
+pub fn post(url: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    let request = headers.iter().fold(agent().post(url), |request, (name, value)| request.header(*name, *value));
+    answer(request.send_form(form.iter().copied()))
+}
+
+fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = response.expect("the server answers");
+    let body = response.body_mut().read_to_string().expect("the body is text");
+    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
+}
