@@ -1,18 +1,19 @@
 //! SQLite: one file, one writer at a time, readers that never wait.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
-use serde_json::{Value, json};
 use sqlx::query::Query;
+use sqlx::query_builder::Separated;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Executor as _, Row as _, Sqlite as Db, Transaction};
-use sview_model::{Batch, Identity, Kind, Precision};
+use sqlx::{AssertSqlSafe, Executor as _, QueryBuilder, Row as _, Sqlite as Db, Transaction};
+use sview_model::{Batch, DeviceToken, Identity, Incident, Kind, Password, Port, Precision};
 
 use super::{Dialect, Engine, Micros, Row, Tx, Visit, VisitTally};
 use crate::Result;
@@ -170,76 +171,40 @@ impl Tx for SqliteTx {
         Ok(())
     }
 
-    /// One statement a table, whatever the number of rows: the rows go in as one JSON array, which SQLite takes apart itself.
     async fn insert(&mut self, batch: &Batch) -> Result<()> {
-        let devices = batch.incidents.iter().map(|i| &i.identity).chain(&batch.identities);
-        let mut devices: Vec<&Identity> = devices.collect();
-        devices.sort_unstable_by(|a, b| (&a.device_token, &a.sn).cmp(&(&b.device_token, &b.sn)));
-        devices.dedup();
-        if !devices.is_empty() {
-            let rows: Vec<Value> = devices.iter().map(|i| json!([i.sn, i.device_token])).collect();
-            // A token that was seen before its serial number was known gets it now.
-            self.bulk(
-                "UPDATE OR IGNORE identity SET sn = new.sn
-                 FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
-                 WHERE identity.device_token = new.device_token AND identity.sn = '' AND new.sn <> ''",
-                &rows,
-            )
-            .await?;
-            // A token alone is the identity that there is of it already, whatever its serial number.
-            self.bulk(
-                "INSERT OR IGNORE INTO identity (sn, device_token)
-                 SELECT sn, device_token FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
-                 WHERE sn <> '' OR NOT EXISTS (SELECT 1 FROM identity AS i WHERE i.device_token = new.device_token)",
-                &rows,
-            )
-            .await?;
-        }
-        if !batch.incidents.is_empty() {
-            let rows = batch.incidents.iter().map(|i| {
-                json!([
-                    i.time.timestamp_micros(),
-                    i.raw_count,
-                    i.identity.device_token,
-                    i.trap,
-                    i.action,
-                    i.ip,
-                    i.country.map(|c| c.to_string())
-                ])
-            });
-            let rows: Vec<Value> = rows.collect();
-            self.bulk(
-                "INSERT INTO incidents (time, raw_count, identity_id, trap, action, ip, country)
-                 SELECT value->>0, value->>1, i.id, value->>3, value->>4, value->>5, value->>6
-                 FROM json_each(?1)
-                 JOIN (SELECT device_token, min(id) AS id FROM identity GROUP BY 1) AS i ON i.device_token = value->>2",
-                &rows,
-            )
-            .await?;
-        }
-        if !batch.passwords.is_empty() {
-            let rows = batch.passwords.iter();
-            let rows: Vec<Value> =
-                rows.map(|p| json!([p.time.timestamp_micros(), p.raw_count, p.username, p.password])).collect();
-            self.bulk(
-                "INSERT INTO passwords (time, raw_count, username, password)
-                 SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1)",
-                &rows,
-            )
-            .await?;
-        }
-        if !batch.ports.is_empty() {
-            let rows = batch.ports.iter();
-            let rows: Vec<Value> =
-                rows.map(|p| json!([p.time.timestamp_micros(), p.raw_count, p.port, p.protocol])).collect();
-            self.bulk(
-                "INSERT INTO ports (time, raw_count, port, protocol)
-                 SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1)",
-                &rows,
-            )
-            .await?;
-        }
-        Ok(())
+        let devices = self.identify(batch).await?;
+        // In the order of time, so that an index page is written once and not once a row.
+        let mut incidents: Vec<&Incident> = batch.incidents.iter().collect();
+        incidents.sort_unstable_by_key(|r| r.time);
+        let head = "INSERT INTO incidents (time, raw_count, identity_id, trap, action, ip, country) ";
+        self.many(head, &incidents, |mut row, r| {
+            row.push_bind(r.time.timestamp_micros());
+            row.push_bind(r.raw_count);
+            row.push_bind(devices.get(&r.identity.device_token).copied().unwrap_or_default());
+            row.push_bind(r.trap.as_str());
+            row.push_bind(r.action.as_str());
+            row.push_bind(r.ip.to_string());
+            row.push_bind(r.country.map(|c| c.to_string()));
+        })
+        .await?;
+        let mut passwords: Vec<&Password> = batch.passwords.iter().collect();
+        passwords.sort_unstable_by_key(|r| r.time);
+        self.many("INSERT INTO passwords (time, raw_count, username, password) ", &passwords, |mut row, r| {
+            row.push_bind(r.time.timestamp_micros());
+            row.push_bind(r.raw_count);
+            row.push_bind(r.username.clone());
+            row.push_bind(r.password.clone());
+        })
+        .await?;
+        let mut ports: Vec<&Port> = batch.ports.iter().collect();
+        ports.sort_unstable_by_key(|r| r.time);
+        self.many("INSERT INTO ports (time, raw_count, port, protocol) ", &ports, |mut row, r| {
+            row.push_bind(r.time.timestamp_micros());
+            row.push_bind(r.raw_count);
+            row.push_bind(r.port);
+            row.push_bind(r.protocol.as_str());
+        })
+        .await
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {
@@ -247,9 +212,59 @@ impl Tx for SqliteTx {
     }
 }
 
+/// Rows in one statement: enough that its making does not count, and below SQLite's bound of 32,766 parameters.
+const ROWS: usize = 500;
+
 impl SqliteTx {
-    async fn bulk(&mut self, sql: &'static str, rows: &[Value]) -> Result<u64> {
-        let json = serde_json::to_string(rows).map_err(|e| crate::Error::Value(e.to_string()))?;
-        Ok(sqlx::query(sql).bind(json).execute(&mut *self.tx).await?.rows_affected())
+    /// Inserts many rows, some hundreds a statement.
+    async fn many<R: Copy>(
+        &mut self,
+        head: &'static str,
+        rows: &[R],
+        bind: impl Fn(Separated<'_, Db, &'static str>, R),
+    ) -> Result<()> {
+        for rows in rows.chunks(ROWS) {
+            let mut query = QueryBuilder::<Db>::new(head);
+            query.push_values(rows, |row, r| bind(row, *r));
+            query.build().execute(&mut *self.tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes unknown identities known, and gives the row number of each token of the batch.
+    async fn identify(&mut self, batch: &Batch) -> Result<HashMap<DeviceToken, i64>> {
+        let devices: HashSet<&Identity> =
+            batch.incidents.iter().map(|i| &i.identity).chain(&batch.identities).collect();
+        if devices.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<_> = devices.iter().map(|i| [i.sn.as_str(), i.device_token.as_str()]).collect();
+        let rows = serde_json::to_string(&rows).map_err(|e| crate::Error::Value(e.to_string()))?;
+        for sql in [
+            // A token that was seen before its serial number was known gets it now.
+            "UPDATE OR IGNORE identity SET sn = new.sn
+             FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
+             WHERE identity.device_token = new.device_token AND identity.sn = '' AND new.sn <> ''",
+            // A token alone is the identity that there is of it already, whatever its serial number.
+            "INSERT OR IGNORE INTO identity (sn, device_token)
+             SELECT sn, device_token FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
+             WHERE sn <> '' OR NOT EXISTS (SELECT 1 FROM identity AS i WHERE i.device_token = new.device_token)",
+        ] {
+            sqlx::query(sql).bind(&rows).execute(&mut *self.tx).await?;
+        }
+        let found = sqlx::query(
+            "SELECT device_token, min(id) FROM identity
+             WHERE device_token IN (SELECT value->>1 FROM json_each(?1)) GROUP BY 1",
+        )
+        .bind(&rows)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let mut all = HashMap::new();
+        for row in found {
+            if let Ok(token) = row.try_get::<String, _>(0)?.parse() {
+                all.insert(token, row.try_get(1)?);
+            }
+        }
+        Ok(all)
     }
 }

@@ -1,0 +1,32 @@
+# What a developer does; `just` lists it.
+
+_list:
+    @just --list
+
+# Runs everything on simulated reports
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# Every test over both back ends, with private servers
+test *ARGS:
+    tests/run.sh {{ARGS}}
+
+# What a change must pass
+ci:
+    .ci/run
+
+# Formats the code
+fmt:
+    cargo fmt --all
+
+# Lints, as strictly as CI
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# All pages with made-up data, as files in a directory
+gallery DIR:
+    cargo run -p sview-views --example gallery -- {{DIR}}
+
+# The figures of README: DIR holds a data set (identity.csv, incidents.csv, passwords.csv, ports.csv)
+bench DIR *DATABASE_URL:
+    cargo bench -p sview-store --bench statistics -- {{DIR}} {{DATABASE_URL}}

@@ -1,0 +1,115 @@
+//! Aggregation under fire: the process is killed at random moments, again and again, while reports keep coming, some of them
+//! late; then it is let finish, and every precision equals a sum over the raw rows.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_model::{Action, Batch, Identity, Incident, Kind, Password, Port, Precision, Protocol, Trap};
+use sview_store::{Reports, Settings};
+use sview_testing::both;
+
+const NOW: &str = "2026-03-15T12:34:56Z";
+const KILLS: u32 = 50;
+
+/// A sequence without a pattern, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        // xorshift: good enough to scatter kills and reports.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+fn batch(now: DateTime<Utc>, rows: u64, random: &mut Random) -> Batch {
+    let mut batch = Batch::default();
+    for _ in 0..rows {
+        let range = [900, 86_400, 60 * 86_400][random.below(3) as usize];
+        let time = now - TimeDelta::seconds(random.below(range) as i64);
+        let raw_count = 1 + random.below(4) as i64;
+        batch.incidents.push(Incident {
+            time,
+            raw_count,
+            identity: Identity { sn: String::new(), device_token: "a".repeat(64).parse().unwrap() },
+            trap: Trap::ALL[random.below(6) as usize],
+            action: Action::ALL[random.below(6) as usize],
+            ip: [192, 0, 2, random.below(50) as u8].into(),
+            country: "CZ".parse().ok(),
+        });
+        let word = format!("w{}", random.below(30));
+        batch.passwords.push(Password { time, raw_count, username: word.clone(), password: word });
+        batch.ports.push(Port { time, raw_count, port: random.below(30) as u16, protocol: Protocol::Tcp });
+    }
+    batch
+}
+
+fn aggregator() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("examples/aggregate");
+    assert!(path.exists(), "cargo builds examples before it runs tests: {}", path.display());
+    path
+}
+
+both! {
+    async fn fifty_kills_neither_lose_nor_double_a_report(deployment: Deployment) {
+        let reports = Reports::open(&deployment.database_url, Settings::default()).unwrap();
+        reports.migrate().await.unwrap();
+        let now: DateTime<Utc> = NOW.parse().unwrap();
+        let mut random = Random(0x5eed_5eed_5eed_5eed);
+        reports.insert(&batch(now, 4_000, &mut random), None).await.unwrap();
+
+        let (stop, inserted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(4_000)));
+        let feeding = {
+            let (reports, stop, inserted) = (reports.clone(), Arc::clone(&stop), Arc::clone(&inserted));
+            tokio::spawn(async move {
+                let mut random = Random(0xfeed_feed_feed_feed);
+                while !stop.load(Ordering::Relaxed) {
+                    reports.insert(&batch(now, 60, &mut random), None).await.unwrap();
+                    inserted.fetch_add(60, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            })
+        };
+
+        let (mut kills, mut runs) = (0, 0);
+        while kills < KILLS {
+            runs += 1;
+            assert!(runs < 10 * KILLS, "it ends before it is killed: {kills} kills in {runs} runs");
+            let mut child = Command::new(aggregator())
+                .args([&deployment.database_url, NOW])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            lines.next(); // it has begun
+            std::thread::sleep(Duration::from_micros(random.below(60_000)));
+            if child.try_wait().unwrap().is_none() {
+                child.kill().unwrap(); // SIGKILL
+                kills += 1;
+            }
+            child.wait().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        feeding.await.unwrap();
+
+        let done = Command::new(aggregator()).args([&deployment.database_url, NOW]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        for kind in Kind::ALL {
+            for precision in Precision::AGGREGATED {
+                let differences = reports.differences(*kind, *precision, None).await.unwrap();
+                assert!(differences.is_empty(), "{kind} {precision} after {kills} kills: {differences:?}");
+            }
+        }
+        let coverage = reports.coverage().await.unwrap();
+        assert!(coverage.iter().all(|c| c.watermark == Some(c.precision.due_to(now)) && c.pending == 0), "{coverage:?}");
+        println!("{kills} kills in {runs} runs, {} rows of each kind", inserted.load(Ordering::Relaxed));
+    }
+}
