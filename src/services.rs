@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use redis::aio::ConnectionManager;
-use sview_jobs::{Context, LedgerSettings, Queues, RedisLedger, SqliteLedger, connection_config};
+use sview_jobs::{Context, LedgerSettings, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection};
 use sview_store::{Cache, RedisCache, Reports, SqliteCache};
 
 use crate::config::Places;
@@ -28,8 +27,7 @@ impl Services {
         reports.migrate().await.context("SVIEW_DATABASE_URL: the database of reports")?;
         let (cache, queues): (Arc<dyn Cache>, Queues) = match &places.redis_url {
             Some(url) => {
-                let client = redis::Client::open(url.as_str()).context("SVIEW_REDIS_URL")?;
-                let connection = ConnectionManager::new_lazy_with_config(client, connection_config());
+                let connection = redis_client(url).and_then(|client| redis_connection(&client));
                 let cache = RedisCache::new(connection.context("SVIEW_REDIS_URL")?, &places.redis_prefix);
                 let ledger = RedisLedger::new(url, &places.redis_prefix, LedgerSettings::default());
                 (Arc::new(cache), Queues::new(ledger.context("SVIEW_REDIS_URL")?))

@@ -1,0 +1,162 @@
+//! `sview ingest` as a user meets it: formats, bad lines, files read twice, interruptions.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use sview_testing::{Deployment, Server, both, http, run, sview, told};
+
+const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
+
+fn write(deployment: &Deployment, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = deployment.data_dir.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+fn ingest(deployment: &Deployment, now: &str, args: &[&str], files: &[&Path]) -> Command {
+    let mut command = sview(SVIEW, deployment, &["ingest"]);
+    command.args(args).args(files).env("SVIEW_NOW", now);
+    command
+}
+
+/// The sum of a series over a period, once everything is refreshed.
+fn total(deployment: &Deployment, now: &str, resource: &str, period: &str) -> u64 {
+    run(sview(SVIEW, deployment, &["refresh", "--wait"]).env("SVIEW_NOW", now));
+    let server = Server::start(sview(SVIEW, deployment, &["serve"]).env("SVIEW_NOW", now));
+    let answer = http::get(&format!("{}/api/resource?name={resource}&period={period}", server.url)).json();
+    let points = answer["data"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
+    points.iter().map(|p| p["count"].as_u64().unwrap()).sum()
+}
+
+/// A Cowrie log in the form of a real one: a telnet and an ssh session, a session whose beginning is missing, and other events.
+fn cowrie() -> String {
+    let mut log = String::new();
+    let mut line = |event: &str, rest: &str, at: &str| {
+        let _ = writeln!(
+            log,
+            r#"{{"eventid":"{event}","src_ip":"198.51.100.7","sensor":"pot-one","timestamp":"2018-05-{at}Z",{rest}}}"#
+        );
+    };
+    line("cowrie.session.connect", r#""session":"a1","protocol":"telnet","dst_port":2323"#, "02T10:00:00.000001");
+    line(
+        "cowrie.login.failed",
+        r#""session":"a1","username":"root","password":"<script>alert(1)</script>""#,
+        "02T10:00:01.5",
+    );
+    line("cowrie.login.success", r#""session":"a1","username":"root","password":"xc3511""#, "02T10:00:02.5");
+    line("cowrie.command.input", r#""session":"a1","input":"cat /proc/mounts""#, "02T10:00:03.5");
+    line("cowrie.session.closed", r#""session":"a1","duration":4"#, "02T10:00:04.5");
+    line("cowrie.session.connect", r#""session":"b2","protocol":"ssh""#, "03T11:00:00.0");
+    line("cowrie.client.version", r#""session":"b2","version":"SSH-2.0-Go""#, "03T11:00:00.1");
+    line("cowrie.login.failed", r#""session":"b2","username":"admin","password":"1234""#, "03T11:00:01.0");
+    log
+}
+
+both! {
+    async fn a_cowrie_log_becomes_incidents_and_passwords(deployment: Deployment) {
+        let now = "2018-06-01T00:00:00Z";
+        let file = write(&deployment, "cowrie.json", cowrie());
+        let out = run(&mut ingest(&deployment, now, &[], &[&file]));
+        assert!(out.contains("6 incidents") && out.contains("3 passwords"), "{out}");
+        assert_eq!(total(&deployment, now, "all_incidents_graph", "1m"), 6);
+        let server = Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", now));
+        let data = |name: &str| http::get(&format!("{}/api/resource?name={name}&period=1m", server.url)).json()["data"].clone();
+        let traps: Vec<Value> = data("top_incident_types_by_incidents_list").as_array().unwrap().clone();
+        let count = |source: &str, action: &str| {
+            traps.iter().find(|r| r["source"] == source && r["action"] == action).map_or(0, |r| r["count"].as_u64().unwrap())
+        };
+        assert_eq!(
+            [("minipot_telnet", "connect"), ("minipot_telnet", "login"), ("minipot_telnet", "message"), ("haas", "connect"), ("haas", "login")]
+                .map(|(s, a)| count(s, a)),
+            [1, 2, 1, 1, 1]
+        );
+        let page = http::get(&format!("{}/?period=1m", server.url)).body;
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script>alert"), "what attackers type is data");
+    }
+
+    async fn a_bad_line_is_told_and_stops_nothing(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let good = "2026-03-15T12:00:00.000Z,1,root,secret";
+        let lines = ["time,raw_count,username,password", good, "yesterday,1,root,x", "2026-03-15T12:00:00Z,0,root,x", good, "2099-01-01T00:00:00Z,1,a,b", "too,few"];
+        let file = write(&deployment, "passwords.csv", lines.join("\n"));
+        let rejects = deployment.data_dir.join("rejects.txt");
+        let out = run(&mut ingest(&deployment, now, &["--rejects", rejects.to_str().unwrap()], &[&file]));
+        assert!(out.contains("2 passwords") && out.contains("4"), "{out}");
+        let kept = std::fs::read_to_string(rejects).unwrap();
+        let numbers: Vec<_> = kept.lines().map(|l| l.split(':').nth(1).unwrap()).collect();
+        assert_eq!(numbers, ["3", "4", "6", "7"], "{kept}");
+        assert!(kept.contains("yesterday,1,root,x"), "{kept}");
+        // Without --rejects, standard error names the lines.
+        let again = ingest(&deployment, now, &["--again"], &[&file]).output().unwrap();
+        assert!(told(&again).contains("passwords.csv:3:"), "{}", told(&again));
+    }
+
+    async fn the_same_file_is_not_counted_twice(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let row = "2026-03-15T12:00:00.000Z,5,23,TCP";
+        let file = write(&deployment, "ports.csv", format!("time,raw_count,port,protocol\n{row}\n"));
+        let other = write(&deployment, "renamed.csv", format!("time,raw_count,port,protocol\n{row}\n"));
+        run(&mut ingest(&deployment, now, &[], &[&file]));
+        let out = run(&mut ingest(&deployment, now, &[], &[&file, &other]));
+        assert_eq!(out.matches("read before").count(), 2, "{out}");
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 5);
+        run(&mut ingest(&deployment, now, &["--again"], &[&other]));
+        let later = "2026-03-15T12:49:56Z";
+        assert_eq!(total(&deployment, later, "all_ports_by_scans_graph", "6h"), 10, "it was asked for");
+    }
+
+    async fn an_interrupted_ingest_goes_on_where_it_stopped(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let rows: String = (0..120_000).fold("time,raw_count,port,protocol\n".to_owned(), |mut rows, i| {
+            let _ = writeln!(rows, "2026-03-15T1{}:{:02}:{:02}.000Z,1,{},TCP", i % 2, i / 2 % 60, i % 60, i % 1000);
+            rows
+        });
+        let file = write(&deployment, "ports.csv", rows);
+        for delay in [150, 250, 350, 500, 700, 900] {
+            let mut child = ingest(&deployment, now, &[], &[&file]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(delay));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        run(&mut ingest(&deployment, now, &[], &[&file]));
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 120_000);
+    }
+}
+
+#[test]
+fn standard_input_gzip_and_ndjson_are_read() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let deployment = runtime.block_on(Deployment::new(sview_testing::Backend::Embedded));
+    let now = "2026-03-15T12:34:56Z";
+    let json = r#"{"time":"2026-03-15T12:10:00Z","username":"root","password":"密码"}
+{"time":"2026-03-15T12:10:00+02:00","raw_count":3,"port":53,"protocol":"UDP"}
+"#;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(json.as_bytes()).unwrap();
+    let mut child = ingest(&deployment, now, &["-"], &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&gzip.finish().unwrap()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success());
+    let out = told(&out);
+    assert!(out.contains("1 password") && out.contains("1 port scan"), "{out}");
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_that_says_so_and_loses_nothing() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let deployment = runtime.block_on(Deployment::new(sview_testing::Backend::Embedded));
+    let now = "2026-03-15T12:34:56Z";
+    let good = write(&deployment, "good.csv", "time,port,protocol\n2026-03-15T12:00:00Z,23,TCP\n");
+    let header = write(&deployment, "header.csv", "time,colour\n2026-03-15T12:00:00Z,red\n");
+    let missing = deployment.data_dir.join("missing.csv");
+    let out = ingest(&deployment, now, &[], &[&missing, &header, &good]).output().unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    let text = told(&out);
+    assert!(text.contains("missing.csv") && text.contains("colour"), "{text}");
+    assert!(text.contains("1 port scan"), "the good file is read all the same: {text}");
+    let out = ingest(&deployment, now, &["--geoip-db", "/nowhere.mmdb"], &[&good]).output().unwrap();
+    assert!(!out.status.success() && told(&out).contains("/nowhere.mmdb"), "{}", told(&out));
+}

@@ -1,0 +1,118 @@
+//! Settings: flags before environment before file before default; a wrong one is a clear error that names it.
+
+use std::process::Command;
+
+use sview_testing::{Backend, Deployment, http, run, sview, told};
+
+const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
+
+fn embedded() -> Deployment {
+    tokio::runtime::Runtime::new().unwrap().block_on(Deployment::new(Backend::Embedded))
+}
+
+#[test]
+fn a_wrong_value_is_an_error_that_names_the_setting() {
+    let deployment = embedded();
+    for (variable, value, named) in [
+        ("SVIEW_LISTEN", "nowhere", "--listen"),
+        ("SVIEW_NOW", "yesterday", "--now"),
+        ("SVIEW_DATABASE_URL", "mysql://x", "--database-url"),
+        ("SVIEW_REDIS_URL", "http://x", "--redis-url"),
+        ("SVIEW_SECRET", "short", "--secret"),
+        ("SVIEW_LOG_FORMAT", "xml", "--log-format"),
+        ("SVIEW_LOG", "a=b=c", "--log"),
+        ("SVIEW_CONCURRENCY", "0", "--concurrency"),
+    ] {
+        let out = sview(SVIEW, &deployment, &["migrate"]).env(variable, value).output().unwrap();
+        let text = told(&out);
+        assert!(!out.status.success() && text.contains(named), "{variable}={value}: {text}");
+        assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+#[test]
+fn flags_precede_the_environment_which_precedes_the_file() {
+    let deployment = embedded();
+    let file = deployment.data_dir.join("sview.toml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "redis_prefix = \"from file\"\n").unwrap();
+    let migrate = |extra: &[&str]| {
+        let mut command = sview(SVIEW, &deployment, &["migrate", "--config", path]);
+        command.env_remove("SVIEW_REDIS_PREFIX").args(extra);
+        command
+    };
+    // The file's value is looked at: this one is refused.
+    let out = told(&migrate(&[]).output().unwrap());
+    assert!(out.contains("from file") && out.contains("--redis-prefix"), "{out}");
+    run(migrate(&[]).env("SVIEW_REDIS_PREFIX", "good"));
+    let out = told(&migrate(&["--redis-prefix", "from flag"]).env("SVIEW_REDIS_PREFIX", "good").output().unwrap());
+    assert!(out.contains("from flag"), "{out}");
+}
+
+#[test]
+fn a_file_with_an_unknown_key_is_refused_with_the_keys_there_are() {
+    let deployment = embedded();
+    let file = deployment.data_dir.join("sview.toml");
+    std::fs::write(&file, "listne = \"127.0.0.1:1\"\n").unwrap();
+    let out = told(&sview(SVIEW, &deployment, &["migrate", "--config", file.to_str().unwrap()]).output().unwrap());
+    assert!(out.contains("listne") && out.contains("listen"), "{out}");
+    let out = told(&sview(SVIEW, &deployment, &["--config", "/nowhere.toml", "migrate"]).output().unwrap());
+    assert!(out.contains("/nowhere.toml"), "{out}");
+}
+
+#[test]
+fn help_shows_every_variable_and_every_command_teaches() {
+    let help = run(Command::new(SVIEW).arg("--help"));
+    for variable in [
+        "SVIEW_LISTEN",
+        "SVIEW_DATA_DIR",
+        "SVIEW_DATABASE_URL",
+        "SVIEW_REDIS_URL",
+        "SVIEW_NOW",
+        "SVIEW_SECRET",
+        "SVIEW_LOG",
+        "SVIEW_LOG_FORMAT",
+        "SVIEW_CONFIG",
+        "SVIEW_CONCURRENCY",
+    ] {
+        assert!(help.contains(variable), "{variable}");
+    }
+    for command in ["up", "demo", "serve", "worker", "scheduler", "migrate", "ingest", "refresh"] {
+        let text = run(Command::new(SVIEW).args([command, "--help"]));
+        assert!(help.contains(command) && text.contains("Usage"), "{command}");
+    }
+}
+
+#[test]
+fn the_secret_is_made_once_and_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let deployment = embedded();
+    let path = deployment.data_dir.join("secret");
+    drop(sview_testing::Server::start(&mut sview(SVIEW, &deployment, &["serve"])));
+    let first = std::fs::read(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(sview_testing::Server::start(&mut sview(SVIEW, &deployment, &["serve"])));
+    assert_eq!(std::fs::read(&path).unwrap(), first);
+}
+
+#[test]
+fn logs_are_json_where_asked() {
+    let deployment = embedded();
+    let server = sview_testing::Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_LOG_FORMAT", "text"));
+    assert_eq!(http::get(&format!("{}/healthz", server.url)).status, 200);
+    let child = sview(SVIEW, &deployment, &["scheduler"])
+        .env("SVIEW_LOG_FORMAT", "json")
+        .env("SVIEW_LOG", "info")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success());
+    let text = String::from_utf8(out.stderr).unwrap();
+    assert!(text.lines().count() > 0);
+    for line in text.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    }
+}
