@@ -3,6 +3,7 @@
 //! `tests/run.sh` starts the servers and says where they are. Where it did not, a test over them fails: nothing is skipped.
 #![allow(clippy::expect_used, clippy::panic)] // a panic here is the report of a test that cannot run
 
+mod browser;
 pub mod http;
 mod server;
 
@@ -12,6 +13,7 @@ use std::process::Command;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
+pub use browser::{Browser, Look};
 pub use server::{Server, is_there, run, sview, told};
 
 /// The two ways to deploy sview.

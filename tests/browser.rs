@@ -1,0 +1,181 @@
+//! Pages in a real browser.
+
+use std::time::Duration;
+
+use sview_testing::{Backend, Browser, Deployment, Look, Server, run, sview};
+
+const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
+const NOW: &str = "2026-03-15T12:34:56Z";
+
+/// A deployment with the golden reports, none of them aggregated and nothing cached.
+async fn raw() -> Deployment {
+    let deployment = Deployment::new(Backend::Embedded).await;
+    let files = ["identity", "incidents", "passwords", "ports"]
+        .map(|name| format!("{}/tests/golden/tiny/{name}.csv.gz", env!("CARGO_MANIFEST_DIR")));
+    let mut args = vec!["ingest"];
+    args.extend(files.iter().map(String::as_str));
+    run(sview(SVIEW, &deployment, &args).env("SVIEW_NOW", NOW));
+    deployment
+}
+
+/// The same, with everything computed.
+async fn full() -> (Deployment, Server) {
+    let deployment = raw().await;
+    run(sview(SVIEW, &deployment, &["refresh", "--wait"]).env("SVIEW_NOW", NOW));
+    let server = Server::start(sview(SVIEW, &deployment, &["up"]).env("SVIEW_NOW", NOW));
+    (deployment, server)
+}
+
+const WIDE: Look = Look { width: 1400, script: true, dark: false };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_an_empty_cache_the_charts_appear_without_a_reload() {
+    let deployment = raw().await;
+    let server = Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", NOW));
+    let browser = Browser::open(WIDE).await;
+    browser.visit(&format!("{}/?period=1w", server.url)).await;
+    assert_eq!(browser.count("[data-state=pending]").await, 5, "nothing is computed while nobody works");
+    browser.run("window.untouched = true").await;
+    let _worker = sview(SVIEW, &deployment, &["worker", "aggregation", "quick-cache", "slow-cache"])
+        .env("SVIEW_NOW", NOW)
+        .spawn()
+        .map(Killed)
+        .unwrap();
+    let mut scheduler = sview(SVIEW, &deployment, &["scheduler"]).env("SVIEW_NOW", NOW).spawn().map(Killed).unwrap();
+    browser.until("document.querySelectorAll('[data-state=ready]').length === 5").await;
+    assert_eq!(browser.run("return window.untouched").await, true, "the page was never reloaded");
+    assert!(browser.count("svg path").await > 100, "there is a map");
+    assert!(browser.text("#r-top_countries_by_incidents_list").await.contains("China"));
+    let _ = scheduler.0.kill();
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_script_the_page_is_whole_and_fills_itself() {
+    let deployment = raw().await;
+    let server = Server::start(sview(SVIEW, &deployment, &["up"]).env("SVIEW_NOW", NOW));
+    let look = Look { script: false, ..WIDE };
+    let browser = Browser::open(look).await;
+    browser.visit(&format!("{}/?period=1m", server.url)).await;
+    // Placeholders make the page come again by itself until everything is there.
+    for _ in 0..100 {
+        if browser.count("[data-state=ready]").await == 5 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(browser.count("[data-state=ready]").await, 5);
+    assert!(browser.count("svg path").await > 100);
+    assert_eq!(browser.count("nav.periods a").await, 7);
+    browser.click("nav.periods a[href$='period=1y']").await;
+    assert!(browser.client.current_url().await.unwrap().as_str().ends_with("/?period=1y"));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn periods_switch_without_a_reload_and_back_goes_back() {
+    let (_deployment, server) = full().await;
+    let browser = Browser::open(WIDE).await;
+    browser.visit(&format!("{}/incidents/?period=1w", server.url)).await;
+    browser.run("window.untouched = true").await;
+    browser.click("nav.periods a[href$='period=1m']").await;
+    browser
+        .until("location.search === '?period=1m' && document.querySelector('[data-period=\"1m\"][data-state=ready]')")
+        .await;
+    assert_eq!(browser.run("return window.untouched").await, true);
+    // The period stays in every link.
+    assert_eq!(browser.count("header.site nav a:not([href*='period=1m'])").await, 0);
+    browser.client.back().await.unwrap();
+    browser.until("location.search === '?period=1w' && document.querySelector('[data-period=\"1w\"]')").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_added_shown_and_removed_by_forms() {
+    let (_deployment, server) = full().await;
+    let browser = Browser::open(WIDE).await;
+    let token = "ujzde8gxd6ncf10epf91dhodzdoc9is0j8ht9lgmxg9edn581u33xtplpft75v2s";
+    // A link from the router asks first, and changes nothing.
+    browser.visit(&format!("{}/api/device/add?token={token}", server.url)).await;
+    browser.visit(&format!("{}/devices/?period=1w", server.url)).await;
+    assert_eq!(browser.count("[data-resource]").await, 0);
+    browser.visit(&format!("{}/api/device/add?token={token}", server.url)).await;
+    browser.click("form[action='/api/device/add'] button").await;
+    browser.until("document.querySelectorAll('[data-resource^=my_][data-state=ready]').length === 3").await;
+    let body = browser.text("main").await;
+    assert!(body.contains(&token[..6]) && !body.contains(token), "the secret is not shown whole");
+    browser.click("form[action='/api/device/delete'] button").await;
+    browser.until("document.querySelectorAll('[data-resource]').length === 0").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_never_scrolls_sideways() {
+    let (_deployment, server) = full().await;
+    let browser = Browser::open(Look { width: 390, ..WIDE }).await;
+    let pages = [
+        "/",
+        "/incidents/",
+        "/attackers/",
+        "/passwords/",
+        "/ports/",
+        "/devices/",
+        "/nowhere",
+        "/attackers/details/ip/212.239.229.64",
+        "/passwords/details/PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg",
+    ];
+    for page in pages {
+        browser.visit(&format!("{}{page}?period=1y", server.url)).await;
+        let wide =
+            browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+        assert_eq!(wide, 0, "{page}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dark_is_dark_and_the_choice_is_kept() {
+    let (_deployment, server) = full().await;
+    let ground = "const c = getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g).slice(0, 3).map(Number); \
+                  return c.reduce((a, b) => a + b) / 3";
+    let browser = Browser::open(Look { dark: true, ..WIDE }).await;
+    browser.visit(&format!("{}/?period=1w", server.url)).await;
+    assert!(browser.run(ground).await.as_f64().unwrap() < 80.0, "who prefers dark gets dark");
+    browser.click("button.theme").await;
+    browser.visit(&format!("{}/ports/?period=1w", server.url)).await;
+    assert!(browser.run(ground).await.as_f64().unwrap() > 200.0, "light was chosen, and stays");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_string_from_a_report_becomes_script_or_element() {
+    let (_deployment, server) = full().await;
+    let browser = Browser::open(WIDE).await;
+    let hostile = ["PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg", "Ij48aW1nIHNyYz14IG9uZXJyb3I9YWxlcnQoMSk-", "e3s3Kjd9fQ"];
+    let mut pages: Vec<String> = ["/", "/passwords/"].map(str::to_owned).into();
+    pages.extend(hostile.iter().map(|p| format!("/passwords/details/{p}")));
+    for page in pages {
+        for period in ["1h", "1d", "1w", "1y"] {
+            browser.visit(&format!("{}{page}?period={period}", server.url)).await;
+            browser.until("document.querySelectorAll('[data-state=pending]').length === 0").await;
+            let foreign = browser
+                .run("return document.querySelectorAll('main script, main img, main iframe, main [onerror]').length")
+                .await;
+            assert_eq!(foreign, 0, "{page} {period}");
+            assert!(browser.client.get_alert_text().await.is_err(), "no script of an attacker ran on {page} {period}");
+        }
+    }
+    let shown = browser.run("return document.body.textContent").await;
+    assert!(shown.as_str().unwrap().contains("{{7*7}}"), "what was typed is shown as it was typed");
+    browser.close().await;
+}
+
+/// A process that is killed when it goes out of scope.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

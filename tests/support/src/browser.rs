@@ -1,0 +1,145 @@
+//! A real browser: headless Chromium, driven through ChromeDriver.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+/// How the browser is set.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// The window's width in pixels.
+    pub width: u32,
+    /// Whether pages may run scripts.
+    pub script: bool,
+    /// Whether the visitor prefers dark pages.
+    pub dark: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { width: 1400, script: true, dark: false }
+    }
+}
+
+/// A browser window. Ends with its driver when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    /// The WebDriver client.
+    pub client: Client,
+    driver: Child,
+    profile: TempDir,
+}
+
+impl Browser {
+    /// Opens a window. Fails the test where Chromium or ChromeDriver is missing.
+    pub async fn open(look: Look) -> Self {
+        assert!(crate::is_there("chromedriver"), "chromedriver is missing: run the tests by tests/run.sh");
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts");
+        let profile = tempfile::tempdir().expect("a temporary directory");
+        let mut args: Vec<String> = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-sync",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+        ]
+        .map(str::to_owned)
+        .into();
+        args.push(format!("--user-data-dir={}", profile.path().display()));
+        args.push(format!("--window-size={},1000", look.width.max(500)));
+        if look.dark {
+            args.push("--blink-settings=preferredColorScheme=0".to_owned());
+        }
+        let mut options = json!({ "args": args });
+        if !look.script {
+            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        }
+        if look.width < 500 {
+            // Windows have a least width; a phone is emulated.
+            let metrics = json!({ "width": look.width, "height": 800, "pixelRatio": 1.0, "touch": true });
+            options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+        }
+        let mut capabilities = Map::new();
+        capabilities.insert("goog:chromeOptions".to_owned(), options);
+        capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
+        let began = Instant::now();
+        let client = loop {
+            let address = format!("http://127.0.0.1:{port}");
+            match ClientBuilder::new(HttpConnector::new()).capabilities(capabilities.clone()).connect(&address).await {
+                Ok(client) => break client,
+                Err(error) if began.elapsed() > Duration::from_secs(30) => {
+                    panic!("the browser does not start: {error}")
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        Self { client, driver, profile: profile }
+    }
+
+    /// Goes to an address.
+    pub async fn visit(&self, url: &str) {
+        self.client.goto(url).await.expect("the page loads");
+    }
+
+    /// Runs a script in the page; its value.
+    pub async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.expect("the script runs")
+    }
+
+    /// Waits until a script's value is true; fails the test after 30 seconds.
+    pub async fn until(&self, condition: &str) {
+        let began = Instant::now();
+        while self.run(&format!("return !!({condition})")).await != json!(true) {
+            assert!(began.elapsed() < Duration::from_secs(30), "never true: {condition}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How many elements a selector finds. Needs no script in the page.
+    pub async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.expect("elements are looked for").len()
+    }
+
+    /// The text of the first element that a selector finds.
+    pub async fn text(&self, css: &str) -> String {
+        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        element.text().await.expect("an element has a text")
+    }
+
+    /// Clicks the first element that a selector finds.
+    pub async fn click(&self, css: &str) {
+        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    /// Closes the window.
+    pub async fn close(self) {
+        let _ = self.client.clone().close().await;
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+        // ChromeDriver killed leaves its browser behind: that one knows it by the profile.
+        let profile = self.profile.path().display().to_string();
+        let _ = Command::new("pkill").args(["-f", &profile]).status();
+    }
+}
