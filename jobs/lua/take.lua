@@ -1,9 +1,13 @@
 -- Takes the next job: strictly by the order of the queues, then by when it was to run, then by id. The attempt counts from here
--- on, so that a job which kills its process runs out of attempts. ARGV: token, worker, lease (ms), queue...
--- Returns the record, or nothing and the milliseconds until the next scheduled one (-1: none).
-local token, worker, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
+-- on, so that a job which kills its process runs out of attempts.
+-- ARGV: token, worker, lease (ms), deadline (ms by the server's clock; 0: none), queue...
+-- Returns the record, or nothing and the milliseconds until the next scheduled one (-1: none); and the server's time.
+local token, worker, lease, deadline = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local server_now = now - tonumber(ARGV[1])
 local wait = -1
-for i = 5, #ARGV do
+-- Whoever asked has given up. (Or the server's clock jumped ahead: then it asks again at once.)
+if deadline > 0 and server_now > deadline then return { false, 0, server_now } end
+for i = 6, #ARGV do
   local queue = ARGV[i]
   if redis.call('SISMEMBER', root .. ':paused', queue) == 0 then
     for _, id in ipairs(redis.call('ZRANGEBYSCORE', set(queue, 'scheduled'), '-inf', now, 'LIMIT', 0, 100)) do
@@ -19,7 +23,7 @@ for i = 5, #ARGV do
         redis.call('HINCRBY', job(id), 'attempts', 1)
         redis.call('HSET', job(id), 'token', token, 'worker', worker, 'lease', lease, 'started_at', now)
         redis.call('HDEL', job(id), 'suspect_since', 'cancel_asked')
-        return { redis.call('HGETALL', job(id)), 0 }
+        return { redis.call('HGETALL', job(id)), 0, server_now }
       end
       forget(id, queue, 'queued')
     end
@@ -30,4 +34,4 @@ for i = 5, #ARGV do
     end
   end
 end
-return { false, wait }
+return { false, wait, server_now }

@@ -7,9 +7,9 @@ use sview_model::Queue;
 use tokio_util::sync::CancellationToken;
 
 use crate::job::Registry;
-use crate::record::{Cause, Filter, Record, State};
 use crate::refresh::{Verdict, refresh};
 use crate::workers::{Pool, WorkerSettings, Workers};
+use crate::{Cause, Filter, Record, State};
 use crate::{Context, Error, Result, machine_now};
 
 /// What working until idle came to.

@@ -10,10 +10,12 @@
 mod bell;
 mod context;
 mod error;
+mod exchange;
 mod idle;
 mod job;
 mod ledger;
 mod machine_time;
+mod overview;
 mod queues;
 mod record;
 mod refresh;
@@ -23,17 +25,18 @@ mod workers;
 pub use bell::{Bell, Ear};
 pub use context::{Context, Statistics};
 pub use error::{Error, Result};
+pub use exchange::{Cause, Claim, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
     Aggregate, Backoff, CacheResource, Caching, Failure, Job, MAX_DEVICE_AGE, Registry, aggregate, cache_resource,
 };
-pub use ledger::{Flow, Inspect, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, connection_config};
-pub use machine_time::{ClockShift, machine_now};
-pub use queues::Queues;
-pub use record::{
-    AttemptError, CancelOutcome, Cause, Claim, Filter, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueCounts, Record,
-    Renewed, Rescued, Standing, State, Take, Taken, WorkerInfo, in_words,
+pub use ledger::{
+    Flow, Inspect, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, redis_client, redis_connection,
 };
+pub use machine_time::{ClockShift, machine_now};
+pub use overview::{CancelOutcome, Filter, QueueCounts, Rescued, Standing, WorkerInfo};
+pub use queues::Queues;
+pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
 pub use refresh::{
     Cached, HOLD_OFF, Hold, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation, decide, refresh,
     suggest,

@@ -27,9 +27,11 @@ CREATE TABLE job (
 ) WITHOUT ROWID;
 -- The claim: at most one job of a key is under way.
 CREATE UNIQUE INDEX job_claim ON job (key) WHERE state IN ('queued', 'scheduled', 'running');
-CREATE INDEX job_turn ON job (queue, state, run_at, id) WHERE state IN ('queued', 'scheduled');
-CREATE INDEX job_lease ON job (lease_until) WHERE state = 'running';
-CREATE INDEX job_ended ON job (queue, state, finished_at, id) WHERE state IN ('done', 'dead', 'cancelled');
+-- SQLite uses a partial index only where the query repeats its condition.
+CREATE INDEX job_queued ON job (queue, run_at, id) WHERE state = 'queued';
+CREATE INDEX job_scheduled ON job (queue, run_at, id) WHERE state = 'scheduled';
+CREATE INDEX job_running ON job (lease_until) WHERE state = 'running';
+CREATE INDEX job_ended ON job (queue, state, finished_at, id) WHERE finished_at IS NOT NULL;
 
 -- When the last job of a key died; gone when one succeeds.
 CREATE TABLE failure (key TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;

@@ -21,15 +21,16 @@ CREATE TABLE ports_quarterly (time INTEGER NOT NULL, raw_count INTEGER DEFAULT 1
 CREATE TABLE ports_hourly (time INTEGER NOT NULL, raw_count INTEGER DEFAULT 1, port INTEGER NOT NULL, protocol TEXT NOT NULL);
 CREATE TABLE ports_daily (time INTEGER NOT NULL, raw_count INTEGER DEFAULT 1, port INTEGER NOT NULL, protocol TEXT NOT NULL);
 
-CREATE INDEX incidents_time_idx ON incidents (time);
-CREATE INDEX incidents_quarterly_time_idx ON incidents_quarterly (time);
-CREATE INDEX incidents_hourly_time_idx ON incidents_hourly (time);
-CREATE INDEX incidents_daily_time_idx ON incidents_daily (time);
-CREATE INDEX passwords_time_idx ON passwords (time);
-CREATE INDEX passwords_quarterly_time_idx ON passwords_quarterly (time);
-CREATE INDEX passwords_hourly_time_idx ON passwords_hourly (time);
-CREATE INDEX passwords_daily_time_idx ON passwords_daily (time);
-CREATE INDEX ports_time_idx ON ports (time);
-CREATE INDEX ports_quarterly_time_idx ON ports_quarterly (time);
-CREATE INDEX ports_hourly_time_idx ON ports_hourly (time);
-CREATE INDEX ports_daily_time_idx ON ports_daily (time);
+-- With the count in the index, sums by bucket need no row.
+CREATE INDEX incidents_time_idx ON incidents (time, raw_count);
+CREATE INDEX incidents_quarterly_time_idx ON incidents_quarterly (time, raw_count);
+CREATE INDEX incidents_hourly_time_idx ON incidents_hourly (time, raw_count);
+CREATE INDEX incidents_daily_time_idx ON incidents_daily (time, raw_count);
+CREATE INDEX passwords_time_idx ON passwords (time, raw_count);
+CREATE INDEX passwords_quarterly_time_idx ON passwords_quarterly (time, raw_count);
+CREATE INDEX passwords_hourly_time_idx ON passwords_hourly (time, raw_count);
+CREATE INDEX passwords_daily_time_idx ON passwords_daily (time, raw_count);
+CREATE INDEX ports_time_idx ON ports (time, raw_count);
+CREATE INDEX ports_quarterly_time_idx ON ports_quarterly (time, raw_count);
+CREATE INDEX ports_hourly_time_idx ON ports_hourly (time, raw_count);
+CREATE INDEX ports_daily_time_idx ON ports_daily (time, raw_count);

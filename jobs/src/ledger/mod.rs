@@ -18,12 +18,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sview_model::Queue;
 
-pub use self::redis::{RedisLedger, connection_config};
+pub use self::redis::{RedisLedger, redis_client, redis_connection};
 pub use self::sqlite::SqliteLedger;
 use crate::Result;
 use crate::bell::Ear;
 use crate::machine_time::ClockShift;
-use crate::record::{
+use crate::{
     CancelOutcome, Claim, Filter, JobId, NewJob, Outcome, Pushed, QueueCounts, Record, Renewed, Rescued, Standing,
     Take, WorkerInfo,
 };

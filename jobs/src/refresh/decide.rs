@@ -7,8 +7,8 @@ use sview_model::{CacheKey, Kind, Precision, Request};
 use sview_store::Coverage;
 
 use super::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
+use crate::Standing;
 use crate::job::{Aggregate, CacheResource, Job as _};
-use crate::record::Standing;
 
 /// For how long a job that died is not suggested again.
 pub const HOLD_OFF: TimeDelta = TimeDelta::minutes(10);

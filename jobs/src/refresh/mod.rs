@@ -12,7 +12,7 @@ use sview_model::{Kind, Precision, Request};
 pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
 pub use self::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
 use crate::job::{Aggregate, CacheResource, Job as _};
-use crate::record::{Cause, Pushed};
+use crate::{Cause, Pushed};
 use crate::{Context, Error, Result, machine_now};
 
 /// Refreshes everything as of `now`: decides what is due and queues it, or only says so in a `dry_run`. Every aggregation and every

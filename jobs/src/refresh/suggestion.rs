@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Queue};
 
 use crate::job::{Aggregate, CacheResource, Job as _};
-use crate::record::{JobId, State};
+use crate::{JobId, State};
 
 /// A job that a refresh thought about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, PollSemaphore};
 
 use super::runner::Runner;
-use crate::record::{Outcome, Take, Taken};
 use crate::{Error, Result};
+use crate::{Outcome, Take, Taken};
 
 /// A job with the slot that it occupies until it is dropped.
 #[derive(Debug)]

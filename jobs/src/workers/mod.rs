@@ -21,7 +21,7 @@ use self::backend::{LedgerBackend, Occupied};
 use self::runner::Runner;
 use crate::Queues;
 use crate::job::{Backoff, Registry};
-use crate::record::{JobId, WorkerInfo};
+use crate::{JobId, WorkerInfo};
 
 /// How workers behave. The defaults are for production; tests shorten them.
 #[derive(Clone, Debug)]
@@ -128,7 +128,6 @@ impl Workers {
                 settings.clone(),
             ));
             tasks.spawn(supervise(runner.clone(), stop.clone()));
-            tasks.spawn(care(runner.clone(), stop.clone()));
             runners.push(runner);
         }
         tasks.close();
@@ -156,6 +155,7 @@ async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
     const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
     let mut pause = PAUSES.0;
     let mut restarts = 0;
+    let care = tokio::spawn(care(runner.clone()));
     let work = async {
         while !stop.is_cancelled() {
             let begun = Instant::now();
@@ -188,6 +188,9 @@ async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
         () = work => {}
         () = grace => {}
     }
+    // Its last sign of life must not come after its end.
+    care.abort();
+    let _ = care.await;
     if let Err(error) = runner.ledger.gone(&runner.name).await {
         tracing::debug!(%error, "the end of a worker was not noted");
     }
@@ -228,21 +231,13 @@ async fn handle(job: Occupied, runner: Data<Arc<Runner>>) {
 }
 
 /// Tells every few seconds that the worker lives, and takes jobs back from those that do not.
-async fn care(runner: Arc<Runner>, stop: CancellationToken) {
+async fn care(runner: Arc<Runner>) {
     loop {
         if let Err(error) = runner.ledger.beat(&runner.info()).await {
             tracing::debug!(%error, "a sign of life was not noted");
         }
         rescue(&runner.ledger).await;
-        tokio::select! {
-            () = tokio::time::sleep(runner.settings.care) => {}
-            () = stop.cancelled() => break,
-        }
-    }
-    // Until its last job has ended, a worker that stops is still there.
-    while !runner.tracker.is_empty() {
-        tokio::time::sleep(runner.settings.care.min(Duration::from_secs(1))).await;
-        let _ = runner.ledger.beat(&runner.info()).await;
+        tokio::time::sleep(runner.settings.care).await;
     }
 }
 

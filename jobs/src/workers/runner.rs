@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::{Trouble, WorkerSettings};
 use crate::Queues;
 use crate::job::{Failure, Registry, Runnable};
-use crate::record::{JobId, Outcome, Record, Renewed, Taken, WorkerInfo};
+use crate::{JobId, Outcome, Record, Renewed, Taken, WorkerInfo};
 
 /// A pool's worker: what its slots share.
 pub(super) struct Runner {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sview_jobs::{LedgerSettings, State};
+use sview_jobs::{Cause, LedgerSettings, State};
 use sview_model::Queue;
 
-use crate::lab::{Desk, Does, Event, Lab, pool, probe, quick, until};
+use crate::lab::{Desk, Does, Event, Lab, Probe, pool, probe, quick, until};
 
 use Queue::QuickCache;
 
@@ -64,6 +64,30 @@ async fn the_end_of_a_job_is_recorded_when_redis_is_back() {
     assert_eq!(events.next().await, Event::After("k".into()));
     let records = lab.queues.list(&Default::default()).await.unwrap();
     assert_eq!((records[0].state, records[0].attempts), (State::Done, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_to_a_stalled_redis_takes_no_job_for_nobody() {
+    let lab = Lab::redis(LedgerSettings::default()).await;
+    let (desk, mut events) = Desk::new();
+    let (workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
+    probe(&lab.queues, QuickCache, "before", Does::Succeed).await;
+    while events.next().await != Event::After("before".into()) {}
+    // Comes due while the server stands still, and so lies before takings that nobody waits for any more.
+    let job = Probe { key: "due".into(), queue: QuickCache, does: Does::Succeed };
+    lab.queues.enqueue_after(&job, &Cause::Command("test"), Duration::from_secs(2)).await.unwrap();
+    let server = lab.server.as_ref().unwrap();
+    server.signal("STOP");
+    until("the pool has given up waiting, twice", async || {
+        workers.health()[0].trouble.as_ref().is_some_and(|trouble| trouble.restarts > 1)
+    })
+    .await;
+    server.signal("CONT");
+    let back = Instant::now();
+    while events.next().await != Event::After("due".into()) {}
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
+    let records = lab.queues.list(&Default::default()).await.unwrap();
+    assert!(records.iter().all(|record| (record.state, record.attempts) == (State::Done, 1)), "{records:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

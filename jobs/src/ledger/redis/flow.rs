@@ -10,7 +10,7 @@ use super::{Arg, RedisLedger, record};
 use crate::bell::Ear;
 use crate::ledger::{Flow, new_id, new_token};
 use crate::machine_time::millis;
-use crate::record::{Claim, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, Take, Taken, in_words};
+use crate::{Claim, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, Take, Taken, in_words};
 use crate::{Error, Result};
 
 #[async_trait]
@@ -41,10 +41,12 @@ impl Flow for RedisLedger {
     }
 
     async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take> {
-        let token = new_token();
-        let mut args = vec![Arg::Text(&token), Arg::Text(worker), Arg::Int(millis(lease))];
+        let (token, deadline) = (new_token(), self.server_clock.deadline());
+        let mut args = vec![Arg::Text(&token), Arg::Text(worker), Arg::Int(millis(lease)), Arg::Int(deadline)];
         args.extend(queues.iter().map(|queue| Arg::Text(queue.as_str())));
-        let (fields, wait): (Option<HashMap<String, String>>, i64) = self.run(&self.scripts.take, &args).await?;
+        let (fields, wait, server_now): (Option<HashMap<String, String>>, i64, i64) =
+            self.run(&self.scripts.take, &args).await?;
+        self.server_clock.heard(server_now);
         let Some(fields) = fields else {
             return Ok(Take::Nothing { next_in: u64::try_from(wait).ok().map(Duration::from_millis) });
         };

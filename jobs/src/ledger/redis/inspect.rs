@@ -11,7 +11,7 @@ use super::flow::parse_id;
 use super::{Arg, RedisLedger, record};
 use crate::ledger::{FORGET_WORKER, Inspect, Steer};
 use crate::machine_time::{millis, moment};
-use crate::record::{CancelOutcome, Filter, JobId, Pushed, QueueCounts, Record, Standing, State, WorkerInfo};
+use crate::{CancelOutcome, Filter, JobId, Pushed, QueueCounts, Record, Standing, State, WorkerInfo};
 use crate::{Error, Result};
 
 /// How many records are fetched at once.

@@ -3,6 +3,7 @@
 //! Every change is one Lua script (`lua/`), so it happens as a whole or not at all. Losing all keys (FLUSHALL) loses the jobs
 //! that wait; the next refresh queues again what is due.
 
+mod connection;
 mod flow;
 mod inspect;
 mod scripts;
@@ -11,18 +12,18 @@ mod wake;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use apalis_redis::{Client, ConnectionManager};
+use apalis_redis::ConnectionManager;
 use chrono::{DateTime, Utc};
-use redis::aio::ConnectionManagerConfig;
 use redis::{FromRedisValue, Script, ToRedisArgs};
 
+use self::connection::ServerClock;
+pub use self::connection::{redis_client, redis_connection};
 use self::scripts::Scripts;
 use self::wake::Wake;
 use super::LedgerSettings;
 use crate::machine_time::moment;
-use crate::record::{AttemptError, Record};
+use crate::{AttemptError, Record};
 use crate::{Error, Result};
 
 /// A ledger in Redis.
@@ -33,6 +34,7 @@ pub struct RedisLedger {
     root: Arc<str>,
     scripts: Arc<Scripts>,
     settings: LedgerSettings,
+    server_clock: Arc<ServerClock>,
     wake: Arc<Wake>,
 }
 
@@ -42,31 +44,18 @@ impl std::fmt::Debug for RedisLedger {
     }
 }
 
-/// How connections to Redis behave: an answer is waited for 5 seconds, a connection for 3, and a connection that cannot be made
-/// is tried again once and then reported, since whoever asked knows better how to go on.
-#[must_use]
-pub fn connection_config() -> ConnectionManagerConfig {
-    ConnectionManagerConfig::new()
-        .set_response_timeout(Some(Duration::from_secs(5)))
-        .set_connection_timeout(Some(Duration::from_secs(3)))
-        .set_number_of_retries(1)
-        .set_min_delay(Duration::from_millis(50))
-        .set_max_delay(Duration::from_millis(500))
-        // Commands beyond these wait for room: scripts of many workers at once must not time out in a queue of the client.
-        .set_pipeline_buffer_size(512)
-}
-
 impl RedisLedger {
     /// A ledger at an address (`redis://…`, `redis+unix://…`); `prefix` sets deployments apart that share a Redis. Connects at
     /// the first use, so a process starts while Redis is away.
     pub fn new(url: &str, prefix: &str, settings: LedgerSettings) -> Result<Self> {
-        let client = Client::open(url)?;
-        let connection = ConnectionManager::new_lazy_with_config(client.clone(), connection_config())?;
+        let client = redis_client(url)?;
+        let connection = redis_connection(&client)?;
         let root: Arc<str> = format!("{{{prefix}}}:jobs").into();
         Ok(Self {
             connection,
             scripts: Arc::new(Scripts::new()),
             settings,
+            server_clock: Arc::default(),
             wake: Arc::new(Wake::new(client, format!("{root}:wake"))),
             root,
         })

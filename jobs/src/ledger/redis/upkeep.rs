@@ -7,9 +7,9 @@ use sview_model::Queue;
 
 use super::{Arg, RedisLedger};
 use crate::Result;
+use crate::WorkerInfo;
 use crate::ledger::Upkeep;
 use crate::machine_time::millis;
-use crate::record::WorkerInfo;
 
 #[async_trait]
 impl Upkeep for RedisLedger {

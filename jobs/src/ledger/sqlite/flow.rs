@@ -11,7 +11,7 @@ use super::{RECORD, SqliteLedger, note_ending, note_error, record};
 use crate::bell::Ear;
 use crate::ledger::{Flow, Upkeep as _, new_id, new_token};
 use crate::machine_time::millis;
-use crate::record::{Claim, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, State, Take, Taken, in_words};
+use crate::{Claim, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, State, Take, Taken, in_words};
 use crate::{Error, Result};
 
 /// Every so many endings the ended are counted, so that they stay near their bound between vacuums.
@@ -27,8 +27,10 @@ impl Flow for SqliteLedger {
             let (id, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             return Ok(Pushed::Already { id: parse_id(&id)?, state: state.parse()? });
         }
-        let waiting =
-            sqlx::query_scalar("SELECT count(*) FROM job WHERE queue = ?1 AND state IN ('queued', 'scheduled')");
+        let waiting = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'queued')
+                  + (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'scheduled')",
+        );
         let waiting: i64 = waiting.bind(job.queue.as_str()).fetch_one(&mut *tx).await?;
         let waiting = u64::try_from(waiting).unwrap_or(0);
         if waiting >= self.settings.bound {
@@ -62,22 +64,27 @@ impl Flow for SqliteLedger {
     async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take> {
         // An idle worker only reads.
         let now = self.now();
-        let (mut ready, mut next) = (false, None::<i64>);
-        for queue in queues {
-            let row = sqlx::query(
-                "SELECT EXISTS (SELECT 1 FROM job WHERE queue = ?1 AND state = 'queued'),
-                   (SELECT min(run_at) FROM job WHERE queue = ?1 AND state = 'scheduled'),
-                   EXISTS (SELECT 1 FROM paused WHERE queue = ?1)",
-            );
-            let row = row.bind(queue.as_str()).fetch_one(&self.readers).await?;
-            if row.try_get::<bool, _>(2)? {
-                continue;
-            }
+        let rows = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM job WHERE queue = q.value AND state = 'queued'),
+               (SELECT min(run_at) FROM job WHERE queue = q.value AND state = 'scheduled')
+             FROM json_each(?1) AS q WHERE q.value NOT IN (SELECT queue FROM paused) ORDER BY q.key",
+        );
+        let rows = rows.bind(serde_json::to_string(queues)?).fetch_all(&self.readers).await?;
+        let mut next = None;
+        let (mut ready, mut promote) = (false, false);
+        for row in &rows {
             let soonest: Option<i64> = row.try_get(1)?;
-            ready |= row.try_get::<bool, _>(0)? || soonest.is_some_and(|at| at <= now);
+            promote |= soonest.is_some_and(|at| at <= now);
+            ready |= row.try_get::<bool, _>(0)?;
             next = [next, soonest].into_iter().flatten().min();
         }
-        if ready {
+        if promote {
+            sqlx::query("UPDATE job SET state = 'queued' WHERE state = 'scheduled' AND run_at <= ?1")
+                .bind(now)
+                .execute(&self.writer)
+                .await?;
+        }
+        if ready || promote {
             for queue in queues {
                 if let Some(taken) = self.take_of(*queue, worker, lease).await? {
                     return Ok(Take::Job(Box::new(taken)));
@@ -154,7 +161,10 @@ impl Flow for SqliteLedger {
         if matches!(outcome, Outcome::Retry { .. } | Outcome::Released) {
             self.bell.ring();
         } else if self.ended.fetch_add(1, Ordering::Relaxed) % TRIM_EVERY == TRIM_EVERY - 1 {
-            self.vacuum().await?;
+            // The ending stands, whatever becomes of this.
+            if let Err(error) = self.vacuum().await {
+                tracing::debug!(%error, "ended jobs were not trimmed");
+            }
         }
         Ok(true)
     }
@@ -218,14 +228,9 @@ impl Flow for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Takes the next job of one queue. Each statement is atomic by itself and writes only when there is something to write.
+    /// Takes the next job of one queue, by one atomic statement.
     async fn take_of(&self, queue: Queue, worker: &str, lease: Duration) -> Result<Option<Taken>> {
         let (now, token) = (self.now(), new_token());
-        sqlx::query("UPDATE job SET state = 'queued' WHERE queue = ?1 AND state = 'scheduled' AND run_at <= ?2")
-            .bind(queue.as_str())
-            .bind(now)
-            .execute(&self.writer)
-            .await?;
         let sql = format!(
             "UPDATE job SET state = 'running', attempts = attempts + 1, worker = ?2, token = ?3, started_at = ?4,
                lease = ?5, lease_until = ?4 + ?5, suspect_since = NULL, cancel_asked = 0

@@ -10,7 +10,7 @@ use super::{RECORD, SqliteLedger, note_ending, record};
 use crate::Result;
 use crate::ledger::{FORGET_WORKER, Inspect, Steer};
 use crate::machine_time::{millis, moment};
-use crate::record::{CancelOutcome, Filter, JobId, Pushed, QueueCounts, Record, Standing, State, WorkerInfo};
+use crate::{CancelOutcome, Filter, JobId, Pushed, QueueCounts, Record, Standing, State, WorkerInfo};
 
 #[async_trait]
 impl Inspect for SqliteLedger {
@@ -36,7 +36,11 @@ impl Inspect for SqliteLedger {
     async fn counts(&self) -> Result<Vec<QueueCounts>> {
         let mut all: Vec<_> = Queue::ALL.iter().map(|q| QueueCounts::new(*q)).collect();
         let rows = sqlx::query(
-            "SELECT queue, state, count(*), min(run_at) FROM job GROUP BY queue, state
+            // Each by an index of its own, and never by reading payloads.
+            "SELECT queue, 'queued', count(*), min(run_at) FROM job WHERE state = 'queued' GROUP BY queue
+             UNION ALL SELECT queue, 'scheduled', count(*), 0 FROM job WHERE state = 'scheduled' GROUP BY queue
+             UNION ALL SELECT queue, 'running', count(*), 0 FROM job WHERE state = 'running' GROUP BY queue
+             UNION ALL SELECT queue, state, count(*), 0 FROM job WHERE finished_at IS NOT NULL GROUP BY queue, state
              UNION ALL SELECT queue, 'paused', 1, 0 FROM paused",
         );
         for row in rows.fetch_all(&self.readers).await? {

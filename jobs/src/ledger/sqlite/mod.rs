@@ -19,7 +19,7 @@ use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
 use super::LedgerSettings;
 use crate::bell::Bell;
 use crate::machine_time::moment;
-use crate::record::{AttemptError, Record};
+use crate::{AttemptError, Record};
 use crate::{Error, Result};
 
 /// A ledger in an SQLite file.

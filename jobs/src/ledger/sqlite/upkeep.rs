@@ -8,7 +8,7 @@ use super::SqliteLedger;
 use crate::Result;
 use crate::ledger::{FORGET_WORKER, TICK_WINDOW, Upkeep};
 use crate::machine_time::millis;
-use crate::record::{State, WorkerInfo};
+use crate::{State, WorkerInfo};
 
 #[async_trait]
 impl Upkeep for SqliteLedger {
@@ -22,7 +22,7 @@ impl Upkeep for SqliteLedger {
                     "DELETE FROM job WHERE id IN (
                        SELECT id FROM job WHERE queue = ?1 AND state = ?2 AND finished_at < ?3
                        UNION ALL
-                       SELECT id FROM (SELECT id FROM job WHERE queue = ?1 AND state = ?2
+                       SELECT id FROM (SELECT id FROM job WHERE queue = ?1 AND state = ?2 AND finished_at IS NOT NULL
                          ORDER BY finished_at DESC, id DESC LIMIT -1 OFFSET ?4))",
                 );
                 let done = done.bind(queue.as_str()).bind(state.as_str()).bind(before).bind(newest);

@@ -1,0 +1,150 @@
+//! What producers, the ledger and workers say to each other.
+
+use std::fmt;
+use std::time::Duration;
+
+use sview_model::Queue;
+
+use crate::record::{JobId, MAX_WORDS, Record, State, in_words};
+
+/// What made somebody queue a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A tick of the schedule: the producer's name.
+    Tick(&'static str),
+    /// The start of a process.
+    Start,
+    /// A page or an API asked for a value.
+    Page,
+    /// A command, by its name.
+    Command(&'static str),
+    /// The end of another job: that job in words.
+    After(String),
+    /// An operator's hand.
+    Operator,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tick(producer) => write!(f, "tick of {producer}"),
+            Self::Start => f.write_str("start"),
+            Self::Page => f.write_str("page"),
+            Self::Command(name) => write!(f, "command {name}"),
+            Self::After(words) => write!(f, "after {words}"),
+            Self::Operator => f.write_str("operator"),
+        }
+    }
+}
+
+/// A job to be queued.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// What kind of job: [`crate::Job::NAME`].
+    pub name: String,
+    /// Where it waits.
+    pub queue: Queue,
+    /// Its unique key: at most one job of a key is queued, scheduled or running. ASCII, bounded; see [`crate::Job::key`].
+    pub key: String,
+    /// The job as JSON.
+    pub payload: String,
+    /// The job in words, for people. Escaped and cut here, whatever it holds.
+    pub words: String,
+    /// What made it, in words.
+    pub cause: String,
+    /// After how many failed attempts it is given up; at least 1.
+    pub max_attempts: u32,
+    /// How long it waits before it may run.
+    pub delay: Duration,
+}
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// Queued under this id.
+    Queued(JobId),
+    /// Nothing was queued: a job of the same key is under way.
+    Already {
+        /// That job.
+        id: JobId,
+        /// Its state.
+        state: State,
+    },
+}
+
+/// The right to run a job's attempt and to say how it went. A claim whose lease was lost can do neither.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The job.
+    pub id: JobId,
+    /// What tells this attempt from every other.
+    pub(crate) token: String,
+}
+
+/// What a worker took.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The job, already counted as being attempted once more.
+    pub record: Record,
+    /// The right to it.
+    pub claim: Claim,
+}
+
+/// The answer to a worker that looks for a job.
+#[derive(Clone, Debug)]
+pub enum Take {
+    /// A job.
+    Job(Box<Taken>),
+    /// Nothing is ready.
+    Nothing {
+        /// When the next scheduled job will be.
+        next_in: Option<Duration>,
+    },
+}
+
+/// The answer to a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// The lease goes on.
+    Held,
+    /// The lease goes on, but an operator asks for the job to end.
+    CancelAsked,
+    /// The lease is another's, or the job is gone: whatever the handler does is void, and it must stop.
+    Lost,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Done,
+    /// Not well; to be tried again.
+    Retry {
+        /// After this long.
+        after: Duration,
+        /// Why it failed.
+        error: String,
+    },
+    /// Not well, for good.
+    Dead {
+        /// Why.
+        error: String,
+    },
+    /// Handed back unfinished, as if it had never been taken.
+    Released,
+    /// Ended by an operator.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The word by which ledgers know it, its error and its delay.
+    pub(crate) fn parts(&self) -> (&'static str, String, Duration) {
+        match self {
+            Self::Done => ("done", String::new(), Duration::ZERO),
+            Self::Retry { after, error } => ("retry", in_words(error, MAX_WORDS), *after),
+            Self::Dead { error } => ("dead", in_words(error, MAX_WORDS), Duration::ZERO),
+            Self::Released => ("release", String::new(), Duration::ZERO),
+            Self::Cancelled => ("cancelled", String::new(), Duration::ZERO),
+        }
+    }
+}

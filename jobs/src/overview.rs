@@ -1,0 +1,115 @@
+//! What the ledger shows to producers and operators.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sview_model::Queue;
+
+use crate::record::{JobId, State};
+
+/// How the jobs of one unique key stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The job that is queued, scheduled or running.
+    pub under_way: Option<(JobId, State)>,
+    /// When the last one died, unless one has succeeded since.
+    pub failed_at: Option<DateTime<Utc>>,
+}
+
+/// How many jobs of a queue are in each state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Which queue.
+    pub queue: Queue,
+    /// How many, in the order of [`State::ALL`].
+    counts: [u64; 6],
+    /// Since when the oldest of the queued could have run.
+    pub oldest_waiting: Option<DateTime<Utc>>,
+    /// Whether nothing is taken from it.
+    pub paused: bool,
+}
+
+impl QueueCounts {
+    pub(crate) fn new(queue: Queue) -> Self {
+        Self { queue, counts: [0; 6], oldest_waiting: None, paused: false }
+    }
+
+    pub(crate) fn set(&mut self, state: State, count: u64) {
+        self.counts[state as usize] = count;
+    }
+
+    /// How many are in this state.
+    #[must_use]
+    pub fn of(&self, state: State) -> u64 {
+        self.counts[state as usize]
+    }
+
+    /// How many are queued, scheduled or running.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        State::ALL.iter().filter(|s| s.is_under_way()).map(|s| self.of(*s)).sum()
+    }
+}
+
+/// Which records to list. The default is all, in pages of 100.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Only in these states; empty: in any.
+    pub states: Vec<State>,
+    /// Only of this queue.
+    pub queue: Option<Queue>,
+    /// Only of this name.
+    pub name: Option<String>,
+    /// Only with this text in their words, in any case.
+    pub text: Option<String>,
+    /// Only older than this one: the last of the page before.
+    pub before: Option<JobId>,
+    /// At the most so many.
+    pub limit: usize,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { states: Vec::new(), queue: None, name: None, text: None, before: None, limit: 100 }
+    }
+}
+
+/// What became of a cancellation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It waited, and will not run.
+    Cancelled,
+    /// It runs; its worker ends it when it next renews its lease.
+    Asked,
+    /// It had ended already.
+    Ended,
+    /// There is no such job.
+    Unknown,
+}
+
+/// A worker, as it tells of itself every few seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// Its name: never the same for two starts.
+    pub name: String,
+    /// The machine.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// The queues that it serves, most urgent first.
+    pub queues: Vec<Queue>,
+    /// How many jobs it runs at once.
+    pub slots: usize,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What it is at: ids and words.
+    pub running: Vec<(JobId, String)>,
+}
+
+/// What a rescue did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rescued {
+    /// Jobs of vanished workers that are queued again.
+    pub queued: u64,
+    /// Jobs that were given up, because their attempts are used up.
+    pub dead: u64,
+}
