@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sview_model::{Clock, Kind, Precision, Request};
+use sview_model::{Clock, Kind, Period, Precision, Request};
 use sview_store::{Cache, Computed, Coverage, Reports, Step};
 
-use crate::Queues;
+use crate::{CacheGroup, Queues};
 
 /// What jobs ask of the store. [`Reports`] is the one that counts; tests put others in its place, which panic, hang or fail.
 #[async_trait]
@@ -16,6 +16,21 @@ pub trait Statistics: Send + Sync + 'static {
     async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> sview_store::Result<Step>;
     /// How far every aggregation has come: see [`Reports::coverage`].
     async fn coverage(&self) -> sview_store::Result<Vec<Coverage>>;
+    /// Computes all precached resources of a kind at a period: see [`Reports::compute_group`]. One by one, where there is no
+    /// better way.
+    async fn compute_group(
+        &self,
+        kind: Kind,
+        period: Period,
+        now: DateTime<Utc>,
+    ) -> sview_store::Result<Vec<(Request, Computed)>> {
+        let mut group = Vec::new();
+        for request in (CacheGroup { kind, period }).requests() {
+            let computed = self.compute(&request, now).await?;
+            group.push((request, computed));
+        }
+        Ok(group)
+    }
     /// Computes a resource: see [`Reports::compute`].
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed>;
 }
@@ -28,6 +43,15 @@ impl Statistics for Reports {
 
     async fn coverage(&self) -> sview_store::Result<Vec<Coverage>> {
         Self::coverage(self).await
+    }
+
+    async fn compute_group(
+        &self,
+        kind: Kind,
+        period: Period,
+        now: DateTime<Utc>,
+    ) -> sview_store::Result<Vec<(Request, Computed)>> {
+        Self::compute_group(self, kind, period, now).await
     }
 
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {

@@ -106,9 +106,9 @@ async fn what_dies_on_the_way_is_told() {
     let context = context(fake.clone(), &directory).await;
     let worked = work_until_idle(&context, &Cause::Command("refresh"), 4, &quick()).await.unwrap();
     let words: Vec<_> = worked.dead.iter().map(|record| record.words.as_str()).collect();
-    assert_eq!(words, ["caching all_ports_by_scans_graph 1y"]);
-    assert_eq!((worked.dead[0].attempts, worked.queued), (5, 161));
-    assert_eq!(fake.computed.load(Ordering::SeqCst), 160 + 5);
+    assert_eq!(words, ["caching ports 1y, all 3 resources"]);
+    assert_eq!((worked.dead[0].attempts, worked.queued), (5, 21));
+    assert_eq!(fake.computed.load(Ordering::SeqCst), 158 + 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,7 +116,7 @@ async fn a_dry_run_queues_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let context = context(Fake::new(|_| false), &directory).await;
     let suggestions = refresh(&context, now(), &Cause::Command("refresh"), true).await.unwrap();
-    assert_eq!(suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count(), 161);
+    assert_eq!(suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count(), 21);
     assert!(context.queues.list(&Default::default()).await.unwrap().is_empty());
     let queued = refresh(&context, now(), &Cause::Start, false).await.unwrap();
     assert_eq!(queued, suggestions, "a dry run says what a run does");

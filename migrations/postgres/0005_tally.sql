@@ -9,14 +9,6 @@ CREATE TABLE sview_tally (
 -- Tallies are compact already: compressing them again costs more than it saves.
 ALTER TABLE sview_tally ALTER COLUMN body SET STORAGE EXTERNAL;
 
--- One attacker's and one password's rows are found without reading everybody's. Passwords may be longer than an index entry,
--- so they are found by their hash.
-DO $$
-DECLARE suffix text;
-BEGIN
-  FOREACH suffix IN ARRAY ARRAY['', '_quarterly', '_hourly', '_daily'] LOOP
-    EXECUTE format('CREATE INDEX IF NOT EXISTS incidents%1$s_ip_idx ON incidents%1$s (ip, time)', suffix);
-    EXECUTE format('CREATE INDEX IF NOT EXISTS incidents%1$s_identity_idx ON incidents%1$s (identity_id, time)', suffix);
-    EXECUTE format('CREATE INDEX IF NOT EXISTS passwords%1$s_password_idx ON passwords%1$s (md5(password), time)', suffix);
-  END LOOP;
-END $$;
+-- A device's rows are found without reading everybody's. (Attackers and passwords are found in the tallies.)
+CREATE INDEX IF NOT EXISTS incidents_hourly_identity_idx ON incidents_hourly (identity_id, time);
+CREATE INDEX IF NOT EXISTS incidents_daily_identity_idx ON incidents_daily (identity_id, time);

@@ -6,3 +6,7 @@ CREATE TABLE sview_tally (
   body BLOB NOT NULL,
   PRIMARY KEY (kind, precision, bucket)
 );
+
+-- A device's rows are found without reading everybody's. (Attackers and passwords are found in the tallies.)
+CREATE INDEX incidents_hourly_identity_idx ON incidents_hourly (identity_id, time);
+CREATE INDEX incidents_daily_identity_idx ON incidents_daily (identity_id, time);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_jobs::{CacheResource, Cause, Work};
+use sview_jobs::{Cause, Work};
 use sview_model::{CacheKey, Data, LAG, Request};
 use sview_store::Entry;
 use sview_views::{Ready, Slot};
@@ -95,7 +95,7 @@ impl Slots {
 
     /// Whether the jobs that would compute a value died lately, and are held off.
     async fn failed_lately(&self, request: &Request) -> bool {
-        let key = Work::CacheResource(CacheResource(request.clone())).key();
+        let key = Work::caching(request).key();
         match self.services.jobs.queues.standing(&[key]).await {
             Ok(standing) => standing.first().is_some_and(|s| s.under_way.is_none() && s.failed_at.is_some()),
             Err(error) => {

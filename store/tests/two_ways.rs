@@ -4,7 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, TestRunner};
-use sview_model::{Action, Batch, Identity, Incident, Kind, Password, Period, Port, Precision, Protocol, Trap};
+use sview_model::{
+    Action, Batch, Identity, Incident, Kind, Parameters, Password, Period, Port, Precision, Protocol, Request, Trap,
+};
 use sview_store::{Reports, Settings, Step};
 use sview_testing::both;
 
@@ -60,6 +62,21 @@ async fn compare(reports: &Reports, now: DateTime<Utc>, when: &str) {
                 assert_eq!(tallied, wide, "{request} {when} at {now}");
             }
         }
+        let attacker = |ip: &str| Parameters::Ip(ip.parse().unwrap());
+        let password = |text: &str| Parameters::Password(text.to_owned());
+        for (name, parameters) in [
+            ("selected_attacker_incidents_graph", attacker("192.0.2.1")),
+            ("selected_attacker_incidents_graph", attacker("2001:db8::1")),
+            ("selected_attacker_incidents_graph", attacker("203.0.113.99")),
+            ("selected_password_by_usages_graph", password("密码")),
+            ("selected_password_by_usages_graph", password("never tried")),
+            ("logins_of_password_by_usages_list", password("<script>")),
+            ("logins_of_password_by_usages_list", password("")),
+        ] {
+            let request = Request::new(name.parse().unwrap(), *period, parameters).unwrap();
+            let tallied = reports.compute(&request, now).await.unwrap();
+            assert_eq!(tallied, reports.compute_wide(&request, now).await.unwrap(), "{request} {when} at {now}");
+        }
     }
 }
 
@@ -69,7 +86,7 @@ both! {
         reports.migrate().await.unwrap();
         for (i, now) in ["2026-03-15T12:34:56Z", "2028-02-29T23:59:59Z", "2028-03-01T00:00:00Z"].iter().enumerate() {
             let now: DateTime<Utc> = now.parse().unwrap();
-            reports.insert(&batch(now, 800, i as u64), None).await.unwrap();
+            reports.insert(&batch(now, 400, i as u64), None).await.unwrap();
             compare(&reports, now, "before aggregation").await;
             for precision in Precision::AGGREGATED {
                 for kind in Kind::ALL {

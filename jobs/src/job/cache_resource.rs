@@ -1,11 +1,12 @@
-//! The job that computes one resource and puts it into the cache.
+//! The job that computes one resource and puts it into the cache: one about an attacker, a password or devices, which somebody
+//! asked for. What is precached comes in groups.
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sview_model::{Clock, Parameters, Queue, Request};
-use sview_store::{Cache, Entry};
+use sview_model::{Clock, Parameters, Period, Queue, Request};
+use sview_store::{Cache, Computed, Entry};
 
 use super::{Failure, Job};
 use crate::{Context, Statistics};
@@ -57,15 +58,27 @@ pub async fn cache_resource(
     request: &Request,
     clock: &Clock,
 ) -> Result<Caching, Failure> {
-    let (key, period, now) = (request.key(), request.period(), clock.now());
-    if let Some(entry) = cache.get(&key).await?
-        && entry.finish >= period.span(now).finish
-        && entry.complete_to >= entry.finish
-        && entry.refresh_at > now
-    {
+    let now = clock.now();
+    if cache.get(&request.key()).await?.is_some_and(|entry| is_fresh(&entry, request.period(), now)) {
         return Ok(Caching::Fresh);
     }
     let computed = statistics.compute(request, now).await?;
+    Ok(if put(cache, request, &computed, now).await? { Caching::Cached } else { Caching::Overtaken })
+}
+
+/// Whether a cached value is as fresh as can be.
+pub(super) fn is_fresh(entry: &Entry, period: Period, now: DateTime<Utc>) -> bool {
+    entry.finish >= period.span(now).finish && entry.complete_to >= entry.finish && entry.refresh_at > now
+}
+
+/// Caches a computed value; whether it was kept.
+pub(super) async fn put(
+    cache: &dyn Cache,
+    request: &Request,
+    computed: &Computed,
+    now: DateTime<Utc>,
+) -> Result<bool, Failure> {
+    let period = request.period();
     let (mut ttl, mut refresh_at) = (period.scale().ttl, period.next_due(computed.span.finish));
     if matches!(request.parameters(), Parameters::Devices(_)) {
         ttl = ttl.min(MAX_DEVICE_AGE);
@@ -78,5 +91,5 @@ pub async fn cache_resource(
         computed_at: now,
         refresh_at,
     };
-    Ok(if cache.put(&key, &entry, ttl).await? { Caching::Cached } else { Caching::Overtaken })
+    Ok(cache.put(&request.key(), &entry, ttl).await?)
 }

@@ -1,6 +1,7 @@
 //! Typed jobs: what every job says of itself, and the registry by which a record finds the code that runs it.
 
 mod aggregate;
+mod cache_group;
 mod cache_resource;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use sview_model::Queue;
 
 pub use self::aggregate::{Aggregate, aggregate};
+pub use self::cache_group::{CacheGroup, cache_group};
 pub use self::cache_resource::{CacheResource, Caching, MAX_DEVICE_AGE, cache_resource};
 use crate::Context;
 
@@ -136,7 +138,10 @@ impl Registry {
     /// Every job of sview.
     #[must_use]
     pub fn of(context: &Context) -> Self {
-        Self::default().with::<Aggregate>(context.clone()).with::<CacheResource>(context.clone())
+        Self::default()
+            .with::<Aggregate>(context.clone())
+            .with::<CacheGroup>(context.clone())
+            .with::<CacheResource>(context.clone())
     }
 
     /// One job more.

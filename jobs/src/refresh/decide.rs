@@ -8,7 +8,7 @@ use sview_store::Coverage;
 
 use super::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
 use crate::Standing;
-use crate::job::{Aggregate, CacheResource, Job as _};
+use crate::job::{Aggregate, Job as _};
 
 /// For how long a job that died is not suggested again.
 pub const HOLD_OFF: TimeDelta = TimeDelta::minutes(10);
@@ -87,7 +87,15 @@ pub fn decide(situation: &Situation, scope: Scope, requests: &[Request]) -> Vec<
             }
         }
     }
-    suggestions.extend(requests.iter().map(|request| situation.caching(request, &holds)));
+    for request in requests {
+        let suggestion = situation.caching(request, &holds);
+        match suggestions.iter_mut().find(|s| s.work == suggestion.work) {
+            // A group is due when one of its members is.
+            Some(group) if suggestion.verdict == Verdict::Queue => group.verdict = Verdict::Queue,
+            Some(_) => {}
+            None => suggestions.push(suggestion),
+        }
+    }
     suggestions
 }
 
@@ -178,8 +186,8 @@ impl Situation {
     }
 
     fn caching(&self, request: &Request, holds: &Holds) -> Suggestion {
-        let job = CacheResource(request.clone());
-        let standing = self.standing_of(&job.key());
+        let work = Work::caching(request);
+        let standing = self.standing_of(&work.key());
         let skip = |skip| Some(Verdict::Skip(skip));
         let verdict = if let Some((id, state)) = standing.under_way {
             skip(Skip::SameJob { id, state })
@@ -193,7 +201,7 @@ impl Situation {
             let held = built_on.iter().find_map(|p| Some((*p, *holds.get(&(kind, *p))?)));
             held.and_then(|(precision, why)| skip(Skip::Aggregation { kind, precision, why }))
         };
-        Suggestion { work: Work::CacheResource(job), verdict: verdict.unwrap_or(Verdict::Queue) }
+        Suggestion { work, verdict: verdict.unwrap_or(Verdict::Queue) }
     }
 
     /// Until when the cached value will do; `None` when a new one is due.

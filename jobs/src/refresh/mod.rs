@@ -11,7 +11,7 @@ use sview_model::{Kind, Precision, Request};
 
 pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
 pub use self::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
-use crate::job::{Aggregate, CacheResource, Job as _};
+use crate::job::{Aggregate, Job as _};
 use crate::{Cause, Pushed};
 use crate::{Context, Error, Result, machine_now};
 
@@ -69,7 +69,9 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
         Precision::AGGREGATED.iter().map(|precision| Aggregate { kind: *kind, precision: *precision })
     });
     let mut keys: Vec<String> = aggregations.map(|job| job.key()).collect();
-    keys.extend(requests.iter().map(|request| CacheResource(request.clone()).key()));
+    keys.extend(requests.iter().map(|request| Work::caching(request).key()));
+    keys.sort_unstable();
+    keys.dedup(); // members of a group have one job
     let standing = context.queues.standing(&keys).await?;
     let cache_keys: Vec<_> = requests.iter().map(Request::key).collect();
     let entries = context.cache.get_many(&cache_keys).await?;
@@ -93,6 +95,7 @@ async fn queue(context: &Context, suggestion: &mut Suggestion, cause: &Cause) ->
     }
     let pushed = match &suggestion.work {
         Work::Aggregate(job) => context.queues.enqueue(job, cause).await,
+        Work::CacheGroup(job) => context.queues.enqueue(job, cause).await,
         Work::CacheResource(job) => context.queues.enqueue(job, cause).await,
     };
     match pushed {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use sview_model::{Kind, Precision, Queue};
+use sview_model::{Kind, Precision, Queue, Request};
 
-use crate::job::{Aggregate, CacheResource, Job as _};
+use crate::job::{Aggregate, CacheGroup, CacheResource, Job as _};
 use crate::{JobId, State};
 
 /// A job that a refresh thought about.
@@ -13,16 +13,30 @@ use crate::{JobId, State};
 pub enum Work {
     /// An aggregation.
     Aggregate(Aggregate),
-    /// The caching of a resource.
+    /// The caching of the precached resources of a kind at a period.
+    CacheGroup(CacheGroup),
+    /// The caching of a resource that somebody asked for.
     CacheResource(CacheResource),
 }
 
 impl Work {
+    /// The job that caches a request: its group's when it is precached, else its own.
+    #[must_use]
+    pub fn caching(request: &Request) -> Self {
+        let (kind, period) = (request.resource().kind, request.period());
+        if request.resource().precached() {
+            Self::CacheGroup(CacheGroup { kind, period })
+        } else {
+            Self::CacheResource(CacheResource(request.clone()))
+        }
+    }
+
     /// Where it waits.
     #[must_use]
     pub fn queue(&self) -> Queue {
         match self {
             Self::Aggregate(job) => job.queue(),
+            Self::CacheGroup(job) => job.queue(),
             Self::CacheResource(job) => job.queue(),
         }
     }
@@ -32,6 +46,7 @@ impl Work {
     pub fn key(&self) -> String {
         match self {
             Self::Aggregate(job) => job.key(),
+            Self::CacheGroup(job) => job.key(),
             Self::CacheResource(job) => job.key(),
         }
     }
@@ -41,6 +56,7 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
             Self::Aggregate(job) => job.words(),
+            Self::CacheGroup(job) => job.words(),
             Self::CacheResource(job) => job.words(),
         })
     }

@@ -2,6 +2,7 @@
 //! and one union, however long the period is.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use sview_model::{Dimension, Kind, Measure, Precision, ResourceName, Shape, Windows};
 
@@ -47,41 +48,71 @@ impl Gathered {
     }
 }
 
-/// Reads the rows of all windows. `lagged` is how many of them lagging resources see.
-pub(super) async fn gather(
-    tx: &mut dyn Tx,
-    dialect: Dialect,
-    kind: Kind,
-    segments: &[Segment],
-    windows: &Windows,
-    lagged: usize,
-) -> Result<Gathered> {
+/// Which rows count, where not all do.
+pub(super) enum Sieve {
+    /// Those of one attacker.
+    Attacker(IpAddr),
+    /// Those of one password.
+    Password(String),
+}
+
+/// The rows to be gathered.
+pub(super) struct Rows<'a> {
+    pub(super) dialect: Dialect,
+    pub(super) kind: Kind,
+    pub(super) segments: &'a [Segment],
+    pub(super) windows: Windows,
+    /// How many of the windows lagging resources see.
+    pub(super) lagged: usize,
+    pub(super) sieve: Option<Sieve>,
+}
+
+/// Reads the rows of all windows.
+pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered> {
     let mut all = Gathered::default();
-    for (i, window) in windows.iter().enumerate() {
+    let kind = rows.kind;
+    // What a row's key must be, and which part of the key that is.
+    let wanted = rows.sieve.as_ref().map(|sieve| -> (u64, fn(u64) -> u64) {
+        match sieve {
+            Sieve::Attacker(ip) => (all.names.address_key(*ip), Names::address),
+            Sieve::Password(password) => (all.names.word_key(password), Names::second),
+        }
+    });
+    for (i, window) in rows.windows.iter().enumerate() {
         let (start, finish) = (window.start.timestamp_micros(), window.finish.timestamp_micros());
         let mut draft = Draft::default();
         let names = &mut all.names;
-        for segment in segments {
+        let sift = |draft: &mut Draft| {
+            if let Some((key, part)) = wanted {
+                draft.retain(|k| part(k) == key);
+            }
+        };
+        for segment in rows.segments {
             let span = (start.max(segment.start), finish.min(segment.finish));
             if span.0 >= span.1 {
                 continue;
             }
             if segment.precision == Precision::Native {
-                let (sql, texts) = tally::rows(kind, dialect, &segment.table, span);
+                let (sql, texts) = tally::rows(kind, rows.dialect, &segment.table, span);
                 let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
                     let count = ints.last().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0);
                     draft.row(kind, names, texts, count)
                 };
                 tx.each(sql, texts, &mut visit).await?;
+                sift(&mut draft);
             } else {
-                let mut visit = |_, bytes: &[u8]| draft.read(kind, names, bytes);
+                let mut visit = |_, bytes: &[u8]| {
+                    draft.read(kind, names, bytes)?;
+                    sift(&mut draft);
+                    Ok(())
+                };
                 tx.each_tally(kind, segment.precision, span, &mut visit).await?;
             }
         }
         let tally = draft.finish();
         all.windows.push(window_of(kind, &tally));
         all.whole.add(&tally);
-        if i + 1 == lagged && lagged < windows.len() {
+        if i + 1 == rows.lagged && rows.lagged < rows.windows.len() {
             all.lagged = Some(all.whole.clone());
         }
     }

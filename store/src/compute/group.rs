@@ -2,14 +2,14 @@
 
 use std::cmp::Reverse;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sview_model::{
-    Data, Dimension, Kind, LAG, Measure, MultiSeries, Period, Point, Precision, Ranking, Request, Resource,
-    ResourceName, Row, Shape, Span, Windows,
+    Data, Dimension, Kind, Measure, MultiSeries, Period, Point, Ranking, Request, Resource, ResourceName, Row, Shape,
+    Span, Windows,
 };
 
 use super::Computed;
-use super::gather::{Gathered, gather, project};
+use super::gather::{Gathered, Rows, Sieve, gather, project};
 use crate::tally::Names;
 use crate::{Reports, Result};
 
@@ -21,24 +21,46 @@ impl Reports {
         period: Period,
         now: DateTime<Utc>,
     ) -> Result<Vec<(Request, Computed)>> {
-        let windows = period.windows(now, false);
-        let lag = if period.scale().source == Precision::Native { LAG } else { TimeDelta::zero() };
-        let lagged = Windows { span: Span::new(windows.span.start, windows.span.finish - lag), ..windows };
-        let mut tx = self.engine.snapshot().await?;
-        let (segments, hole) = self.segments(&mut *tx, kind, period, windows.span).await?;
-        let all = gather(&mut *tx, self.engine.dialect(), kind, &segments, &windows, lagged.len()).await?;
-        drop(tx); // the rest is arithmetic: the connection is for others
+        let material = self.material(kind, period, now, None).await?;
         let resources = ResourceName::precached().filter(|r| r.kind == kind);
         let requests = resources.filter_map(|r| Request::plain(r, period));
-        Ok(requests
-            .map(|request| {
-                let resource = request.resource();
-                let windows = if resource.lags_in(period) { &lagged } else { &windows };
-                let data = value(&all, &resource, windows, resource.lags_in(period));
-                let span = period.span(now);
-                (request, Computed { data, span, complete_to: hole.unwrap_or(span.finish) })
-            })
-            .collect())
+        Ok(requests.map(|request| (request.clone(), material.compute(request.resource()))).collect())
+    }
+
+    /// Computes a resource about one attacker or password, from the same rows with a sieve.
+    pub(super) async fn compute_sifted(&self, request: &Request, now: DateTime<Utc>, sieve: Sieve) -> Result<Computed> {
+        let (resource, period) = (request.resource(), request.period());
+        Ok(self.material(resource.kind, period, now, Some(sieve)).await?.compute(resource))
+    }
+
+    async fn material(&self, kind: Kind, period: Period, now: DateTime<Utc>, sieve: Option<Sieve>) -> Result<Material> {
+        let windows = period.windows(now, false);
+        let lagged = period.windows(now, true);
+        let mut tx = self.engine.snapshot().await?;
+        let (segments, hole) = self.segments(&mut *tx, kind, period, windows.span).await?;
+        let rows =
+            Rows { dialect: self.engine.dialect(), kind, segments: &segments, windows, lagged: lagged.len(), sieve };
+        let all = gather(&mut *tx, &rows).await?;
+        let span = period.span(now);
+        Ok(Material { all, windows, lagged, period, span, complete_to: hole.unwrap_or(span.finish) })
+    }
+}
+
+/// What the resources of one kind and period are made of. The rest is arithmetic.
+struct Material {
+    all: Gathered,
+    windows: Windows,
+    lagged: Windows,
+    period: Period,
+    span: Span,
+    complete_to: DateTime<Utc>,
+}
+
+impl Material {
+    fn compute(&self, resource: ResourceName) -> Computed {
+        let lags = resource.lags_in(self.period);
+        let windows = if lags { &self.lagged } else { &self.windows };
+        Computed { data: value(&self.all, &resource, windows, lags), span: self.span, complete_to: self.complete_to }
     }
 }
 

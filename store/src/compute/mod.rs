@@ -7,8 +7,11 @@ mod query;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sview_model::{Data, Kind, MultiSeries, Period, Point, Precision, Ranking, Request, Row, Shape, Span, Windows};
+use sview_model::{
+    Data, Kind, MultiSeries, Parameters, Period, Point, Precision, Ranking, Request, Row, Shape, Span, Windows,
+};
 
+use self::gather::Sieve;
 use self::query::Query;
 use crate::engine::{self, Micros, Tx};
 use crate::rollup::Spans;
@@ -36,14 +39,21 @@ pub struct Computed {
 
 impl Reports {
     /// Computes a resource as of `now`, from one unchanging state of the database. What is precached comes out of its group
-    /// ([`Reports::compute_group`]); what is about one attacker, password or device is found by index among the wide rows.
+    /// ([`Reports::compute_group`]), what is about one attacker or password out of the same tallies; tallies know no devices, so
+    /// what is about devices comes from the wide rows, by index.
     pub async fn compute(&self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
-        if request.resource().precached() {
-            let group = self.compute_group(request.resource().kind, request.period(), now).await?;
-            let found = group.into_iter().find(|(r, _)| r == request).map(|(_, computed)| computed);
-            return found.ok_or_else(|| Error::Value(format!("{request} is in no group")));
+        match request.parameters() {
+            Parameters::None => {
+                let group = self.compute_group(request.resource().kind, request.period(), now).await?;
+                let found = group.into_iter().find(|(r, _)| r == request).map(|(_, computed)| computed);
+                found.ok_or_else(|| Error::Value(format!("{request} is in no group")))
+            }
+            Parameters::Ip(ip) => self.compute_sifted(request, now, Sieve::Attacker(*ip)).await,
+            Parameters::Password(password) => {
+                self.compute_sifted(request, now, Sieve::Password(password.clone())).await
+            }
+            Parameters::Devices(_) => self.compute_wide(request, now).await,
         }
-        self.compute_wide(request, now).await
     }
 
     /// Computes a resource by one query over the wide rows: the plain way, which needs no tallies.

@@ -124,11 +124,7 @@ impl<'a> Query<'a> {
             }
             Parameters::Password(password) => {
                 binds.push(password.clone());
-                conditions.push(match d {
-                    // By the index on the hash; the text itself is compared as well.
-                    Dialect::Postgres => "md5(password) = md5($1) AND password = $1".to_owned(),
-                    Dialect::Sqlite => "password = ?1".to_owned(),
-                });
+                conditions.push(format!("password = {}", d.bind(1)));
             }
             Parameters::Devices(tokens) => {
                 binds.extend(tokens.iter().map(|t| t.as_str().to_owned()));

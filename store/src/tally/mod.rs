@@ -58,6 +58,11 @@ impl Draft {
         Ok(())
     }
 
+    /// Keeps the main rows whose key fits.
+    pub(crate) fn retain(&mut self, fits: impl Fn(u64) -> bool) {
+        self.main.retain(|(key, _)| fits(*key));
+    }
+
     pub(crate) fn finish(self) -> Tally {
         Tally { main: Counts::new(self.main), types: Counts::new(self.types) }
     }

@@ -54,6 +54,16 @@ impl Names {
         (key >> ADDRESS_BITS).checked_sub(1)
     }
 
+    /// The key of an address, as [`Names::address`] gives it.
+    pub(crate) fn address_key(&mut self, ip: IpAddr) -> u64 {
+        self.addresses.number(ip)
+    }
+
+    /// The key of a text, as [`Names::first`] and [`Names::second`] give it.
+    pub(crate) fn word_key(&mut self, text: &str) -> u64 {
+        self.text(text)
+    }
+
     /// An attacker's country as a key: 0 is unknown.
     pub(crate) fn country(key: u64) -> u64 {
         key >> ADDRESS_BITS

@@ -89,7 +89,7 @@ impl Browser {
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         };
-        Self { client, driver, profile: profile }
+        Self { client, driver, profile }
     }
 
     /// Goes to an address.

@@ -1,0 +1,70 @@
+//! The job that computes all precached resources of a kind at a period and puts them into the cache. They are made of the same
+//! rows, which are read once for all of them.
+
+use serde::{Deserialize, Serialize};
+use sview_model::{Clock, Kind, Period, Queue, Request};
+use sview_store::Cache;
+
+use super::cache_resource::{Caching, is_fresh, put};
+use super::{Failure, Job};
+use crate::{Context, Statistics};
+
+/// Computes the precached resources of a kind at a period and caches them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CacheGroup {
+    /// Of which reports.
+    pub kind: Kind,
+    /// At which period.
+    pub period: Period,
+}
+
+impl CacheGroup {
+    /// The group's members.
+    pub fn requests(self) -> impl Iterator<Item = Request> {
+        Request::precached().filter(move |r| r.resource().kind == self.kind && r.period() == self.period)
+    }
+}
+
+impl Job for CacheGroup {
+    type Context = Context;
+
+    const NAME: &'static str = "cache-group";
+
+    fn queue(&self) -> Queue {
+        self.period.scale().queue
+    }
+
+    fn key(&self) -> String {
+        format!("{}:{}:{}", Self::NAME, self.kind, self.period)
+    }
+
+    fn words(&self) -> String {
+        format!("caching {} {}, all {} resources", self.kind, self.period, self.requests().count())
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        cache_group(&*context.statistics, &*context.cache, *self, &context.clock).await.map(drop)
+    }
+}
+
+/// Computes a group and caches it, unless all that is cached of it is as fresh as can be.
+pub async fn cache_group(
+    statistics: &dyn Statistics,
+    cache: &dyn Cache,
+    group: CacheGroup,
+    clock: &Clock,
+) -> Result<Caching, Failure> {
+    let now = clock.now();
+    let keys: Vec<_> = group.requests().map(|request| request.key()).collect();
+    let entries = cache.get_many(&keys).await?;
+    if entries.iter().all(|entry| entry.as_ref().is_some_and(|entry| is_fresh(entry, group.period, now))) {
+        return Ok(Caching::Fresh);
+    }
+    let mut caching = Caching::Overtaken;
+    for (request, computed) in statistics.compute_group(group.kind, group.period, now).await? {
+        if put(cache, &request, &computed, now).await? {
+            caching = Caching::Cached;
+        }
+    }
+    Ok(caching)
+}
