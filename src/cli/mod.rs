@@ -92,6 +92,16 @@ pub enum Command {
     Refresh(refresh::Args),
 }
 
+impl Command {
+    /// What is logged unless the settings say otherwise: what keeps running tells what it does, the others only what is wrong.
+    fn log_default(&self) -> &'static str {
+        match self {
+            Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
+            Self::Demo(_) | Self::Migrate | Self::Ingest(_) | Self::Refresh(_) => "warn",
+        }
+    }
+}
+
 /// Runs the command that the arguments name; says on standard error what went wrong.
 pub async fn run(args: Vec<OsString>) -> ExitCode {
     let command = match config::with_file(Cli::command(), &args) {
@@ -102,7 +112,7 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    telemetry::start(&cli.settings.log);
+    telemetry::start(&cli.settings.log, cli.command.log_default());
     let settings = &cli.settings;
     let done = match cli.command {
         Command::Up => up::run(settings).await,

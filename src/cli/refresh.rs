@@ -40,7 +40,12 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
             let last = record.errors.last().map_or("no error", |e| e.message.as_str());
             output::line(format!("dead  {}: {last}", record.words));
         }
-        output::line(format!("{} jobs were queued and worked off, {} of them died", worked.queued, worked.dead.len()));
+        output::line(match worked.dead.len() {
+            0 => "Everything is up to date.".to_owned(),
+            n => {
+                format!("All queues are empty, but {n} jobs died; what they were to do is tried again in ten minutes.")
+            }
+        });
         return Ok(if worked.dead.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let now = services.jobs.clock.now();

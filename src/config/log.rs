@@ -15,8 +15,9 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Args)]
 pub struct LogSettings {
     /// What is logged: a level (error, warn, info, debug, trace), or directives like `info,sview_jobs=debug`
-    #[arg(long, env = "SVIEW_LOG", global = true, default_value = "info", value_name = "FILTER", value_parser = filter, help_heading = "Settings")]
-    pub log: String,
+    /// [default: info for what keeps running, warn for the other commands]
+    #[arg(long, env = "SVIEW_LOG", global = true, value_name = "FILTER", value_parser = filter, help_heading = "Settings")]
+    pub log: Option<String>,
     /// How log lines look
     #[arg(
         long,
