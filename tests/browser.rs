@@ -1,4 +1,5 @@
 //! Pages in a real browser.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::time::Duration;
 

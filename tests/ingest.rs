@@ -1,4 +1,5 @@
 //! `sview ingest` as a user meets it: formats, bad lines, files read twice, interruptions.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::fmt::Write as _;
 use std::io::Write as _;

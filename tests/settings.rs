@@ -1,4 +1,5 @@
 //! Settings: flags before environment before file before default; a wrong one is a clear error that names it.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::process::Command;
 

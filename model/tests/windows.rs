@@ -1,4 +1,5 @@
 //! What holds for the windows of every period at every moment.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! A running Sentinel deployment's database, full of rows, is taken over without losing or changing one.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use sview_model::{Data, Kind, Period, Precision, Request};

@@ -1,4 +1,5 @@
 //! The store's story, told once and run over both engines: reports come in, late ones too, and every precision stays right.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::collections::BTreeMap;
 

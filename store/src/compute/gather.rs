@@ -93,7 +93,7 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
                 continue;
             }
             if segment.precision == Precision::Native {
-                let (sql, texts) = tally::rows(kind, rows.dialect, &segment.table, span);
+                let (sql, texts) = tally::rows(kind, rows.dialect, &segment.table, span, false);
                 let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
                     let count = ints.last().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0);
                     draft.row(kind, names, texts, count)

@@ -23,6 +23,9 @@ pub(crate) struct Row {
     pub(crate) ints: Vec<i64>,
 }
 
+/// The most text columns of a query whose rows are visited.
+pub(crate) const TEXTS: usize = 4;
+
 /// What is done with each row: its text columns, then its integers.
 pub(crate) type Visit<'a> = &'a mut (dyn FnMut(&[Option<&str>], &[i64]) -> Result<()> + Send);
 
@@ -55,7 +58,7 @@ pub(crate) trait Tx: Send {
     async fn ints(&mut self, sql: String) -> Result<Vec<Vec<Option<i64>>>>;
     /// A query with text parameters that gives `texts` text columns and then integers.
     async fn rows(&mut self, sql: String, texts: usize, binds: &[String]) -> Result<Vec<Row>>;
-    /// Visits the rows of a query, which gives `texts` text columns and then integers, without keeping them.
+    /// Visits the rows of a query, which gives `texts` text columns (at most [`TEXTS`]) and then integers, without keeping them.
     async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()>;
     /// Visits the written tallies of buckets in `[start, finish)`, in the order of their buckets.
     async fn each_tally(
@@ -92,8 +95,9 @@ impl Dialect {
     /// A `time` expression as [`Micros`].
     pub(crate) fn micros(self, time: &str) -> String {
         match self {
-            // extract() gives numeric, exact to the microsecond.
-            Self::Postgres => format!("(extract(epoch FROM {time}) * 1000000)::bigint"),
+            // date_part() gives a double, which tells microseconds apart until the year 2200, and is rounded to the next of them;
+            // extract() would give a numeric, which is slow.
+            Self::Postgres => format!("(date_part('epoch', {time}) * 1000000)::bigint"),
             Self::Sqlite => time.to_owned(),
         }
     }

@@ -12,7 +12,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor as _, Postgres as Db, Row as _, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
-use super::{Dialect, Engine, Micros, Row, Tx, Visit, VisitTally};
+use super::{Dialect, Engine, Micros, Row, TEXTS, Tx, Visit, VisitTally};
 use crate::Result;
 use crate::reports::migrator;
 
@@ -113,15 +113,15 @@ impl Tx for PgTx {
         let mut rows = once(sql, &[]).fetch(&mut *self.tx);
         let mut ints = Vec::new();
         while let Some(row) = rows.try_next().await? {
-            let mut words = Vec::with_capacity(texts);
-            for i in 0..texts {
-                words.push(row.try_get(i)?);
+            let mut words = [None; TEXTS];
+            for (i, word) in words.iter_mut().take(texts).enumerate() {
+                *word = row.try_get(i)?;
             }
             ints.clear();
             for i in texts..row.len() {
                 ints.push(row.try_get(i)?);
             }
-            visit(&words, &ints)?;
+            visit(&words[..texts], &ints)?;
         }
         Ok(())
     }

@@ -84,7 +84,7 @@ impl Buckets<'_> {
             let draft = drafts.entry(time.div_euclid(width) * width).or_default();
             draft.row(kind, names, texts, u64::try_from(count).unwrap_or(0))
         };
-        let (sql, texts) = tally::rows(kind, self.dialect, self.table, span);
+        let (sql, texts) = tally::rows(kind, self.dialect, self.table, span, true);
         self.tx.each(sql, texts, &mut visit).await?;
         Ok(drafts)
     }

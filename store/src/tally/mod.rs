@@ -217,9 +217,15 @@ fn groups(
     }
 }
 
-/// The query for the rows of a table in a span that tallies are made of, and how many text columns it gives before the time in
-/// microseconds and the count.
-pub(crate) fn rows(kind: Kind, d: Dialect, table: &str, (start, finish): (Micros, Micros)) -> (String, usize) {
+/// The query for the rows of a table in a span that tallies are made of, and how many text columns it gives before the count; with
+/// `times`, the time in microseconds comes between.
+pub(crate) fn rows(
+    kind: Kind,
+    d: Dialect,
+    table: &str,
+    (start, finish): (Micros, Micros),
+    times: bool,
+) -> (String, usize) {
     let mut texts: Vec<String> = match kind {
         Kind::Incidents => ["trap", "action", "ip"].map(|c| d.text(c)).to_vec(),
         Kind::Passwords => ["username", "password"].map(str::to_owned).to_vec(),
@@ -228,10 +234,10 @@ pub(crate) fn rows(kind: Kind, d: Dialect, table: &str, (start, finish): (Micros
     if kind == Kind::Incidents {
         texts.push("country".to_owned());
     }
+    let time = if times { format!("{}, ", d.micros("time")) } else { String::new() };
     let sql = format!(
-        "SELECT {}, {}, CAST(coalesce(raw_count, 0) AS bigint) FROM {table} WHERE time >= {} AND time < {}",
+        "SELECT {}, {time}coalesce(raw_count, 0) FROM {table} WHERE time >= {} AND time < {}",
         texts.join(", "),
-        d.micros("time"),
         d.time(start),
         d.time(finish)
     );
