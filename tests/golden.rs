@@ -1,4 +1,5 @@
 //! Every resource in every period, through HTTP, against values that were computed independently of sview.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::io::Read as _;
 
