@@ -255,8 +255,8 @@ mod tests {
         let word =
             || prop::sample::select(vec!["", "\n", "a", "b", "密码", "<script>"]).prop_map(|w| Some(w.to_owned()));
         let ip = prop_oneof![
-            any::<[u8; 4]>().prop_map(|b| std::net::IpAddr::from(b)),
-            any::<[u8; 16]>().prop_map(|b| std::net::IpAddr::from(b))
+            any::<[u8; 4]>().prop_map(std::net::IpAddr::from),
+            any::<[u8; 16]>().prop_map(std::net::IpAddr::from)
         ];
         let few = prop::sample::select(vec!["192.0.2.1", "192.0.2.2", "2001:db8::1"]).prop_map(|t| Some(t.to_owned()));
         let ip = prop_oneof![ip.prop_map(|ip| Some(ip.to_canonical().to_string())), few];
