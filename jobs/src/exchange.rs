@@ -56,6 +56,8 @@ pub struct NewJob {
     pub max_attempts: u32,
     /// How long it waits before it may run.
     pub delay: Duration,
+    /// How many jobs may wait in its queue already for this one to be queued too, besides the ledger's own bound.
+    pub room: u64,
 }
 
 /// What became of a push.

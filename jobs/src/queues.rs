@@ -33,6 +33,7 @@ impl Queues {
             cause: cause.to_string(),
             max_attempts: J::MAX_ATTEMPTS,
             delay,
+            room: J::ROOM,
         };
         self.0.push(&job).await
     }

@@ -52,7 +52,13 @@ impl Statistics for Fake {
     async fn coverage(&self) -> sview_store::Result<Vec<Coverage>> {
         let all = Kind::ALL.iter().flat_map(|kind| Precision::AGGREGATED.iter().map(|p| (*kind, *p)));
         Ok(all
-            .map(|(kind, precision)| Coverage { kind, precision, watermark: Some(precision.due_to(now())), pending: 0 })
+            .map(|(kind, precision)| Coverage {
+                kind,
+                precision,
+                watermark: Some(precision.due_to(now())),
+                pending: 0,
+                revision: 0,
+            })
             .collect())
     }
 
@@ -62,7 +68,7 @@ impl Statistics for Fake {
             return Err(sview_store::Error::Value("cannot".into()));
         }
         let span = request.period().span(now);
-        Ok(Computed { data: Data::empty(&request.resource()), span, complete_to: span.finish })
+        Ok(Computed { data: Data::empty(&request.resource()), span, complete_to: span.finish, revision: 0 })
     }
 }
 
@@ -164,4 +170,21 @@ async fn caching_is_idempotent_and_what_belongs_to_devices_is_kept_for_ten_minut
     let job = CacheResource(request);
     assert!(!job.key().contains("aaaaaaaa") && !job.words().contains("aaaaaaaa"));
     assert!(matches!(context.queues.enqueue(&job, &Cause::Page).await.unwrap(), Pushed::Queued(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_visitors_ask_for_leaves_room_for_what_is_precached() {
+    let directory = tempfile::tempdir().unwrap();
+    let context = context(Fake::new(|_| false), &directory).await;
+    let mut refused = 0;
+    for i in 0..300u32 {
+        let attacker = Parameters::Ip(std::net::IpAddr::from(i.to_be_bytes()));
+        let request =
+            Request::new("selected_attacker_incidents_graph".parse().unwrap(), Period::Hour, attacker).unwrap();
+        let suggestion = suggest(&context, &request, &Cause::Page).await.unwrap();
+        refused += u32::from(matches!(suggestion.verdict, Verdict::Skip(Skip::QueueFull { .. })));
+    }
+    assert_eq!(refused, 100);
+    let suggestions = refresh(&context, now(), &Cause::Start, false).await.unwrap();
+    assert_eq!(suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count(), 21);
 }

@@ -29,12 +29,19 @@ fn settled(now: DateTime<Utc>) -> Situation {
     for kind in Kind::ALL {
         for precision in Precision::AGGREGATED {
             let watermark = Some(precision.due_to(now));
-            situation.coverage.push(Coverage { kind: *kind, precision: *precision, watermark, pending: 0 });
+            situation.coverage.push(Coverage {
+                kind: *kind,
+                precision: *precision,
+                watermark,
+                pending: 0,
+                revision: 0,
+            });
         }
     }
     for request in Request::precached() {
         let finish = request.period().due_finish(now);
-        let cached = Cached { finish, complete_to: finish, refresh_at: request.period().next_due(finish) };
+        let refresh_at = request.period().next_due(finish);
+        let cached = Cached { finish, complete_to: finish, refresh_at, computed_at: finish, revision: 0 };
         situation.cached.insert(request.key(), cached);
     }
     situation
@@ -93,7 +100,13 @@ fn at_the_very_start_the_finest_aggregations_and_the_native_period_are_due() {
     let mut situation = Situation { now, machine_now: now, ..Situation::default() };
     for kind in Kind::ALL {
         for precision in Precision::AGGREGATED {
-            situation.coverage.push(Coverage { kind: *kind, precision: *precision, watermark: None, pending: 0 });
+            situation.coverage.push(Coverage {
+                kind: *kind,
+                precision: *precision,
+                watermark: None,
+                pending: 0,
+                revision: 0,
+            });
         }
     }
     let suggestions = all(&situation);
@@ -254,4 +267,29 @@ fn after_an_aggregation_what_rests_on_it_is_due_though_more_reports_keep_coming(
     assert_eq!(queued(&suggestions), ["aggregation incidents/hourly", "caching incidents 6h, all 14 resources"]);
     let week = Work::caching(&request(Period::Week));
     assert_eq!(verdict(suggestions, &week), built_on(Hourly, Hold::Due));
+}
+
+#[test]
+fn late_reports_make_values_due_long_periods_after_a_while_or_when_somebody_waits() {
+    let mut situation = settled(at("12:34:56"));
+    for cached in situation.cached.values_mut() {
+        cached.computed_at = at("12:30:00");
+    }
+    let coverage = situation.coverage.iter_mut().find(|c| c.kind == Kind::Incidents && c.precision == Daily).unwrap();
+    coverage.revision = 1;
+    assert_eq!(queued(&all(&situation)), [""; 0], "the month's values are five minutes old");
+    situation.eager = true;
+    let names = ["1m", "3m", "1y"].map(|period| format!("caching incidents {period}, all 14 resources"));
+    assert_eq!(queued(&all(&situation)), names);
+    situation.eager = false;
+    situation.now = at("12:45:30");
+    let later = queued(&all(&situation)).into_iter().filter(|words| names.contains(words)).count();
+    assert_eq!(later, 3, "a quarter of an hour is over");
+}
+
+#[test]
+fn values_of_a_time_to_come_are_due_once_the_clock_was_set_back() {
+    let mut situation = settled(at("12:34:56"));
+    situation.now -= chrono::TimeDelta::days(300);
+    assert_eq!(queued(&all(&situation)).iter().filter(|words| words.starts_with("caching")).count(), 21);
 }

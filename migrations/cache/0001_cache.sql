@@ -6,6 +6,7 @@ CREATE TABLE cache (
   complete_to INTEGER NOT NULL,
   computed_at INTEGER NOT NULL,
   refresh_at INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX cache_expires_idx ON cache (expires_at);

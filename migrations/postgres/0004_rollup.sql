@@ -4,6 +4,8 @@ CREATE TABLE sview_rollup (
   precision text NOT NULL,
   -- Buckets that end by this moment were made, but for those that are pending. NULL: aggregation has not begun.
   watermark bigint,
+  -- Counts the times that a bucket was made anew which had been made before: values that were computed from it are due.
+  revision bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (kind, precision)
 );
 INSERT INTO sview_rollup (kind, precision)

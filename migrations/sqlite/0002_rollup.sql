@@ -3,6 +3,8 @@ CREATE TABLE sview_rollup (
   kind TEXT NOT NULL,
   precision TEXT NOT NULL,
   watermark INTEGER,
+  -- Counts the times that a bucket was made anew which had been made before: values that were computed from it are due.
+  revision INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (kind, precision)
 ) WITHOUT ROWID;
 INSERT INTO sview_rollup (kind, precision)

@@ -114,7 +114,7 @@ async fn ingest(
             return Ok(());
         }
         let lines = before.map_or(0, |p| p.lines);
-        (Box::new(file), size, Some(Progress { digest, name: name.clone(), lines, finished: false }))
+        (Box::new(file), size, Some(Progress { digest, name: name.clone(), from: lines, lines, finished: false }))
     };
 
     let began = Instant::now();
@@ -136,9 +136,11 @@ async fn ingest(
         Ok(reader.lines_read())
     });
     let mut summary = Summary::default();
+    let mut stored = skip;
     while let Some(chunk) = ready.recv().await {
-        let progress = progress.as_ref().map(|p| Progress { lines: chunk.lines_read, ..p.clone() });
+        let progress = progress.as_ref().map(|p| Progress { from: stored, lines: chunk.lines_read, ..p.clone() });
         reports.insert(&chunk.batch, progress.as_ref()).await?;
+        stored = chunk.lines_read;
         if let Some(file) = rejects.as_deref_mut() {
             for reject in &chunk.rejects {
                 write!(file, "{name}:{}: {}: ", reject.line, reject.reason)?;
@@ -158,7 +160,7 @@ async fn ingest(
     bar.finish_and_clear();
     let lines = reading.await?.with_context(|| format!("stopped; what was read is kept: {summary}"))?;
     if let Some(progress) = progress {
-        let done = Progress { lines, finished: true, ..progress };
+        let done = Progress { from: stored, lines, finished: true, ..progress };
         reports.insert(&sview_model::Batch::default(), Some(&done)).await?;
     }
     let seconds = began.elapsed().as_secs_f64().max(0.001);

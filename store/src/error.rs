@@ -20,9 +20,21 @@ pub enum Error {
         /// What it may begin with.
         expected: &'static str,
     },
+    /// Two processes read the same file; only one of them may count it.
+    #[error("another process is reading {0}, or has read it; nothing of this batch was counted")]
+    ReadElsewhere(String),
     /// A stored value cannot be read.
     #[error("stored value: {0}")]
     Value(String),
+}
+
+impl Error {
+    /// Whether transactions collided, so that the same one may succeed when it is tried again.
+    pub(crate) fn is_collision(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        // PostgreSQL's deadlock_detected and serialization_failure.
+        error.code().is_some_and(|code| code == "40P01" || code == "40001")
+    }
 }
 
 /// The store's results.

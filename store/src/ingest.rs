@@ -5,7 +5,7 @@ use sview_model::{Batch, Kind, Precision};
 
 use crate::engine::{Micros, Tx};
 use crate::rollup::{Spans, mark};
-use crate::{Reports, Result};
+use crate::{Error, Reports, Result};
 
 /// How far a file was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Progress {
     pub digest: String,
     /// What it was called, for people.
     pub name: String,
+    /// How many of its lines were done with before: if another process has read on meanwhile, nothing is added.
+    pub from: u64,
     /// How many of its lines are done with.
     pub lines: u64,
     /// Whether that is all of them.
@@ -35,6 +37,17 @@ impl Reports {
     /// Adds reports. Either all of them are there afterwards, their buckets noted as dirty and the progress kept, or nothing
     /// has changed. Aggregation that runs at the same time misses none of them.
     pub async fn insert(&self, batch: &Batch, progress: Option<&Progress>) -> Result<Inserted> {
+        const TRIES: u32 = 5;
+        let mut tries = 1;
+        loop {
+            match self.insert_once(batch, progress).await {
+                Err(error) if error.is_collision() && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn insert_once(&self, batch: &Batch, progress: Option<&Progress>) -> Result<Inserted> {
         let mut tx = self.engine.begin().await?;
         tx.insert(batch).await?;
         let times = |kind| -> Vec<DateTime<Utc>> {
@@ -64,6 +77,7 @@ impl Reports {
         Ok(rows.into_iter().next().map(|row| Progress {
             digest: digest.to_owned(),
             name: row.texts.into_iter().next().flatten().unwrap_or_default(),
+            from: 0,
             lines: row.ints.first().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
             finished: row.ints.get(1) == Some(&1),
         }))
@@ -79,14 +93,17 @@ impl Reports {
 }
 
 async fn keep(tx: &mut dyn Tx, progress: &Progress) -> Result<()> {
-    let (lines, finished) = (progress.lines, progress.finished);
+    let (from, lines, finished) = (progress.from, progress.lines, progress.finished);
     // $1 is understood by both engines.
     let sql = format!(
         "INSERT INTO sview_ingested (digest, name, lines, finished) VALUES ($1, $2, {lines}, {finished})
-         ON CONFLICT (digest) DO UPDATE SET name = excluded.name, lines = excluded.lines, finished = excluded.finished"
+         ON CONFLICT (digest) DO UPDATE SET name = excluded.name, lines = excluded.lines, finished = excluded.finished
+         WHERE sview_ingested.lines = {from} AND NOT sview_ingested.finished"
     );
-    tx.execute_with(sql, &[progress.digest.clone(), progress.name.clone()]).await?;
-    Ok(())
+    match tx.execute_with(sql, &[progress.digest.clone(), progress.name.clone()]).await? {
+        0 => Err(Error::ReadElsewhere(progress.name.clone())),
+        _ => Ok(()),
+    }
 }
 
 /// The spans of quarters that reports of these times fall into.

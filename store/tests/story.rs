@@ -194,13 +194,18 @@ both! {
 
     async fn a_file_read_before_is_known(deployment: Deployment) {
         let reports = open(&deployment).await;
-        let progress = Progress { digest: "ab".repeat(32), name: "o'brien.csv".into(), lines: 7, finished: false };
+        let progress = Progress { digest: "ab".repeat(32), name: "o'brien.csv".into(), from: 0, lines: 7, finished: false };
         assert_eq!(reports.ingested(&progress.digest).await.unwrap(), None);
         reports.insert(&Batch::default(), Some(&progress)).await.unwrap();
         assert_eq!(reports.ingested(&progress.digest).await.unwrap(), Some(progress.clone()));
-        let done = Progress { lines: 9, finished: true, ..progress };
+        let done = Progress { from: 7, lines: 9, finished: true, ..progress.clone() };
         reports.insert(&Batch::default(), Some(&done)).await.unwrap();
-        assert_eq!(reports.ingested(&done.digest).await.unwrap(), Some(done.clone()));
+        let kept = Progress { from: 0, ..done.clone() };
+        assert_eq!(reports.ingested(&done.digest).await.unwrap(), Some(kept));
+        // Another process that reads the same file finds that it is not the only one, and counts nothing.
+        let row = (at("2026-03-15T12:00:00Z"), 1, "192.0.2.1");
+        assert!(reports.insert(&incidents(&[row]), Some(&progress)).await.is_err());
+        assert_eq!(total(&reports, Period::SixHours, at("2026-03-15T12:34:56Z")).await, 0);
         reports.forget_ingested(&done.digest).await.unwrap();
         assert_eq!(reports.ingested(&done.digest).await.unwrap(), None);
     }
@@ -227,5 +232,76 @@ both! {
         let Data::Ranking(ranking) = reports.compute(&request, now).await.unwrap().data else { panic!() };
         let rows: BTreeMap<_, _> = ranking.rows.iter().map(|r| (r.labels[0].clone().unwrap(), r.count)).collect();
         assert_eq!(rows, [("TCP/23".to_owned(), 3), ("UDP/53".to_owned(), 2), ("other/0".to_owned(), 1)].into());
+    }
+
+    async fn a_value_is_complete_while_aggregation_waits_for_a_late_report(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T00:10:00Z");
+        let day: Vec<_> = (0..240).map(|i| (at("2026-03-14T00:00:00Z") + TimeDelta::minutes(6 * i), 1, "192.0.2.1")).collect();
+        reports.insert(&incidents(&day), None).await.unwrap();
+        while matches!(reports.aggregate(Kind::Incidents, Precision::Quarterly, now).await.unwrap(), Step::Built { .. }) {}
+        reports.insert(&incidents(&[(at("2026-03-14T23:40:00Z"), 1, "192.0.2.2")]), None).await.unwrap();
+        for precision in [Precision::Hourly, Precision::Daily] {
+            while matches!(reports.aggregate(Kind::Incidents, precision, now).await.unwrap(), Step::Built { .. }) {}
+        }
+        for period in [Period::Week, Period::Month, Period::Year] {
+            assert_eq!(total(&reports, period, now).await, 241, "{period}");
+        }
+    }
+
+    async fn late_reports_raise_the_revision_and_others_do_not(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let revisions = async |reports: &Reports| -> i64 { reports.coverage().await.unwrap().iter().map(|c| c.revision).sum() };
+        reports.insert(&incidents(&[(at("2026-03-01T00:00:00Z"), 1, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        assert_eq!(revisions(&reports).await, 0);
+        let next = now + TimeDelta::minutes(15);
+        reports.insert(&incidents(&[(now, 1, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, next).await;
+        assert_eq!(revisions(&reports).await, 0, "a quarter that has just ended is not late");
+        reports.insert(&incidents(&[(at("2026-03-05T00:00:00Z"), 1, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, next).await;
+        assert_eq!(revisions(&reports).await, 3, "one for each precision");
+    }
+
+    async fn late_reports_replace_no_history_whose_reports_are_deleted(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let old = now - TimeDelta::days(200);
+        reports.insert(&incidents(&[(old, 1000, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        reports.delete_native(Kind::Incidents, now).await.unwrap();
+        reports.insert(&incidents(&[(old, 2000, "198.51.100.9")]), None).await.unwrap();
+        aggregate_all(&reports, now).await;
+        assert_eq!(total(&reports, Period::Year, now).await, 1000, "more reports by others do not make up for those");
+    }
+
+    async fn what_others_write_is_found_after_the_clock_was_set_back(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        reports.insert(&incidents(&[(now - TimeDelta::hours(5), 1, "192.0.2.1")]), None).await.unwrap();
+        aggregate_all(&reports, now + TimeDelta::days(3)).await; // the clock was ahead
+        aggregate_all(&reports, now).await;
+        reports.insert_unmarked(&incidents(&[(now + TimeDelta::hours(1), 2, "192.0.2.2")])).await.unwrap();
+        let later = now + TimeDelta::days(5);
+        aggregate_all(&reports, later).await;
+        verify(&reports).await;
+        assert_eq!(total(&reports, Period::Month, later).await, 3);
+    }
+
+    async fn many_scattered_late_reports_share_a_step(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        aggregate_all(&reports, now).await;
+        let rows: Vec<_> = (1..1500).map(|i| (now - TimeDelta::hours(5 * i), 1, "192.0.2.1")).collect();
+        reports.insert(&incidents(&rows), None).await.unwrap();
+        let mut steps = 0;
+        while matches!(reports.aggregate(Kind::Incidents, Precision::Quarterly, now).await.unwrap(), Step::Built { .. }) {
+            steps += 1;
+        }
+        assert!(steps < 150, "{steps} steps for 1,499 spans");
+        aggregate_all(&reports, now).await;
+        verify(&reports).await;
     }
 }

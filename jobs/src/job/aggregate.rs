@@ -1,5 +1,7 @@
 //! The job that brings one aggregated precision of one kind of reports up to date.
 
+use std::time::{Duration, Instant};
+
 use serde::{Deserialize, Serialize};
 use sview_model::{Clock, Kind, Precision, Queue};
 use sview_store::Step;
@@ -44,12 +46,19 @@ impl Job for Aggregate {
     }
 }
 
+/// After this time a run ends though more is left to do, so that it is not ended by its time limit.
+const LONGEST: Duration = Duration::from_secs(7 * 60);
+
 /// Does step after step, each of them one transaction, until nothing is left that can be done now; returns how many rows were
 /// written. When it is stopped half-way, what was committed stays, and the next run goes on from there.
 pub async fn aggregate(statistics: &dyn Statistics, job: Aggregate, clock: &Clock) -> Result<u64, Failure> {
     let Aggregate { kind, precision } = job;
-    let mut written = 0;
+    let (mut written, begun) = (0, Instant::now());
     loop {
+        // Reports may come late faster than they are aggregated. What is committed stays; the next refresh goes on from there.
+        if begun.elapsed() > LONGEST {
+            return Ok(written);
+        }
         match statistics.aggregate(kind, precision, clock.now()).await? {
             Step::Built { span, rows } => {
                 written += rows;

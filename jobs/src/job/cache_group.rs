@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sview_model::{Clock, Kind, Period, Queue, Request};
 use sview_store::Cache;
 
-use super::cache_resource::{Caching, is_fresh, put};
+use super::cache_resource::{Caching, is_fresh, put, revision};
 use super::{Failure, Job};
 use crate::{Context, Statistics};
 
@@ -57,7 +57,8 @@ pub async fn cache_group(
     let now = clock.now();
     let keys: Vec<_> = group.requests().map(|request| request.key()).collect();
     let entries = cache.get_many(&keys).await?;
-    if entries.iter().all(|entry| entry.as_ref().is_some_and(|entry| is_fresh(entry, group.period, now))) {
+    let revision = revision(statistics, group.kind, group.period).await?;
+    if entries.iter().all(|entry| entry.as_ref().is_some_and(|entry| is_fresh(entry, group.period, now, revision))) {
         return Ok(Caching::Fresh);
     }
     let mut caching = Caching::Overtaken;

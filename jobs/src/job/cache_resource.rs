@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sview_model::{Clock, Parameters, Period, Queue, Request};
+use sview_model::{Clock, Kind, Parameters, Period, Queue, Request};
 use sview_store::{Cache, Computed, Entry};
 
 use super::{Failure, Job};
@@ -22,6 +22,8 @@ impl Job for CacheResource {
     type Context = Context;
 
     const NAME: &'static str = "cache-resource";
+    // Anybody can ask for these, for as many addresses and passwords as they can type: they must leave room for what is precached.
+    const ROOM: u64 = 200;
 
     fn queue(&self) -> Queue {
         self.0.period().scale().queue
@@ -59,7 +61,10 @@ pub async fn cache_resource(
     clock: &Clock,
 ) -> Result<Caching, Failure> {
     let now = clock.now();
-    if cache.get(&request.key()).await?.is_some_and(|entry| is_fresh(&entry, request.period(), now)) {
+    let (kind, period) = (request.resource().kind, request.period());
+    if let Some(entry) = cache.get(&request.key()).await?
+        && is_fresh(&entry, period, now, revision(statistics, kind, period).await?)
+    {
         return Ok(Caching::Fresh);
     }
     let computed = statistics.compute(request, now).await?;
@@ -67,8 +72,18 @@ pub async fn cache_resource(
 }
 
 /// Whether a cached value is as fresh as can be.
-pub(super) fn is_fresh(entry: &Entry, period: Period, now: DateTime<Utc>) -> bool {
-    entry.finish >= period.span(now).finish && entry.complete_to >= entry.finish && entry.refresh_at > now
+pub(super) fn is_fresh(entry: &Entry, period: Period, now: DateTime<Utc>, revision: i64) -> bool {
+    entry.finish == period.span(now).finish
+        && entry.complete_to >= entry.finish
+        && entry.refresh_at > now
+        && entry.revision == revision
+}
+
+/// The revision of the aggregates that a period's values of a kind are made of.
+pub(super) async fn revision(statistics: &dyn Statistics, kind: Kind, period: Period) -> Result<i64, Failure> {
+    let built_on = period.scale().source.built_on();
+    let coverage = statistics.coverage().await?;
+    Ok(coverage.iter().filter(|c| c.kind == kind && built_on.contains(&c.precision)).map(|c| c.revision).sum())
 }
 
 /// Caches a computed value; whether it was kept.
@@ -90,6 +105,7 @@ pub(super) async fn put(
         complete_to: computed.complete_to,
         computed_at: now,
         refresh_at,
+        revision: computed.revision,
     };
-    Ok(cache.put(&request.key(), &entry, ttl).await?)
+    Ok(cache.put(&request.key(), &entry, ttl, now).await?)
 }

@@ -71,6 +71,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NAME: &'static str;
     /// How many attempts it gets.
     const MAX_ATTEMPTS: u32 = 5;
+    /// How many jobs may wait in its queue already for this one to be queued too, besides the ledger's own bound.
+    const ROOM: u64 = u64::MAX;
     /// How long it waits between them.
     const BACKOFF: Backoff = Backoff::DEFAULT;
 

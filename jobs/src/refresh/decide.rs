@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_model::{CacheKey, Kind, Precision, Request};
+use sview_model::{CacheKey, Kind, Precision, Queue, Request};
 use sview_store::Coverage;
 
 use super::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
@@ -12,6 +12,9 @@ use crate::job::{Aggregate, Job as _};
 
 /// For how long a job that died is not suggested again.
 pub const HOLD_OFF: TimeDelta = TimeDelta::minutes(10);
+
+/// For how long a value of a long period is not made anew for late reports.
+const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 
 /// The times of a cached value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,10 @@ pub struct Cached {
     pub complete_to: DateTime<Utc>,
     /// When it ought to be computed again.
     pub refresh_at: DateTime<Utc>,
+    /// When it was computed.
+    pub computed_at: DateTime<Utc>,
+    /// Of which revision of the aggregates it was made.
+    pub revision: i64,
 }
 
 /// Everything that the decision looks at.
@@ -37,6 +44,8 @@ pub struct Situation {
     pub cached: HashMap<CacheKey, Cached>,
     /// How jobs stand, by their unique keys.
     pub standing: HashMap<String, Standing>,
+    /// Whether somebody waits for the outcome, so that values of long periods are made anew for late reports at once.
+    pub eager: bool,
 }
 
 /// What a refresh is about.
@@ -208,13 +217,21 @@ impl Situation {
     fn fresh_until(&self, request: &Request) -> Option<DateTime<Utc>> {
         let cached = self.cached.get(&request.key())?;
         let (kind, period) = (request.resource().kind, request.period());
-        let due = cached.refresh_at <= self.now || cached.finish < period.due_finish(self.now);
+        // A value of a later time than it is was computed under a clock that was set back since.
+        let due = cached.refresh_at <= self.now
+            || cached.finish < period.due_finish(self.now)
+            || cached.finish > period.span(self.now).finish;
         // A value that was computed while buckets were still to be made (anew) can be completed once none is.
         let built_on = period.scale().source.built_on();
         let settled = |precision: &Precision| {
             self.coverage_of(Aggregate { kind, precision: *precision }).is_some_and(|c| c.pending == 0)
         };
         let completable = cached.complete_to < cached.finish && built_on.iter().all(settled);
-        (!due && !completable).then_some(cached.refresh_at)
+        // Late reports have been aggregated since it was computed. They may come all the time: what is costly waits a little.
+        let revisions = built_on.iter().map(|p| Some(self.coverage_of(Aggregate { kind, precision: *p })?.revision));
+        let revision = revisions.sum::<Option<i64>>();
+        let late = revision.is_some_and(|revision| revision != cached.revision)
+            && (self.eager || period.scale().queue != Queue::SlowCache || cached.computed_at + PATIENCE <= self.now);
+        (!due && !completable && !late).then_some(cached.refresh_at)
     }
 }

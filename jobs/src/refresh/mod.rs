@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Request};
+use sview_store::Entry;
 
 pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
 pub use self::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
@@ -53,7 +54,8 @@ async fn run(
     dry_run: bool,
 ) -> Result<Vec<Suggestion>> {
     let requests: Vec<Request> = Request::precached().filter(|request| scope.includes(request)).collect();
-    let situation = gather(context, now, &requests, true).await?;
+    let mut situation = gather(context, now, &requests, true).await?;
+    situation.eager = matches!(cause, Cause::Command(_));
     let mut suggestions = decide(&situation, scope, &requests);
     if !dry_run {
         for suggestion in &mut suggestions {
@@ -77,7 +79,8 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
     let entries = context.cache.get_many(&cache_keys).await?;
     let cached = cache_keys.into_iter().zip(entries).filter_map(|(key, entry)| {
         let entry = entry?;
-        Some((key, Cached { finish: entry.finish, complete_to: entry.complete_to, refresh_at: entry.refresh_at }))
+        let Entry { finish, complete_to, computed_at, refresh_at, revision, .. } = entry;
+        Some((key, Cached { finish, complete_to, refresh_at, computed_at, revision }))
     });
     Ok(Situation {
         now,
@@ -85,6 +88,7 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
         coverage: if coverage { context.statistics.coverage().await? } else { Vec::new() },
         cached: cached.collect(),
         standing: keys.into_iter().zip(standing).collect::<HashMap<_, _>>(),
+        eager: false,
     })
 }
 

@@ -13,6 +13,7 @@ use apalis_core::worker::context::WorkerContext;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, PollSemaphore};
 
 use super::runner::Runner;
@@ -31,22 +32,24 @@ pub(super) struct LedgerBackend {
     runner: Arc<Runner>,
     slots: PollSemaphore,
     slot: Option<OwnedSemaphorePermit>,
-    /// The look-out for the next job. It is never dropped half-way through taking one.
-    looking: Option<BoxFuture<'static, Result<Option<Taken>>>>,
+    /// The look-out for the next job. A task of its own: apalis stops polling the backend while a stopping worker waits for its
+    /// jobs in progress, and a look-out that stood still half-way would keep the ledger's only writer from them.
+    looking: Option<JoinHandle<Result<Option<Taken>>>>,
     /// A job that was taken just as the worker was told to stop, on its way back.
     returning: Option<BoxFuture<'static, Result<bool>>>,
     closing: CancellationToken,
 }
 
 impl LedgerBackend {
-    pub(super) fn new(runner: Arc<Runner>) -> Self {
+    /// A backend that takes nothing more once `stop` is cancelled, however long its jobs in progress go on.
+    pub(super) fn new(runner: Arc<Runner>, stop: &CancellationToken) -> Self {
         Self {
             slots: PollSemaphore::new(runner.slots.clone()),
             runner,
             slot: None,
             looking: None,
             returning: None,
-            closing: CancellationToken::new(),
+            closing: stop.child_token(),
         }
     }
 }
@@ -60,6 +63,11 @@ async fn look(runner: Arc<Runner>, closing: CancellationToken) -> Result<Option<
         }
         let settings = &runner.settings;
         let wait = match runner.ledger.take(&runner.queues, &runner.name, settings.lease).await? {
+            Take::Job(taken) if closing.is_cancelled() => {
+                // Nobody may be left to hand it over to. If it cannot go back, its lease runs out and it is rescued.
+                runner.ledger.finish(&taken.claim, &Outcome::Released).await?;
+                return Ok(None);
+            }
             Take::Job(taken) => return Ok(Some(*taken)),
             Take::Nothing { next_in } => next_in.map_or(settings.poll, |next| next.min(settings.poll)),
         };
@@ -69,6 +77,22 @@ async fn look(runner: Arc<Runner>, closing: CancellationToken) -> Result<Option<
             () = tokio::time::sleep(wait) => {}
             () = closing.cancelled() => {}
         }
+    }
+}
+
+/// What the look-out found. Its panic is the pool's.
+fn found(ended: Result<Result<Option<Taken>>, JoinError>) -> Result<Option<Taken>> {
+    match ended.map_err(JoinError::try_into_panic) {
+        Ok(found) => found,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => Ok(None), // the runtime shuts down
+    }
+}
+
+impl Drop for LedgerBackend {
+    /// A pool that died lets its look-out end too.
+    fn drop(&mut self) {
+        self.closing.cancel();
     }
 }
 
@@ -86,8 +110,8 @@ impl Backend for LedgerBackend {
 
     fn poll_next(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Option<Result<Self::Task>>> {
         let (runner, closing) = (&self.runner, &self.closing);
-        let looking = self.looking.get_or_insert_with(|| look(runner.clone(), closing.clone()).boxed());
-        let found = ready!(looking.as_mut().poll(cx));
+        let looking = self.looking.get_or_insert_with(|| tokio::spawn(look(runner.clone(), closing.clone())));
+        let found = found(ready!(looking.poll_unpin(cx)));
         self.looking = None;
         match (found, self.slot.take()) {
             (Ok(Some(taken)), Some(slot)) => {
@@ -104,7 +128,7 @@ impl Backend for LedgerBackend {
     fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<()>> {
         self.closing.cancel();
         if let Some(looking) = &mut self.looking {
-            let found = ready!(looking.as_mut().poll(cx));
+            let found = found(ready!(looking.poll_unpin(cx)));
             self.looking = None;
             if let Ok(Some(taken)) = found {
                 let ledger = self.runner.ledger.clone();

@@ -206,7 +206,7 @@ fn note_trouble(runner: &Runner, error: &str) {
 /// One life of an apalis worker.
 async fn work(runner: Arc<Runner>, name: String, stop: CancellationToken) -> Result<(), WorkerError> {
     WorkerBuilder::new(name.as_str())
-        .backend(LedgerBackend::new(runner.clone()))
+        .backend(LedgerBackend::new(runner.clone(), &stop))
         .data(runner)
         .build(handle)
         .run_until(async move {

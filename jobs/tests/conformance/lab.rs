@@ -169,6 +169,7 @@ pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
         cause: "test".into(),
         max_attempts: 3,
         delay: Duration::ZERO,
+        room: u64::MAX,
     }
 }
 

@@ -150,9 +150,10 @@ both! {
 
     async fn a_long_job_keeps_its_lease_even_when_it_blocks_its_thread(lab: Lab) {
         let (desk, mut events) = Desk::new();
-        let settings = WorkerSettings { lease: Duration::from_millis(600), ..quick() };
+        // Long enough for a busy machine to renew in time, and several times shorter than the job.
+        let settings = WorkerSettings { lease: Duration::from_millis(1_500), ..quick() };
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 2, &settings);
-        probe(&lab.queues, QuickCache, "long", Does::Block(2_500)).await;
+        probe(&lab.queues, QuickCache, "long", Does::Block(5_000)).await;
         for event in [Event::Started("long".into()), Event::Ended("long".into()), Event::After("long".into())] {
             assert_eq!(events.next().await, event, "once, and to its end");
         }
@@ -180,10 +181,46 @@ both! {
             true
         }).await;
         let second = id(probe(&lab.queues, QuickCache, "second", Does::Succeed).await);
+        for _ in 0..30 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let record = lab.queues.get(second).await.unwrap().unwrap();
+            assert_eq!(record.state, State::Queued, "it is another worker's to take, while the first goes on");
+        }
         desk.go.notify_one();
         workers.stopped().await;
         assert_eq!(lab.queues.get(first).await.unwrap().unwrap().state, State::Done);
         assert_eq!(lab.queues.get(second).await.unwrap().unwrap().state, State::Queued);
+    }
+
+    async fn a_worker_can_be_stopped_at_any_moment(lab: Lab) {
+        // Also while it is taking a job: what it holds of the ledger meanwhile must not keep the jobs in progress from ending.
+        for round in 0..20_u64 {
+            let (desk, mut events) = Desk::new();
+            let (workers, stop) = pool(&lab.queues, &desk, &[QuickCache], 4, &quick());
+            let others = (0..4).map(|other| {
+                let (queues, stop) = (lab.queues.clone(), stop.clone());
+                tokio::spawn(async move {
+                    for n in 0.. {
+                        if stop.is_cancelled() {
+                            break;
+                        }
+                        probe(&queues, QuickCache, &format!("{round}.{other}.{n}"), Does::Succeed).await;
+                    }
+                })
+            });
+            let others: Vec<_> = others.collect();
+            for _ in 0..10 + round {
+                events.next().await;
+            }
+            stop.cancel();
+            let stopped = tokio::time::timeout(Duration::from_secs(8), workers.stopped()).await;
+            assert!(stopped.is_ok(), "round {round}");
+            for other in others {
+                other.await.unwrap();
+            }
+            let running = lab.queues.list(&Filter { states: vec![State::Running], ..Default::default() }).await.unwrap();
+            assert!(running.is_empty(), "round {round}: {running:?}");
+        }
     }
 
     async fn after_the_grace_period_jobs_are_handed_back(lab: Lab) {

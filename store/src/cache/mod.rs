@@ -27,6 +27,8 @@ pub struct Entry {
     pub computed_at: DateTime<Utc>,
     /// When it ought to be computed again.
     pub refresh_at: DateTime<Utc>,
+    /// Of which revision of the aggregates it was made.
+    pub revision: i64,
 }
 
 /// A cache entry as an operator sees it.
@@ -54,8 +56,9 @@ pub trait Cache: Send + Sync + 'static {
     async fn get_many(&self, keys: &[CacheKey]) -> Result<Vec<Option<Entry>>>;
 
     /// Keeps a value for `ttl`. A value that tells of an earlier time than the one that is there is dropped: a worker that
-    /// was held up must not undo what another did meanwhile. Returns whether it was kept.
-    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration) -> Result<bool>;
+    /// was held up must not undo what another did meanwhile; unless the one that is there was computed after `now`, under a clock
+    /// that was set back since. Returns whether it was kept.
+    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool>;
 
     /// Every entry, without its data, ordered by key.
     async fn list(&self) -> Result<Vec<EntryInfo>>;

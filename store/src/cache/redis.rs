@@ -32,9 +32,9 @@ impl std::fmt::Debug for RedisCache {
 
 /// Keeps the value unless the one that is there tells of a later time.
 const PUT: &str = "
-local finish = redis.call('HGET', KEYS[1], 'finish')
-if finish and tonumber(finish) > tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5])
+local there = redis.call('HMGET', KEYS[1], 'finish', 'computed_at')
+if there[1] and tonumber(there[1]) > tonumber(ARGV[2]) and tonumber(there[2]) <= tonumber(ARGV[8]) then return 0 end
+redis.call('HSET', KEYS[1], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5], 'revision', ARGV[9])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('SADD', KEYS[2], ARGV[7])
 return 1";
@@ -98,6 +98,8 @@ fn entry(mut fields: HashMap<String, String>) -> Result<Option<Entry>> {
         complete_to: moment(&fields, "complete_to")?,
         computed_at: moment(&fields, "computed_at")?,
         refresh_at: moment(&fields, "refresh_at")?,
+        // What an older sview cached has none: it is as good as of another revision.
+        revision: fields.get("revision").and_then(|text| text.parse().ok()).unwrap_or(-1),
     }))
 }
 
@@ -119,7 +121,7 @@ impl Cache for RedisCache {
         all.into_iter().map(entry).collect()
     }
 
-    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration) -> Result<bool> {
+    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool> {
         let kept: i64 = self
             .put
             .key(self.key(key.as_str()))
@@ -131,6 +133,8 @@ impl Cache for RedisCache {
             .arg(entry.refresh_at.timestamp_micros())
             .arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1))
             .arg(key.as_str())
+            .arg(now.timestamp_micros())
+            .arg(entry.revision)
             .invoke_async(&mut self.connection.clone())
             .await?;
         Ok(kept == 1)

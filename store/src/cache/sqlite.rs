@@ -49,6 +49,7 @@ fn entry(row: &SqliteRow) -> Result<Entry> {
         complete_to: moment(row, "complete_to")?,
         computed_at: moment(row, "computed_at")?,
         refresh_at: moment(row, "refresh_at")?,
+        revision: row.try_get("revision")?,
     })
 }
 
@@ -82,14 +83,15 @@ impl Cache for SqliteCache {
         Ok(entries)
     }
 
-    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration) -> Result<bool> {
+    async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool> {
         let ttl = TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
         let written = sqlx::query(
-            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at, revision)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9)
              ON CONFLICT (key) DO UPDATE SET json = excluded.json, finish = excluded.finish, complete_to = excluded.complete_to,
-               computed_at = excluded.computed_at, refresh_at = excluded.refresh_at, expires_at = excluded.expires_at
-             WHERE excluded.finish >= cache.finish OR cache.expires_at <= ?8",
+               computed_at = excluded.computed_at, refresh_at = excluded.refresh_at, expires_at = excluded.expires_at,
+               revision = excluded.revision
+             WHERE excluded.finish >= cache.finish OR cache.expires_at <= ?8 OR cache.computed_at > ?8",
         )
         .bind(key.as_str())
         .bind(&*entry.json)
@@ -98,7 +100,8 @@ impl Cache for SqliteCache {
         .bind(entry.computed_at.timestamp_micros())
         .bind(entry.refresh_at.timestamp_micros())
         .bind(self.now().saturating_add(ttl.num_microseconds().unwrap_or(i64::MAX)))
-        .bind(self.now())
+        .bind(now.timestamp_micros())
+        .bind(entry.revision)
         .execute(&self.pool)
         .await?;
         Ok(written.rows_affected() > 0)

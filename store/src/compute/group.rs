@@ -8,8 +8,8 @@ use sview_model::{
     Span, Windows,
 };
 
-use super::Computed;
 use super::gather::{Gathered, Rows, Sieve, gather, project};
+use super::{Computed, Plan};
 use crate::tally::Names;
 use crate::{Reports, Result};
 
@@ -37,12 +37,12 @@ impl Reports {
         let windows = period.windows(now, false);
         let lagged = period.windows(now, true);
         let mut tx = self.engine.snapshot().await?;
-        let (segments, hole) = self.segments(&mut *tx, kind, period, windows.span).await?;
+        let Plan { segments, revision } = self.segments(&mut *tx, kind, period, windows.span, true).await?;
         let rows =
             Rows { dialect: self.engine.dialect(), kind, segments: &segments, windows, lagged: lagged.len(), sieve };
         let all = gather(&mut *tx, &rows).await?;
         let span = period.span(now);
-        Ok(Material { all, windows, lagged, period, span, complete_to: hole.unwrap_or(span.finish) })
+        Ok(Material { all, windows, lagged, period, span, revision })
     }
 }
 
@@ -53,14 +53,15 @@ struct Material {
     lagged: Windows,
     period: Period,
     span: Span,
-    complete_to: DateTime<Utc>,
+    revision: i64,
 }
 
 impl Material {
     fn compute(&self, resource: ResourceName) -> Computed {
         let lags = resource.lags_in(self.period);
         let windows = if lags { &self.lagged } else { &self.windows };
-        Computed { data: value(&self.all, &resource, windows, lags), span: self.span, complete_to: self.complete_to }
+        let data = value(&self.all, &resource, windows, lags);
+        Computed { data, span: self.span, complete_to: self.span.finish, revision: self.revision }
     }
 }
 

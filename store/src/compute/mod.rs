@@ -15,7 +15,7 @@ use self::gather::Sieve;
 use self::query::Query;
 use crate::engine::{self, Micros, Tx};
 use crate::rollup::Spans;
-use crate::{Error, Reports, Result};
+use crate::{Error, Reports, Result, rollup};
 
 /// A stretch of rows of one table.
 #[derive(Debug, Clone)]
@@ -33,8 +33,10 @@ pub struct Computed {
     pub data: Data,
     /// What it tells of.
     pub span: Span,
-    /// Until when it is complete: the span's end, or the first bucket in it that is still to be made (anew).
+    /// Until when it is complete: the span's end.
     pub complete_to: DateTime<Utc>,
+    /// Of which revision of the aggregates it was made. A value of another one lacks late reports.
+    pub revision: i64,
 }
 
 impl Reports {
@@ -62,7 +64,12 @@ impl Reports {
         let span = period.span(now);
         let windows = period.windows(now, resource.lagged);
         let mut tx = self.engine.snapshot().await?;
-        let (segments, hole) = self.segments(&mut *tx, resource.kind, period, windows.span).await?;
+        let Plan { mut segments, revision } =
+            self.segments(&mut *tx, resource.kind, period, windows.span, true).await?;
+        if segments.len() > PARTS {
+            // One query cannot have so many parts: what is to be made anew is taken as it is.
+            segments = self.segments(&mut *tx, resource.kind, period, windows.span, false).await?.segments;
+        }
         let query = Query::new(self.engine.dialect(), request, segments);
         let data = match resource.shape {
             Shape::Series => {
@@ -95,47 +102,45 @@ impl Reports {
                 Data::Map(pairs.flatten().collect::<BTreeMap<_, _>>())
             }
         };
-        Ok(Computed { data, span, complete_to: hole.unwrap_or(span.finish) })
+        Ok(Computed { data, span, complete_to: span.finish, revision })
     }
 
-    /// Which rows make up a span: those of the period's precision as far as its watermark, the finer ones after it; and the
-    /// first bucket among them that is still to be made (anew).
-    async fn segments(
-        &self,
-        tx: &mut dyn Tx,
-        kind: Kind,
-        period: Period,
-        span: Span,
-    ) -> Result<(Vec<Segment>, Option<DateTime<Utc>>)> {
-        let (mut start, finish) = (span.start.timestamp_micros(), span.finish.timestamp_micros());
-        let (mut segments, mut holes) = (Vec::new(), Vec::new());
+    /// Which rows make up a span: those of the period's precision where its buckets are made, finer ones where they are not
+    /// made yet or (`exactly`) are to be made anew, down to the reports themselves. So a value is complete however far
+    /// aggregation is.
+    async fn segments(&self, tx: &mut dyn Tx, kind: Kind, period: Period, span: Span, exactly: bool) -> Result<Plan> {
+        let mut rest = Spans::new(vec![(span.start.timestamp_micros(), span.finish.timestamp_micros())]);
+        let mut plan = Plan { segments: Vec::new(), revision: 0 };
         let mut precision = Some(period.scale().source);
         while let Some(p) = precision {
-            let mut end = finish;
+            let mut here = rest.clone();
             if p != Precision::Native {
-                let sql = format!("SELECT watermark FROM sview_rollup WHERE kind = '{kind}' AND precision = '{p}'");
-                let watermark = tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten());
-                end = watermark.unwrap_or(start).min(finish);
-                let sql = format!(
-                    "SELECT start, finish FROM sview_pending WHERE kind = '{kind}' AND precision = '{p}'
-                     AND start < {finish} AND finish > {start}"
-                );
-                let pending = tx.ints(sql).await?;
-                holes.extend(
-                    pending
-                        .iter()
-                        .filter_map(|row| Some((row.first().copied()??.max(start), row.get(1).copied()??.min(end)))),
-                );
+                let state = rollup::state(tx, kind, p).await?;
+                plan.revision += state.revision;
+                here = rest.before(state.watermark.unwrap_or(Micros::MIN));
+                if exactly {
+                    here = here.minus(&state.pending);
+                }
+                rest = rest.minus(&here);
             }
-            if start < end {
-                segments.push(Segment { precision: p, table: engine::table(kind, p), start, finish: end });
-                start = end;
-            }
+            let table = engine::table(kind, p);
+            let segments =
+                here.iter().map(|(start, finish)| Segment { precision: p, table: table.clone(), start, finish });
+            plan.segments.extend(segments);
             precision = p.finer();
         }
-        let hole = Spans::new(holes).iter().next().and_then(|(s, _)| DateTime::from_timestamp_micros(s));
-        Ok((segments, hole))
+        plan.segments.sort_unstable_by_key(|s| s.start);
+        Ok(plan)
     }
+}
+
+/// How many tables' parts a query may be put together of; SQLite's own bound is 500.
+const PARTS: usize = 200;
+
+/// Where the rows of a value are.
+struct Plan {
+    segments: Vec<Segment>,
+    revision: i64,
 }
 
 async fn multi_series(

@@ -70,6 +70,9 @@ impl Engine for Postgres {
     }
 }
 
+/// The most bytes of tallies in one statement.
+const STATEMENT: usize = 16 << 20;
+
 struct PgTx {
     tx: Transaction<'static, Db>,
     known: Identities,
@@ -149,6 +152,12 @@ impl Tx for PgTx {
     }
 
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()> {
+        // A statement at a time of up to some megabytes: a month's tallies together may be more than one can carry.
+        if tallies.len() > 1 && tallies.iter().map(|(_, body)| body.len()).sum::<usize>() > STATEMENT {
+            let (first, second) = tallies.split_at(tallies.len() / 2);
+            self.put_tallies(kind, precision, first).await?;
+            return self.put_tallies(kind, precision, second).await;
+        }
         let (buckets, bodies): (Vec<Micros>, Vec<&[u8]>) = tallies.iter().map(|(b, t)| (*b, t.as_slice())).unzip();
         sqlx::query(
             "INSERT INTO sview_tally (kind, precision, bucket, body)

@@ -8,14 +8,17 @@
 //! Two rules make it safe:
 //! - A pending span that a step can see was committed together with its rows, and the step reads rows after it has taken the
 //!   span: so it reads them too. A span committed later is still there for the next step.
-//! - Reports are only ever added, so a bucket is made anew exactly when the finer rows sum to *more* than it holds. A bucket
-//!   whose finer rows were deleted since (retention), or that an older program counted twice, sums to less and is left alone.
+//! - Reports are only ever added, so a bucket is made anew exactly when the finer rows sum to *more* than it holds, and no row of
+//!   it would shrink. A bucket whose finer rows were deleted since (retention), or that an older program counted twice, is left
+//!   alone.
 //!
 //! Steps of one kind and precision take turns by a lock on the watermark's row.
 
 mod spans;
 mod tallies;
 mod verify;
+
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision, Span};
@@ -53,6 +56,8 @@ pub struct Coverage {
     pub watermark: Option<DateTime<Utc>>,
     /// How many spans before the watermark wait to be made, or made anew.
     pub pending: u64,
+    /// Grows whenever buckets that had been made are made anew; see [`crate::Computed::revision`].
+    pub revision: i64,
 }
 
 /// How much one transaction aggregates: long enough to be quick in total, short enough to be lost by a kill without harm.
@@ -63,6 +68,12 @@ fn chunk(precision: Precision) -> Micros {
         Precision::Daily => TimeDelta::days(28),
     })
 }
+
+/// How many pending spans a step looks at, newest first: so the work of a step does not grow with all that is pending.
+const TAKEN: u32 = 2_000;
+
+/// After this time a step makes no further span.
+const BUDGET: Duration = Duration::from_secs(1);
 
 fn micros(delta: TimeDelta) -> Micros {
     delta.num_microseconds().unwrap_or(i64::MAX)
@@ -80,6 +91,30 @@ pub(crate) async fn mark(tx: &mut dyn Tx, kind: Kind, precision: Precision, span
         tx.execute(format!("INSERT INTO sview_pending (kind, precision, start, finish) VALUES {rows}")).await?;
     }
     Ok(())
+}
+
+/// How far an aggregation has come, within one transaction.
+pub(crate) struct Made {
+    pub(crate) watermark: Option<Micros>,
+    /// Buckets before the watermark that are still to be made (anew).
+    pub(crate) pending: Spans,
+    pub(crate) revision: i64,
+}
+
+/// How far an aggregation has come, as a transaction sees it.
+pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> Result<Made> {
+    let sql =
+        format!("SELECT watermark, revision FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}'");
+    let rows = tx.ints(sql).await?;
+    let row = rows.first().map(Vec::as_slice).unwrap_or_default();
+    let watermark = row.first().copied().flatten();
+    let sql = format!(
+        "SELECT start, finish FROM sview_pending
+         WHERE kind = '{kind}' AND precision = '{precision}' AND start < {}",
+        watermark.unwrap_or(0)
+    );
+    let pending = Spans::new(pairs(&tx.ints(sql).await?)).cover(micros(precision.width()));
+    Ok(Made { watermark, pending, revision: row.get(1).copied().flatten().unwrap_or(0) })
 }
 
 impl Reports {
@@ -110,7 +145,7 @@ impl Reports {
             for precision in Precision::AGGREGATED {
                 let sql = format!(
                     "SELECT watermark, (SELECT count(*) FROM sview_pending AS p
-                       WHERE p.kind = r.kind AND p.precision = r.precision AND p.start < r.watermark)
+                       WHERE p.kind = r.kind AND p.precision = r.precision AND p.start < r.watermark), revision
                      FROM sview_rollup AS r WHERE kind = '{kind}' AND precision = '{precision}'"
                 );
                 let rows = tx.ints(sql).await?;
@@ -120,6 +155,7 @@ impl Reports {
                     precision: *precision,
                     watermark: row.first().copied().flatten().map(moment),
                     pending: row.get(1).copied().flatten().and_then(|n| n.try_into().ok()).unwrap_or(0),
+                    revision: row.get(2).copied().flatten().unwrap_or(0),
                 });
             }
         }
@@ -150,6 +186,12 @@ impl Work<'_> {
             missing = self.pending_of(finer, made_to).await?.cover(self.width);
         }
         let made_to = match watermark {
+            // A watermark that is further ahead than clocks differ was set under a clock that was set back since. It follows, so
+            // that what is written meanwhile without a mark is not passed over; making buckets again changes none.
+            Some(at) if at > due + self.width => {
+                self.set_watermark(due).await?;
+                due
+            }
             Some(at) if at >= due => at,
             _ => {
                 self.advance(watermark, due, finer, reread).await?;
@@ -162,13 +204,38 @@ impl Work<'_> {
             return Ok(Step::Idle);
         }
         let ready = pending.minus(&missing);
-        let Some(newest) = ready.iter().next_back() else {
-            mark(self.tx, self.kind, self.precision, &pending).await?;
+        let (begun, mut built, mut rows, mut late) = (Instant::now(), Vec::new(), 0, false);
+        for span in ready.iter().rev() {
+            let (done, written) = self.build(span, finer).await?;
+            late |= written > 0 && watermark.is_some_and(|settled| done.0 < settled);
+            rows += written;
+            built.push(done);
+            // Many small spans share a transaction; a large one has it for itself.
+            if begun.elapsed() > BUDGET {
+                break;
+            }
+        }
+        let built = Spans::new(built);
+        mark(self.tx, self.kind, self.precision, &pending.minus(&built)).await?;
+        if late {
+            let (kind, precision) = (self.kind, self.precision);
+            let sql = format!(
+                "UPDATE sview_rollup SET revision = revision + 1 WHERE kind = '{kind}' AND precision = '{precision}'"
+            );
+            self.tx.execute(sql).await?;
+        }
+        let (Some(first), Some(last)) = (built.iter().next(), built.iter().next_back()) else {
             return Ok(Step::Blocked);
         };
-        let (built, rows) = self.build(newest, finer).await?;
-        mark(self.tx, self.kind, self.precision, &pending.minus(&Spans::new(vec![built]))).await?;
-        Ok(Step::Built { span: Span::new(moment(built.0), moment(built.1)), rows })
+        Ok(Step::Built { span: Span::new(moment(first.0), moment(last.1)), rows })
+    }
+
+    async fn set_watermark(&mut self, to: Micros) -> Result<()> {
+        let (kind, precision) = (self.kind, self.precision);
+        let sql =
+            format!("UPDATE sview_rollup SET watermark = {to} WHERE kind = '{kind}' AND precision = '{precision}'");
+        self.tx.execute(sql).await?;
+        Ok(())
     }
 
     async fn watermark(&mut self, precision: Precision, lock: &str) -> Result<Option<Micros>> {
@@ -186,12 +253,14 @@ impl Work<'_> {
         Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
     }
 
-    /// Takes away the pending spans before the watermark; what is not built in this transaction must be put back in it.
+    /// Takes away the newest pending spans before the watermark; what is not built in this transaction must be put back in it.
     /// Spans after the watermark stay: its advance makes their buckets anyway.
     async fn take_pending(&mut self, before: Micros) -> Result<Spans> {
         let (kind, precision) = (self.kind, self.precision);
         let sql = format!(
-            "DELETE FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}
+            "DELETE FROM sview_pending WHERE id IN (
+               SELECT id FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}
+               ORDER BY start DESC LIMIT {TAKEN})
              RETURNING start, finish"
         );
         Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
@@ -221,10 +290,7 @@ impl Work<'_> {
             }
         }
         mark(self.tx, kind, precision, &Spans::new(pending)).await?;
-        let sql =
-            format!("UPDATE sview_rollup SET watermark = {to} WHERE kind = '{kind}' AND precision = '{precision}'");
-        self.tx.execute(sql).await?;
-        Ok(())
+        self.set_watermark(to).await
     }
 
     /// Makes the newest chunk of a span in which there is anything; returns what is done with, and the rows written.
@@ -247,7 +313,12 @@ impl Work<'_> {
         let sql =
             format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT 1) AS present", self.target, within(chunk));
         let fresh = self.tx.ints(sql).await?.first() == Some(&vec![Some(0)]);
-        let spans = if fresh { Spans::new(vec![chunk]) } else { self.grown(chunk).await? };
+        let spans = if fresh {
+            Spans::new(vec![chunk])
+        } else {
+            let grown = self.grown(chunk).await?;
+            self.whole(grown).await?
+        };
         let mut rows = 0;
         for span in spans.iter() {
             if !fresh {
@@ -289,6 +360,38 @@ impl Work<'_> {
             buckets.make(&adopted, None).await?;
         }
         Ok(())
+    }
+
+    /// Of buckets that grew, those none of whose rows shrank: where one did, finer rows were deleted since, and the bucket made
+    /// anew would lose what they told. It is left as it is.
+    async fn whole(&mut self, grown: Spans) -> Result<Spans> {
+        let (d, mut broken) = (self.dialect, Vec::new());
+        let (columns, bucket) = (columns(self.kind), d.micros(&d.bucket("time", self.width)));
+        for (start, finish) in grown.iter() {
+            let within = format!("time >= {} AND time < {}", d.time(start), d.time(finish));
+            let sql = format!(
+                "SELECT DISTINCT bucket FROM (
+                   SELECT bucket, {columns} FROM (
+                     SELECT {bucket} AS bucket, {columns}, raw_count AS finer, 0 AS made FROM {} WHERE {within}
+                     UNION ALL
+                     SELECT {} AS bucket, {columns}, 0 AS finer, raw_count AS made FROM {} WHERE {within}
+                   ) AS rows GROUP BY bucket, {columns} HAVING sum(finer) < sum(made)
+                 ) AS shrunk",
+                self.source,
+                d.micros("time"),
+                self.target
+            );
+            let starts = self.tx.ints(sql).await?;
+            broken
+                .extend(starts.iter().filter_map(|row| row.first().copied().flatten()).map(|at| (at, at + self.width)));
+        }
+        if !broken.is_empty() {
+            tracing::warn!(
+                kind = %self.kind, precision = %self.precision, buckets = broken.len(),
+                "late reports came for buckets whose other reports are deleted; these buckets stay as they are"
+            );
+        }
+        Ok(grown.minus(&Spans::new(broken)))
     }
 
     /// The buckets of a span whose finer rows sum to more than they hold.

@@ -27,7 +27,7 @@ impl Flow for RedisLedger {
             Arg::Owned(in_words(&job.cause, MAX_WORDS)),
             Arg::Int(i64::from(job.max_attempts.max(1))),
             Arg::Int(millis(job.delay)),
-            Arg::Int(i64::try_from(self.settings.bound).unwrap_or(i64::MAX)),
+            Arg::Int(i64::try_from(self.settings.bound.min(job.room)).unwrap_or(i64::MAX)),
         ];
         let (answer, detail, state): (String, String, String) = self.run(&self.scripts.push, &args).await?;
         match answer.as_str() {

@@ -33,7 +33,7 @@ impl Flow for SqliteLedger {
         );
         let waiting: i64 = waiting.bind(job.queue.as_str()).fetch_one(&mut *tx).await?;
         let waiting = u64::try_from(waiting).unwrap_or(0);
-        if waiting >= self.settings.bound {
+        if waiting >= self.settings.bound.min(job.room) {
             return Err(Error::Full { queue: job.queue, waiting });
         }
         let (id, now, delay) = (new_id(), self.now(), millis(job.delay));
