@@ -121,6 +121,7 @@ async fn a_phone_never_scrolls_sideways() {
         "/passwords/",
         "/ports/",
         "/devices/",
+        "/api/",
         "/nowhere",
         "/attackers/details/ip/212.239.229.64",
         "/passwords/details/PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg",

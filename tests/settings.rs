@@ -23,6 +23,9 @@ fn a_wrong_value_is_an_error_that_names_the_setting() {
         ("SVIEW_LOG_FORMAT", "xml", "--log-format"),
         ("SVIEW_LOG", "a=b=c", "--log"),
         ("SVIEW_CONCURRENCY", "0", "--concurrency"),
+        ("SVIEW_RLIMIT_MAX_HITS", "-1", "--rlimit-max-hits"),
+        ("SVIEW_RLIMIT_BAN_TIME", "0", "--rlimit-ban-time"),
+        ("SVIEW_TRUSTED_PROXIES", "proxy.example", "--trusted-proxies"),
     ] {
         let out = sview(SVIEW, &deployment, &["migrate"]).env(variable, value).output().unwrap();
         let text = told(&out);
@@ -75,6 +78,9 @@ fn help_shows_every_variable_and_every_command_teaches() {
         "SVIEW_LOG_FORMAT",
         "SVIEW_CONFIG",
         "SVIEW_CONCURRENCY",
+        "SVIEW_RLIMIT_MAX_HITS",
+        "SVIEW_RLIMIT_BAN_TIME",
+        "SVIEW_TRUSTED_PROXIES",
     ] {
         assert!(help.contains(variable), "{variable}");
     }

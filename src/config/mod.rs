@@ -4,6 +4,7 @@
 //! variables' names without `SVIEW_`, in lower case.
 
 mod file;
+mod limit;
 mod log;
 mod places;
 mod secret;
@@ -11,6 +12,7 @@ mod web;
 mod workers;
 
 pub use file::with_file;
+pub use limit::{LimitSettings, TrustedProxies};
 pub use log::{LogFormat, LogSettings};
 pub use places::Places;
 pub use secret::Secret;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
+use super::LimitSettings;
+
 /// Settings of the HTTP server.
 #[derive(Clone, Debug, Args)]
 pub struct WebSettings {
@@ -30,6 +32,9 @@ pub struct WebSettings {
         help_heading = "Settings"
     )]
     pub licence: String,
+    /// What a client may have computed.
+    #[command(flatten)]
+    pub limit: LimitSettings,
 }
 
 fn secret(text: &str) -> Result<String, String> {

@@ -4,44 +4,77 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use sview_model::{Data, Subject, token_check};
+use serde::Deserialize;
+use sview_model::{Subject, token_check};
+use utoipa::IntoParams;
 
 use super::App;
+use super::client::Client;
 use super::error::Problem;
 use super::export::{Body, respond};
+use super::openapi;
 use super::query::ResourceQuery;
 use super::session::Session;
 
-/// `{"resource_name":…,"data":…}`; `data` is null while nothing is cached.
+/// What the API takes besides what every resource takes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ApiQuery {
+    /// Which resource.
+    #[param(value_type = openapi::ResourceName)]
+    name: Option<String>,
+    /// The first 10 hex digits of the SHA-256 of the session's device tokens, joined in order. Only compared with them: data of
+    /// devices are those of the session's cookie.
+    token: Option<String>,
+}
+
+/// A resource
+///
+/// The data of a resource at a period. What is about devices is that of the session's own, and kept by no cache.
+#[utoipa::path(
+    get,
+    path = "/api/resource",
+    params(ApiQuery, ResourceQuery),
+    responses(
+        (status = 200, description = "The data, or null while it is being computed.", body = openapi::Answer,
+            headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The answer is what If-None-Match names."),
+        (status = 400, description = "Something is wrong with the address; error says what was expected.", body = openapi::Error),
+        (status = 403, description = "The token is not this session's.", body = openapi::Error),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = openapi::Error),
+    )
+)]
 pub(super) async fn resource(
     State(app): State<App>,
+    client: Client,
     session: Session,
     headers: HeaderMap,
+    api: Result<Query<ApiQuery>, QueryRejection>,
     query: Result<Query<ResourceQuery>, QueryRejection>,
 ) -> Response {
-    answer(&app, &session, &headers, query).await.unwrap_or_else(Problem::json)
+    answer(&app, client, &session, &headers, api, query).await.unwrap_or_else(Problem::json)
 }
 
 async fn answer(
     app: &App,
+    client: Client,
     session: &Session,
     headers: &HeaderMap,
+    api: Result<Query<ApiQuery>, QueryRejection>,
     query: Result<Query<ResourceQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|e| Problem::expected("The query cannot be read", e.body_text()))?;
-    let name = query.name.as_deref().ok_or_else(|| Problem::expected("A resource is missing", "name=…"))?;
+    let unreadable = |e: QueryRejection| Problem::expected("The query cannot be read", e.body_text());
+    let (Query(api), Query(query)) = (api.map_err(unreadable)?, query.map_err(unreadable)?);
+    let name = api.name.as_deref().ok_or_else(|| Problem::expected("A resource is missing", "name=…"))?;
     let request = query.request(name, session)?;
     let resource = request.resource();
-    let private = resource.subject == Subject::Devices;
-    if private && query.token.as_ref().is_some_and(|token| *token != token_check(session.tokens())) {
+    let devices = resource.subject == Subject::Devices;
+    if devices && api.token.as_ref().is_some_and(|token| *token != token_check(session.tokens())) {
         let advice = "token is the first 10 hex digits of the SHA-256 of the session's device tokens, joined in order";
-        return Err(Problem::forbidden(format!("The token is not this session's: {advice}"), advice));
+        return Err(Problem::forbidden("The token is not this session's", advice));
     }
-    let wrap = |json: &str| format!("{{\"resource_name\":\"{resource}\",\"data\":{json}}}");
-    if private && session.tokens().is_empty() {
-        return Ok(respond(headers, Body::json(wrap(&Data::empty(&resource).to_json())), &request, None));
-    }
-    let entry = app.slots.entry(&request).await.map_err(|e| Problem::unavailable(&e))?;
-    let json = wrap(entry.as_ref().map_or("null", |e| &e.json));
+    let entry = app.slots.entry(client, &request).await?;
+    let data = entry.as_ref().map_or("null", |e| &e.json);
+    let json = format!("{{\"resource_name\":\"{resource}\",\"data\":{data}}}");
     Ok(respond(headers, Body::json(json), &request, entry.as_ref()))
 }

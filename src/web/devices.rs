@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sview_model::{DeviceToken, Parameters, Period};
 use sview_views::pages::{self, Devices};
+use utoipa::{IntoParams, ToSchema};
 
+use super::client::Client;
 use super::error::Problem;
 use super::session::{MOST, Session};
 use super::{App, guard, query};
@@ -20,10 +22,12 @@ const PRIVATE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "priva
 const CSRF: &str = "";
 
 /// The form of a device.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Device {
+    /// The token of a device: 64 lower-case letters and digits.
     device_token: Option<String>,
-    /// What the original's router page calls it.
+    /// The same, as a router's own page calls it.
     token: Option<String>,
 }
 
@@ -35,7 +39,7 @@ impl Device {
 }
 
 /// The page of the session's devices.
-pub(super) async fn page(State(app): State<App>, session: Session, uri: Uri) -> Response {
+pub(super) async fn page(State(app): State<App>, client: Client, session: Session, uri: Uri) -> Response {
     let period = match query::page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
@@ -45,16 +49,27 @@ pub(super) async fn page(State(app): State<App>, session: Session, uri: Uri) -> 
         [] => Vec::new(),
         tokens => pages::DEVICES.requests(period, &Parameters::Devices(tokens.to_vec())),
     };
-    match app.slots.of(requests).await {
+    match app.slots.of(client, requests).await {
         Ok(slots) => {
             let devices = Devices { tokens, csrf: CSRF, message: None };
             (PRIVATE, super::html(pages::devices(&app.context(period), &devices, &slots))).into_response()
         }
-        Err(error) => Problem::unavailable(&error).page(&app),
+        Err(problem) => problem.page(&app),
     }
 }
 
-/// What a router's own page links to: asks, and changes nothing.
+/// A page that asks whether to add a device
+///
+/// What a router's own page links to. It changes nothing: the page has a form that does.
+#[utoipa::path(
+    get,
+    path = "/api/device/add",
+    params(Device),
+    responses(
+        (status = 200, description = "The page.", content_type = "text/html"),
+        (status = 400, description = "That is no device token.", content_type = "text/html"),
+    )
+)]
 pub(super) async fn confirm(State(app): State<App>, query: Result<Query<Device>, QueryRejection>) -> Response {
     let token = query.map_err(|e| Problem::expected("The query cannot be read", e.body_text()));
     match token.and_then(|Query(device)| device.parse()) {
@@ -66,7 +81,17 @@ pub(super) async fn confirm(State(app): State<App>, query: Result<Query<Device>,
     }
 }
 
-/// Adds a device to the session.
+/// Adds a device to the session
+#[utoipa::path(
+    post,
+    path = "/api/device/add",
+    request_body(content = Device, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "Done; the cookie is the session, and the place is its page."),
+        (status = 400, description = "That is no device token, or there are too many.", content_type = "text/html"),
+        (status = 403, description = "Another site sent the form.", content_type = "text/html"),
+    )
+)]
 pub(super) async fn add(
     State(app): State<App>,
     session: Session,
@@ -85,7 +110,17 @@ pub(super) async fn add(
     })
 }
 
-/// Removes a device from the session.
+/// Removes a device from the session
+#[utoipa::path(
+    post,
+    path = "/api/device/delete",
+    request_body(content = Device, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "Done; the cookie is the session, and the place is its page."),
+        (status = 400, description = "That is no device token.", content_type = "text/html"),
+        (status = 403, description = "Another site sent the form.", content_type = "text/html"),
+    )
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     session: Session,
@@ -106,7 +141,7 @@ fn change(
     edit: impl FnOnce(&mut Vec<DeviceToken>, DeviceToken) -> Result<(), Problem>,
 ) -> Response {
     let edited = guard::same_site(headers)
-        .and_then(|()| form.map_err(|e| Problem::expected("The form cannot be read", e.body_text())))
+        .and_then(|()| form.map_err(|e| Problem::unreadable("The form cannot be read", e.status(), e.body_text())))
         .and_then(|Form(device)| device.parse())
         .and_then(|token| {
             let mut tokens = session.tokens().to_vec();

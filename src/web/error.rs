@@ -1,10 +1,13 @@
 //! What a caller gets when something is wrong. One policy: a caller's mistake says what was expected; ours says nothing of the
 //! inside, and is logged with the request's id. Programs get JSON (`{"error":…}`), people a page.
 
-use axum::http::{StatusCode, header};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sview_views::pages::{ErrorPage, error};
 
+use super::limit::Refused;
 use super::{App, Negotiated};
 
 /// A request that cannot be answered as asked.
@@ -14,6 +17,8 @@ pub(super) struct Problem {
     heading: String,
     expected: Option<String>,
     advice: String,
+    /// When to try again.
+    after: Option<Duration>,
 }
 
 impl Problem {
@@ -24,18 +29,45 @@ impl Problem {
             heading: heading.into(),
             expected: Some(expected.to_string()),
             advice: "Check the address, or begin at the overview.".to_owned(),
+            after: None,
+        }
+    }
+
+    /// What the framework refused to read, with its reason. A body that is too large (413), or of another type (415), is told apart.
+    pub(super) fn unreadable(heading: &str, status: StatusCode, reason: String) -> Self {
+        let special = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status);
+        let problem = Self::expected(heading, reason);
+        if special { Self { status, ..problem } } else { problem }
+    }
+
+    /// Too many computations asked for (429).
+    pub(super) fn limited(Refused(after): Refused) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            heading: "Too much was asked for".to_owned(),
+            expected: None,
+            advice:
+                "What is computed for you alone is limited. Try again in a minute; the other pages are not concerned."
+                    .to_owned(),
+            after: Some(after),
         }
     }
 
     /// Not allowed (403).
     pub(super) fn forbidden(heading: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, heading: heading.into(), expected: None, advice: advice.into() }
+        Self {
+            status: StatusCode::FORBIDDEN,
+            heading: heading.into(),
+            expected: None,
+            advice: advice.into(),
+            after: None,
+        }
     }
 
     /// An address that leads nowhere (404).
     pub(super) fn not_found() -> Self {
         let page = ErrorPage::not_found();
-        Self { status: StatusCode::NOT_FOUND, heading: page.heading, expected: None, advice: page.advice }
+        Self { status: StatusCode::NOT_FOUND, heading: page.heading, expected: None, advice: page.advice, after: None }
     }
 
     /// The store or the queues cannot be reached (503). What happened goes to the log, not to the caller.
@@ -46,11 +78,13 @@ impl Problem {
             heading: "This cannot be answered at the moment".to_owned(),
             expected: None,
             advice: "The service behind this page does not respond. Try again in a minute.".to_owned(),
+            after: None,
         }
     }
 
     /// As a page.
     pub(super) fn page(self, app: &App) -> Response {
+        let head = self.head();
         let page = ErrorPage {
             status: self.status.as_u16(),
             heading: self.heading,
@@ -58,17 +92,24 @@ impl Problem {
             advice: self.advice,
         };
         let markup = error(&app.context(sview_model::Period::default()), &page);
-        (self.status, [(header::CACHE_CONTROL, "no-store")], super::html(markup)).into_response()
+        (self.status, head, super::html(markup)).into_response()
     }
 
     /// As JSON.
     pub(super) fn json(self) -> Response {
-        let text = match self.expected {
-            Some(expected) => format!("{}: {expected}", self.heading),
-            None => self.heading,
-        };
+        let head = self.head();
+        let text = format!("{}: {}", self.heading, self.expected.unwrap_or(self.advice));
         let body = axum::Json(serde_json::json!({ "error": text }));
-        (self.status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+        (self.status, head, body).into_response()
+    }
+
+    /// No error is kept by a cache.
+    fn head(&self) -> HeaderMap {
+        let mut head = HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]);
+        if let Some(after) = self.after {
+            head.insert(header::RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1000) as u64));
+        }
+        head
     }
 
     /// As what the caller asked for.

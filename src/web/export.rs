@@ -1,6 +1,6 @@
 //! A resource as a file: `/resource/{name}.csv`, `.json` and `.svg`.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,9 +10,14 @@ use sview_store::Entry;
 use sview_views::chart::standalone_svg;
 
 use super::App;
+use super::client::Client;
 use super::error::Problem;
+use super::openapi::{self, Form, ResourceName};
 use super::query::ResourceQuery;
 use super::session::Session;
+
+/// The forms of files, by their endings.
+pub(super) const FORMS: [&str; 3] = ["csv", "json", "svg"];
 
 /// The content of a response, and its media type.
 pub(super) struct Body {
@@ -26,32 +31,53 @@ impl Body {
     }
 }
 
-/// A resource in the form that the file's ending names.
+/// A resource as a file: CSV, JSON or SVG
+///
+/// The data alone, cacheable. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it.
+#[utoipa::path(
+    get,
+    path = "/resource/{name}.{form}",
+    params(
+        ("name" = ResourceName, Path, description = "Which resource."),
+        ("form" = Form, Path, description = "In which form: csv, json or svg."),
+        ResourceQuery
+    ),
+    responses(
+        (status = 200, description = "The data.",
+            content((openapi::Data = "application/json"), (String = "text/csv"), (String = "image/svg+xml")),
+            headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The data is what If-None-Match names."),
+        (status = 400, description = "Something is wrong with the address; error says what was expected.", body = openapi::Error),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = openapi::Error),
+        (status = 503, description = "Not computed yet: ask again after Retry-After seconds.", body = openapi::Error),
+    )
+)]
 pub(super) async fn file(
     State(app): State<App>,
+    client: Client,
     session: Session,
-    Path(file): Path<String>,
+    file: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     query: Result<Query<ResourceQuery>, QueryRejection>,
 ) -> Response {
-    answer(&app, &session, &file, &headers, query).await.unwrap_or_else(Problem::json)
+    answer(&app, client, &session, file, &headers, query).await.unwrap_or_else(Problem::json)
 }
 
 async fn answer(
     app: &App,
+    client: Client,
     session: &Session,
-    file: &str,
+    file: Result<Path<String>, PathRejection>,
     headers: &HeaderMap,
     query: Result<Query<ResourceQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Path(file) = file.map_err(|e| Problem::expected("The address cannot be read", e.body_text()))?;
     let Query(query) = query.map_err(|e| Problem::expected("The query cannot be read", e.body_text()))?;
-    let forms = "a resource's name and .csv, .json or .svg";
-    let (name, form) = file.rsplit_once('.').ok_or_else(|| Problem::expected("There is no such file", forms))?;
-    if !["csv", "json", "svg"].contains(&form) {
-        return Err(Problem::expected("There is no such file", forms));
-    }
+    let (name, form) = file.rsplit_once('.').filter(|(_, form)| FORMS.contains(form)).ok_or_else(|| {
+        Problem::expected("There is no such file", format!("a resource's name and one of .{}", FORMS.join(", .")))
+    })?;
     let request = query.request(name, session)?;
-    let Some(entry) = app.slots.entry(&request).await.map_err(|e| Problem::unavailable(&e))? else {
+    let Some(entry) = app.slots.entry(client, &request).await? else {
         return Ok(not_yet());
     };
     let body = match form {
@@ -85,20 +111,29 @@ pub(super) fn respond(headers: &HeaderMap, body: Body, request: &Request, entry:
         None => "no-store".to_owned(),
         Some(_) => format!("public, max-age={}", request.period().scale().browser_ttl.as_secs()),
     };
-    let etag = format!("\"{}\"", &hex(&Sha256::digest(body.text.as_bytes()))[..20]);
+    if private {
+        let head = [(header::CACHE_CONTROL, cache), (header::CONTENT_TYPE, body.content_type.to_owned())];
+        return (head, body.text).into_response();
+    }
+    tagged(headers, body, [(header::CACHE_CONTROL, cache)])
+}
+
+/// A body with an ETag of its content and more headers; 304 without it for whom has it.
+pub(super) fn tagged(headers: &HeaderMap, body: Body, head: [(header::HeaderName, String); 1]) -> Response {
+    let opaque = format!("\"{}\"", &hex(&Sha256::digest(body.text.as_bytes()))[..20]);
     let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
     let same = known.is_some_and(|list| {
         list.split(',').any(|tag| {
             let tag = tag.trim();
-            tag == "*" || tag.trim_start_matches("W/") == etag
+            tag == "*" || tag.trim_start_matches("W/") == opaque
         })
     });
-    // SVG may be embedded as an image anywhere; it loads and runs nothing.
-    let head = [(header::CACHE_CONTROL, cache), (header::ETAG, etag)];
-    if same && !private {
-        return (StatusCode::NOT_MODIFIED, head).into_response();
+    // Weak: the compressed form has the same.
+    let etag = [(header::ETAG, format!("W/{opaque}"))];
+    if same {
+        return (StatusCode::NOT_MODIFIED, head, etag).into_response();
     }
-    (head, [(header::CONTENT_TYPE, body.content_type)], body.text).into_response()
+    (head, etag, [(header::CONTENT_TYPE, body.content_type)], body.text).into_response()
 }
 
 /// Data as CSV, with a header line. Times are UTC, a row's time is the end of its window.

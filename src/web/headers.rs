@@ -12,14 +12,16 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
-
-use super::App;
+use tracing::Instrument as _;
 
 /// The largest request body, in bytes: forms are small.
 const BODY: usize = 16 * 1024;
 
 /// The longest that a request may take. Nothing here computes: longer means that the cache hangs.
-const TIME: Duration = Duration::from_secs(15);
+pub(super) const TIME: Duration = Duration::from_secs(15);
+
+/// What tells requests apart, in logs and answers.
+const ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Pages load their own files and nothing else; nothing inline runs; nobody frames them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -29,17 +31,42 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 /// Wraps all routes.
-pub(super) fn layers(router: Router<App>) -> Router<App> {
-    let id = HeaderName::from_static("x-request-id");
+pub(super) fn layers<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    wrapped(router, TIME)
+}
+
+fn wrapped<S: Clone + Send + Sync + 'static>(router: Router<S>, time: Duration) -> Router<S> {
     let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES);
     router
-        .layer(from_fn(policies))
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, time))
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
+        .layer(from_fn(recorded))
         .layer(CatchPanicLayer::new())
-        .layer(PropagateRequestIdLayer::new(id.clone()))
-        .layer(SetRequestIdLayer::new(id, MakeRequestUuid))
+        // What a timeout or a panic answers carries the policies too.
+        .layer(from_fn(policies))
+        .layer(PropagateRequestIdLayer::new(ID))
+        .layer(SetRequestIdLayer::new(ID, MakeRequestUuid))
+        .layer(from_fn(identified))
+}
+
+/// Takes off an id that could be anything else: it comes from outside, and ends in logs and in the answer.
+async fn identified(mut request: Request, next: Next) -> Response {
+    let fit = |id: &HeaderValue| {
+        let id = id.as_bytes();
+        (1..=64).contains(&id.len()) && id.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    if !request.headers().get(&ID).is_some_and(fit) {
+        request.headers_mut().remove(&ID);
+    }
+    next.run(request).await
+}
+
+/// Lets what is logged about a request carry its id.
+async fn recorded(request: Request, next: Next) -> Response {
+    let id = request.headers().get(&ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let span = tracing::info_span!("request", id);
+    next.run(request).instrument(span).await
 }
 
 async fn policies(request: Request, next: Next) -> Response {
@@ -52,4 +79,34 @@ async fn policies(request: Request, next: Next) -> Response {
     // Addresses of details hold what attackers typed: other sites need not know.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use sview_testing::http;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_panic_or_a_timeout_answers_carries_the_policies_and_the_id() {
+        async fn panics() {
+            panic!("this test asks for it");
+        }
+        async fn hangs() {
+            std::future::pending::<()>().await;
+        }
+        let router = Router::new().route("/panic", get(panics)).route("/hang", get(hangs));
+        let router = wrapped(router, Duration::from_millis(50));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        for (path, status) in [("panic", 500), ("hang", 503)] {
+            let answer = http::get_with(&format!("http://{address}/{path}"), &[("x-request-id", "mine")]);
+            assert_eq!((answer.status, answer.header("x-request-id")), (status, "mine"), "{path}");
+            assert_eq!(answer.header("content-security-policy"), POLICY, "{path}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+            assert!(!answer.body.contains("asks for it"), "what went wrong is for the log");
+        }
+    }
 }

@@ -8,12 +8,27 @@ use serde_json::{Map, Value};
 
 use super::App;
 
-/// 200 as long as the process answers.
+/// Whether the process lives
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses((status = 200, description = "It does.", content_type = "text/plain"))
+)]
 pub(super) async fn alive() -> Response {
     ([(header::CACHE_CONTROL, "no-store")], "ok\n").into_response()
 }
 
-/// 200 when everything that the process needs answers, else 503; what does not is named, why is in the log.
+/// Whether everything that the process needs answers
+///
+/// What does not is named; why is in the log.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, description = "All of it does.", content_type = "application/json"),
+        (status = 503, description = "Something does not.", content_type = "application/json"),
+    )
+)]
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let checks = app.services.check().await;
     let good = checks.iter().all(|(_, result)| result.is_ok());

@@ -3,6 +3,7 @@
 
 mod api;
 mod asset;
+mod client;
 mod details;
 mod devices;
 mod error;
@@ -11,11 +12,14 @@ mod fragment;
 mod guard;
 mod headers;
 mod health;
+mod limit;
+mod openapi;
 mod query;
 mod session;
 mod slots;
 mod statistics;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -26,15 +30,16 @@ use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use maud::Markup;
 use sview_model::Period;
-use sview_views::pages::PAGES;
+use sview_views::pages::{API, DEVICES, OPENAPI, PAGES};
 use sview_views::{PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::error::Problem;
+use self::limit::Limit;
 use self::slots::Slots;
 use crate::Services;
-use crate::config::{Secret, WebSettings};
+use crate::config::{Secret, TrustedProxies, WebSettings};
 
 /// What every handler needs. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +47,8 @@ pub struct App {
     services: Services,
     site: Arc<Site>,
     slots: Arc<Slots>,
+    /// Who is believed when they say for whom they ask.
+    proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
     key: Key,
 }
@@ -57,9 +64,20 @@ impl App {
     /// The application over open services.
     #[must_use]
     pub fn new(services: Services, settings: &WebSettings, secret: &Secret) -> Self {
-        let site = Site { licence: settings.licence.clone(), formats: None, data_links: true, more: Vec::new() };
-        let slots = Slots::new(services.clone());
-        Self { services, site: Arc::new(site), slots: Arc::new(slots), key: Key::derive_from(secret.bytes()) }
+        let site = Site {
+            licence: settings.licence.clone(),
+            formats: Some(API.to_owned()),
+            data_links: true,
+            more: Vec::new(),
+        };
+        let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
+        Self {
+            services,
+            site: Arc::new(site),
+            slots: Arc::new(slots),
+            proxies: Arc::new(settings.limit.trusted_proxies.clone()),
+            key: Key::derive_from(secret.bytes()),
+        }
     }
 
     fn context(&self, period: Period) -> PageContext<'_> {
@@ -78,11 +96,13 @@ pub fn router(app: App) -> Router {
     }
     let router = router
         .route("/attackers/details/ip/{ip}", get(details::attacker))
-        .route("/passwords/details/{password}", get(details::password))
-        .route("/devices/", get(devices::page))
+        .route("/passwords/details/{*password}", get(details::password))
+        .route(DEVICES.path, get(devices::page))
         .route("/api/device/add", get(devices::confirm).post(devices::add))
         .route("/api/device/delete", post(devices::delete))
         .route("/fragment/{name}", get(fragment::card))
+        .route(API, get(openapi::show))
+        .route(OPENAPI, get(openapi::document))
         .route("/api/resource", get(api::resource))
         .route("/resource/{file}", get(export::file))
         .route("/healthz", get(health::alive))
@@ -91,15 +111,25 @@ pub fn router(app: App) -> Router {
     headers::layers(router).with_state(app)
 }
 
-/// Serves until told to stop; then open requests are finished.
+/// Serves until told to stop; then open requests are finished. Whoever has not finished sending one by the time that a request
+/// may take is not waited for.
 pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router(app)).with_graceful_shutdown(stop.cancelled_owned()).await
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(headers::TIME).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = overdue => Ok(()),
+    }
 }
 
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    if PAGES.iter().any(|page| page.path == with_slash) || with_slash == "/devices/" {
+    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API].contains(&with_slash.as_str()) {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();
     }

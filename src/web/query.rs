@@ -3,23 +3,28 @@
 use axum::http::Uri;
 use serde::Deserialize;
 use sview_model::{Parameters, Period, Request, ResourceName, Subject};
+use utoipa::IntoParams;
 
 use super::error::Problem;
+use super::openapi;
 use super::session::Session;
 
 /// The parameters of resources, as they are named in addresses. Unknown ones are let pass: links gather them.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ResourceQuery {
-    pub(super) name: Option<String>,
-    pub(super) period: Option<String>,
-    pub(super) ip: Option<String>,
-    pub(super) password: Option<String>,
-    pub(super) token: Option<String>,
+    /// How far back; a week when it is not told.
+    #[param(value_type = Option<openapi::PeriodName>)]
+    period: Option<String>,
+    /// An IPv4 or IPv6 address, for what is about one attacker.
+    ip: Option<String>,
+    /// A password as it was typed, for what is about one.
+    password: Option<String>,
 }
 
 impl ResourceQuery {
     /// The period; the default one when none is named.
-    pub(super) fn period(&self) -> Result<Period, Problem> {
+    fn period(&self) -> Result<Period, Problem> {
         let Some(text) = self.period.as_deref() else { return Ok(Period::default()) };
         text.parse().map_err(|error| Problem::expected("There is no such period", error))
     }

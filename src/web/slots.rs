@@ -2,16 +2,19 @@
 //! queues in the background. Answering never waits for that.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_jobs::{Cause, Work};
-use sview_model::{CacheKey, Data, LAG, Request};
+use sview_jobs::{Cause, Standing, Verdict, Work};
+use sview_model::{CacheKey, Data, LAG, Parameters, Request};
 use sview_store::Entry;
 use sview_views::{Ready, Slot};
 use tokio::sync::mpsc;
 
+use super::client::Client;
+use super::error::Problem;
+use super::limit::{Charge, Limit, Refused};
 use crate::Services;
 
 /// How long a suggestion is not repeated by this process. The queues refuse repetitions anyway; this spares them the asking.
@@ -23,84 +26,125 @@ const WAITING: usize = 1024;
 /// Reads slots and suggests refreshes.
 pub(super) struct Slots {
     services: Services,
-    suggest: mpsc::Sender<Request>,
-    recent: Arc<Mutex<HashMap<CacheKey, Instant>>>,
+    suggest: mpsc::Sender<(Request, Charge)>,
+    limit: Limit,
+    recent: Mutex<HashMap<CacheKey, Instant>>,
 }
 
 impl Slots {
-    pub(super) fn new(services: Services) -> Self {
-        let (suggest, mut suggestions) = mpsc::channel::<Request>(WAITING);
+    pub(super) fn new(services: Services, limit: Limit) -> Self {
+        let (suggest, mut suggestions) = mpsc::channel::<(Request, Charge)>(WAITING);
         let context = services.jobs.clone();
         tokio::spawn(async move {
-            while let Some(request) = suggestions.recv().await {
-                if let Err(error) = sview_jobs::suggest(&context, &request, &Cause::Page).await {
-                    tracing::warn!(%error, %request, "a refresh could not be suggested; it is tried again at the next view");
+            while let Some((request, charge)) = suggestions.recv().await {
+                match sview_jobs::suggest(&context, &request, &Cause::Page).await {
+                    Ok(suggestion) if suggestion.verdict == Verdict::Queue => charge.spend(),
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, %request, "a refresh could not be suggested; it is tried again at the next view");
+                    }
                 }
             }
         });
-        Self { services, suggest, recent: Arc::default() }
+        Self { services, suggest, limit, recent: Mutex::default() }
     }
 
-    /// The cached value of a request, or `None`; suggests its refresh where that is due.
-    pub(super) async fn entry(&self, request: &Request) -> sview_store::Result<Option<Entry>> {
-        let entry = self.services.jobs.cache.get(&request.key()).await?;
-        if entry.as_ref().is_none_or(|e| self.is_due(e)) {
-            self.suggest(request);
+    /// The cached value of a request, or `None`; suggests its refresh where that is due. Refused when the client may not have the
+    /// missing one computed.
+    pub(super) async fn entry(&self, client: Client, request: &Request) -> Result<Option<Entry>, Problem> {
+        if let Some(entry) = self.nobodys(request) {
+            return Ok(Some(entry));
+        }
+        let entry = self.services.jobs.cache.get(&request.key()).await.map_err(|e| Problem::unavailable(&e))?;
+        match &entry {
+            None => {
+                self.missing(client, request).await?;
+            }
+            Some(entry) if self.is_due(entry) => {
+                self.refresh(client, request).await;
+            }
+            Some(_) => {}
         }
         Ok(entry)
     }
 
-    /// What is known of each request, in their order; suggests what is missing or due.
-    pub(super) async fn of(&self, requests: Vec<Request>) -> sview_store::Result<Vec<(Request, Slot)>> {
+    /// What is known of each request, in their order; suggests what is missing or due. Refused when the client may not have what is
+    /// missing computed.
+    pub(super) async fn of(&self, client: Client, requests: Vec<Request>) -> Result<Vec<(Request, Slot)>, Problem> {
         let keys: Vec<CacheKey> = requests.iter().map(Request::key).collect();
-        let entries = self.services.jobs.cache.get_many(&keys).await?;
+        let entries = self.services.jobs.cache.get_many(&keys).await.map_err(|e| Problem::unavailable(&e))?;
         let mut slots = Vec::with_capacity(requests.len());
         for (request, entry) in requests.into_iter().zip(entries) {
-            let slot = self.slot(&request, entry).await?;
+            let entry = self.nobodys(&request).or(entry);
+            let slot = self.slot(client, &request, entry).await?;
             slots.push((request, slot));
         }
         Ok(slots)
     }
 
-    async fn slot(&self, request: &Request, entry: Option<Entry>) -> sview_store::Result<Slot> {
-        let Some(entry) = entry else {
-            self.suggest(request);
-            return Ok(if self.failed_lately(request).await {
-                Slot::Failed("The last attempts failed; it is tried again in a few minutes.".to_owned())
-            } else {
-                Slot::Pending
-            });
-        };
-        let refreshing = self.is_due(&entry);
-        if refreshing {
-            self.suggest(request);
-        }
-        let lags = request.resource().lags_in(request.period());
-        let lag = if lags { LAG } else { TimeDelta::zero() };
-        match Data::from_json(&request.resource(), &entry.json) {
-            Ok(data) => Ok(Slot::Ready(Ready {
-                data,
-                finish: entry.finish - lag,
-                complete_to: entry.complete_to.min(entry.finish - lag),
-                computed_at: entry.computed_at,
-                refreshing,
-            })),
+    async fn slot(&self, client: Client, request: &Request, entry: Option<Entry>) -> Result<Slot, Problem> {
+        let Some(entry) = entry else { return self.missing(client, request).await };
+        let data = match Data::from_json(&request.resource(), &entry.json) {
+            Ok(data) => data,
             Err(error) => {
                 tracing::warn!(%error, %request, "a cached value is computed anew");
-                self.suggest(request);
-                Ok(Slot::Pending)
+                return self.missing(client, request).await;
             }
-        }
+        };
+        let refreshing = self.is_due(&entry) && self.refresh(client, request).await;
+        let lags = request.resource().lags_in(request.period());
+        let finish = entry.finish - if lags { LAG } else { TimeDelta::zero() };
+        Ok(Slot::Ready(Ready {
+            data,
+            finish,
+            complete_to: entry.complete_to.min(finish),
+            computed_at: entry.computed_at,
+            refreshing,
+        }))
     }
 
-    /// Whether the jobs that would compute a value died lately, and are held off.
-    async fn failed_lately(&self, request: &Request) -> bool {
-        let key = Work::caching(request).key();
-        match self.services.jobs.queues.standing(&[key]).await {
-            Ok(standing) => standing.first().is_some_and(|s| s.under_way.is_none() && s.failed_at.is_some()),
+    /// The value of what no device saw, for a session without devices: known without asking anybody.
+    fn nobodys(&self, request: &Request) -> Option<Entry> {
+        let Parameters::Devices(tokens) = request.parameters() else { return None };
+        tokens.is_empty().then(|| {
+            let now = self.now();
+            let finish = request.period().span(now).finish;
+            Entry {
+                json: Data::empty(&request.resource()).to_json().into(),
+                finish,
+                complete_to: finish,
+                computed_at: now,
+                refresh_at: DateTime::<Utc>::MAX_UTC,
+                revision: 0,
+            }
+        })
+    }
+
+    /// What is shown in place of a value that is not there, which is suggested.
+    async fn missing(&self, client: Client, request: &Request) -> Result<Slot, Problem> {
+        let standing = self.standing(request).await;
+        self.suggest(client, request, standing).map_err(Problem::limited)?;
+        // Whether the jobs that would compute it died lately, and are held off.
+        Ok(if standing.under_way.is_none() && standing.failed_at.is_some() {
+            Slot::Failed("The last attempts failed; it is tried again in a few minutes.".to_owned())
+        } else {
+            Slot::Pending
+        })
+    }
+
+    /// Suggests a newer value; whether one is under way. A client that may not have it computed sees the old one.
+    async fn refresh(&self, client: Client, request: &Request) -> bool {
+        // Nobody is charged for what is precached, so nobody needs to know.
+        let standing = if request.resource().precached() { Standing::default() } else { self.standing(request).await };
+        self.suggest(client, request, standing).is_ok()
+    }
+
+    async fn standing(&self, request: &Request) -> Standing {
+        match self.services.jobs.queues.standing(&[Work::caching(request).key()]).await {
+            Ok(standing) => standing.first().copied().unwrap_or_default(),
             Err(error) => {
                 tracing::warn!(%error, "the queues do not answer");
-                false
+                Standing::default()
             }
         }
     }
@@ -113,20 +157,27 @@ impl Slots {
         self.services.jobs.clock.now()
     }
 
-    fn suggest(&self, request: &Request) {
-        let now = Instant::now();
-        {
-            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            if recent.len() >= WAITING {
-                recent.retain(|_, at| now.duration_since(*at) < REPEAT);
-            }
-            let last = recent.insert(request.key(), now);
-            if last.is_some_and(|at| now.duration_since(at) < REPEAT) {
-                return;
-            }
+    /// Suggests the computation of a value, at the client's expense if it is not precached and nobody has suggested it yet.
+    fn suggest(&self, client: Client, request: &Request, standing: Standing) -> Result<(), Refused> {
+        let (key, now) = (request.key(), Instant::now());
+        let lately = |at: &Instant| now.duration_since(*at) < REPEAT;
+        if self.recent().get(&key).is_some_and(lately) || standing.under_way.is_some() {
+            return Ok(());
         }
-        if self.suggest.try_send(request.clone()).is_err() {
+        let charge = if request.resource().precached() { Charge::free() } else { self.limit.charge(client)? };
+        let mut recent = self.recent();
+        if recent.len() >= WAITING {
+            recent.retain(|_, at| lately(at));
+        }
+        recent.insert(key, now);
+        drop(recent);
+        if self.suggest.try_send((request.clone(), charge)).is_err() {
             tracing::debug!(%request, "too many suggestions wait; this one is dropped");
         }
+        Ok(())
+    }
+
+    fn recent(&self) -> MutexGuard<'_, HashMap<CacheKey, Instant>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

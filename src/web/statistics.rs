@@ -6,18 +6,19 @@ use axum::response::{IntoResponse, Redirect, Response};
 use sview_model::Parameters;
 use sview_views::pages::{self, Page};
 
+use super::client::Client;
 use super::error::Problem;
 use super::{App, query};
 
 /// A statistics page: what is cached, placeholders for the rest.
-pub(super) async fn page(State(app): State<App>, uri: Uri) -> Response {
+pub(super) async fn page(State(app): State<App>, client: Client, uri: Uri) -> Response {
     let Some(page) = Page::at(uri.path()) else { return Problem::not_found().page(&app) };
     let period = match query::page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
-    match app.slots.of(page.requests(period, &Parameters::None)).await {
+    match app.slots.of(client, page.requests(period, &Parameters::None)).await {
         Ok(slots) => super::html(pages::statistics(&app.context(period), page, &slots)),
-        Err(error) => Problem::unavailable(&error).page(&app),
+        Err(problem) => problem.page(&app),
     }
 }

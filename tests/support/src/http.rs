@@ -12,8 +12,10 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body, as text; what is no text in it is replaced.
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -21,6 +23,12 @@ impl Answer {
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The cookie that it sets, to be sent back: `name=value`.
+    #[must_use]
+    pub fn cookie(&self) -> &str {
+        self.header("set-cookie").split(';').next().unwrap_or_default()
     }
 
     /// The body as JSON.
@@ -54,6 +62,7 @@ pub fn post(url: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answe
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     let mut response = response.expect("the server answers");
-    let body = response.body_mut().read_to_string().expect("the body is text");
-    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    let bytes = response.body_mut().read_to_vec().expect("the body is whole");
+    let body = String::from_utf8_lossy(&bytes).into_owned();
+    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body, bytes }
 }

@@ -4,8 +4,11 @@
 #![allow(clippy::expect_used, clippy::panic)] // a panic here is the report of a test that cannot run
 
 mod browser;
+mod compare;
 pub mod http;
+mod relay;
 mod server;
+mod value;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,7 +17,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
 pub use browser::{Browser, Look};
+pub use compare::difference;
+pub use relay::Relay;
 pub use server::{Server, is_there, run, sview, told};
+pub use value::patiently;
 
 /// The two ways to deploy sview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The pages, and which resources each of them shows.
 
+mod api;
 mod details;
 mod devices;
 mod error;
@@ -7,6 +8,7 @@ mod statistics;
 
 use sview_model::{Parameters, Period, Request, ResourceName};
 
+pub use api::{API, Answer, Endpoint, OPENAPI, Parameter, api};
 pub use details::{attacker, password};
 pub use devices::{Devices, confirm_device, devices};
 pub use error::{ErrorPage, error};

@@ -1,0 +1,191 @@
+//! The limit on what a client may have computed.
+//!
+//! What counts is a computation that is queued for a client: of a value about an attacker, a password or devices, which nobody
+//! has cached yet. Looking at what is cached, and asking again for what is on its way, costs nothing and is never refused.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use crate::config::LimitSettings;
+
+/// The time in which hits are counted, from the first of them.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How many clients are remembered at the most: a few megabytes. A flood of more makes older ones forgotten, not newer ones
+/// refused; what it can have computed is bounded by the queues.
+const CLIENTS: usize = 1 << 16;
+
+/// Counts hits by client. Clones are the same counter.
+#[derive(Clone, Debug)]
+pub(super) struct Limit {
+    /// Hits a minute; 0 is no limit.
+    most: u32,
+    ban: Duration,
+    accounts: Arc<Mutex<HashMap<Client, Account>>>,
+}
+
+/// What is known of a client until `ends`.
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    ends: Instant,
+    hits: u32,
+    banned: bool,
+}
+
+/// A client asked for more than it may have; how long it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) Duration);
+
+/// A hit that is counted. Given back when dropped, unless it was [spent](Charge::spend): what led to no computation costs nothing.
+#[derive(Debug)]
+pub(super) struct Charge(Option<(Limit, Client, Instant)>);
+
+impl Limit {
+    pub(super) fn new(settings: &LimitSettings) -> Self {
+        let ban = Duration::from_secs(settings.rlimit_ban_time.into());
+        Self { most: settings.rlimit_max_hits, ban, accounts: Arc::default() }
+    }
+
+    /// Counts a hit of a client, or refuses it.
+    pub(super) fn charge(&self, client: Client) -> Result<Charge, Refused> {
+        self.charge_at(client, Instant::now())
+    }
+
+    fn charge_at(&self, client: Client, now: Instant) -> Result<Charge, Refused> {
+        if self.most == 0 {
+            return Ok(Charge::free());
+        }
+        let mut accounts = self.accounts();
+        if accounts.len() >= CLIENTS && !accounts.contains_key(&client) {
+            make_room(&mut accounts, now);
+        }
+        let fresh = Account { ends: now + MINUTE, hits: 0, banned: false };
+        let account = accounts.entry(client).or_insert(fresh);
+        if account.ends <= now {
+            *account = fresh;
+        }
+        if !account.banned && account.hits >= self.most {
+            *account = Account { ends: now + self.ban, hits: 0, banned: true };
+        }
+        if account.banned {
+            return Err(Refused(account.ends - now));
+        }
+        account.hits += 1;
+        Ok(Charge(Some((self.clone(), client, account.ends))))
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Client, Account>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Charge {
+    /// What costs nothing.
+    pub(super) fn free() -> Self {
+        Self(None)
+    }
+
+    /// It led to a computation.
+    pub(super) fn spend(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let Some((limit, client, ends)) = self.0.take() else { return };
+        // Only to the account that it was taken from: a later minute or a ban has its own.
+        if let Some(account) = limit.accounts().get_mut(&client).filter(|account| account.ends == ends) {
+            account.hits = account.hits.saturating_sub(1);
+        }
+    }
+}
+
+/// Forgets accounts that have ended; where that is not enough, the half that ends first. Bans end last by default.
+fn make_room(accounts: &mut HashMap<Client, Account>, now: Instant) {
+    accounts.retain(|_, account| account.ends > now);
+    if accounts.len() > CLIENTS / 2 {
+        let mut ends: Vec<Instant> = accounts.values().map(|account| account.ends).collect();
+        let middle = ends.len() / 2;
+        let (_, median, _) = ends.select_nth_unstable(middle);
+        let median = *median;
+        accounts.retain(|_, account| account.ends > median);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(most: u32, ban: u64) -> Limit {
+        Limit { most, ban: Duration::from_secs(ban), accounts: Arc::default() }
+    }
+
+    fn client(n: u32) -> Client {
+        Client::of(std::net::Ipv4Addr::from_bits(n).into())
+    }
+
+    fn spent(limit: &Limit, client: Client, at: Instant) -> Result<(), Refused> {
+        limit.charge_at(client, at).map(Charge::spend)
+    }
+
+    #[test]
+    fn who_asks_for_too_much_is_refused_for_a_while_and_then_begins_anew() {
+        let (limit, start) = (limit(2, 10), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(spent(&limit, client(1), at(0)).is_ok() && spent(&limit, client(1), at(1)).is_ok());
+        assert_eq!(spent(&limit, client(1), at(2)), Err(Refused(Duration::from_secs(10))));
+        assert_eq!(spent(&limit, client(1), at(5)), Err(Refused(Duration::from_secs(7))), "asking prolongs nothing");
+        assert!(spent(&limit, client(2), at(5)).is_ok(), "another client is not concerned");
+        assert!(spent(&limit, client(1), at(12)).is_ok() && spent(&limit, client(1), at(12)).is_ok());
+        assert!(spent(&limit, client(1), at(12)).is_err());
+    }
+
+    #[test]
+    fn a_minute_after_the_first_hit_the_count_begins_anew() {
+        let (limit, start) = (limit(2, 10), Instant::now());
+        for minute in 0..5 {
+            for _ in 0..2 {
+                assert!(spent(&limit, client(1), start + MINUTE * minute).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn what_led_to_no_computation_is_given_back() {
+        let (limit, now) = (limit(1, 10), Instant::now());
+        for _ in 0..5 {
+            assert!(limit.charge_at(client(1), now).is_ok(), "dropped unspent");
+        }
+        assert!(spent(&limit, client(1), now).is_ok() && spent(&limit, client(1), now).is_err());
+        // A charge of an earlier minute gives nothing to a later one.
+        let old = limit.charge_at(client(2), now).unwrap();
+        assert!(spent(&limit, client(2), now + MINUTE).is_ok());
+        drop(old);
+        assert!(spent(&limit, client(2), now + MINUTE).is_err());
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let (limit, now) = (limit(0, 10), Instant::now());
+        assert!((0..1000).all(|_| spent(&limit, client(1), now).is_ok()));
+        assert!(limit.accounts().is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_comes() {
+        let (limit, now) = (limit(1, 1000), Instant::now());
+        for n in 0..CLIENTS as u32 * 3 {
+            let at = now + Duration::from_micros(n.into());
+            assert!(spent(&limit, client(n), at).is_ok(), "newcomers are served");
+        }
+        assert!(limit.accounts().len() <= CLIENTS);
+        // Of the same moment too.
+        for n in 0..CLIENTS as u32 * 2 {
+            assert!(spent(&limit, client(u32::MAX - n), now + Duration::from_secs(30)).is_ok());
+        }
+        assert!(limit.accounts().len() <= CLIENTS);
+    }
+}

@@ -1,0 +1,149 @@
+//! What the description says of names, periods and data: from the model, so that it cannot tell of others.
+
+use serde_json::{Value, json};
+use sview_model::{CATALOGUE, Period, Shape, Subject};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::web::export::FORMS;
+
+/// A type that stands for a schema, under its own name.
+macro_rules! schemas {
+    ($($(#[$doc:meta])* $name:ident $(uses $($used:ident),+)? = $schema:expr;)+) => {$(
+        $(#[$doc])*
+        pub(in crate::web) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                RefOr::T(Schema::from($schema))
+            }
+        }
+
+        impl ToSchema for $name {
+            $(fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+                $(all.push(($used::name().into_owned(), $used::schema()));)+
+            })?
+        }
+    )+};
+}
+
+schemas! {
+    /// The resources of the catalogue.
+    ResourceName = words(CATALOGUE.iter().map(|r| r.name), None, &names(), CATALOGUE[0].name);
+    /// The periods.
+    PeriodName = words(Period::ALL.iter().map(|p| p.as_str()), Some(Period::default().as_str()), &periods(), Period::default().as_str());
+    /// The forms of files.
+    Form = words(FORMS, None, "The form of the file.", FORMS[1]);
+    /// The data of a resource.
+    Data uses Series, MultiSeries, Ranking, Map = OneOfBuilder::new()
+        .description(Some("The data of a resource; which of the shapes it has is told with the resource's name."))
+        .item(Ref::from_schema_name(Series::name()))
+        .item(Ref::from_schema_name(MultiSeries::name()))
+        .item(Ref::from_schema_name(Ranking::name()))
+        .item(Ref::from_schema_name(Map::name()))
+        .build();
+    /// The shape [`Shape::Series`].
+    Series = ArrayBuilder::new()
+        .description(Some("A number for each window, oldest first."))
+        .items(object(json!({"bucket": BUCKET, "count": 3})))
+        .build();
+    /// The shape [`Shape::MultiSeries`].
+    MultiSeries = ObjectBuilder::new()
+        .description(Some("A number for each window and label. A point has the number of the label i under the key \"i\"; without labels there is no point."))
+        .property("labels", ArrayBuilder::new().items(text(None)))
+        .property("ykeys", ArrayBuilder::new().items(whole()))
+        .property("data", ArrayBuilder::new().items(
+            ObjectBuilder::new().property("bucket", text(Some(BUCKET))).required("bucket").additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(whole().into()))))))
+        .required("labels").required("ykeys").required("data")
+        .examples([json!({"labels": ["CZ", "DE"], "ykeys": [0, 1], "data": [{"bucket": BUCKET, "0": 12, "1": 3}]})])
+        .build();
+    /// The shape [`Shape::Ranking`].
+    Ranking = ArrayBuilder::new()
+        .description(Some("The top rows, most first. The columns beside the count are told with the resource's name; null is unknown."))
+        .items(ObjectBuilder::new().property("count", whole()).required("count").additional_properties(Some(AdditionalProperties::FreeForm(true)))
+            .examples([json!({"country": "CZ", "count": 3})]))
+        .build();
+    /// The shape [`Shape::Map`].
+    Map = ObjectBuilder::new()
+        .description(Some("A number for each label."))
+        .additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(whole().into()))))
+        .examples([json!({"CZ": 12, "DE": 3})])
+        .build();
+    /// The answer of `/api/resource`.
+    Answer uses ResourceName, Data, Series, MultiSeries, Ranking, Map = ObjectBuilder::new()
+        .property("resource_name", Ref::from_schema_name(ResourceName::name()))
+        .property("data", OneOfBuilder::new().item(Ref::from_schema_name(Data::name())).item(Object::with_type(Type::Null))
+            .description(Some("null while nothing is cached: the value is being computed, ask again.")))
+        .required("resource_name").required("data")
+        .build();
+    /// The answer to what cannot be answered.
+    Error = object(json!({"error": "There is no such period: period must be one of 1h, 6h, …"}));
+}
+
+/// How a window is named.
+const BUCKET: &str = "2026-03-15 12:30";
+
+fn words<'a>(
+    all: impl IntoIterator<Item = &'a str>,
+    default: Option<&str>,
+    description: &str,
+    example: &str,
+) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(all))
+        .default(default.map(Value::from))
+        .description(Some(description))
+        .examples([example])
+        .build()
+}
+
+fn text(example: Option<&str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).examples(example).build()
+}
+
+fn whole() -> Object {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build()
+}
+
+/// An object of the example's texts and numbers, all of them required.
+fn object(example: Value) -> Object {
+    let mut object = ObjectBuilder::new();
+    for (name, value) in example.as_object().into_iter().flatten() {
+        let schema = if value.is_string() { text(None) } else { whole() };
+        object = object.property(name, schema).required(name);
+    }
+    object.schema_type(SchemaType::Type(Type::Object)).examples([example]).build()
+}
+
+fn names() -> String {
+    let lines = CATALOGUE.iter().map(|resource| {
+        let takes = match resource.subject {
+            Subject::Everything => "",
+            Subject::Attacker => "; takes `ip`",
+            Subject::Password => "; takes `password`",
+            Subject::Devices => "; of the session's devices",
+        };
+        format!("- `{}`: {}. {}{takes}", resource.name, resource.title, shape(resource.shape))
+    });
+    format!("What is asked for.\n\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn shape(shape: Shape) -> String {
+    match shape {
+        Shape::Series => Series::name().into_owned(),
+        Shape::MultiSeries { limit, .. } => format!("{} of up to {limit} labels", MultiSeries::name()),
+        Shape::Ranking { by, limit, .. } => {
+            format!("{} of up to {limit} rows by {}", Ranking::name(), by.columns().join(", "))
+        }
+        Shape::Map { .. } => Map::name().into_owned(),
+    }
+}
+
+fn periods() -> String {
+    let lines = Period::ALL.iter().map(|p| format!("- `{p}`: {}", sview_views::moment::period(*p)));
+    format!("How far back is looked, and in what steps.\n\n{}", lines.collect::<Vec<_>>().join("\n"))
+}

@@ -1,0 +1,137 @@
+//! The limit on what a client may have computed.
+
+use std::time::Duration;
+
+use sview_testing::http::{self, Answer};
+use sview_testing::{Server, both};
+
+use crate::site::{full, ingest, start, token};
+
+const THREE: [(&str, &str); 2] = [("SVIEW_RLIMIT_MAX_HITS", "3"), ("SVIEW_RLIMIT_BAN_TIME", "2")];
+
+/// Asks for something that nobody has computed: another attacker each time.
+fn cost(server: &Server, n: usize, headers: &[(&str, &str)]) -> Answer {
+    let url = format!("{}/api/resource?name=selected_attacker_incidents_graph&period=1h&ip=192.0.2.{n}", server.url);
+    http::get_with(&url, headers)
+}
+
+/// What a server takes in before it can count it.
+fn settle() {
+    std::thread::sleep(Duration::from_millis(150));
+}
+
+both! {
+    async fn who_has_too_much_computed_is_refused_for_a_while(deployment: Deployment) {
+        ingest(&deployment);
+        let server = start(&deployment, "serve", &THREE);
+        for n in 1..=3 {
+            assert_eq!(cost(&server, n, &[]).status, 200);
+        }
+        let refused = cost(&server, 4, &[]);
+        assert_eq!(refused.status, 429, "{}", refused.body);
+        assert!(["1", "2"].contains(&refused.header("retry-after")), "{}", refused.header("retry-after"));
+        assert_eq!(refused.header("cache-control"), "no-store");
+        assert!(refused.json()["error"].as_str().unwrap().contains("limited"), "{}", refused.body);
+
+        // People get a page, wherever it is that they ask for too much; devices and files are counted together.
+        let get = |path: &str, cookie: &str| http::get_with(&format!("{}{path}", server.url), &[("cookie", cookie)]);
+        let page = get("/attackers/details/ip/192.0.2.5?period=1h", "");
+        assert!(page.status == 429 && page.body.contains("Error 429") && !page.header("retry-after").is_empty(), "{}", page.body);
+        assert_eq!(get("/passwords/details/YQ?period=1h", "").status, 429);
+        let devices = server.session([token('a').as_str()]);
+        assert_eq!(get("/devices/?period=1h", &devices).status, 429);
+        assert_eq!(get("/fragment/my_all_incidents_graph?period=1h", &devices).status, 429);
+        assert_eq!(get("/resource/selected_attacker_incidents_graph.svg?period=1h&ip=192.0.2.6", "").status, 429);
+
+        // What is precached, pages without devices, and what is on its way are not concerned.
+        for path in ["/?period=1y", "/passwords/?period=1h", "/devices/?period=1h", "/api/", "/healthz", "/api/resource?name=all_incidents_graph"] {
+            assert_eq!(get(path, "").status, 200, "{path}");
+        }
+        assert_eq!(get("/fragment/all_incidents_graph?period=3m", "").status, 202);
+        assert_eq!(cost(&server, 1, &[]).status, 200);
+
+        // It ends by itself.
+        std::thread::sleep(Duration::from_millis(2100));
+        assert_eq!(cost(&server, 7, &[]).status, 200);
+    }
+
+    async fn asking_again_for_what_is_on_its_way_or_cached_costs_nothing(deployment: Deployment) {
+        ingest(&deployment);
+        let server = start(&deployment, "serve", &THREE);
+        let fragment = format!("{}/fragment/selected_attacker_incidents_graph?period=1h&ip=192.0.2.1", server.url);
+        // For longer than the server remembers by itself that it was suggested: the queue knows.
+        for _ in 0..26 {
+            assert_eq!(http::get(&fragment).status, 202);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        for n in 2..=3 {
+            assert_eq!(cost(&server, n, &[]).status, 200, "only one was counted");
+        }
+        // Somebody else's server computes them; then they are cached, and looking at them costs nothing.
+        let workers = start(&deployment, "up", &[]);
+        for _ in 0..10 {
+            for n in 1..=3 {
+                let points = server.data(&format!("name=selected_attacker_incidents_graph&period=1h&ip=192.0.2.{n}"), &[]);
+                assert_eq!(crate::site::total(&points), 0);
+            }
+        }
+        drop(workers);
+        assert_eq!(cost(&server, 4, &[]).status, 429);
+        assert_eq!(cost(&server, 3, &[]).status, 200, "what is cached is served to everybody");
+    }
+
+    async fn zero_is_no_limit(deployment: Deployment) {
+        let server = start(&deployment, "serve", &[("SVIEW_RLIMIT_MAX_HITS", "0")]);
+        for n in 1..=60 {
+            assert_eq!(cost(&server, n, &[]).status, 200);
+        }
+        drop(server);
+        let server = start(&deployment, "serve", &[]);
+        for n in 61..=90 {
+            assert_eq!(cost(&server, n, &[]).status, 200);
+        }
+        assert_eq!(cost(&server, 91, &[]).status, 429, "thirty a minute by default");
+    }
+
+    async fn a_client_is_who_a_trusted_proxy_says(deployment: Deployment) {
+        let far = [THREE[0], ("SVIEW_RLIMIT_BAN_TIME", "600")];
+        let server = start(&deployment, "serve", &far);
+        // Nobody is trusted: what the header says is anybody's invention.
+        for n in 1..=4 {
+            let answer = cost(&server, n, &[("x-forwarded-for", &format!("203.0.113.{n}"))]);
+            assert_eq!(answer.status, if n < 4 { 200 } else { 429 });
+        }
+        drop(server);
+        let trusting = [far[0], far[1], ("SVIEW_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.0/8,::1")];
+        let server = start(&deployment, "serve", &trusting);
+        let mut n = 10;
+        let mut spend = |forwarded: &str| {
+            n += 1;
+            cost(&server, n, &[("x-forwarded-for", forwarded)]).status
+        };
+        assert_eq!([spend("203.0.113.1"), spend("9.9.9.9, 203.0.113.1"), spend("8.8.8.8,203.0.113.1, 10.1.2.3")], [200; 3]);
+        assert_eq!(spend("7.7.7.7, 203.0.113.1"), 429, "what it claims itself does not make it another");
+        assert_eq!(spend("203.0.113.2"), 200, "another client behind the same proxy is not concerned");
+        // A whole /64 is one client of IPv6.
+        assert_eq!([spend("2001:db8::1"), spend("2001:db8::2"), spend("2001:db8::ffff:3")], [200; 3]);
+        assert_eq!(spend("2001:db8::4"), 429);
+        assert_eq!(spend("2001:db8:0:1::4"), 200);
+    }
+
+    async fn what_led_to_no_computation_is_not_counted(deployment: Deployment) {
+        let server = full(&deployment, &THREE);
+        // The values of a page that is cached, however often.
+        for _ in 0..10 {
+            assert_eq!(http::get(&format!("{}/passwords/?period=1h", server.url)).status, 200);
+        }
+        // What is asked for wrongly.
+        for _ in 0..10 {
+            assert_eq!(http::get(&format!("{}/attackers/details/ip/x?period=1h", server.url)).status, 400);
+        }
+        settle();
+        for n in 1..=3 {
+            assert_eq!(cost(&server, n, &[]).status, 200);
+        }
+        assert_eq!(cost(&server, 4, &[]).status, 429);
+    }
+}

@@ -1,0 +1,12 @@
+//! The server as browsers and programs meet it, over both ways to deploy it.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
+
+mod api;
+mod devices;
+mod files;
+mod headers;
+mod health;
+mod limit;
+mod openapi;
+mod pages;
+mod site;

@@ -1,0 +1,105 @@
+//! The pages, as far as their addresses and what is known at the time go.
+
+use sview_model::{Parameters, Period};
+use sview_testing::{both, http, patiently};
+use sview_views::links;
+use sview_views::pages::PAGES;
+
+use crate::site::{ATTACKER, ODD_PASSWORD, full, ingest, start};
+
+both! {
+    async fn a_missing_or_wrong_period_leads_to_the_default_and_the_rest_of_the_query_stays(deployment: Deployment) {
+        let server = start(&deployment, "serve", &[]);
+        let details = links::password_path(ODD_PASSWORD);
+        for path in PAGES.iter().map(|p| p.path).chain(["/devices/", "/attackers/details/ip/192.0.2.1", &details]) {
+            for (query, place) in [
+                ("", "period=1w"),
+                ("?period=", "period=1w"),
+                ("?period=2h", "period=1w"),
+                ("?a=1&period=2h&b=%26%20c", "a=1&b=%26%20c&period=1w"),
+                ("?a=1", "a=1&period=1w"),
+            ] {
+                let answer = http::get(&format!("{}{path}{query}", server.url));
+                assert_eq!((answer.status, answer.header("location")), (307, &*format!("{path}?{place}")), "{path}{query}");
+                assert_eq!(http::get(&format!("{}{}", server.url, answer.header("location"))).status, 200);
+            }
+        }
+        for path in ["/incidents", "/attackers", "/passwords", "/ports", "/devices", "/api"] {
+            let answer = http::get(&format!("{}{path}?period=1y", server.url));
+            assert_eq!((answer.status, answer.header("location")), (308, &*format!("{path}/?period=1y")));
+        }
+        assert!(http::get(&format!("{}/nowhere", server.url)).body.contains("Error 404"));
+        // No redirect leaves the site.
+        for path in ["//evil.example/..", "//evil.example", "/\\evil.example"] {
+            assert_eq!(http::get(&format!("{}{path}", server.url)).status, 404, "{path}");
+        }
+    }
+
+    async fn while_nobody_works_pages_are_served_with_placeholders(deployment: Deployment) {
+        ingest(&deployment);
+        let server = start(&deployment, "serve", &[]);
+        for page in &PAGES {
+            for period in Period::ALL {
+                let answer = http::get(&format!("{}{}?period={period}", server.url, page.path));
+                assert_eq!(answer.status, 200);
+                let slots = page.requests(*period, &Parameters::None);
+                assert_eq!(answer.body.matches("data-state=\"pending\"").count(), slots.len(), "{} {period}", page.path);
+                for request in slots {
+                    let address = links::fragment(&request);
+                    assert!(answer.body.contains(&address.replace('&', "&amp;")), "{address}");
+                }
+            }
+        }
+        let fragment = format!("{}/fragment/all_incidents_graph?period=1h", server.url);
+        let waiting = http::get(&fragment);
+        assert_eq!((waiting.status, waiting.header("cache-control")), (202, "no-store"));
+        assert!(waiting.body.contains("aria-busy=\"true\"") && !waiting.body.contains("<html"), "{}", waiting.body);
+        // With somebody at work the same address has the card.
+        let _workers = start(&deployment, "up", &[]);
+        let ready = patiently(|| http::get(&fragment), |answer| answer.status == 200);
+        assert!(ready.body.contains("data-state=\"ready\"") && ready.body.contains("<b>8</b> incidents"), "{}", ready.body);
+        let details = format!("{}/attackers/details/ip/{ATTACKER}?period=1h", server.url);
+        patiently(|| http::get(&details), |answer| answer.body.contains("<b>8</b> incidents"));
+    }
+
+    async fn details_are_found_by_either_alphabet_and_a_wrong_address_is_told_what_was_expected(deployment: Deployment) {
+        let server = full(&deployment, &[]);
+        let get = |path: &str| http::get(&format!("{}{path}?period=1h", server.url));
+        // Standard base64 of the password is Pz4+P35+ and has a plus; that of the other has a slash.
+        for (encoded, password) in [
+            ("Pz4-P35-", ODD_PASSWORD),
+            ("Pz4+P35+", ODD_PASSWORD),
+            ("Pz4%2BP35%2B", ODD_PASSWORD),
+            ("Pz8_YQ", "???a"),
+            ("Pz8%2FYQ==", "???a"),
+            ("Pz8/YQ==", "???a"),
+            ("Pz8/YQ", "???a"),
+            ("Pz8%2fYQ%3D%3D", "???a"),
+        ] {
+            let answer = get(&format!("/passwords/details/{encoded}"));
+            assert_eq!(answer.status, 200, "{encoded}");
+            assert!(answer.body.contains(&format!("<title>Password {} –", password.replace('>', "&gt;"))), "{encoded}: {}", answer.body);
+            let own = links::page(&links::password_path(password), Period::Day);
+            assert!(answer.body.contains(&format!("href=\"{own}\"")), "links are URL-safe: {encoded}");
+        }
+        for wrong in ["_w", "%20", "a", "Pz4=P35", "%FF"] {
+            let answer = get(&format!("/passwords/details/{wrong}"));
+            assert_eq!(answer.status, 400, "{wrong}");
+            assert!(answer.body.contains("Error 400") && answer.body.contains("Expected: a password in base64"), "{wrong}");
+        }
+        for (ip, shown) in [
+            (ATTACKER, ATTACKER),
+            ("2001:db8::7", "2001:db8::7"),
+            ("2001:DB8:0:0::7", "2001:db8::7"),
+            ("::ffff:198.51.100.7", ATTACKER),
+        ] {
+            let answer = get(&format!("/attackers/details/ip/{ip}"));
+            assert!(answer.status == 200 && answer.body.contains(&format!("https://rdap.org/ip/{shown}\"")), "{ip}: {}", answer.body);
+        }
+        for wrong in ["1.2.3", "1.2.3.4.5", "example.org", "1.2.3.4%20", "::g", "%3Cscript%3E", "%FF"] {
+            let answer = get(&format!("/attackers/details/ip/{wrong}"));
+            assert_eq!(answer.status, 400, "{wrong}");
+            assert!(answer.body.contains("Expected: an IPv4 or IPv6 address") && !answer.body.contains("<script>"), "{wrong}");
+        }
+    }
+}
