@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Action, Batch, Identity, Incident, Kind, Port, Precision, Protocol, Span, Trap};
-use sview_store::{Difference, Excuse, Reports, Settings, Step};
+use sview_store::{Difference, Excuse, Rebuild, Reports, Settings, Step};
 use sview_testing::{Deployment, both};
 
 use Kind::{Incidents, Ports};
@@ -80,7 +80,7 @@ async fn faults(reports: &Reports) -> Vec<(Kind, Precision, &'static str, String
 
 async fn rebuild(reports: &Reports, kind: Kind, precision: Precision, span: Span, force: bool) -> (u64, Vec<Span>) {
     let (mut rows, mut refused, mut rest) = (0, Vec::new(), span);
-    while let Some(step) = reports.rebuild(kind, precision, rest, force).await.unwrap() {
+    while let Some(step) = reports.rebuild(kind, precision, rest, Rebuild { force, dry_run: false }).await.unwrap() {
         rows += step.rows;
         refused.extend(step.refused);
         rest.finish = step.span.start;
@@ -114,6 +114,9 @@ both! {
         let Difference { reports: counted, aggregated, .. } = reports.differences(Ports, Daily, None).await.unwrap()[0];
         assert_eq!(aggregated, 2 * counted);
 
+        let dry = Rebuild { dry_run: true, ..Rebuild::default() };
+        assert!(reports.rebuild(Ports, Daily, always(), dry).await.unwrap().unwrap().rows > 0);
+        assert_eq!(faults(&reports).await, expected, "a dry run changes nothing");
         // A span beside the damage mends nothing; the right one does, and nothing is refused.
         let aside = Span::new("2026-03-14T11:00:00Z".parse().unwrap(), now());
         rebuild(&reports, Incidents, Hourly, aside, false).await;

@@ -22,7 +22,7 @@ mod verify;
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision, Span};
 
-pub use self::rebuild::Rebuilt;
+pub use self::rebuild::{Rebuild, Rebuilt};
 pub(crate) use self::spans::Spans;
 use self::tallies::Buckets;
 pub use self::verify::{Difference, Excuse, TallyDifference};

@@ -13,6 +13,15 @@ use super::{Spans, Work, chunk, columns, first, moment, watermark};
 use crate::engine::Micros;
 use crate::{Reports, Result};
 
+/// How to rebuild.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rebuild {
+    /// Makes even buckets that would be refused, from the finer rows that are left; without any, the bucket is deleted.
+    pub force: bool,
+    /// Does it all, and takes it back.
+    pub dry_run: bool,
+}
+
 /// What one step of rebuilding did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
@@ -29,17 +38,18 @@ impl Reports {
     /// watermark. Go on with a span that ends where [`Rebuilt::span`] starts.
     ///
     /// A bucket is refused when it holds a row that none of its finer rows makes, or when it holds more than they do and the
-    /// oldest finer row there is lies in it: then finer rows were deleted, and what they told would be lost. `force` makes even
-    /// those from what is left.
+    /// oldest finer row there is lies in it: then finer rows were deleted, and what they told would be lost.
     ///
     /// Coarser buckets are marked, which mends those that hold too little; those that hold too much are to be rebuilt as well,
     /// after this.
-    pub async fn rebuild(&self, kind: Kind, precision: Precision, span: Span, force: bool) -> Result<Option<Rebuilt>> {
+    pub async fn rebuild(&self, kind: Kind, precision: Precision, span: Span, how: Rebuild) -> Result<Option<Rebuilt>> {
         let Some(finer) = precision.finer() else { return Ok(None) };
         let mut tx = self.engine.begin().await?;
         let mut work = Work::new(&mut *tx, self.engine.dialect(), kind, precision, finer);
-        let rebuilt = work.rebuild(precision.cover(span), force).await?;
-        tx.commit().await?;
+        let rebuilt = work.rebuild(precision.cover(span), how.force).await?;
+        if !how.dry_run {
+            tx.commit().await?;
+        }
         Ok(rebuilt)
     }
 }
