@@ -183,6 +183,16 @@ both! {
         assert_eq!(span.finish, Hourly.due_to(now()));
         let pending = reports.differences(Incidents, Hourly, None).await.unwrap();
         assert_eq!(pending.iter().map(|d| d.excuse).collect::<Vec<_>>(), [Some(Excuse::Pending)]);
+        // What aggregation does not mend is wrong, whether it looks at it again or not.
+        let doubled = time(&deployment, "2026-03-12T11:00:00Z");
+        let double = format!("INSERT INTO incidents_hourly SELECT * FROM incidents_hourly WHERE time = {doubled}");
+        assert!(deployment.sql(&double).await > 0);
+        let found = faults(&reports).await;
+        assert_eq!(found.iter().map(|(.., what, at)| (*what, at.as_str())).collect::<Vec<_>>(), [
+            ("rows", "12 11:00"), ("tally", "12 10:00"), ("tally", "12 11:00")
+        ]);
+        let hour = Span::new("2026-03-12T11:00:00Z".parse().unwrap(), "2026-03-12T12:00:00Z".parse().unwrap());
+        rebuild(&reports, Incidents, Hourly, hour, false).await;
         assert!(aggregate(&reports).await > 0);
         assert_eq!(sums(&reports).await, before);
         for _ in 0..3 {

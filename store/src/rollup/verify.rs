@@ -10,7 +10,7 @@ use crate::{Reports, Result};
 /// Why a difference is none that must be mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excuse {
-    /// The bucket waits to be made (anew): reports came late.
+    /// The bucket holds too little, or has no tally, and waits to be made (anew): reports came late.
     Pending,
     /// The bucket lies before the oldest report there is: what it is of was deleted, and cannot be recounted.
     ReportsGone,
@@ -116,12 +116,11 @@ impl Reports {
                 aggregated: aggregated.unwrap_or(0),
                 rows_expected: expected.unwrap_or(0),
                 rows: present.unwrap_or(0),
-                excuse: if look.pending.contains(bucket) {
-                    Some(Excuse::Pending)
-                } else if oldest.is_none_or(|oldest| bucket + look.width <= oldest) {
+                excuse: if oldest.is_none_or(|oldest| bucket + look.width <= oldest) {
                     Some(Excuse::ReportsGone)
                 } else {
-                    None
+                    // One that holds too much is looked at, and left alone.
+                    (aggregated < reports && look.pending.contains(bucket)).then_some(Excuse::Pending)
                 },
             }),
             _ => None,
@@ -150,7 +149,7 @@ impl Reports {
             let mut buckets =
                 Buckets { tx: &mut *look.tx, dialect: look.dialect, kind, precision, width: look.width, table: &table };
             for (bucket, rows, tally) in buckets.wrong((start, end)).await? {
-                let excuse = look.pending.contains(bucket).then_some(Excuse::Pending);
+                let excuse = (tally.is_none() && look.pending.contains(bucket)).then_some(Excuse::Pending);
                 all.push(TallyDifference { bucket: moment(bucket), rows, tally, excuse });
             }
             start = end;
