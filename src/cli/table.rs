@@ -102,7 +102,7 @@ impl fmt::Display for Table {
         for row in &self.rows {
             f.write_str("\n")?;
             for (i, cell) in row.iter().enumerate() {
-                let style = cell.tone.style();
+                let style = if cell.text.is_empty() { Style::new() } else { cell.tone.style() };
                 write!(f, "{style}{}{style:#}", padded(&cell.text, widths[i], cell.right, i == last))?;
                 f.write_str(if i == last { "" } else { "  " })?;
             }
