@@ -49,7 +49,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
                 format!("{kind}/{precision}: {} again at {span}", if dry_run { "would look" } else { "looks" })
             }
             None => {
-                format!("{kind}/{precision}: nothing was aggregated yet; the first aggregation covers all of history")
+                format!("{kind}/{precision}: no history to look at again; the first aggregation covers all of history")
             }
         };
         if !args.how.json {
