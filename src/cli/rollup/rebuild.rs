@@ -24,7 +24,7 @@ that hold too little.
 A bucket that holds what its finer rows have no more is refused: reports that were deleted would be lost from it. It stays as it is
 and is listed. If that is meant, --force makes it from what is left, and deletes it where nothing is left.
 
-Cached values follow when they are next due; `sview clear-timeouts resource PERIOD` makes them due at once.
+Values that were computed from these buckets are due at once.
 
 Examples:
   sview rollup rebuild --kind incidents --from 2026-03-01 --to 2026-03-08
