@@ -39,8 +39,8 @@ pub use overview::{CancelOutcome, Filter, QueueCounts, Rescued, Standing, Worker
 pub use queues::Queues;
 pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
 pub use refresh::{
-    Cached, HOLD_OFF, Hold, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation, decide, refresh,
-    suggest,
+    Cached, HOLD_OFF, Hold, Part, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation, consider,
+    decide, refresh, refresh_part, suggest,
 };
 pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, ticking};
 pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers};

@@ -16,7 +16,11 @@ use crate::Services;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Thirteen months of reports are made up from a seed, and a few more every second. Everything lives in the directory `demo` of the
-data directory and begins anew at each start. Settings of databases and Redis are not used.")]
+data directory and begins anew at each start. Settings of databases and Redis are not used.
+
+Examples:
+  sview demo
+  sview demo --rows 50000 --seed 7     begins sooner, with other reports")]
 pub struct Args {
     /// Seed of the simulation; the same seed makes the same history
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -1,14 +1,28 @@
 //! The command line: one enumeration of commands, a file a command.
 
+mod aggregate_period;
+mod arguments;
+mod cache_period;
+mod cache_resource;
+mod clear_cache;
+mod clear_timeouts;
 mod demo;
 mod ingest;
 mod migrate;
+mod migrate_period;
 mod output;
 mod process;
 mod refresh;
+mod rollup;
 mod scheduler;
 mod serve;
+mod suggestions;
+mod table;
+mod units;
 mod up;
+mod view_cache;
+mod view_jobs;
+mod view_timeouts;
 mod worker;
 
 use std::ffi::OsString;
@@ -46,6 +60,8 @@ Examples:
   sview ingest --format cowrie cowrie.json     read the log of a Cowrie honeypot
   sview up                                     web, workers and scheduler in one process
   sview refresh --dry-run                      what is due, and what is not, and why
+  sview view-jobs --state running,dead         what the workers do, and what was given up
+  sview rollup verify                          whether the aggregates are what the reports say
   sview worker aggregation quick-cache         in production: a worker of two queues
 
 Settings are taken from flags, then the environment, then the file of --config, then defaults.
@@ -75,29 +91,80 @@ pub struct Settings {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run everything in one process: web, workers and scheduler
+    #[command(after_help = UP)]
     Up,
     /// Run everything on thirteen months of simulated reports, in a directory of its own
     Demo(demo::Args),
     /// Serve pages and the API
+    #[command(after_help = SERVE)]
     Serve,
     /// Work off queues, most urgent first: aggregation, quick-cache, slow-cache
     Worker(worker::Args),
     /// Queue what is due, every minute
+    #[command(after_help = SCHEDULER)]
     Scheduler,
     /// Create the tables, or bring them up to date
+    #[command(after_help = MIGRATE)]
     Migrate,
     /// Read reports from files
     Ingest(ingest::Args),
     /// Queue every aggregation and every value that is due
     Refresh(refresh::Args),
+    /// Suggest the aggregation of all kinds of reports into a precision
+    AggregatePeriod(aggregate_period::Args),
+    /// Suggest every precached resource at a period
+    CachePeriod(cache_period::Args),
+    /// Suggest one resource
+    CacheResource(cache_resource::Args),
+    /// Aggregate all of history into a precision; may be repeated
+    MigratePeriod(migrate_period::Args),
+    /// List jobs
+    ViewJobs(view_jobs::Args),
+    /// List when every aggregation and every cached value is due
+    ViewTimeouts(view_timeouts::Args),
+    /// List what is cached, and what is missing
+    #[command(visible_alias = "view-redis-cache")]
+    ViewCache(view_cache::Args),
+    /// Forget every cached value
+    #[command(visible_alias = "clear-redis-cache")]
+    ClearCache(clear_cache::Args),
+    /// Make what is not due, or held off after a failure, due at once
+    #[command(subcommand)]
+    ClearTimeouts(clear_timeouts::Command),
+    /// Verify aggregates, and mend them
+    #[command(subcommand)]
+    Rollup(rollup::Command),
 }
+
+const UP: &str = "\
+Examples:
+  sview up
+  sview up --listen 0.0.0.0:8080 --data-dir /var/lib/sview";
+
+const SERVE: &str = "\
+Any number may run. Workers and a scheduler run elsewhere: without them, pages show what is cached.
+
+Example:
+  sview serve --listen 127.0.0.1:8080";
+
+const SCHEDULER: &str = "\
+Any number may run; of each tick one acts. What was missed while none ran is made up at the next tick.
+
+Example:
+  sview scheduler";
+
+const MIGRATE: &str = "\
+Only adds: the tables of a running Sentinel deployment stay as they are. Every other command does this too, when it has to.
+
+Example:
+  SVIEW_DATABASE_URL=postgres://sview@db/sentinel sview migrate";
 
 impl Command {
     /// What is logged unless the settings say otherwise: what keeps running tells what it does, the others only what is wrong.
     fn log_default(&self) -> &'static str {
         match self {
             Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
-            Self::Demo(_) | Self::Migrate | Self::Ingest(_) | Self::Refresh(_) => "warn",
+            _ => "warn",
         }
     }
 }
@@ -123,6 +190,16 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::Migrate => migrate::run(settings).await,
         Command::Ingest(args) => ingest::run(settings, &args).await,
         Command::Refresh(args) => refresh::run(settings, &args).await,
+        Command::AggregatePeriod(args) => aggregate_period::run(settings, &args).await,
+        Command::CachePeriod(args) => cache_period::run(settings, &args).await,
+        Command::CacheResource(args) => cache_resource::run(settings, &args).await,
+        Command::MigratePeriod(args) => migrate_period::run(settings, &args).await,
+        Command::ViewJobs(args) => view_jobs::run(settings, &args).await,
+        Command::ViewTimeouts(args) => view_timeouts::run(settings, &args).await,
+        Command::ViewCache(args) => view_cache::run(settings, &args).await,
+        Command::ClearCache(args) => clear_cache::run(settings, &args).await,
+        Command::ClearTimeouts(command) => clear_timeouts::run(settings, &command).await,
+        Command::Rollup(command) => rollup::run(settings, &command).await,
     };
     match done {
         Ok(code) => code,
@@ -137,6 +214,27 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// The commands that do something: those without commands below them, each with its whole name.
+    fn leaves(command: &clap::Command, name: &str) -> Vec<(String, String)> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let below: Vec<_> = command
+            .get_subcommands()
+            .filter(|c| c.get_name() != "help")
+            .flat_map(|c| leaves(c, &format!("{name} {}", c.get_name())))
+            .collect();
+        if below.is_empty() { vec![(name.to_owned(), help)] } else { below }
+    }
+
+    #[test]
+    fn every_command_teaches_by_example() {
+        let leaves = leaves(&Cli::command(), "sview");
+        assert!(leaves.len() >= 20, "{leaves:?}");
+        for (name, help) in leaves {
+            let examples = help.split_once("Example").map_or("", |(_, examples)| examples);
+            assert!(examples.contains(&name), "{name} has no example of itself: {help}");
+        }
     }
 
     #[test]

@@ -1,11 +1,51 @@
 //! What commands print: results on standard output, all else on standard error.
+//!
+//! Colours are for terminals only: they are left out where the output is none, and where `NO_COLOR` is set. Whatever comes from
+//! reports or records is escaped before it gets here: by [`super::table`], or by [`json`].
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that may
 
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+
+use serde::Serialize;
+
+/// The exit code of a program whose reader went away, as of one that was ended by SIGPIPE.
+const READER_GONE: i32 = 141;
 
 /// Prints a line of a result.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    println!("{text}");
+    written(writeln!(anstream::stdout(), "{text}"));
+}
+
+/// Prints a result for programs: one JSON document.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    written(writeln!(std::io::stdout(), "{}", escaped(&text)));
+    Ok(())
+}
+
+/// Somebody who reads no more (`sview view-jobs | head`) is no error; anything else is, and there is nowhere to tell it.
+fn written(result: std::io::Result<()>) {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(READER_GONE),
+        Err(error) => note(format!("error: standard output: {error}")),
+        Ok(()) => {}
+    }
+}
+
+/// JSON without characters that a terminal could take for commands. Those that are left to escape can only be within strings.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// Prints a line about what is going on.
@@ -17,4 +57,17 @@ pub(crate) fn note(text: impl std::fmt::Display) {
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_holds_no_command_for_terminals_and_means_the_same() {
+        let hostile = "\u{1b}[31m\u{9b}31m\u{7f}\u{202e}\n\"\\ž";
+        let text = escaped(&serde_json::to_string_pretty(&[hostile]).unwrap());
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n') && !text.contains('\u{202e}'), "{text:?}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [hostile]);
+    }
 }

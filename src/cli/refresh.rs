@@ -3,22 +3,28 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sview_jobs::{Cause, Skip, Verdict, WorkerSettings, work_until_idle};
+use serde::Serialize;
+use sview_jobs::{Cause, WorkerSettings, work_until_idle};
 
+use super::suggestions::{self, Suggesting, suggesting_help};
+use super::table::{Cell, Table, Tone};
+use super::view_jobs::Job;
 use super::{Settings, output};
 use crate::Services;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_help = suggesting_help!("\
 The scheduler does this every minute by itself. By hand it is for looking (--dry-run), and for working everything off in this
-process (--wait), as after an ingest:
+process (--wait), as after an ingest. The exit code of --wait is 1 when a job died.
+
+Examples:
+  sview refresh --dry-run --all
   sview ingest reports.csv && sview refresh --wait
 
-Exit code: 0, or 1 when a job died while waiting.")]
+JSON of --wait: {queued, dead: [JOB…]}, where jobs are those of `sview view-jobs --json`. Without --wait:"))]
 pub struct Args {
-    /// Queues nothing, and says what would be queued and why the rest is not
-    #[arg(short, long)]
-    dry_run: bool,
+    #[command(flatten)]
+    how: Suggesting,
     /// Works the queues in this process until nothing is left to do
     #[arg(short, long, conflicts_with = "dry_run")]
     wait: bool,
@@ -27,46 +33,40 @@ pub struct Args {
     all: bool,
 }
 
+#[derive(Serialize)]
+struct Worked {
+    queued: usize,
+    dead: Vec<Job>,
+}
+
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     let services = Services::open(&settings.places).await?;
-    let cause = Cause::Command("refresh");
     if args.wait {
-        let workers = WorkerSettings {
-            grace: Duration::from_secs(settings.workers.grace_seconds.into()),
-            ..WorkerSettings::default()
-        };
-        let worked = work_until_idle(&services.jobs, &cause, settings.workers.concurrency.into(), &workers).await?;
-        for record in &worked.dead {
-            let last = record.errors.last().map_or("no error", |e| e.message.as_str());
-            output::line(format!("dead  {}: {last}", record.words));
-        }
-        output::line(match worked.dead.len() {
-            0 => "Everything is up to date.".to_owned(),
-            n => {
-                format!("All queues are empty, but {n} jobs died; what they were to do is tried again in ten minutes.")
-            }
-        });
-        return Ok(if worked.dead.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return work(settings, &services, args.how.json).await;
     }
-    let now = services.jobs.clock.now();
-    let suggestions = sview_jobs::refresh(&services.jobs, now, &cause, args.dry_run).await?;
-    let (mut queued, mut fresh) = (0, 0);
-    for suggestion in &suggestions {
-        let line = format!("{:<12} {:<60} {}", suggestion.work.queue(), suggestion.work, suggestion.verdict);
-        match suggestion.verdict {
-            Verdict::Queue => queued += 1,
-            Verdict::Skip(Skip::UpToDate { .. }) => {
-                fresh += 1;
-                if !args.all {
-                    continue;
-                }
-            }
-            Verdict::Skip(_) => {}
-        }
-        output::line(line);
+    let (now, cause) = (services.jobs.clock.now(), Cause::Command("refresh"));
+    suggestions::show(&sview_jobs::refresh(&services.jobs, now, &cause, args.how.dry_run).await?, args.how, args.all)
+}
+
+async fn work(settings: &Settings, services: &Services, json: bool) -> anyhow::Result<ExitCode> {
+    let grace = Duration::from_secs(settings.workers.grace_seconds.into());
+    let workers = WorkerSettings { grace, ..WorkerSettings::default() };
+    let concurrency = settings.workers.concurrency.into();
+    let worked = work_until_idle(&services.jobs, &Cause::Command("refresh"), concurrency, &workers).await?;
+    let code = if worked.dead.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if json {
+        output::json(&Worked { queued: worked.queued, dead: worked.dead.iter().map(Job::from).collect() })?;
+        return Ok(code);
     }
-    let verb = if args.dry_run { "would be queued" } else { "queued" };
-    let skipped = suggestions.len() - queued - fresh;
-    output::line(format!("{queued} {verb}, {skipped} skipped, {fresh} up to date"));
-    Ok(ExitCode::SUCCESS)
+    let mut table = Table::new(&["state", "job", "last error"]);
+    for record in &worked.dead {
+        let last = record.errors.last().map_or("no error", |e| e.message.as_str());
+        table.row([Cell::new(Tone::Bad, "dead"), Cell::plain(&record.words), Cell::plain(last)]);
+    }
+    table.print();
+    output::line(match worked.dead.len() {
+        0 => "Everything is up to date.".to_owned(),
+        n => format!("All queues are empty, but {n} jobs died; what they were to do is tried again in ten minutes."),
+    });
+    Ok(code)
 }

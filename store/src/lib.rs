@@ -19,4 +19,4 @@ pub use compute::Computed;
 pub use error::{Error, Result};
 pub use ingest::{Inserted, Progress};
 pub use reports::{Reports, Settings};
-pub use rollup::{Coverage, Difference, Step};
+pub use rollup::{Coverage, Difference, Excuse, Rebuild, Rebuilt, Step, TallyDifference};

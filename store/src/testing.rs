@@ -22,6 +22,15 @@ impl Reports {
         tx.commit().await
     }
 
+    /// The sum of every bucket of a precision, in their order.
+    pub async fn bucket_sums(&self, kind: Kind, precision: Precision) -> Result<Vec<i64>> {
+        let mut tx = self.engine.snapshot().await?;
+        let table = table(kind, precision);
+        let rows =
+            tx.ints(format!("SELECT CAST(sum(raw_count) AS bigint) FROM {table} GROUP BY time ORDER BY time")).await?;
+        Ok(rows.into_iter().filter_map(|row| row.first().copied().flatten()).collect())
+    }
+
     /// The plain way to aggregate, for measuring against: one INSERT … SELECT over the whole history for each kind and precision,
     /// into tables of its own, which are emptied first.
     pub async fn aggregate_plainly(&self, until: DateTime<Utc>) -> Result<u64> {

@@ -60,6 +60,8 @@ async fn verify(reports: &Reports) {
         for precision in Precision::AGGREGATED {
             let differences = reports.differences(*kind, *precision, None).await.unwrap();
             assert!(differences.is_empty(), "{kind} {precision}: {differences:?}");
+            let tallies = reports.tally_differences(*kind, *precision, None).await.unwrap();
+            assert!(tallies.is_empty(), "{kind} {precision}: {tallies:?}");
         }
     }
 }

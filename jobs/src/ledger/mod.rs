@@ -112,6 +112,10 @@ pub trait Steer: Send + Sync {
     /// Forgets a job that does not run; whether there was one.
     async fn delete(&self, id: JobId) -> Result<bool>;
 
+    /// Forgets that the last jobs of these unique keys died, so that they are suggested again at once; returns of how many keys
+    /// that was known.
+    async fn forget_failures(&self, keys: &[String]) -> Result<u64>;
+
     /// Takes nothing more from a queue until it is resumed, or takes from it again. Jobs can be pushed all the while.
     async fn pause(&self, queue: Queue, paused: bool) -> Result<()>;
 }

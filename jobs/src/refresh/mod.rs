@@ -7,7 +7,7 @@ mod suggestion;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sview_model::{Kind, Precision, Request};
+use sview_model::{Kind, Period, Precision, Request};
 use sview_store::Entry;
 
 pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
@@ -19,19 +19,60 @@ use crate::{Context, Error, Result, machine_now};
 /// Refreshes everything as of `now`: decides what is due and queues it, or only says so in a `dry_run`. Every aggregation and every
 /// precached resource is in the answer, with its verdict.
 pub async fn refresh(context: &Context, now: DateTime<Utc>, cause: &Cause, dry_run: bool) -> Result<Vec<Suggestion>> {
-    run(context, now, Scope::All, cause, dry_run).await
+    refresh_part(context, now, Part::All, cause, dry_run).await
+}
+
+/// A part of all that is refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    All,
+    /// The aggregations of all kinds into a precision.
+    Into(Precision),
+    /// The precached resources at a period.
+    At(Period),
+}
+
+impl Part {
+    fn includes(self, work: &Work) -> bool {
+        match (self, work) {
+            (Self::All, _) => true,
+            (Self::Into(precision), Work::Aggregate(job)) => job.precision == precision,
+            (Self::At(period), Work::CacheGroup(job)) => job.period == period,
+            _ => false,
+        }
+    }
+}
+
+/// Like [`refresh`], for a part of it. The rest is looked at as well, since it may hold up the part, but is not queued and not in
+/// the answer.
+pub async fn refresh_part(
+    context: &Context,
+    now: DateTime<Utc>,
+    part: Part,
+    cause: &Cause,
+    dry_run: bool,
+) -> Result<Vec<Suggestion>> {
+    run(context, now, Scope::All, part, cause, dry_run).await
 }
 
 /// The refresh of what rests on an aggregation that has just ended: the coarser aggregations of its kind, and the resources.
 pub async fn after_aggregation(context: &Context, done: Aggregate) -> Result<Vec<Suggestion>> {
-    run(context, context.clock.now(), Scope::After(done), &Cause::After(done.words()), false).await
+    run(context, context.clock.now(), Scope::After(done), Part::All, &Cause::After(done.words()), false).await
 }
 
-/// Queues the caching of one resource if it is due, for whoever wants to see it: the same decision as the refresh's.
+/// Queues the caching of one resource if it is due, for whoever wants to see it: the decision of [`consider`].
+pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
+    let mut suggestion = consider(context, request).await?;
+    queue(context, &mut suggestion, cause).await?;
+    Ok(suggestion)
+}
+
+/// Decides whether the caching of one resource is due, and queues nothing: the same decision as the refresh's.
 ///
 /// A request that is not precached has nobody else to suggest it later, so it is not held up by aggregations under way; its value
 /// says until when it is complete, and is due again when the aggregation is.
-pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
+pub async fn consider(context: &Context, request: &Request) -> Result<Suggestion> {
     let now = context.clock.now();
     let requests = std::slice::from_ref(request);
     let mut situation = gather(context, now, requests, false).await?;
@@ -42,7 +83,6 @@ pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Res
         situation.coverage = context.statistics.coverage().await?;
         suggestion = decide::decide_one(&situation, request);
     }
-    queue(context, &mut suggestion, cause).await?;
     Ok(suggestion)
 }
 
@@ -50,6 +90,7 @@ async fn run(
     context: &Context,
     now: DateTime<Utc>,
     scope: Scope,
+    part: Part,
     cause: &Cause,
     dry_run: bool,
 ) -> Result<Vec<Suggestion>> {
@@ -57,6 +98,7 @@ async fn run(
     let mut situation = gather(context, now, &requests, true).await?;
     situation.eager = matches!(cause, Cause::Command(_));
     let mut suggestions = decide(&situation, scope, &requests);
+    suggestions.retain(|suggestion| part.includes(&suggestion.work));
     if !dry_run {
         for suggestion in &mut suggestions {
             queue(context, suggestion, cause).await?;

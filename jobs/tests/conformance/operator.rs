@@ -86,6 +86,20 @@ both! {
         assert_eq!(lab.take(&[QuickCache]).await.record.id, id);
     }
 
+    async fn a_failure_is_forgotten_for_the_keys_that_are_named_and_no_others(lab: Lab) {
+        for key in ["a", "b"] {
+            lab.queues.push(&new_job(QuickCache, key)).await.unwrap();
+            let taken = lab.take(&[QuickCache]).await;
+            lab.queues.finish(&taken.claim, &Outcome::Dead { error: "e".into() }).await.unwrap();
+        }
+        assert_eq!(lab.queues.forget_failures(&[]).await.unwrap(), 0);
+        assert_eq!(lab.queues.forget_failures(&["a".into(), "never".into()]).await.unwrap(), 1);
+        let standing = lab.queues.standing(&["a".into(), "b".into()]).await.unwrap();
+        assert_eq!(standing[0].failed_at, None);
+        assert!(standing[1].failed_at.is_some(), "it holds off what it is of");
+        assert_eq!(lab.queues.forget_failures(&["a".into()]).await.unwrap(), 0);
+    }
+
     async fn what_runs_is_not_deleted(lab: Lab) {
         lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
         let taken = lab.take(&[QuickCache]).await;

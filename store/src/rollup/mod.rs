@@ -12,8 +12,10 @@
 //!   it would shrink. A bucket whose finer rows were deleted since (retention), or that an older program counted twice, is left
 //!   alone.
 //!
-//! Steps of one kind and precision take turns by a lock on the watermark's row.
+//! Steps of one kind and precision take turns by a lock on the watermark's row, rebuilding ([`Reports::rebuild`]) included.
 
+mod history;
+mod rebuild;
 mod spans;
 mod tallies;
 mod verify;
@@ -23,9 +25,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision, Span};
 
+pub use self::rebuild::{Rebuild, Rebuilt};
 pub(crate) use self::spans::Spans;
 use self::tallies::Buckets;
-pub use self::verify::Difference;
+pub use self::verify::{Difference, Excuse, TallyDifference};
 use crate::engine::{Dialect, Micros, Tx, columns, table};
 use crate::{Reports, Result};
 
@@ -117,21 +120,32 @@ pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> 
     Ok(Made { watermark, pending, revision: row.get(1).copied().flatten().unwrap_or(0) })
 }
 
+/// Up to where the buckets of a precision were made; `lock` holds the row until the transaction ends.
+async fn watermark(tx: &mut dyn Tx, kind: Kind, precision: Precision, lock: &str) -> Result<Option<Micros>> {
+    let sql = format!("SELECT watermark FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}' {lock}");
+    first(tx, sql).await
+}
+
+/// The spans before a moment that wait to be made (anew).
+async fn pending_of(tx: &mut dyn Tx, kind: Kind, precision: Precision, before: Micros) -> Result<Spans> {
+    let sql = format!(
+        "SELECT start, finish FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}"
+    );
+    Ok(Spans::new(pairs(&tx.ints(sql).await?)))
+}
+
+/// The first integer of a query; `None` where that is NULL or there is no row.
+async fn first(tx: &mut dyn Tx, sql: String) -> Result<Option<Micros>> {
+    Ok(tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()))
+}
+
 impl Reports {
     /// Does one step of the aggregation of a kind into a precision, as of `now`: at most a chunk of buckets, in one
     /// transaction. Call it until it is [`Step::Idle`] or [`Step::Blocked`].
     pub async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> Result<Step> {
         let Some(finer) = precision.finer() else { return Ok(Step::Idle) };
         let mut tx = self.engine.begin().await?;
-        let mut work = Work {
-            tx: &mut *tx,
-            dialect: self.engine.dialect(),
-            kind,
-            precision,
-            source: table(kind, finer),
-            target: table(kind, precision),
-            width: micros(precision.width()),
-        };
+        let mut work = Work::new(&mut *tx, self.engine.dialect(), kind, precision, finer);
         let step = work.step(finer, now, micros(self.settings.reread)).await?;
         tx.commit().await?;
         Ok(step)
@@ -174,18 +188,23 @@ struct Work<'a> {
     width: Micros,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(tx: &'a mut dyn Tx, dialect: Dialect, kind: Kind, precision: Precision, finer: Precision) -> Self {
+        let (source, target) = (table(kind, finer), table(kind, precision));
+        Self { tx, dialect, kind, precision, source, target, width: micros(precision.width()) }
+    }
+
     async fn step(&mut self, finer: Precision, now: DateTime<Utc>, reread: Micros) -> Result<Step> {
-        let watermark = self.watermark(self.precision, self.dialect.for_update()).await?;
+        let reached = watermark(self.tx, self.kind, self.precision, self.dialect.for_update()).await?;
         let mut due = self.precision.due_to(now).timestamp_micros();
         // Where the finer buckets are not made yet, there is nothing to build on.
         let mut missing = Spans::default();
         if finer != Precision::Native {
-            let Some(made_to) = self.watermark(finer, "").await? else { return Ok(Step::Blocked) };
+            let Some(made_to) = watermark(self.tx, self.kind, finer, "").await? else { return Ok(Step::Blocked) };
             due = due.min(made_to.div_euclid(self.width) * self.width);
-            missing = self.pending_of(finer, made_to).await?.cover(self.width);
+            missing = pending_of(self.tx, self.kind, finer, made_to).await?.cover(self.width);
         }
-        let made_to = match watermark {
+        let made_to = match reached {
             // A watermark that is further ahead than clocks differ was set under a clock that was set back since. It follows, so
             // that what is written meanwhile without a mark is not passed over; making buckets again changes none.
             Some(at) if at > due + self.width => {
@@ -194,7 +213,7 @@ impl Work<'_> {
             }
             Some(at) if at >= due => at,
             _ => {
-                self.advance(watermark, due, finer, reread).await?;
+                self.advance(reached, due, finer, reread).await?;
                 due
             }
         };
@@ -207,7 +226,7 @@ impl Work<'_> {
         let (begun, mut built, mut rows, mut late) = (Instant::now(), Vec::new(), 0, false);
         for span in ready.iter().rev() {
             let (done, written) = self.build(span, finer).await?;
-            late |= written > 0 && watermark.is_some_and(|settled| done.0 < settled);
+            late |= written > 0 && reached.is_some_and(|settled| done.0 < settled);
             rows += written;
             built.push(done);
             // Many small spans share a transaction; a large one has it for itself.
@@ -218,16 +237,22 @@ impl Work<'_> {
         let built = Spans::new(built);
         mark(self.tx, self.kind, self.precision, &pending.minus(&built)).await?;
         if late {
-            let (kind, precision) = (self.kind, self.precision);
-            let sql = format!(
-                "UPDATE sview_rollup SET revision = revision + 1 WHERE kind = '{kind}' AND precision = '{precision}'"
-            );
-            self.tx.execute(sql).await?;
+            self.raise_revision().await?;
         }
         let (Some(first), Some(last)) = (built.iter().next(), built.iter().next_back()) else {
             return Ok(Step::Blocked);
         };
         Ok(Step::Built { span: Span::new(moment(first.0), moment(last.1)), rows })
+    }
+
+    /// Makes what was computed of these buckets due.
+    async fn raise_revision(&mut self) -> Result<()> {
+        let (kind, precision) = (self.kind, self.precision);
+        let sql = format!(
+            "UPDATE sview_rollup SET revision = revision + 1 WHERE kind = '{kind}' AND precision = '{precision}'"
+        );
+        self.tx.execute(sql).await?;
+        Ok(())
     }
 
     async fn set_watermark(&mut self, to: Micros) -> Result<()> {
@@ -236,21 +261,6 @@ impl Work<'_> {
             format!("UPDATE sview_rollup SET watermark = {to} WHERE kind = '{kind}' AND precision = '{precision}'");
         self.tx.execute(sql).await?;
         Ok(())
-    }
-
-    async fn watermark(&mut self, precision: Precision, lock: &str) -> Result<Option<Micros>> {
-        let kind = self.kind;
-        let sql =
-            format!("SELECT watermark FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}' {lock}");
-        Ok(self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()))
-    }
-
-    async fn pending_of(&mut self, precision: Precision, before: Micros) -> Result<Spans> {
-        let kind = self.kind;
-        let sql = format!(
-            "SELECT start, finish FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}"
-        );
-        Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
     }
 
     /// Takes away the newest pending spans before the watermark; what is not built in this transaction must be put back in it.
@@ -284,7 +294,7 @@ impl Work<'_> {
                 // Buckets that an older program made are looked at too: they have no tallies yet.
                 for table in [&self.source, &self.target] {
                     let sql = format!("SELECT {} FROM {table} WHERE time < {}", d.micros("min(time)"), d.time(to));
-                    let first = self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten());
+                    let first = first(self.tx, sql).await?;
                     pending.extend(first.map(|first| (first.div_euclid(self.width) * self.width, to)));
                 }
             }
@@ -295,63 +305,75 @@ impl Work<'_> {
 
     /// Makes the newest chunk of a span in which there is anything; returns what is done with, and the rows written.
     async fn build(&mut self, span: (Micros, Micros), finer: Precision) -> Result<((Micros, Micros), u64)> {
-        let d = self.dialect;
-        let within =
-            |(start, finish): (Micros, Micros)| format!("time >= {} AND time < {}", d.time(start), d.time(finish));
-        let mut newest = None;
-        for table in [&self.source, &self.target] {
-            let sql = format!("SELECT {} FROM {table} WHERE {}", d.micros("max(time)"), within(span));
-            newest = newest.max(self.tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()));
-        }
-        let Some(newest) = newest else {
+        let Some(newest) = self.newest(span).await? else {
             return Ok((span, 0)); // no rows at all: nothing to make
         };
         let finish = newest.div_euclid(self.width) * self.width + self.width;
         let chunk = (span.0.max(finish - chunk(self.precision)), finish);
         let done = (chunk.0, span.1); // behind the chunk there is nothing
 
-        let sql =
-            format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT 1) AS present", self.target, within(chunk));
-        let fresh = self.tx.ints(sql).await?.first() == Some(&vec![Some(0)]);
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT 1) AS present",
+            self.target,
+            self.within(chunk)
+        );
+        let fresh = first(self.tx, sql).await? == Some(0);
         let spans = if fresh {
             Spans::new(vec![chunk])
         } else {
             let grown = self.grown(chunk).await?;
             self.whole(grown).await?
         };
+        let rows = self.make_rows(&spans, fresh).await?;
+        self.tally(chunk, &spans, fresh, finer).await?;
+        self.mark_coarser(&spans).await?;
+        Ok((done, rows))
+    }
+
+    /// The condition that a row's time is in a span.
+    fn within(&self, (start, finish): (Micros, Micros)) -> String {
+        format!("time >= {} AND time < {}", self.dialect.time(start), self.dialect.time(finish))
+    }
+
+    /// The time of the newest row in a span, finer or of this precision.
+    async fn newest(&mut self, span: (Micros, Micros)) -> Result<Option<Micros>> {
+        let mut newest = None;
+        for table in [&self.source, &self.target] {
+            let sql = format!("SELECT {} FROM {table} WHERE {}", self.dialect.micros("max(time)"), self.within(span));
+            newest = newest.max(first(self.tx, sql).await?);
+        }
+        Ok(newest)
+    }
+
+    /// Makes the wide rows of the buckets in these spans from the finer rows; `fresh` says that there are none yet. Returns how
+    /// many were written.
+    async fn make_rows(&mut self, spans: &Spans, fresh: bool) -> Result<u64> {
         let mut rows = 0;
         for span in spans.iter() {
+            let within = self.within(span);
             if !fresh {
-                self.tx.execute(format!("DELETE FROM {} WHERE {}", self.target, within(span))).await?;
+                self.tx.execute(format!("DELETE FROM {} WHERE {within}", self.target)).await?;
             }
-            let (columns, bucket) = (columns(self.kind), d.bucket("time", self.width));
+            let (columns, bucket) = (columns(self.kind), self.dialect.bucket("time", self.width));
             let sql = format!(
                 "INSERT INTO {} (time, raw_count, {columns})
-                 SELECT {bucket}, CAST(sum(raw_count) AS bigint), {columns} FROM {} WHERE {} GROUP BY {bucket}, {columns}",
-                self.target,
-                self.source,
-                within(span)
+                 SELECT {bucket}, CAST(sum(raw_count) AS bigint), {columns} FROM {} WHERE {within} GROUP BY {bucket}, {columns}",
+                self.target, self.source
             );
             rows += self.tx.execute(sql).await?;
         }
-        self.tally(chunk, &spans, fresh, finer).await?;
-        if let Some(coarser) = self.precision.coarser() {
-            let width = micros(coarser.width());
-            mark(self.tx, self.kind, coarser, &spans.cover(width)).await?;
-        }
-        Ok((done, rows))
+        Ok(rows)
+    }
+
+    /// Notes that the coarser buckets over these spans are to be looked at.
+    async fn mark_coarser(&mut self, spans: &Spans) -> Result<()> {
+        let Some(coarser) = self.precision.coarser() else { return Ok(()) };
+        mark(self.tx, self.kind, coarser, &spans.cover(micros(coarser.width()))).await
     }
 
     /// Makes the tallies of the buckets that were made, and of those in the chunk that have none.
     async fn tally(&mut self, chunk: (Micros, Micros), made: &Spans, fresh: bool, finer: Precision) -> Result<()> {
-        let mut buckets = Buckets {
-            tx: &mut *self.tx,
-            dialect: self.dialect,
-            kind: self.kind,
-            precision: self.precision,
-            width: self.width,
-            table: &self.target,
-        };
+        let mut buckets = self.buckets();
         // Finer buckets are all made by now, or this chunk would be blocked; so are their tallies.
         let finer = Some(finer).filter(|p| *p != Precision::Native);
         buckets.make(made, finer).await?;
@@ -394,10 +416,21 @@ impl Work<'_> {
         Ok(grown.minus(&Spans::new(broken)))
     }
 
+    /// The buckets of this precision, as far as tallies go.
+    fn buckets(&mut self) -> Buckets<'_> {
+        Buckets {
+            tx: &mut *self.tx,
+            dialect: self.dialect,
+            kind: self.kind,
+            precision: self.precision,
+            width: self.width,
+            table: &self.target,
+        }
+    }
+
     /// The buckets of a span whose finer rows sum to more than they hold.
     async fn grown(&mut self, span: (Micros, Micros)) -> Result<Spans> {
-        let d = self.dialect;
-        let within = format!("time >= {} AND time < {}", d.time(span.0), d.time(span.1));
+        let (d, within) = (self.dialect, self.within(span));
         let (bucket, made) = (d.micros(&d.bucket("time", self.width)), d.micros("time"));
         let sql = format!(
             "SELECT bucket FROM (

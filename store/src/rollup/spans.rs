@@ -29,6 +29,12 @@ impl Spans {
         self.0.iter().copied()
     }
 
+    /// Whether a moment is in the set.
+    pub(crate) fn contains(&self, at: Micros) -> bool {
+        let next = self.0.partition_point(|(_, finish)| *finish <= at);
+        self.0.get(next).is_some_and(|(start, _)| *start <= at)
+    }
+
     /// Every span widened to whole multiples of `width`.
     pub(crate) fn cover(&self, width: Micros) -> Self {
         let floor = |at: Micros| at.div_euclid(width) * width;
@@ -72,6 +78,7 @@ mod tests {
             prop_assert_eq!(moments(&x), (0..60).filter(|m| contains(&a, *m)).collect::<Vec<_>>());
             prop_assert_eq!(moments(&x.minus(&y)), (0..60).filter(|m| contains(&a, *m) && !contains(&b, *m)).collect::<Vec<_>>());
             prop_assert_eq!(moments(&x.before(30)), (0..30).filter(|m| contains(&a, *m)).collect::<Vec<_>>());
+            prop_assert_eq!((0..60).filter(|m| x.contains(*m)).collect::<Vec<_>>(), moments(&x));
             let wide = x.cover(7);
             prop_assert_eq!(moments(&wide), (0..63).filter(|m| moments(&x).iter().any(|n| n / 7 == m / 7)).collect::<Vec<_>>());
             prop_assert!(x.iter().zip(x.iter().skip(1)).all(|((_, f), (s, _))| f < s));

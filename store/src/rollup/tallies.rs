@@ -1,6 +1,6 @@
 //! Keeping tallies beside the wide rows: made in the transaction that makes the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sview_model::{Kind, Precision};
 
@@ -59,6 +59,32 @@ impl Buckets<'_> {
         let starts = rows.iter().filter_map(|row| row.first().copied().flatten());
         let floor = |at: Micros| at.div_euclid(self.width) * self.width;
         Ok(Spans::new(starts.map(|at| (floor(at), floor(at) + self.width)).collect()))
+    }
+
+    /// The buckets in a span whose tally is not that of their wide rows: start, the rows' sum and the tally's, `None` where there
+    /// are no rows, or no tally that can be read.
+    pub(super) async fn wrong(&mut self, span: (Micros, Micros)) -> Result<Vec<(Micros, Option<u64>, Option<u64>)>> {
+        let (kind, precision) = (self.kind, self.precision);
+        let mut names = Names::default();
+        let mut rows = self.read_rows(span, &mut names).await?;
+        let mut tallies = BTreeMap::new();
+        let mut visit = |bucket: Micros, bytes: &[u8]| {
+            let mut draft = Draft::default();
+            let read = draft.read(kind, &mut names, bytes);
+            tallies.insert(bucket, read.ok().map(|()| draft));
+            Ok(())
+        };
+        self.tx.each_tally(kind, precision, span, &mut visit).await?;
+        let starts: BTreeSet<Micros> = rows.keys().chain(tallies.keys()).copied().collect();
+        let mut wrong = Vec::new();
+        for start in starts {
+            let rows = rows.remove(&start).map(Draft::finish);
+            let tally = tallies.remove(&start).flatten().map(Draft::finish);
+            if rows != tally || rows.is_none() {
+                wrong.push((start, rows.map(|t| t.sum()), tally.map(|t| t.sum())));
+            }
+        }
+        Ok(wrong)
     }
 
     async fn merge_finer(

@@ -1,11 +1,20 @@
-//! Holding aggregates against a recount of the reports.
+//! Holding aggregates against a recount of the reports, and tallies against the rows that they are of.
 
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
-use super::{micros, moment};
-use crate::engine::table;
+use super::{Buckets, Spans, chunk, columns, first, micros, moment, pending_of, watermark};
+use crate::engine::{Dialect, Micros, Tx, table};
 use crate::{Reports, Result};
+
+/// Why a difference is none that must be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excuse {
+    /// The bucket holds too little, or has no tally, and waits to be made (anew): reports came late.
+    Pending,
+    /// The bucket lies before the oldest report there is: what it is of was deleted, and cannot be recounted.
+    ReportsGone,
+}
 
 /// A bucket whose aggregate is not the sum of its reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,40 +29,86 @@ pub struct Difference {
     pub rows_expected: i64,
     /// The number of rows that there are.
     pub rows: i64,
+    /// Why it is as it ought to be nevertheless, if it is.
+    pub excuse: Option<Excuse>,
+}
+
+/// A bucket whose tally is not that of its wide rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TallyDifference {
+    /// The bucket's start.
+    pub bucket: DateTime<Utc>,
+    /// The sum of `raw_count` over its wide rows; `None` when it has none.
+    pub rows: Option<u64>,
+    /// The sum that the tally holds; `None` when there is none, or none that can be read. It may equal the rows' sum where other
+    /// things are counted than the rows say.
+    pub tally: Option<u64>,
+    /// Why it is as it ought to be nevertheless, if it is.
+    pub excuse: Option<Excuse>,
+}
+
+/// What is verified: buckets in a span, one unchanging state of them.
+struct Look {
+    tx: Box<dyn Tx>,
+    dialect: Dialect,
+    width: Micros,
+    /// `None` for its start: from the beginning.
+    span: (Option<Micros>, Micros),
+    pending: Spans,
+}
+
+impl Look {
+    /// `None` when aggregation has not begun.
+    async fn at(reports: &Reports, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Option<Self>> {
+        let mut tx = reports.engine.snapshot().await?;
+        let width = micros(precision.width());
+        let Some(made_to) = watermark(&mut *tx, kind, precision, "").await? else { return Ok(None) };
+        let span = span.map(|s| precision.cover(s));
+        let finish = span.map_or(made_to, |s| s.finish.timestamp_micros().min(made_to));
+        let mut pending = Vec::new();
+        for finer in precision.built_on() {
+            pending.extend(pending_of(&mut *tx, kind, *finer, finish).await?.iter());
+        }
+        let pending = Spans::new(pending).cover(width);
+        let span = (span.map(|s| s.start.timestamp_micros()), finish);
+        Ok(Some(Self { tx, dialect: reports.engine.dialect(), width, span, pending }))
+    }
+
+    /// The condition that a row's time is in the span.
+    fn within(&self) -> String {
+        let d = self.dialect;
+        let before = format!("time < {}", d.time(self.span.1));
+        self.span.0.map_or(before.clone(), |start| format!("{before} AND time >= {}", d.time(start)))
+    }
+
+    async fn oldest(&mut self, table: &str) -> Result<Option<Micros>> {
+        let sql = format!("SELECT {} FROM {table}", self.dialect.micros("min(time)"));
+        first(&mut *self.tx, sql).await
+    }
 }
 
 impl Reports {
     /// The buckets before the watermark, within `span` if one is given, whose sum or number of rows differs from a recount of
     /// the native reports, oldest first. Reads every report in the span.
     pub async fn differences(&self, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Vec<Difference>> {
-        let mut tx = self.engine.snapshot().await?;
-        let (d, width) = (self.engine.dialect(), micros(precision.width()));
-        let sql = format!("SELECT watermark FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}'");
-        let Some(watermark) = tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()) else {
-            return Ok(Vec::new());
-        };
-        let span = span.map(|s| precision.cover(s));
-        let finish = span.map_or(watermark, |s| s.finish.timestamp_micros().min(watermark));
-        let mut within = format!("time < {}", d.time(finish));
-        if let Some(span) = span {
-            within += &format!(" AND time >= {}", d.time(span.start.timestamp_micros()));
-        }
-        let columns = crate::engine::columns(kind);
-        let (bucket, made) = (d.micros(&d.bucket("time", width)), d.micros("time"));
+        let Some(mut look) = Look::at(self, kind, precision, span).await? else { return Ok(Vec::new()) };
+        let (d, within, columns) = (look.dialect, look.within(), columns(kind));
+        let native = table(kind, Precision::Native);
+        let (bucket, made) = (d.micros(&d.bucket("time", look.width)), d.micros("time"));
         let sql = format!(
             "SELECT bucket, CAST(sum(reports) AS bigint), CAST(sum(aggregated) AS bigint), CAST(sum(expected) AS bigint), CAST(sum(present) AS bigint)
              FROM (
                SELECT bucket, sum(raw_count) AS reports, 0 AS aggregated, count(*) AS expected, 0 AS present FROM (
-                 SELECT {bucket} AS bucket, sum(raw_count) AS raw_count FROM {} WHERE {within} GROUP BY {bucket}, {columns}
+                 SELECT {bucket} AS bucket, sum(raw_count) AS raw_count FROM {native} WHERE {within} GROUP BY {bucket}, {columns}
                ) AS recount GROUP BY bucket
                UNION ALL
                SELECT {made} AS bucket, 0, sum(raw_count), 0, count(*) FROM {} WHERE {within} GROUP BY {made}
              ) AS sums
              GROUP BY bucket HAVING sum(reports) <> sum(aggregated) OR sum(expected) <> sum(present) ORDER BY bucket",
-            table(kind, Precision::Native),
             table(kind, precision)
         );
-        let rows = tx.ints(sql).await?;
+        let rows = look.tx.ints(sql).await?;
+        let oldest = if rows.is_empty() { None } else { look.oldest(&native).await? };
         let read = |row: &Vec<Option<i64>>| match row[..] {
             [Some(bucket), reports, aggregated, expected, present] => Some(Difference {
                 bucket: moment(bucket),
@@ -61,9 +116,44 @@ impl Reports {
                 aggregated: aggregated.unwrap_or(0),
                 rows_expected: expected.unwrap_or(0),
                 rows: present.unwrap_or(0),
+                excuse: if oldest.is_none_or(|oldest| bucket + look.width <= oldest) {
+                    Some(Excuse::ReportsGone)
+                } else {
+                    // One that holds too much is looked at, and left alone.
+                    (aggregated < reports && look.pending.contains(bucket)).then_some(Excuse::Pending)
+                },
             }),
             _ => None,
         };
         Ok(rows.iter().filter_map(read).collect())
+    }
+
+    /// The buckets before the watermark, within `span` if one is given, whose tally is not what their wide rows make, oldest
+    /// first. Reads every wide row in the span.
+    pub async fn tally_differences(
+        &self,
+        kind: Kind,
+        precision: Precision,
+        span: Option<Span>,
+    ) -> Result<Vec<TallyDifference>> {
+        let Some(mut look) = Look::at(self, kind, precision, span).await? else { return Ok(Vec::new()) };
+        let table = table(kind, precision);
+        let sql = format!("SELECT min(bucket) FROM sview_tally WHERE kind = '{kind}' AND precision = '{precision}'");
+        let oldest = [look.oldest(&table).await?, first(&mut *look.tx, sql).await?];
+        let Some(oldest) = oldest.into_iter().flatten().min() else { return Ok(Vec::new()) };
+        let floor = |at: Micros| at.div_euclid(look.width) * look.width;
+        let (mut start, finish) = (look.span.0.map_or(floor(oldest), |s| s.max(floor(oldest))), look.span.1);
+        let mut all = Vec::new();
+        while start < finish {
+            let end = finish.min(start + chunk(precision));
+            let mut buckets =
+                Buckets { tx: &mut *look.tx, dialect: look.dialect, kind, precision, width: look.width, table: &table };
+            for (bucket, rows, tally) in buckets.wrong((start, end)).await? {
+                let excuse = (tally.is_none() && look.pending.contains(bucket)).then_some(Excuse::Pending);
+                all.push(TallyDifference { bucket: moment(bucket), rows, tally, excuse });
+            }
+            start = end;
+        }
+        Ok(all)
     }
 }

@@ -107,6 +107,11 @@ impl Draft {
 }
 
 impl Tally {
+    /// The sum of all counts.
+    pub(crate) fn sum(&self) -> u64 {
+        self.main.iter().fold(0, |sum, (_, count)| sum.saturating_add(count))
+    }
+
     /// Adds another tally under the same names.
     pub(crate) fn add(&mut self, other: &Self) {
         self.main.add(&other.main);

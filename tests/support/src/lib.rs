@@ -13,7 +13,7 @@ mod value;
 use std::path::PathBuf;
 use std::process::Command;
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 pub use browser::{Browser, Look};
@@ -70,6 +70,22 @@ impl Deployment {
             }
         };
         Self { backend, database_url, redis_url, prefix: name, data_dir, admin_url, _directory: directory }
+    }
+
+    /// Runs a statement on the database of reports, as another program might; returns the number of rows changed.
+    pub async fn sql(&self, sql: &str) -> u64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let done = match self.backend {
+            Backend::Embedded => {
+                let mut connection = SqliteConnection::connect(&self.database_url).await.expect("the file opens");
+                connection.execute(sql).await.map(|done| done.rows_affected())
+            }
+            Backend::Production => {
+                let mut connection = PgConnection::connect(&self.database_url).await.expect("PostgreSQL answers");
+                connection.execute(sql).await.map(|done| done.rows_affected())
+            }
+        };
+        done.expect("the statement is carried out")
     }
 
     /// The environment by which a process of sview uses this deployment.

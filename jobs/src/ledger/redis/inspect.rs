@@ -149,6 +149,13 @@ impl Steer for RedisLedger {
         self.run(&self.scripts.delete, &[Arg::Owned(id.to_string())]).await
     }
 
+    async fn forget_failures(&self, keys: &[String]) -> Result<u64> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.connection.clone().zrem(self.key("failures"), keys).await?)
+    }
+
     async fn pause(&self, queue: Queue, paused: bool) -> Result<()> {
         let (key, mut connection) = (self.key("paused"), self.connection.clone());
         if paused {

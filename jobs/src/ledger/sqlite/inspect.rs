@@ -175,6 +175,12 @@ impl Steer for SqliteLedger {
         Ok(sqlx::query(sql).bind(id.to_string()).execute(&self.writer).await?.rows_affected() > 0)
     }
 
+    async fn forget_failures(&self, keys: &[String]) -> Result<u64> {
+        let sql = "DELETE FROM failure WHERE key IN (SELECT value FROM json_each(?1))";
+        let done = sqlx::query(sql).bind(serde_json::to_string(keys)?).execute(&self.writer).await?;
+        Ok(done.rows_affected())
+    }
+
     async fn pause(&self, queue: Queue, paused: bool) -> Result<()> {
         let sql = if paused {
             "INSERT INTO paused (queue) VALUES (?1) ON CONFLICT (queue) DO NOTHING"

@@ -1,0 +1,52 @@
+//! `sview clear-cache`: forgets every cached value.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{Settings, output};
+use crate::Services;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Pages show placeholders until the values are computed again, which the next refresh begins. To have values computed anew while the
+old ones are still shown, use `sview clear-timeouts resource PERIOD` instead. Reports, aggregates and jobs are not touched.
+
+Examples:
+  sview clear-cache -d     say what would be forgotten
+  sview clear-cache && sview refresh
+
+JSON: {dry_run, cleared, keys: [KEY…]}; without --dry-run keys are those that were there just before.
+
+Exit code: 0; 1 when the cache cannot be reached; 2 when the command line is wrong.")]
+pub struct Args {
+    /// Forgets nothing, and says what would be forgotten
+    #[arg(short, long)]
+    dry_run: bool,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Document {
+    dry_run: bool,
+    cleared: u64,
+    keys: Vec<String>,
+}
+
+pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
+    let cache = Services::open(&settings.places).await?.jobs.cache;
+    let keys: Vec<String> = cache.list().await?.into_iter().map(|entry| entry.key).collect();
+    let cleared = if args.dry_run { keys.len() as u64 } else { cache.clear().await? };
+    if args.json {
+        output::json(&Document { dry_run: args.dry_run, cleared, keys })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.dry_run {
+        // Keys hold words of the catalogue, periods, addresses and hex digits only.
+        keys.iter().for_each(output::line);
+    }
+    output::line(format!("{cleared} cached values {}", if args.dry_run { "would be forgotten" } else { "forgotten" }));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,71 @@
+//! `sview migrate-period PRECISION`: aggregates all of history into a precision.
+
+use std::process::ExitCode;
+
+use sview_jobs::{Cause, Part, Skip, Verdict, Work, refresh_part};
+use sview_model::{Kind, Precision};
+
+use super::suggestions::{self, Suggesting, suggesting_help};
+use super::{Settings, arguments, output};
+use crate::Services;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = suggesting_help!("\
+Has every bucket of a precision looked at again, as far back as there are finer rows: buckets that are missing or hold less than
+their finer rows are made, and the others are left as they are. The work is done by jobs, a chunk at a time, newest first, while
+everything else goes on.
+
+The original's command added the sums of all history once more, and was to be called exactly once on an empty table. This one
+counts every report exactly once, whatever is there already: it may be repeated at any time, and interrupted. It is hardly ever
+needed, since aggregation begins with all of history by itself. Quarters are made from reports, hours from quarters, days from
+hours: begin with the finest that is in doubt; the coarser ones follow by themselves.
+
+A bucket that holds too much is mended by `sview rollup rebuild` only.
+
+Examples:
+  sview migrate-period quarterly -d     say what would be looked at
+  sview migrate-period quarterly        look at all of history again"))]
+pub struct Args {
+    /// Into which buckets
+    #[arg(value_name = "PRECISION", value_parser = arguments::precision())]
+    precision: Precision,
+    #[command(flatten)]
+    how: Suggesting,
+}
+
+pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
+    let (precision, dry_run) = (args.precision, args.how.dry_run);
+    let services = Services::open(&settings.places).await?;
+    let mut marked = Vec::new();
+    for kind in Kind::ALL {
+        let span = if dry_run {
+            services.reports.history_span(*kind, precision).await?
+        } else {
+            services.reports.mark_history(*kind, precision).await?
+        };
+        let text = match span {
+            Some(span) => {
+                marked.push(*kind);
+                format!("{kind}/{precision}: {} again at {span}", if dry_run { "would look" } else { "looks" })
+            }
+            None => {
+                format!("{kind}/{precision}: no history to look at again; the first aggregation covers all of history")
+            }
+        };
+        if !args.how.json {
+            output::line(text);
+        }
+    }
+    let (now, part) = (services.jobs.clock.now(), Part::Into(precision));
+    let mut all = refresh_part(&services.jobs, now, part, &Cause::Command("migrate-period"), dry_run).await?;
+    if dry_run {
+        // What would be marked would be due.
+        for suggestion in &mut all {
+            let Work::Aggregate(job) = &suggestion.work else { continue };
+            if marked.contains(&job.kind) && matches!(suggestion.verdict, Verdict::Skip(Skip::UpToDate { .. })) {
+                suggestion.verdict = Verdict::Queue;
+            }
+        }
+    }
+    suggestions::show(&all, args.how, true)
+}

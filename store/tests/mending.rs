@@ -1,0 +1,239 @@
+//! Damage of every sort is found by verifying and mended by rebuilding; what cannot be recounted is neither called damage nor
+//! lost.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_model::{Action, Batch, Identity, Incident, Kind, Port, Precision, Protocol, Span, Trap};
+use sview_store::{Difference, Excuse, Rebuild, Reports, Settings, Step};
+use sview_testing::{Deployment, both};
+
+use Kind::{Incidents, Ports};
+use Precision::{Daily, Hourly, Quarterly};
+
+const NOW: &str = "2026-03-15T12:34:56Z";
+
+fn now() -> DateTime<Utc> {
+    NOW.parse().unwrap()
+}
+
+/// Five days of reports, every seven minutes, from three attackers; ports as well.
+fn five_days() -> Batch {
+    let mut batch = Batch::default();
+    for i in 0..1000 {
+        let time = now() - TimeDelta::minutes(7 * i);
+        batch.incidents.push(Incident {
+            time,
+            raw_count: 1 + i % 3,
+            identity: Identity { sn: String::new(), device_token: "a".repeat(64).parse().unwrap() },
+            trap: Trap::Telnet,
+            action: Action::Login,
+            ip: format!("192.0.2.{}", i % 3).parse().unwrap(),
+            country: if i % 2 == 0 { "CZ".parse().ok() } else { None },
+        });
+        batch.ports.push(Port { time, raw_count: 2, port: 23, protocol: Protocol::Tcp });
+    }
+    batch
+}
+
+async fn open(deployment: &Deployment) -> Reports {
+    let reports = Reports::open(&deployment.database_url, Settings::default()).unwrap();
+    reports.migrate().await.unwrap();
+    reports
+}
+
+async fn aggregate(reports: &Reports) -> u64 {
+    let mut written = 0;
+    for precision in Precision::AGGREGATED {
+        for kind in Kind::ALL {
+            while let Step::Built { rows, .. } = reports.aggregate(*kind, *precision, now()).await.unwrap() {
+                written += rows;
+            }
+        }
+    }
+    written
+}
+
+async fn filled(deployment: &Deployment) -> Reports {
+    let reports = open(deployment).await;
+    reports.insert(&five_days(), None).await.unwrap();
+    aggregate(&reports).await;
+    assert_eq!(faults(&reports).await, []);
+    reports
+}
+
+/// Every unexcused difference of every kind and precision: of rows, and of tallies.
+async fn faults(reports: &Reports) -> Vec<(Kind, Precision, &'static str, String)> {
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        for precision in Precision::AGGREGATED {
+            let rows = reports.differences(*kind, *precision, None).await.unwrap();
+            let rows = rows.iter().filter(|d| d.excuse.is_none()).map(|d| ("rows", d.bucket));
+            let tallies = reports.tally_differences(*kind, *precision, None).await.unwrap();
+            let tallies = tallies.iter().filter(|d| d.excuse.is_none()).map(|d| ("tally", d.bucket));
+            all.extend(
+                rows.chain(tallies).map(|(what, at)| (*kind, *precision, what, at.format("%d %H:%M").to_string())),
+            );
+        }
+    }
+    all
+}
+
+async fn rebuild(reports: &Reports, kind: Kind, precision: Precision, span: Span, force: bool) -> (u64, Vec<Span>) {
+    let (mut rows, mut refused, mut rest) = (0, Vec::new(), span);
+    while let Some(step) = reports.rebuild(kind, precision, rest, Rebuild { force, dry_run: false }).await.unwrap() {
+        rows += step.rows;
+        refused.extend(step.refused);
+        rest.finish = step.span.start;
+    }
+    (rows, refused)
+}
+
+fn always() -> Span {
+    Span::new(DateTime::UNIX_EPOCH, now())
+}
+
+/// A moment as the database's `time`.
+fn time(deployment: &Deployment, text: &str) -> String {
+    match deployment.backend {
+        sview_testing::Backend::Embedded => text.parse::<DateTime<Utc>>().unwrap().timestamp_micros().to_string(),
+        sview_testing::Backend::Production => format!("timestamptz '{text}'"),
+    }
+}
+
+both! {
+    async fn missing_and_doubled_rows_are_found_and_mended(deployment: Deployment) {
+        let reports = filled(&deployment).await;
+        let (hour, day) = (time(&deployment, "2026-03-14T10:00:00Z"), time(&deployment, "2026-03-13T00:00:00Z"));
+        assert!(deployment.sql(&format!("DELETE FROM incidents_hourly WHERE time = {hour} AND country IS NULL")).await > 0);
+        assert!(deployment.sql(&format!("INSERT INTO ports_daily SELECT * FROM ports_daily WHERE time = {day}")).await > 0);
+        let expected = [
+            (Incidents, Hourly, "rows", "14 10:00".to_owned()), (Incidents, Hourly, "tally", "14 10:00".to_owned()),
+            (Ports, Daily, "rows", "13 00:00".to_owned()), (Ports, Daily, "tally", "13 00:00".to_owned()),
+        ];
+        assert_eq!(faults(&reports).await, expected);
+        let Difference { reports: counted, aggregated, .. } = reports.differences(Ports, Daily, None).await.unwrap()[0];
+        assert_eq!(aggregated, 2 * counted);
+
+        let dry = Rebuild { dry_run: true, ..Rebuild::default() };
+        assert!(reports.rebuild(Ports, Daily, always(), dry).await.unwrap().unwrap().rows > 0);
+        assert_eq!(faults(&reports).await, expected, "a dry run changes nothing");
+        // A span beside the damage mends nothing; the right one does, and nothing is refused.
+        let aside = Span::new("2026-03-14T11:00:00Z".parse().unwrap(), now());
+        rebuild(&reports, Incidents, Hourly, aside, false).await;
+        assert_eq!(faults(&reports).await, expected);
+        let within = Span::new("2026-03-14T10:30:00Z".parse().unwrap(), "2026-03-14T10:31:00Z".parse().unwrap());
+        assert_eq!(rebuild(&reports, Incidents, Hourly, within, false).await.1, []);
+        assert_eq!(rebuild(&reports, Ports, Daily, always(), false).await.1, []);
+        aggregate(&reports).await;
+        assert_eq!(faults(&reports).await, []);
+    }
+
+    async fn a_tally_that_is_not_its_rows_is_found_and_mended(deployment: Deployment) {
+        let reports = filled(&deployment).await;
+        let of = |text: &str| text.parse::<DateTime<Utc>>().unwrap().timestamp_micros();
+        let (gone, wrong, torn) =
+            (of("2026-03-14T10:00:00Z"), of("2026-03-14T11:00:00Z"), of("2026-03-14T12:00:00Z"));
+        deployment.sql(&format!("DELETE FROM sview_tally WHERE kind = 'ports' AND precision = 'hourly' AND bucket = {gone}")).await;
+        // The same sum, of other attackers.
+        deployment.sql(&format!(
+            "UPDATE sview_tally SET body = (SELECT body FROM sview_tally WHERE kind = 'incidents' AND precision = 'hourly' AND bucket = {torn})
+             WHERE kind = 'incidents' AND precision = 'hourly' AND bucket = {wrong}"
+        )).await;
+        let body = if deployment.redis_url.is_some() { r"'\x01ffff'" } else { "x'01ffff'" };
+        deployment.sql(&format!("UPDATE sview_tally SET body = {body} WHERE kind = 'ports' AND precision = 'hourly' AND bucket = {torn}")).await;
+        let tally = |kind, hour: &str| (kind, Hourly, "tally", hour.to_owned());
+        assert_eq!(faults(&reports).await, [tally(Incidents, "14 11:00"), tally(Ports, "14 10:00"), tally(Ports, "14 12:00")]);
+        for kind in [Incidents, Ports] {
+            rebuild(&reports, kind, Hourly, always(), false).await;
+        }
+        assert_eq!(faults(&reports).await, []);
+    }
+
+    async fn what_was_deleted_cannot_be_recounted_and_is_kept(deployment: Deployment) {
+        let reports = filled(&deployment).await;
+        // In the middle of a day, and of a quarter.
+        let cut = "2026-03-13T10:07:00Z".parse().unwrap();
+        reports.delete_native(Incidents, cut).await.unwrap();
+        let differences = reports.differences(Incidents, Quarterly, None).await.unwrap();
+        let (gone, open): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(|d| d.excuse == Some(Excuse::ReportsGone));
+        assert!(gone.len() > 100 && gone.iter().all(|d| d.reports == 0), "{gone:?}");
+        assert!(open.iter().all(|d| d.bucket == "2026-03-13T10:00:00Z".parse::<DateTime<Utc>>().unwrap()), "{open:?}");
+        let before = sums(&reports).await;
+        let (_, refused) = rebuild(&reports, Incidents, Quarterly, always(), false).await;
+        assert!(refused.iter().all(|s| s.start < cut), "{refused:?}");
+        assert!(!refused.is_empty());
+        // The hours rest on quarters, which are all there.
+        assert_eq!(rebuild(&reports, Incidents, Hourly, always(), false).await.1, []);
+        assert_eq!(sums(&reports).await, before, "nothing is lost");
+        let (_, refused) = rebuild(&reports, Incidents, Quarterly, always(), true).await;
+        assert_eq!(refused, []);
+        assert!(reports.differences(Incidents, Quarterly, None).await.unwrap().is_empty(), "made from what is left");
+    }
+
+    async fn history_is_looked_at_again_and_counted_once(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        assert_eq!(reports.mark_history(Incidents, Hourly).await.unwrap(), None, "aggregation has not begun");
+        reports.insert(&five_days(), None).await.unwrap();
+        aggregate(&reports).await;
+        let before = sums(&reports).await;
+        let hour = time(&deployment, "2026-03-12T10:00:00Z");
+        deployment.sql(&format!("DELETE FROM incidents_hourly WHERE time = {hour}")).await;
+        assert_eq!(aggregate(&reports).await, 0, "nobody has told of it");
+        let span = reports.mark_history(Incidents, Hourly).await.unwrap().unwrap();
+        assert_eq!(span.finish, Hourly.due_to(now()));
+        let pending = reports.differences(Incidents, Hourly, None).await.unwrap();
+        assert_eq!(pending.iter().map(|d| d.excuse).collect::<Vec<_>>(), [Some(Excuse::Pending)]);
+        // What aggregation does not mend is wrong, whether it looks at it again or not.
+        let doubled = time(&deployment, "2026-03-12T11:00:00Z");
+        let double = format!("INSERT INTO incidents_hourly SELECT * FROM incidents_hourly WHERE time = {doubled}");
+        assert!(deployment.sql(&double).await > 0);
+        let found = faults(&reports).await;
+        assert_eq!(found.iter().map(|(.., what, at)| (*what, at.as_str())).collect::<Vec<_>>(), [
+            ("rows", "12 11:00"), ("tally", "12 10:00"), ("tally", "12 11:00")
+        ]);
+        let hour = Span::new("2026-03-12T11:00:00Z".parse().unwrap(), "2026-03-12T12:00:00Z".parse().unwrap());
+        rebuild(&reports, Incidents, Hourly, hour, false).await;
+        assert!(aggregate(&reports).await > 0);
+        assert_eq!(sums(&reports).await, before);
+        for _ in 0..3 {
+            for precision in Precision::AGGREGATED {
+                reports.mark_history(Incidents, *precision).await.unwrap();
+            }
+            assert_eq!(aggregate(&reports).await, 0, "nothing is counted twice");
+        }
+        assert_eq!(faults(&reports).await, []);
+    }
+
+    async fn rebuilding_beside_aggregation_and_late_reports_counts_once(deployment: Deployment) {
+        let reports = filled(&deployment).await;
+        let (a, b, c) = (reports.clone(), reports.clone(), reports.clone());
+        let feeding = tokio::spawn(async move {
+            for chunk in five_days().incidents.chunks(50) {
+                a.insert(&Batch { incidents: chunk.to_vec(), ..Batch::default() }, None).await.unwrap();
+            }
+        });
+        let aggregating = tokio::spawn(async move {
+            for _ in 0..5 {
+                aggregate(&b).await;
+            }
+        });
+        for _ in 0..3 {
+            for precision in Precision::AGGREGATED {
+                assert_eq!(rebuild(&c, Incidents, *precision, always(), false).await.1, []);
+            }
+        }
+        feeding.await.unwrap();
+        aggregating.await.unwrap();
+        aggregate(&reports).await;
+        assert_eq!(faults(&reports).await, []);
+    }
+}
+
+/// The sums of the buckets of incidents in every precision.
+async fn sums(reports: &Reports) -> Vec<Vec<i64>> {
+    let mut all = Vec::new();
+    for precision in Precision::AGGREGATED {
+        all.push(reports.bucket_sums(Incidents, *precision).await.unwrap());
+    }
+    all
+}
