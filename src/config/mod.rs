@@ -3,6 +3,7 @@
 //! Every setting is an argument with an environment variable, so that `--help` shows all there are. The file's keys are the
 //! variables' names without `SVIEW_`, in lower case.
 
+mod admin;
 mod file;
 mod log;
 mod places;
@@ -10,6 +11,7 @@ mod secret;
 mod web;
 mod workers;
 
+pub use admin::{AdminListen, AdminSettings, DEFAULT as ADMIN_DEFAULT, Token};
 pub use file::with_file;
 pub use log::{LogFormat, LogSettings};
 pub use places::Places;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use sview_views::pages::{ErrorPage, error};
 
 use super::{App, Negotiated};
+use crate::http::guard::ForeignSite;
 
 /// A request that cannot be answered as asked.
 #[derive(Debug)]
@@ -30,6 +31,11 @@ impl Problem {
     /// Not allowed (403).
     pub(super) fn forbidden(heading: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, heading: heading.into(), expected: None, advice: advice.into() }
+    }
+
+    /// Another site sent the form (403).
+    pub(super) fn foreign(_: ForeignSite) -> Self {
+        Self::forbidden(ForeignSite::HEADING, ForeignSite::ADVICE)
     }
 
     /// An address that leads nowhere (404).

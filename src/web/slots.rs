@@ -13,6 +13,7 @@ use sview_views::{Ready, Slot};
 use tokio::sync::mpsc;
 
 use crate::Services;
+use crate::http::metrics;
 
 /// How long a suggestion is not repeated by this process. The queues refuse repetitions anyway; this spares them the asking.
 const REPEAT: Duration = Duration::from_secs(2);
@@ -44,6 +45,7 @@ impl Slots {
     /// The cached value of a request, or `None`; suggests its refresh where that is due.
     pub(super) async fn entry(&self, request: &Request) -> sview_store::Result<Option<Entry>> {
         let entry = self.services.jobs.cache.get(&request.key()).await?;
+        metrics::found(entry.as_ref(), self.now());
         if entry.as_ref().is_none_or(|e| self.is_due(e)) {
             self.suggest(request);
         }
@@ -56,6 +58,7 @@ impl Slots {
         let entries = self.services.jobs.cache.get_many(&keys).await?;
         let mut slots = Vec::with_capacity(requests.len());
         for (request, entry) in requests.into_iter().zip(entries) {
+            metrics::found(entry.as_ref(), self.now());
             let slot = self.slot(&request, entry).await?;
             slots.push((request, slot));
         }

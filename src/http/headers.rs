@@ -13,7 +13,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate as _, Size
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 
-use super::App;
+use super::metrics::{Server, measure};
 
 /// The largest request body, in bytes: forms are small.
 const BODY: usize = 16 * 1024;
@@ -28,11 +28,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// An SVG file has its style in it, and may be embedded by others as an image.
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-/// Wraps all routes.
-pub(super) fn layers(router: Router<App>) -> Router<App> {
+/// Wraps all routes of a server.
+pub(crate) fn layers<S: Clone + Send + Sync + 'static>(router: Router<S>, server: Server) -> Router<S> {
     let id = HeaderName::from_static("x-request-id");
-    let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES);
+    // Streams of events would wait in the compressor.
+    let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     router
+        .layer(from_fn(move |request, next| measure(server, request, next)))
         .layer(from_fn(policies))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME))
