@@ -408,3 +408,40 @@ fn an_open_address_demands_a_token() {
     let url = url.replace("0.0.0.0", "127.0.0.1");
     assert_eq!(get_with(&format!("{url}/api/jobs"), &[("authorization", &bearer(FULL))]).status, 200);
 }
+
+#[test]
+fn a_taken_default_address_is_only_a_warning() {
+    let deployment =
+        tokio::runtime::Runtime::new().unwrap().block_on(Deployment::new(sview_testing::Backend::Embedded));
+    // Whoever has it, now somebody does.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:8081");
+    let mut command = sview(SVIEW, &deployment, &["serve"]);
+    let server = Server::start(command.env_remove("SVIEW_ADMIN_LISTEN"));
+    assert_eq!(get(&format!("{}/healthz", server.url)).status, 200);
+    for _ in 0..500 {
+        if server.log().contains("no operators' pages") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{}", server.log());
+}
+
+#[test]
+fn pages_hear_of_changes_as_events() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let deployment = runtime.block_on(Deployment::new(sview_testing::Backend::Embedded));
+    let (mut server, url) = serve(&deployment, &[]);
+    let queues = runtime.block_on(queues(&deployment));
+    let mut stream = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\naccept-encoding: gzip\r\n\r\n").unwrap();
+    let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap());
+    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    assert!(head[0].contains("200") && head.iter().any(|line| line.contains("text/event-stream")), "{head:?}");
+    runtime.block_on(push(&queues, &new_job(Queue::SlowCache, "k")));
+    assert!(lines.any(|line| line.contains("data: changed")));
+    // An open stream does not keep the process.
+    assert!(server.terminate(Duration::from_secs(10)), "{}", server.log());
+}

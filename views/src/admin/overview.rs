@@ -95,7 +95,7 @@ fn card(context: &AdminContext, queue: &QueueCard) -> Markup {
                 dd { a href={ "/jobs?queue=" (queue.name) "&state=scheduled" } { (grouped(count("scheduled"))) } }
                 dt { "Workers" } dd { (queue.workers.0) ", " (queue.workers.1) @if queue.workers.1 == 1 { " slot" } @else { " slots" } }
                 dt { "Failure rate" } dd { (queue.failure_rate.as_deref().unwrap_or("–")) }
-                dt { "Run time p50 / p95 / p99" }
+                dt title="Half, 95 and 99 of 100 attempts took no longer" { "p50 / p95 / p99" }
                 dd { @match &queue.run_times { Some([a, b, c]) => { (a) " / " (b) " / " (c) }, None => { "–" } } }
             }
             (chart::throughput(queue.name, &queue.hours))
