@@ -36,7 +36,7 @@ pub(super) struct Asked {
 /// An order that makes sense.
 pub(super) enum Order {
     One(Steering, JobId),
-    Matching { steering: Steering, filter: Filter, typed: JobsFilter },
+    Matching { steering: Steering, filter: Box<Filter>, typed: Box<JobsFilter> },
     Pause(Queue, bool),
     Run(&'static Producer),
 }
@@ -100,7 +100,7 @@ impl Asked {
                     ..JobsQuery::default()
                 };
                 let filter = Filter { limit: AT_ONCE, ..query.filter(AT_ONCE)? };
-                Ok(Order::Matching { steering, filter, typed: query.typed() })
+                Ok(Order::Matching { steering, filter: Box::new(filter), typed: Box::new(query.typed()) })
             }
             _ => Err(Problem::expected(
                 "It is not said to which jobs",

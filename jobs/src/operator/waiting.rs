@@ -205,7 +205,7 @@ impl Surroundings {
                 at(counts.queue).is_some_and(|urgent| Some(urgent) < at(record.queue))
             };
             let waiting = counts.of(State::Queued);
-            if waiting > 0 && !counts.paused && serving.iter().all(|worker| first(worker)) {
+            if waiting > 0 && !counts.paused && serving.iter().all(first) {
                 reasons.push(Reason::MoreUrgent { queue: counts.queue, waiting });
             }
         }
