@@ -92,8 +92,8 @@ both! {
         let list = |query: &str| ids(&get(&format!("{url}/api/jobs?{query}")).json());
         assert_eq!(list(""), [c.clone(), b.clone(), a.clone()]);
         assert_eq!(list("queue=quick-cache"), [b.clone(), a.clone()]);
-        assert_eq!(list("state=scheduled,running"), [b.clone()]);
-        assert_eq!(list("text=GAMMA"), [c.clone()]);
+        assert_eq!(list("state=scheduled,running"), [b.as_str()]);
+        assert_eq!(list("text=GAMMA"), [c.as_str()]);
         assert_eq!(list("job=aggregate"), [""; 0]);
         assert_eq!(list("until=2026-01-01T00:00"), [""; 0]);
         assert_eq!(list("from=2026-01-01T00:00&state=&queue=").len(), 3);
