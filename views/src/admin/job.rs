@@ -58,6 +58,8 @@ pub struct JobPage {
 pub fn job(context: &AdminContext, shown: &JobPage) -> Markup {
     let row = &shown.row;
     let content = html! {
+        // State and actions change with the job, so they are in the part that is kept up to date.
+        div.lead.top { (badge(row.state)) " " code { (row.id) } (buttons(context, &shown.asks)) }
         @if !shown.waits.is_empty() { (waits(shown)) }
         section.card.list {
             h2 { "Record" }
