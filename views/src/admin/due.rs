@@ -64,6 +64,7 @@ pub fn due(context: &AdminContext, shown: &DuePage) -> Markup {
         }
     };
     let content = html! {
+        p.lead.under { "As of " (exact(shown.now)) ", the time of the statistics." }
         section.card.list {
             h2 { "Aggregations" }
             div.rows tabindex="0" {
@@ -107,6 +108,5 @@ pub fn due(context: &AdminContext, shown: &DuePage) -> Markup {
             }
         }
     };
-    let lead = html! { "As of " (exact(shown.now)) ", the time of the statistics." };
-    page(context, &Frame { title: "Due", nav: "/due", lead: Some(lead), live: true }, &content)
+    page(context, &Frame { title: "Due", nav: "/due", lead: None, live: true }, &content)
 }

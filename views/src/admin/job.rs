@@ -59,7 +59,7 @@ pub fn job(context: &AdminContext, shown: &JobPage) -> Markup {
     let row = &shown.row;
     let content = html! {
         // State and actions change with the job, so they are in the part that is kept up to date.
-        div.lead.top { (badge(row.state)) " " code { (row.id) } (buttons(context, &shown.asks)) }
+        div.lead.under { (badge(row.state)) " " code { (row.id) } (buttons(context, &shown.asks)) }
         @if !shown.waits.is_empty() { (waits(shown)) }
         section.card.list {
             h2 { "Record" }
@@ -106,12 +106,7 @@ pub fn job(context: &AdminContext, shown: &JobPage) -> Markup {
             }
         }
     };
-    let lead = html! { (badge(row.state)) " " code { (row.id) } (buttons(context, &shown.asks)) };
-    page(
-        context,
-        &Frame { title: &text::visible(&row.words, 120), nav: "/jobs", lead: Some(lead), live: true },
-        &content,
-    )
+    page(context, &Frame { title: &text::visible(&row.words, 120), nav: "/jobs", lead: None, live: true }, &content)
 }
 
 fn waits(shown: &JobPage) -> Markup {
