@@ -1,7 +1,9 @@
 //! sview: command line, configuration and HTTP server. Wires the other crates together and owns no rule about statistics.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
+mod http;
 mod services;
 pub mod telemetry;
 pub mod web;

@@ -8,6 +8,7 @@
 --   ROOT:paused         set of queues
 --   ROOT:workers        hash: name -> JSON
 --   ROOT:ticks:PRODUCER zset: tick (seconds) by when it was claimed
+--   ROOT:actions        list, newest first: when, and JSON of what an operator did
 --   ROOT:wake           channel: something may be there to take
 --
 -- No script unpacks a reply whose length grows with the number of jobs, and none scans.

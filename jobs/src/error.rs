@@ -36,6 +36,14 @@ pub enum Error {
         /// The latest that this program knows.
         known: i64,
     },
+    /// A producer that was run by hand came to no end.
+    #[error("{producer} took longer than {seconds} s")]
+    Slow {
+        /// Its name.
+        producer: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// Working until idle came to no end.
     #[error("the queues do not come to rest: {0} was queued again and again; see its record")]
     Restless(String),

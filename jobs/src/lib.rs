@@ -15,6 +15,8 @@ mod idle;
 mod job;
 mod ledger;
 mod machine_time;
+pub mod metrics;
+mod operator;
 mod overview;
 mod queues;
 mod record;
@@ -32,15 +34,19 @@ pub use job::{
     cache_group, cache_resource,
 };
 pub use ledger::{
-    Flow, Inspect, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, redis_client, redis_connection,
+    Flow, Inspect, KEPT_ACTIONS, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, redis_client,
+    redis_connection,
 };
 pub use machine_time::{ClockShift, machine_now};
-pub use overview::{CancelOutcome, Filter, QueueCounts, Rescued, Standing, WorkerInfo};
+pub use operator::{
+    Action, Blocker, Effect, Figures, HourlyEnds, NewAction, Reason, RunTimes, Steering, Surroundings, matching, steer,
+};
+pub use overview::{CancelOutcome, Ended, Filter, QueueCounts, Rescued, Standing, WorkerInfo};
 pub use queues::Queues;
 pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
 pub use refresh::{
     Cached, HOLD_OFF, Hold, Part, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation, consider,
     decide, refresh, refresh_part, suggest,
 };
-pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, ticking};
+pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, run_now, ticking};
 pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers};

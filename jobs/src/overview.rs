@@ -1,5 +1,7 @@
 //! What the ledger shows to producers and operators.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sview_model::Queue;
@@ -61,15 +63,35 @@ pub struct Filter {
     pub name: Option<String>,
     /// Only with this text in their words, in any case.
     pub text: Option<String>,
+    /// Only those that were queued at or after this moment, by the ledger's clock.
+    pub from: Option<DateTime<Utc>>,
+    /// Only those that were queued before this moment.
+    pub until: Option<DateTime<Utc>>,
     /// Only older than this one: the last of the page before.
     pub before: Option<JobId>,
     /// At the most so many.
     pub limit: usize,
 }
 
+impl Filter {
+    /// Whether a record was queued in the span that is asked for.
+    pub(crate) fn spans(&self, created_at: DateTime<Utc>) -> bool {
+        self.from.is_none_or(|from| created_at >= from) && self.until.is_none_or(|until| created_at < until)
+    }
+}
+
 impl Default for Filter {
     fn default() -> Self {
-        Self { states: Vec::new(), queue: None, name: None, text: None, before: None, limit: 100 }
+        Self {
+            states: Vec::new(),
+            queue: None,
+            name: None,
+            text: None,
+            from: None,
+            until: None,
+            before: None,
+            limit: 100,
+        }
     }
 }
 
@@ -112,4 +134,19 @@ pub struct Rescued {
     pub queued: u64,
     /// Jobs that were given up, because their attempts are used up.
     pub dead: u64,
+}
+
+/// A job that ended, as far as figures need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its queue.
+    pub queue: Queue,
+    /// What kind of job.
+    pub name: String,
+    /// Done, dead or cancelled.
+    pub state: State,
+    /// When.
+    pub finished_at: DateTime<Utc>,
+    /// How long its last attempt took; `None` when it never ran.
+    pub ran: Option<Duration>,
 }

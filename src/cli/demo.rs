@@ -46,6 +46,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let services = Services::open(&settings.places).await?;
     let stop = process::stop_on_signal()?;
     let (address, server) = process::start_server(&settings, &services, &stop).await?;
+    let admin = process::start_admin(&settings, &services, &stop, process::HERE).await?;
     output::note(format!(
         "\n  sview demo on http://{address}/\n  The reports are simulated; the addresses in them are nobody's.\n"
     ));
@@ -67,6 +68,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     stop.cancel();
     scheduler.stopped().await;
     workers.stopped().await;
+    process::admin_stopped(admin).await;
     feed.await??;
     served??;
     Ok(ExitCode::SUCCESS)

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{self, LogSettings, Places, WebSettings, WorkerSettings};
+use crate::config::{self, AdminSettings, LogSettings, Places, WebSettings, WorkerSettings};
 use crate::telemetry;
 
 /// Turns the raw reports of honeypots and firewalls into a dashboard that is always fast.
@@ -79,6 +79,9 @@ pub struct Settings {
     /// The HTTP server.
     #[command(flatten)]
     pub web: WebSettings,
+    /// The operators' pages.
+    #[command(flatten)]
+    pub admin: AdminSettings,
     /// Workers.
     #[command(flatten)]
     pub workers: WorkerSettings,
@@ -181,6 +184,9 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
     };
     telemetry::start(&cli.settings.log, cli.command.log_default());
     let settings = &cli.settings;
+    if let Err(error) = settings.admin.check() {
+        return output::fail(&error);
+    }
     let done = match cli.command {
         Command::Up => up::run(settings).await,
         Command::Demo(args) => demo::run(settings, &args).await,

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Settings;
 use crate::Services;
-use crate::config::Secret;
+use crate::admin::{self, Admin};
+use crate::config::{ADMIN_DEFAULT, AdminListen, Secret};
 use crate::web::{self, App};
 
 /// A token that is cancelled by SIGTERM or an interrupt from the keyboard. A second one ends the process at once.
@@ -73,3 +74,43 @@ pub(super) async fn start_server(
     tracing::info!("listening on http://{address}/");
     Ok((address, tokio::spawn(web::serve(listener, app, stop.clone()))))
 }
+
+/// Starts the operators' server where the settings say, or else at `default`; `None` where it is off. Where another process has the
+/// default address already, as a second `sview serve` on one machine does, this one goes on without.
+pub(super) async fn start_admin(
+    settings: &Settings,
+    services: &Services,
+    stop: &CancellationToken,
+    default: AdminListen,
+) -> anyhow::Result<Option<JoinHandle<std::io::Result<()>>>> {
+    let asked = settings.admin.admin_listen;
+    let AdminListen::At(wanted) = asked.unwrap_or(default) else { return Ok(None) };
+    let listener = match TcpListener::bind(wanted).await {
+        Ok(listener) => listener,
+        Err(error) if asked.is_none() => {
+            tracing::warn!(%error, "no operators' pages: {wanted} is not free; set SVIEW_ADMIN_LISTEN to another address, or off");
+            return Ok(None);
+        }
+        Err(error) => {
+            let hint = format!("SVIEW_ADMIN_LISTEN {wanted}: another program may listen there");
+            return Err(error).context(hint);
+        }
+    };
+    let secret = Secret::load(settings.web.secret.as_deref(), &settings.places.data_dir)?;
+    let admin = Admin::new(services.clone(), &settings.admin, &secret, stop.clone());
+    tracing::info!("operators' pages on http://{}/", listener.local_addr()?);
+    Ok(Some(tokio::spawn(admin::serve(listener, admin))))
+}
+
+/// Waits for the operators' server to end once it was told to. How it ends is no reason for the process to fail.
+pub(super) async fn admin_stopped(server: Option<JoinHandle<std::io::Result<()>>>) {
+    let Some(server) = server else { return };
+    match tokio::time::timeout(Duration::from_secs(3), server).await {
+        Ok(Ok(Ok(()))) | Err(_) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "the operators' server ended"),
+        Ok(Err(error)) => tracing::warn!(%error, "the operators' server ended"),
+    }
+}
+
+/// Where operators' pages are when nothing else is said, for processes that serve pages.
+pub(super) const HERE: AdminListen = AdminListen::At(ADMIN_DEFAULT);

@@ -9,6 +9,10 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let services = Services::open(&settings.places).await?;
     let stop = process::stop_on_signal()?;
     let (_, server) = process::start_server(settings, &services, &stop).await?;
-    server.await??;
+    let admin = process::start_admin(settings, &services, &stop, process::HERE).await?;
+    let served = server.await;
+    stop.cancel();
+    process::admin_stopped(admin).await;
+    served??;
     Ok(ExitCode::SUCCESS)
 }

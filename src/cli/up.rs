@@ -11,6 +11,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let services = Services::open(&settings.places).await?;
     let stop = process::stop_on_signal()?;
     let (_, server) = process::start_server(settings, &services, &stop).await?;
+    let admin = process::start_admin(settings, &services, &stop, process::HERE).await?;
     let workers = process::start_workers(settings, &services, Queue::ALL, &stop);
     let scheduler = process::start_scheduler(&services, &stop);
     // A server that ends by itself ends all: a process that looks alive and is not helps nobody.
@@ -18,6 +19,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     stop.cancel();
     scheduler.stopped().await;
     workers.stopped().await;
+    process::admin_stopped(admin).await;
     served??;
     Ok(ExitCode::SUCCESS)
 }

@@ -115,8 +115,8 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         queue: args.queue,
         name: args.name.clone(),
         text: args.text.clone(),
-        before: None,
         limit: args.limit as usize,
+        ..Filter::default()
     };
     let records = services.jobs.queues.list(&filter).await?;
     if args.json {

@@ -6,6 +6,7 @@ use sview_model::Queue;
 
 use super::{Settings, process};
 use crate::Services;
+use crate::config::AdminListen;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -34,9 +35,11 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
             queues.push(*queue);
         }
     }
+    let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let workers = process::start_workers(settings, &services, &queues, &stop);
     let names: Vec<_> = queues.iter().map(|q| q.as_str()).collect();
     tracing::info!("working off {}", names.join(", "));
     workers.stopped().await;
+    process::admin_stopped(admin).await;
     Ok(ExitCode::SUCCESS)
 }

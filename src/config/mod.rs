@@ -3,6 +3,7 @@
 //! Every setting is an argument with an environment variable, so that `--help` shows all there are. The file's keys are the
 //! variables' names without `SVIEW_`, in lower case.
 
+mod admin;
 mod file;
 mod limit;
 mod log;
@@ -11,6 +12,7 @@ mod secret;
 mod web;
 mod workers;
 
+pub use admin::{AdminListen, AdminSettings, DEFAULT as ADMIN_DEFAULT, Token};
 pub use file::with_file;
 pub use limit::{LimitSettings, TrustedProxies};
 pub use log::{LogFormat, LogSettings};

@@ -13,7 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::client::Client;
 use super::error::Problem;
 use super::session::{MOST, Session};
-use super::{App, guard, query};
+use super::{App, query};
+use crate::http::guard;
 
 /// Answers about a session's devices are nobody else's, not even a cache's.
 const PRIVATE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
@@ -141,6 +142,7 @@ fn change(
     edit: impl FnOnce(&mut Vec<DeviceToken>, DeviceToken) -> Result<(), Problem>,
 ) -> Response {
     let edited = guard::same_site(headers)
+        .map_err(Problem::foreign)
         .and_then(|()| form.map_err(|e| Problem::unreadable("The form cannot be read", e.status(), e.body_text())))
         .and_then(|Form(device)| device.parse())
         .and_then(|token| {

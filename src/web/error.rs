@@ -9,6 +9,7 @@ use sview_views::pages::{ErrorPage, error};
 
 use super::limit::Refused;
 use super::{App, Negotiated};
+use crate::http::guard::ForeignSite;
 
 /// A request that cannot be answered as asked.
 #[derive(Debug)]
@@ -62,6 +63,11 @@ impl Problem {
             advice: advice.into(),
             after: None,
         }
+    }
+
+    /// Another site sent the form (403).
+    pub(super) fn foreign(_: ForeignSite) -> Self {
+        Self::forbidden(ForeignSite::HEADING, ForeignSite::ADVICE)
     }
 
     /// An address that leads nowhere (404).

@@ -2,15 +2,12 @@
 //! for a query over reports.
 
 mod api;
-mod asset;
 mod client;
 mod details;
 mod devices;
 mod error;
 mod export;
 mod fragment;
-mod guard;
-mod headers;
 mod health;
 mod limit;
 mod openapi;
@@ -24,11 +21,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{Uri, header};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
-use maud::Markup;
 use sview_model::Period;
 use sview_views::pages::{API, DEVICES, OPENAPI, PAGES};
 use sview_views::{PageContext, Site};
@@ -40,6 +36,8 @@ use self::limit::Limit;
 use self::slots::Slots;
 use crate::Services;
 use crate::config::{Secret, TrustedProxies, WebSettings};
+use crate::http::metrics::Server;
+use crate::http::{asset, headers, html};
 
 /// What every handler needs. Cheap to clone.
 #[derive(Clone)]
@@ -108,7 +106,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(not_found);
-    headers::layers(router).with_state(app)
+    headers::layers(router, Server::Public).with_state(app)
 }
 
 /// Serves until told to stop; then open requests are finished. Whoever has not finished sending one by the time that a request
@@ -135,9 +133,4 @@ async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     }
     let json = uri.path().starts_with("/api/");
     Problem::not_found().respond(&app, if json { Negotiated::Json } else { Negotiated::Page })
-}
-
-/// Markup as a response.
-fn html(markup: Markup) -> Response {
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], markup.into_string()).into_response()
 }

@@ -16,6 +16,7 @@ use super::client::Client;
 use super::error::Problem;
 use super::limit::{Charge, Limit, Refused};
 use crate::Services;
+use crate::http::metrics;
 
 /// How long a suggestion is not repeated by this process. The queues refuse repetitions anyway; this spares them the asking.
 const REPEAT: Duration = Duration::from_secs(2);
@@ -56,6 +57,7 @@ impl Slots {
             return Ok(Some(entry));
         }
         let entry = self.services.jobs.cache.get(&request.key()).await.map_err(|e| Problem::unavailable(&e))?;
+        metrics::found(entry.as_ref(), self.now());
         match &entry {
             None => {
                 self.missing(client, request).await?;
@@ -75,7 +77,13 @@ impl Slots {
         let entries = self.services.jobs.cache.get_many(&keys).await.map_err(|e| Problem::unavailable(&e))?;
         let mut slots = Vec::with_capacity(requests.len());
         for (request, entry) in requests.into_iter().zip(entries) {
-            let entry = self.nobodys(&request).or(entry);
+            let entry = match self.nobodys(&request) {
+                Some(empty) => Some(empty),
+                None => {
+                    metrics::found(entry.as_ref(), self.now());
+                    entry
+                }
+            };
             let slot = self.slot(client, &request, entry).await?;
             slots.push((request, slot));
         }

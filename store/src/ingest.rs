@@ -5,7 +5,7 @@ use sview_model::{Batch, Kind, Precision};
 
 use crate::engine::{Micros, Tx};
 use crate::rollup::{Spans, mark};
-use crate::{Error, Reports, Result};
+use crate::{Error, Reports, Result, metrics};
 
 /// How far a file was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,7 @@ impl Reports {
             keep(&mut *tx, progress).await?;
         }
         tx.commit().await?;
+        metrics::stored(batch);
         Ok(Inserted { rows: (batch.len() - batch.identities.len()) as u64 })
     }
 

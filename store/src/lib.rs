@@ -8,6 +8,7 @@ mod compute;
 mod engine;
 mod error;
 mod ingest;
+pub mod metrics;
 mod reports;
 mod rollup;
 mod tally;

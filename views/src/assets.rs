@@ -40,11 +40,25 @@ pub fn icon() -> &'static Asset {
     &ASSETS[2]
 }
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+/// The operators' style sheet, after [`style`].
+#[must_use]
+pub fn admin_style() -> &'static Asset {
+    &ASSETS[3]
+}
+
+/// The operators' script, beside [`script`].
+#[must_use]
+pub fn admin_script() -> &'static Asset {
+    &ASSETS[4]
+}
+
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         asset("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css")),
         asset("app", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/app.js")),
         asset("icon", "svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
+        asset("admin", "css", "text/css; charset=utf-8", include_bytes!("../assets/admin.css")),
+        asset("admin", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/admin.js")),
     ]
 });
 

@@ -150,7 +150,7 @@ fn header(context: &PageContext<'_>, frame: &Frame) -> Markup {
 }
 
 /// A watchful eye that is a radar screen too.
-fn mark() -> Markup {
+pub(crate) fn mark() -> Markup {
     html! {
         svg.mark viewBox="0 0 32 32" width="30" height="30" aria-hidden="true" {
             path.lid d="M2 16Q9 6 16 6t14 10q-7 10-14 10T2 16z" {}

@@ -4,6 +4,7 @@
 //! and through maud, which escapes them; nothing that comes from data is ever passed on as ready markup. Pages carry no inline
 //! style and no inline script, so that a Content-Security-Policy can forbid both, and every page works without script.
 
+pub mod admin;
 pub mod assets;
 mod card;
 pub mod chart;

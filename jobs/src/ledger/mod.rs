@@ -24,8 +24,8 @@ use crate::Result;
 use crate::bell::Ear;
 use crate::machine_time::ClockShift;
 use crate::{
-    CancelOutcome, Claim, Filter, JobId, NewJob, Outcome, Pushed, QueueCounts, Record, Renewed, Rescued, Standing,
-    Take, WorkerInfo,
+    Action, CancelOutcome, Claim, Ended, Filter, JobId, NewAction, NewJob, Outcome, Pushed, QueueCounts, Record,
+    Renewed, Rescued, Standing, Take, WorkerInfo,
 };
 
 /// How a ledger keeps house.
@@ -93,6 +93,13 @@ pub trait Inspect: Send + Sync {
     /// The workers that were heard of in the last two minutes, with the time of that, ordered by name.
     async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
 
+    /// What ended since then, newest first, at the most so many of each queue and way to end. Records that were forgotten
+    /// meanwhile are missing.
+    async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>>;
+
+    /// What operators did, newest first; the ledger keeps the last [`KEPT_ACTIONS`].
+    async fn actions(&self, most: usize) -> Result<Vec<Action>>;
+
     /// The last tick that was claimed of a producer.
     async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>>;
 
@@ -118,6 +125,9 @@ pub trait Steer: Send + Sync {
 
     /// Takes nothing more from a queue until it is resumed, or takes from it again. Jobs can be pushed all the while.
     async fn pause(&self, queue: Queue, paused: bool) -> Result<()>;
+
+    /// Writes to the log of actions what an operator is about to do.
+    async fn note_action(&self, action: &NewAction) -> Result<()>;
 }
 
 /// Housekeeping.
@@ -141,6 +151,9 @@ pub trait Upkeep: Send + Sync {
 pub trait Ledger: Flow + Inspect + Steer + Upkeep + Debug + 'static {}
 
 impl<T: Flow + Inspect + Steer + Upkeep + Debug + 'static> Ledger for T {}
+
+/// How many actions of operators the ledger remembers.
+pub const KEPT_ACTIONS: usize = 1_000;
 
 /// How long a worker that is not heard of is shown.
 const FORGET_WORKER: Duration = Duration::from_secs(120);

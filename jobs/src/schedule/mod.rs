@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::refresh::{Suggestion, Verdict, refresh};
-use crate::{Cause, Context, Result, machine_now, workers};
+use crate::{Cause, Context, Error, Result, machine_now, workers};
 
 /// Something that is done by the clock.
 pub struct Producer {
@@ -94,6 +94,15 @@ pub async fn ticking(context: &Context) -> Result<Vec<Ticking>> {
         all.push(Ticking { producer, last: context.queues.last_tick(producer.name).await?, next });
     }
     Ok(all)
+}
+
+/// Does at once what a producer does at its ticks, whoever else may be at it: producers' effects are claimed job by job. Returns
+/// what was done, in words.
+pub async fn run_now(context: &Context, producer: &Producer) -> Result<String> {
+    match tokio::time::timeout(TIME_LIMIT, (producer.effect)(context.clone())).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::Slow { producer: producer.name, seconds: TIME_LIMIT.as_secs() }),
+    }
 }
 
 /// A running scheduler. Stopped by the token that it was started with.

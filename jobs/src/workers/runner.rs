@@ -15,9 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Trouble, WorkerSettings};
-use crate::Queues;
 use crate::job::{Failure, Registry, Runnable};
-use crate::{JobId, Outcome, Record, Renewed, Taken, WorkerInfo};
+use crate::{JobId, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
 
 /// A pool's worker: what its slots share.
 pub(super) struct Runner {
@@ -113,6 +112,7 @@ impl Runner {
             job = record.name, id = %record.id, queue = %record.queue, attempt = record.attempts,
             waited_ms = as_millis(waited), cause = record.cause, words = record.words, "job started"
         );
+        metrics::began(&record.name, waited);
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id, record.words.clone());
         let job = self.registry.read(&record.name, &record.payload);
         let ending = match &job {
@@ -124,7 +124,9 @@ impl Runner {
             Some(outcome) => self.settle(&taken, outcome).await,
             None => false,
         };
-        log_end(record, outcome.as_ref().filter(|_| held), begun.elapsed());
+        let settled = outcome.as_ref().filter(|_| held);
+        metrics::ended(&record.name, settled, begun.elapsed());
+        log_end(record, settled, begun.elapsed());
         if let (Some(Outcome::Done), true, Ok(job)) = (&outcome, held, job) {
             let mut aftermath = Contained::start(job.after_done());
             let ended = tokio::time::timeout(AFTERMATH, aftermath.ended()).await;

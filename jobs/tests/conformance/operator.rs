@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sview_jobs::{CancelOutcome, Filter, JobId, NewJob, Outcome, Pushed, Renewed, State, WorkerInfo, machine_now};
+use sview_jobs::{
+    CancelOutcome, Effect, Filter, JobId, KEPT_ACTIONS, NewAction, NewJob, Outcome, Pushed, Renewed, State, Steering,
+    WorkerInfo, machine_now, matching, steer,
+};
 use sview_model::Queue;
 
 use crate::lab::{both, new_job};
@@ -140,4 +143,83 @@ both! {
         lab.shift(121_000);
         assert_eq!(names().await, [""; 0]);
     }
+
+    async fn records_are_found_by_the_time_of_their_queueing(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "early")).await.unwrap();
+        lab.shift(3_600_000);
+        lab.queues.push(&new_job(QuickCache, "late")).await.unwrap();
+        let middle = machine_now() + Duration::from_secs(1_800);
+        let list = async |filter: Filter| {
+            lab.queues.list(&filter).await.unwrap().into_iter().map(|r| r.key).collect::<Vec<_>>()
+        };
+        assert_eq!(list(Filter { from: Some(middle), ..Default::default() }).await, ["late"]);
+        assert_eq!(list(Filter { until: Some(middle), ..Default::default() }).await, ["early"]);
+    }
+
+    async fn what_ended_is_told_newest_first_with_its_run_time(lab: Lab) {
+        let begun = machine_now() - Duration::from_secs(1);
+        for (n, outcome) in [Outcome::Done, Outcome::Dead { error: "e".into() }].iter().enumerate() {
+            lab.queues.push(&new_job(QuickCache, &n.to_string())).await.unwrap();
+            let taken = lab.take(&[QuickCache]).await;
+            lab.shift(lab_shift(n) + 250);
+            lab.queues.finish(&taken.claim, outcome).await.unwrap();
+            lab.shift(lab_shift(n + 1));
+        }
+        let Pushed::Queued(id) = lab.queues.push(&new_job(SlowCache, "c")).await.unwrap() else { panic!("held") };
+        lab.queues.cancel(id).await.unwrap();
+        let ended = lab.queues.ended(begun, 10).await.unwrap();
+        let told: Vec<_> = ended.iter().map(|e| (e.queue, e.state, e.name.as_str())).collect();
+        let all = [
+            (SlowCache, State::Cancelled, "probe"), (QuickCache, State::Dead, "probe"), (QuickCache, State::Done, "probe"),
+        ];
+        assert_eq!(told, all);
+        assert_eq!(ended[0].ran, None);
+        let ran = ended[1].ran.unwrap();
+        assert!((Duration::from_millis(250)..Duration::from_millis(900)).contains(&ran), "{ran:?}");
+        let later = ended[1].finished_at;
+        assert_eq!(lab.queues.ended(later, 10).await.unwrap().len(), 2);
+        assert_eq!(lab.queues.ended(begun, 0).await.unwrap().len(), 0);
+    }
+
+    async fn actions_are_remembered_newest_first_escaped_and_within_bounds(lab: Lab) {
+        let action = |what: String| NewAction { who: "full token".into(), peer: "192.0.2.1".into(), what };
+        for n in 0..=KEPT_ACTIONS {
+            lab.queues.note_action(&action(format!("delete {n}"))).await.unwrap();
+        }
+        lab.queues.note_action(&action("\u{1b}[31m\n<b>".into())).await.unwrap();
+        let all = lab.queues.actions(usize::MAX).await.unwrap();
+        assert_eq!(all.len(), KEPT_ACTIONS);
+        assert_eq!(all[0].what, "\\u{1b}[31m\\n<b>");
+        assert_eq!((all[1].what.as_str(), all[1].who.as_str()), ("delete 1000", "full token"));
+        assert!((machine_now() - all[0].at).num_seconds().abs() < 30);
+        assert_eq!(lab.queues.actions(2).await.unwrap(), all[..2]);
+        assert_eq!(lab.queues.actions(0).await.unwrap(), []);
+    }
+
+    async fn an_action_is_done_to_all_that_match(lab: Lab) {
+        for key in ["a", "b", "c"] {
+            lab.queues.push(&new_job(QuickCache, key)).await.unwrap();
+        }
+        let taken = lab.take(&[QuickCache]).await;
+        let ids = matching(&lab.queues, Steering::Cancel, &Filter::default()).await.unwrap();
+        assert_eq!(ids.len(), 3);
+        let effect = steer(&lab.queues, Steering::Cancel, &ids).await.unwrap();
+        assert_eq!(effect, Effect { changed: 2, asked: 1, unchanged: 0 });
+        assert_eq!(lab.queues.renew(&taken.claim, Duration::from_secs(9)).await.unwrap(), Renewed::CancelAsked);
+        let ended = Filter { states: vec![State::Cancelled, State::Running], ..Default::default() };
+        let ids = matching(&lab.queues, Steering::Delete, &ended).await.unwrap();
+        assert_eq!(ids.len(), 2, "what runs is not deleted");
+        let unknown = [ids[0], ids[1], JobId::generate()];
+        let effect = steer(&lab.queues, Steering::Retry, &unknown).await.unwrap();
+        assert_eq!(effect, Effect { changed: 2, asked: 0, unchanged: 1 });
+        let effect = steer(&lab.queues, Steering::Delete, &unknown).await.unwrap();
+        assert_eq!(effect, Effect { changed: 2, asked: 0, unchanged: 1 });
+        let nothing = Filter { states: vec![State::Running], ..Default::default() };
+        assert_eq!(matching(&lab.queues, Steering::Delete, &nothing).await.unwrap(), []);
+    }
+}
+
+/// How far the clock is set ahead before job `n` of a test.
+fn lab_shift(n: usize) -> i64 {
+    i64::try_from(n).unwrap() * 60_000
 }

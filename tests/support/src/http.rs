@@ -60,6 +60,12 @@ pub fn post(url: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answe
     answer(request.send_form(form.iter().copied()))
 }
 
+/// Posts a body of a media type, with more headers.
+pub fn post_body(url: &str, content_type: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = headers.iter().fold(agent().post(url), |request, (name, value)| request.header(*name, *value));
+    answer(request.header("content-type", content_type).send(body))
+}
+
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     let mut response = response.expect("the server answers");
     let bytes = response.body_mut().read_to_vec().expect("the body is whole");

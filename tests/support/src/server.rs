@@ -16,6 +16,7 @@ pub fn sview(binary: &str, deployment: &Deployment, args: &[&str]) -> Command {
         command.env_remove(name);
     }
     command.args(args).envs(deployment.environment()).env("SVIEW_LOG", "warn").env("SVIEW_LISTEN", "127.0.0.1:0");
+    command.env("SVIEW_ADMIN_LISTEN", "off");
     command
 }
 
@@ -70,6 +71,19 @@ impl Server {
             panic!("the server does not listen: {}", log.lock().unwrap_or_else(PoisonError::into_inner));
         };
         Self { url, child, log }
+    }
+
+    /// Where operators' pages are: `http://127.0.0.1:PORT`. Waits until the server has said so.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        for _ in 0..1000 {
+            let log = self.log();
+            if let Some((_, rest)) = log.split_once("operators' pages on ") {
+                return rest.lines().next().unwrap_or_default().trim_end_matches('/').to_owned();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no operators' pages: {}", self.log());
     }
 
     /// What it has logged.

@@ -1,6 +1,7 @@
-//! Looking at jobs, and an operator's actions, on Redis.
+//! Looking at jobs on Redis.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,10 +10,9 @@ use sview_model::Queue;
 
 use super::flow::parse_id;
 use super::{Arg, RedisLedger, record};
-use crate::ledger::{FORGET_WORKER, Inspect, Steer};
+use crate::ledger::{FORGET_WORKER, Inspect};
 use crate::machine_time::{millis, moment};
-use crate::{CancelOutcome, Filter, JobId, Pushed, QueueCounts, Record, Standing, State, WorkerInfo};
-use crate::{Error, Result};
+use crate::{Action, Ended, Filter, JobId, NewAction, QueueCounts, Record, Result, Standing, State, WorkerInfo};
 
 /// How many records are fetched at once.
 const PAGE: usize = 200;
@@ -78,7 +78,8 @@ impl Inspect for RedisLedger {
             let rows: Vec<HashMap<String, String>> = pipe.query_async(&mut connection).await?;
             for fields in rows.iter().filter(|fields| fields.contains_key("payload")) {
                 let record = record(fields)?;
-                let wanted = filter.name.as_ref().is_none_or(|name| *name == record.name)
+                let wanted = filter.spans(record.created_at)
+                    && filter.name.as_ref().is_none_or(|name| *name == record.name)
                     && (filter.states.is_empty() || filter.states.contains(&record.state))
                     && text.as_ref().is_none_or(|text| record.words.to_lowercase().contains(text));
                 if wanted && found.len() < filter.limit {
@@ -106,6 +107,50 @@ impl Inspect for RedisLedger {
         Ok(all)
     }
 
+    async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>> {
+        let mut connection = self.connection.clone();
+        let ways = || State::ALL.into_iter().filter(|state| !state.is_under_way());
+        let sets: Vec<(Queue, State)> = Queue::ALL.iter().flat_map(|q| ways().map(|state| (*q, state))).collect();
+        let mut pipe = redis::pipe();
+        for (queue, state) in &sets {
+            let (key, most) = (self.key(&format!("{queue}:{state}")), isize::try_from(most).unwrap_or(isize::MAX));
+            pipe.zrevrangebyscore_limit_withscores(key, "+inf", since.timestamp_millis(), 0, most);
+        }
+        let ids: Vec<Vec<(String, f64)>> = pipe.query_async(&mut connection).await?;
+        let found =
+            sets.iter().zip(ids).flat_map(|(set, ids)| ids.into_iter().map(move |(id, at)| (*set, id, at as i64)));
+        let mut all = Vec::new();
+        for chunk in found.collect::<Vec<_>>().chunks(PAGE) {
+            let mut pipe = redis::pipe();
+            for (_, id, _) in chunk {
+                pipe.hmget(self.key(&format!("job:{id}")), &["name", "started_at"]);
+            }
+            let rows: Vec<(Option<String>, Option<i64>)> = pipe.query_async(&mut connection).await?;
+            for (((queue, state), _, finished), (name, started)) in chunk.iter().zip(rows) {
+                let Some(name) = name else { continue };
+                let ran = started.and_then(|at| u64::try_from(finished - at).ok()).map(Duration::from_millis);
+                all.push(Ended { queue: *queue, name, state: *state, finished_at: moment(*finished), ran });
+            }
+        }
+        all.sort_by_key(|ended| std::cmp::Reverse(ended.finished_at));
+        Ok(all)
+    }
+
+    async fn actions(&self, most: usize) -> Result<Vec<Action>> {
+        let last = isize::try_from(most).unwrap_or(isize::MAX).saturating_sub(1);
+        if last < 0 {
+            return Ok(Vec::new());
+        }
+        let texts: Vec<String> = self.connection.clone().lrange(self.key("actions"), 0, last).await?;
+        // What another version wrote and this one cannot read is not shown.
+        let read = |text: &String| {
+            let (at, action) = text.split_once(' ')?;
+            let NewAction { who, peer, what } = serde_json::from_str(action).ok()?;
+            Some(Action { at: moment(at.parse().ok()?), who, peer, what })
+        };
+        Ok(texts.iter().filter_map(read).collect())
+    }
+
     async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>> {
         let key = self.key(&format!("ticks:{producer}"));
         let newest: Vec<i64> = self.connection.clone().zrevrange(key, 0, 0).await?;
@@ -114,57 +159,6 @@ impl Inspect for RedisLedger {
 
     async fn ping(&self) -> Result<()> {
         redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await?;
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Steer for RedisLedger {
-    async fn cancel(&self, id: JobId) -> Result<CancelOutcome> {
-        let args = [Arg::Owned(id.to_string()), self.max_ended()];
-        let answer: String = self.run(&self.scripts.cancel, &args).await?;
-        Ok(match answer.as_str() {
-            "cancelled" => CancelOutcome::Cancelled,
-            "asked" => CancelOutcome::Asked,
-            "ended" => CancelOutcome::Ended,
-            _ => CancelOutcome::Unknown,
-        })
-    }
-
-    async fn retry(&self, id: JobId) -> Result<Option<Pushed>> {
-        let args = [Arg::Owned(id.to_string())];
-        let (answer, holder, state): (String, String, String) = self.run(&self.scripts.retry, &args).await?;
-        match answer.as_str() {
-            "queued" => {
-                self.wake.ring();
-                Ok(Some(Pushed::Queued(id)))
-            }
-            "already" => Ok(Some(Pushed::Already { id: parse_id(&holder)?, state: state.parse()? })),
-            "unknown" => Ok(None),
-            other => Err(Error::Record(format!("retry.lua answered {other}"))),
-        }
-    }
-
-    async fn delete(&self, id: JobId) -> Result<bool> {
-        self.run(&self.scripts.delete, &[Arg::Owned(id.to_string())]).await
-    }
-
-    async fn forget_failures(&self, keys: &[String]) -> Result<u64> {
-        if keys.is_empty() {
-            return Ok(0);
-        }
-        Ok(self.connection.clone().zrem(self.key("failures"), keys).await?)
-    }
-
-    async fn pause(&self, queue: Queue, paused: bool) -> Result<()> {
-        let (key, mut connection) = (self.key("paused"), self.connection.clone());
-        if paused {
-            connection.sadd::<_, _, ()>(key, queue.as_str()).await?;
-        } else {
-            connection.srem::<_, _, ()>(key, queue.as_str()).await?;
-            connection.publish::<_, _, ()>(self.key("wake"), queue.as_str()).await?;
-        }
-        self.wake.ring();
         Ok(())
     }
 }

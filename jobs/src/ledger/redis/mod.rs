@@ -7,6 +7,7 @@ mod connection;
 mod flow;
 mod inspect;
 mod scripts;
+mod steer;
 mod upkeep;
 mod wake;
 

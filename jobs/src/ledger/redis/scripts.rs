@@ -21,4 +21,20 @@ macro_rules! scripts {
     };
 }
 
-scripts!(push, take, renew, finish, rescue, standing, counts, cancel, retry, delete, vacuum, claim_tick, beat, workers);
+scripts!(
+    push,
+    take,
+    renew,
+    finish,
+    rescue,
+    standing,
+    counts,
+    cancel,
+    retry,
+    delete,
+    vacuum,
+    claim_tick,
+    beat,
+    workers,
+    note_action
+);

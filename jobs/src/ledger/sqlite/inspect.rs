@@ -1,4 +1,6 @@
-//! Looking at jobs, and an operator's actions, on SQLite.
+//! Looking at jobs on SQLite.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -6,11 +8,11 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use sview_model::Queue;
 
 use super::flow::parse_id;
-use super::{RECORD, SqliteLedger, note_ending, record};
+use super::{RECORD, SqliteLedger, record};
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, Inspect, Steer};
+use crate::ledger::{FORGET_WORKER, Inspect};
 use crate::machine_time::{millis, moment};
-use crate::{CancelOutcome, Filter, JobId, Pushed, QueueCounts, Record, Standing, State, WorkerInfo};
+use crate::{Action, Ended, Filter, JobId, QueueCounts, Record, Standing, State, WorkerInfo};
 
 #[async_trait]
 impl Inspect for SqliteLedger {
@@ -70,7 +72,7 @@ impl Inspect for SqliteLedger {
             "SELECT {RECORD} FROM job
              WHERE (?1 = '[]' OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR queue = ?2)
                AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR instr(lower(words), lower(?4)) > 0)
-               AND (?5 IS NULL OR id < ?5)
+               AND (?5 IS NULL OR id < ?5) AND (?7 IS NULL OR created_at >= ?7) AND (?8 IS NULL OR created_at < ?8)
              ORDER BY id DESC LIMIT ?6"
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
@@ -80,6 +82,8 @@ impl Inspect for SqliteLedger {
             .bind(&filter.text)
             .bind(filter.before.map(|id| id.to_string()))
             .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX))
+            .bind(filter.from.map(|at| at.timestamp_millis()))
+            .bind(filter.until.map(|at| at.timestamp_millis()))
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(record).collect()
@@ -101,6 +105,47 @@ impl Inspect for SqliteLedger {
         Ok(all)
     }
 
+    async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>> {
+        let mut all = Vec::new();
+        for queue in Queue::ALL {
+            for state in State::ALL.iter().filter(|s| !s.is_under_way()) {
+                let rows = sqlx::query(
+                    "SELECT name, finished_at, started_at FROM job
+                     WHERE queue = ?1 AND state = ?2 AND finished_at >= ?3 ORDER BY finished_at DESC LIMIT ?4",
+                );
+                let rows = rows
+                    .bind(queue.as_str())
+                    .bind(state.as_str())
+                    .bind(since.timestamp_millis())
+                    .bind(i64::try_from(most).unwrap_or(i64::MAX));
+                for row in rows.fetch_all(&self.readers).await? {
+                    let (finished, started): (i64, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+                    let ran = started.and_then(|at| u64::try_from(finished - at).ok()).map(Duration::from_millis);
+                    let (name, finished_at) = (row.try_get(0)?, moment(finished));
+                    all.push(Ended { queue: *queue, name, state: *state, finished_at, ran });
+                }
+            }
+        }
+        all.sort_by_key(|ended| std::cmp::Reverse(ended.finished_at));
+        Ok(all)
+    }
+
+    async fn actions(&self, most: usize) -> Result<Vec<Action>> {
+        let rows = sqlx::query("SELECT at, who, peer, what FROM action ORDER BY id DESC LIMIT ?1")
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await?;
+        let read = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(Action {
+                at: moment(row.try_get(0)?),
+                who: row.try_get(1)?,
+                peer: row.try_get(2)?,
+                what: row.try_get(3)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
     async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>> {
         let tick: Option<i64> =
             sqlx::query_scalar("SELECT tick FROM tick WHERE producer = ?1 ORDER BY claimed_at DESC, tick DESC LIMIT 1")
@@ -112,83 +157,6 @@ impl Inspect for SqliteLedger {
 
     async fn ping(&self) -> Result<()> {
         self.readers.execute("SELECT 1").await?;
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Steer for SqliteLedger {
-    async fn cancel(&self, id: JobId) -> Result<CancelOutcome> {
-        let id = id.to_string();
-        let mut tx = self.begin().await?;
-        let row = sqlx::query_as("SELECT state, key FROM job WHERE id = ?1").bind(&id).fetch_optional(&mut *tx).await?;
-        let Some((state, key)): Option<(String, String)> = row else { return Ok(CancelOutcome::Unknown) };
-        let outcome = match state.parse()? {
-            State::Queued | State::Scheduled => {
-                let sql = "UPDATE job SET state = 'cancelled', finished_at = ?2 WHERE id = ?1";
-                sqlx::query(sql).bind(&id).bind(self.now()).execute(&mut *tx).await?;
-                note_ending(&mut tx, &key, "cancelled", self.now()).await?;
-                CancelOutcome::Cancelled
-            }
-            State::Running => {
-                sqlx::query("UPDATE job SET cancel_asked = 1 WHERE id = ?1").bind(&id).execute(&mut *tx).await?;
-                CancelOutcome::Asked
-            }
-            State::Done | State::Dead | State::Cancelled => CancelOutcome::Ended,
-        };
-        tx.commit().await?;
-        Ok(outcome)
-    }
-
-    async fn retry(&self, id: JobId) -> Result<Option<Pushed>> {
-        let text = id.to_string();
-        let mut tx = self.begin().await?;
-        let row =
-            sqlx::query_as("SELECT state, key FROM job WHERE id = ?1").bind(&text).fetch_optional(&mut *tx).await?;
-        let Some((state, key)): Option<(String, String)> = row else { return Ok(None) };
-        let state: State = state.parse()?;
-        if matches!(state, State::Queued | State::Running) {
-            return Ok(Some(Pushed::Already { id, state }));
-        }
-        let holder = sqlx::query_as(
-            "SELECT id, state FROM job WHERE key = ?1 AND id <> ?2 AND state IN ('queued', 'scheduled', 'running')",
-        );
-        let holder: Option<(String, String)> = holder.bind(&key).bind(&text).fetch_optional(&mut *tx).await?;
-        if let Some((other, state)) = holder {
-            return Ok(Some(Pushed::Already { id: parse_id(&other)?, state: state.parse()? }));
-        }
-        let anew = if state == State::Scheduled {
-            "UPDATE job SET state = 'queued', run_at = ?2, delay = 0 WHERE id = ?1"
-        } else {
-            "UPDATE job SET state = 'queued', run_at = ?2, delay = 0, attempts = 0, finished_at = NULL, started_at = NULL,
-             worker = NULL WHERE id = ?1"
-        };
-        sqlx::query(anew).bind(&text).bind(self.now()).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM failure WHERE key = ?1").bind(&key).execute(&mut *tx).await?;
-        tx.commit().await?;
-        self.bell.ring();
-        Ok(Some(Pushed::Queued(id)))
-    }
-
-    async fn delete(&self, id: JobId) -> Result<bool> {
-        let sql = "DELETE FROM job WHERE id = ?1 AND state <> 'running'";
-        Ok(sqlx::query(sql).bind(id.to_string()).execute(&self.writer).await?.rows_affected() > 0)
-    }
-
-    async fn forget_failures(&self, keys: &[String]) -> Result<u64> {
-        let sql = "DELETE FROM failure WHERE key IN (SELECT value FROM json_each(?1))";
-        let done = sqlx::query(sql).bind(serde_json::to_string(keys)?).execute(&self.writer).await?;
-        Ok(done.rows_affected())
-    }
-
-    async fn pause(&self, queue: Queue, paused: bool) -> Result<()> {
-        let sql = if paused {
-            "INSERT INTO paused (queue) VALUES (?1) ON CONFLICT (queue) DO NOTHING"
-        } else {
-            "DELETE FROM paused WHERE queue = ?1"
-        };
-        sqlx::query(sql).bind(queue.as_str()).execute(&self.writer).await?;
-        self.bell.ring();
         Ok(())
     }
 }

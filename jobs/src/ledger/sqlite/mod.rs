@@ -2,6 +2,7 @@
 
 mod flow;
 mod inspect;
+mod steer;
 mod upkeep;
 
 use std::path::Path;
@@ -34,7 +35,10 @@ pub struct SqliteLedger {
 }
 
 /// The schema's versions, oldest first; `PRAGMA user_version` says how many of them a file has.
-const SCHEMA: &[&str] = &[include_str!("../../../../migrations/jobs/0001_ledger.sql")];
+const SCHEMA: &[&str] = &[
+    include_str!("../../../../migrations/jobs/0001_ledger.sql"),
+    include_str!("../../../../migrations/jobs/0002_actions.sql"),
+];
 
 /// The columns of a record.
 const RECORD: &str = "id, name, queue, key, payload, words, cause, state, attempts, max_attempts, created_at, run_at, \

@@ -14,11 +14,13 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument as _;
 
+use super::metrics::{Server, measure};
+
 /// The largest request body, in bytes: forms are small.
 const BODY: usize = 16 * 1024;
 
 /// The longest that a request may take. Nothing here computes: longer means that the cache hangs.
-pub(super) const TIME: Duration = Duration::from_secs(15);
+pub(crate) const TIME: Duration = Duration::from_secs(15);
 
 /// What tells requests apart, in logs and answers.
 const ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,20 +32,22 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// An SVG file has its style in it, and may be embedded by others as an image.
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-/// Wraps all routes.
-pub(super) fn layers<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    wrapped(router, TIME)
+/// Wraps all routes of a server.
+pub(crate) fn layers<S: Clone + Send + Sync + 'static>(router: Router<S>, server: Server) -> Router<S> {
+    wrapped(router, server, TIME)
 }
 
-fn wrapped<S: Clone + Send + Sync + 'static>(router: Router<S>, time: Duration) -> Router<S> {
-    let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES);
+fn wrapped<S: Clone + Send + Sync + 'static>(router: Router<S>, server: Server, time: Duration) -> Router<S> {
+    // Streams of events would wait in the compressor.
+    let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     router
         .layer(DefaultBodyLimit::max(BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, time))
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
         .layer(from_fn(recorded))
         .layer(CatchPanicLayer::new())
-        // What a timeout or a panic answers carries the policies too.
+        // What a timeout or a panic answers is measured and carries the policies too.
+        .layer(from_fn(move |request, next| measure(server, request, next)))
         .layer(from_fn(policies))
         .layer(PropagateRequestIdLayer::new(ID))
         .layer(SetRequestIdLayer::new(ID, MakeRequestUuid))
@@ -97,7 +101,7 @@ mod tests {
             std::future::pending::<()>().await;
         }
         let router = Router::new().route("/panic", get(panics)).route("/hang", get(hangs));
-        let router = wrapped(router, Duration::from_millis(50));
+        let router = wrapped(router, Server::Public, Duration::from_millis(50));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async { axum::serve(listener, router).await });

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use sview_views::assets::Asset;
 
 /// A file.
-pub(super) async fn serve(headers: HeaderMap, asset: &'static Asset) -> Response {
+pub(crate) async fn serve(headers: HeaderMap, asset: &'static Asset) -> Response {
     let cache = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
     let etag = (header::ETAG, format!("\"{}\"", asset.path));
     if headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()) == Some(&etag.1) {

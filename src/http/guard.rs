@@ -5,10 +5,19 @@
 
 use axum::http::{HeaderMap, header};
 
-use super::error::Problem;
+/// A state-changing request that another site caused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignSite;
+
+impl ForeignSite {
+    /// What is wrong, for people.
+    pub(crate) const HEADING: &str = "Another site sent this form";
+    /// What they can do.
+    pub(crate) const ADVICE: &str = "Open the page here and send the form from it.";
+}
 
 /// Refuses a state-changing request that another site caused.
-pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn same_site(headers: &HeaderMap) -> Result<(), ForeignSite> {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let good = match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
         (Some(site), _) => site == "same-origin" || site == "none",
@@ -18,9 +27,5 @@ pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
         }
         (None, None) => true,
     };
-    if good {
-        Ok(())
-    } else {
-        Err(Problem::forbidden("Another site sent this form", "Open the page here and send the form from it."))
-    }
+    if good { Ok(()) } else { Err(ForeignSite) }
 }

@@ -1,0 +1,87 @@
+//! What this process measures about the jobs that it runs, for Prometheus.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::Outcome;
+use crate::job::{Aggregate, CacheGroup, CacheResource, Job as _};
+
+/// Names of jobs; whatever else a ledger may hold counts as `unknown`, so that labels stay few.
+const JOBS: [&str; 4] = [Aggregate::NAME, CacheGroup::NAME, CacheResource::NAME, "unknown"];
+
+/// How attempts end.
+const OUTCOMES: [&str; 6] = ["done", "retry", "dead", "release", "cancelled", "lost"];
+
+/// Upper bounds of run and waiting times, in seconds: from a cheap caching to the slow queue's limit.
+const SECONDS: [f64; 15] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    job: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct End {
+    job: &'static str,
+    outcome: &'static str,
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+struct Metrics {
+    run: Family<Kind, Histogram, fn() -> Histogram>,
+    wait: Family<Kind, Histogram, fn() -> Histogram>,
+    attempts: Family<End, Counter>,
+}
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
+    let metrics = Metrics {
+        run: Family::new_with_constructor(histogram),
+        wait: Family::new_with_constructor(histogram),
+        attempts: Family::default(),
+    };
+    // A series that is there from the beginning shows its first event as an increase.
+    for job in JOBS {
+        drop(metrics.run.get_or_create(&Kind { job }));
+        drop(metrics.wait.get_or_create(&Kind { job }));
+        for outcome in OUTCOMES {
+            drop(metrics.attempts.get_or_create(&End { job, outcome }));
+        }
+    }
+    metrics
+});
+
+/// Adds what is measured here to a registry.
+pub fn register(registry: &mut Registry) {
+    let help = "How long attempts at jobs took, by kind of job";
+    registry.register_with_unit("sview_job_run", help, Unit::Seconds, METRICS.run.clone());
+    let help = "How long jobs were ready before an attempt began, by kind of job";
+    registry.register_with_unit("sview_job_wait", help, Unit::Seconds, METRICS.wait.clone());
+    let help = "Attempts at jobs that ended, by kind of job and outcome";
+    registry.register("sview_job_attempts", help, METRICS.attempts.clone());
+}
+
+fn known(name: &str) -> &'static str {
+    JOBS.into_iter().find(|job| *job == name).unwrap_or("unknown")
+}
+
+/// Notes that an attempt began.
+pub(crate) fn began(name: &str, waited: Duration) {
+    METRICS.wait.get_or_create(&Kind { job: known(name) }).observe(waited.as_secs_f64());
+}
+
+/// Notes how an attempt ended; `None`: its lease was lost.
+pub(crate) fn ended(name: &str, outcome: Option<&Outcome>, ran: Duration) {
+    let job = known(name);
+    let outcome = outcome.map_or("lost", |outcome| outcome.parts().0);
+    METRICS.run.get_or_create(&Kind { job }).observe(ran.as_secs_f64());
+    METRICS.attempts.get_or_create(&End { job, outcome }).inc();
+}

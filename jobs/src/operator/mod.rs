@@ -1,0 +1,12 @@
+//! What an operator sees and does, beyond single records: why a job waits, figures of what ended, actions on one or on many, and
+//! the log of actions.
+
+mod action;
+mod figures;
+mod steer;
+mod waiting;
+
+pub use action::{Action, NewAction};
+pub use figures::{Figures, HourlyEnds, RunTimes};
+pub use steer::{Effect, Steering, matching, steer};
+pub use waiting::{Blocker, Reason, Surroundings};

@@ -1,0 +1,83 @@
+//! Actions on one job or on all that match.
+
+use sview_model::Queue;
+
+use crate::{CancelOutcome, Filter, JobId, Pushed, Queues, Result, State};
+
+/// What can be done to jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steering {
+    /// Queue again what has ended; run at once what is scheduled.
+    Retry,
+    /// End what waits or runs.
+    Cancel,
+    /// Forget what does not run.
+    Delete,
+}
+
+impl Steering {
+    /// The states of jobs to which it does something.
+    #[must_use]
+    pub const fn applies_to(self) -> &'static [State] {
+        match self {
+            Self::Retry => &[State::Scheduled, State::Done, State::Dead, State::Cancelled],
+            Self::Cancel => &[State::Queued, State::Scheduled, State::Running],
+            Self::Delete => &[State::Queued, State::Scheduled, State::Done, State::Dead, State::Cancelled],
+        }
+    }
+}
+
+/// What an action came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Jobs that it changed.
+    pub changed: u64,
+    /// Running jobs that were asked to end; they do at their worker's next sign of life.
+    pub asked: u64,
+    /// Jobs that it could do nothing to: gone, or in another state by now, or their key is another's.
+    pub unchanged: u64,
+}
+
+/// The jobs that match a filter and that the action applies to, newest first, at most the filter's limit.
+pub async fn matching(queues: &Queues, steering: Steering, filter: &Filter) -> Result<Vec<JobId>> {
+    let mut filter = filter.clone();
+    let applies = steering.applies_to();
+    if filter.states.is_empty() {
+        filter.states = applies.to_vec();
+    } else {
+        filter.states.retain(|state| applies.contains(state));
+        if filter.states.is_empty() {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(queues.list(&filter).await?.into_iter().map(|record| record.id).collect())
+}
+
+/// Acts on jobs, one after the other, each atomically. On a failure of the ledger, those before stay as they were made.
+///
+/// Whether an action fits is decided by the ledger at that moment, and not by what somebody saw on a page.
+pub async fn steer(queues: &Queues, steering: Steering, ids: &[JobId]) -> Result<Effect> {
+    let mut effect = Effect::default();
+    for id in ids {
+        let counter = match steering {
+            Steering::Retry => match queues.retry(*id).await? {
+                Some(Pushed::Queued(_)) => &mut effect.changed,
+                Some(Pushed::Already { .. }) | None => &mut effect.unchanged,
+            },
+            Steering::Cancel => match queues.cancel(*id).await? {
+                CancelOutcome::Cancelled => &mut effect.changed,
+                CancelOutcome::Asked => &mut effect.asked,
+                CancelOutcome::Ended | CancelOutcome::Unknown => &mut effect.unchanged,
+            },
+            Steering::Delete if queues.delete(*id).await? => &mut effect.changed,
+            Steering::Delete => &mut effect.unchanged,
+        };
+        *counter += 1;
+    }
+    Ok(effect)
+}
+
+/// Whether a queue is paused.
+pub(super) fn is_paused(counts: &[crate::QueueCounts], queue: Queue) -> bool {
+    counts.iter().any(|counts| counts.queue == queue && counts.paused)
+}

@@ -1,0 +1,225 @@
+//! Who may look, and who may act.
+//!
+//! Without a token set, whoever reaches the listener has every right: it is on loopback then, and a request must name this very
+//! machine as its host, so that a foreign page cannot reach it under a name of its own (DNS rebinding). With tokens, a request
+//! shows one as `Authorization: Bearer`, or the cookie that the login form set.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum_extra::extract::cookie::{Cookie, Key, SameSite, SignedCookieJar};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use sview_jobs::machine_now;
+use sview_views::links::encoded;
+
+use super::Admin;
+use super::context::Viewer;
+use super::problem::{Problem, is_for_programs};
+use crate::config::{AdminSettings, Secret, Token};
+use crate::http::guard::{ForeignSite, same_site};
+
+/// The cookie of whoever signed in.
+const COOKIE: &str = "sview_admin";
+/// The cookie that carries what came of an action to the next page.
+const SAID: &str = "sview_said";
+/// How long a login lasts, in seconds.
+const LASTS: i64 = 12 * 60 * 60;
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Look and act.
+    Full,
+    /// Look.
+    Read,
+}
+
+impl Right {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// The tokens that are set, as hashes of one length: comparing them takes the same time whatever is shown.
+pub(super) struct Access {
+    full: Option<[u8; 32]>,
+    read: Option<[u8; 32]>,
+}
+
+impl Access {
+    pub(super) fn new(settings: &AdminSettings) -> Self {
+        let hash = |token: &Option<Token>| token.as_ref().map(|token| Sha256::digest(token.as_bytes()).into());
+        Self { full: hash(&settings.admin_token), read: hash(&settings.admin_read_token) }
+    }
+
+    /// What signs cookies: a login ends when a token is changed.
+    pub(super) fn key(&self, secret: &Secret) -> Key {
+        let mut material = secret.bytes().to_vec();
+        material.extend_from_slice(b"operators");
+        for token in [self.full, self.read].into_iter().flatten() {
+            material.extend_from_slice(&token);
+        }
+        Key::derive_from(&material)
+    }
+
+    /// The right that a token gives.
+    pub(super) fn of(&self, token: &str) -> Option<Right> {
+        let shown: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let is = |token: &Option<[u8; 32]>| token.as_ref().is_some_and(|token| bool::from(token.ct_eq(&shown)));
+        // Both are always compared.
+        let (full, read) = (is(&self.full), is(&self.read));
+        if full { Some(Right::Full) } else { read.then_some(Right::Read) }
+    }
+
+    /// Whether a token must be shown.
+    pub(super) fn is_closed(&self) -> bool {
+        self.full.is_some()
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether the host that a request names is this machine, by a name that no foreign site can take.
+pub(super) fn names_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let ip = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Stands before every guarded route.
+pub(super) async fn guard(
+    State(admin): State<Admin>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    jar: SignedCookieJar,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let (headers, uri) = (request.headers(), request.uri().clone());
+    let shown = text(headers, header::AUTHORIZATION);
+    let (right, by) = if admin.access.is_closed() {
+        let bearer =
+            shown.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        match (shown, bearer) {
+            (Some(_), Some((_, token))) => (admin.access.of(token.trim()), "bearer"),
+            (Some(_), None) => (None, "bearer"),
+            (None, _) => (signed_in(&jar), "cookie"),
+        }
+    } else if names_loopback(text(headers, header::HOST).unwrap_or("localhost")) {
+        (Some(Right::Full), "loopback")
+    } else {
+        return Problem::forbidden(
+            "This address is not served without a token",
+            "Open it by 127.0.0.1 or localhost, or set SVIEW_ADMIN_TOKEN.",
+        )
+        .alone(&uri);
+    };
+    let Some(right) = right else { return ask_for_token(&uri) };
+    let viewer = Viewer {
+        right,
+        who: match by {
+            "loopback" => "no token (loopback)".to_owned(),
+            by => format!("{} token ({by})", right.as_str()),
+        },
+        peer: peer.ip().to_string(),
+        signed_in: by == "cookie",
+        said: jar.get(SAID).map(|cookie| cookie.value().to_owned()),
+    };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if same_site(request.headers()).is_err() {
+            return Problem::forbidden(ForeignSite::HEADING, ForeignSite::ADVICE).respond(&viewer, &uri);
+        }
+        if right != Right::Full && uri.path() != "/logout" {
+            return Problem::forbidden("This token only lets look", "Sign in with the full token to act.")
+                .respond(&viewer, &uri);
+        }
+    }
+    let tells = viewer.said.is_some() && *request.method() == Method::GET && !is_for_programs(&uri);
+    request.extensions_mut().insert(viewer);
+    let mut response = next.run(request).await;
+    // Forms and figures are of now, and nobody else's.
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("private, no-store"));
+    if tells {
+        return (jar.remove(Cookie::build((SAID, "")).path("/")), response).into_response();
+    }
+    response
+}
+
+fn ask_for_token(uri: &Uri) -> Response {
+    if is_for_programs(uri) {
+        let asked = [(header::WWW_AUTHENTICATE, "Bearer realm=\"sview operators\"")];
+        return (asked, Problem::unauthorized().alone(uri)).into_response();
+    }
+    let next = uri.path_and_query().map_or("/", |path| path.as_str());
+    Redirect::to(&format!("/login?next={}", encoded(next))).into_response()
+}
+
+/// The right of a login that has not run out.
+fn signed_in(jar: &SignedCookieJar) -> Option<Right> {
+    let cookie = jar.get(COOKIE)?;
+    let (right, until) = cookie.value().split_once('.')?;
+    if until.parse::<i64>().ok()? < machine_now().timestamp() {
+        return None;
+    }
+    [Right::Full, Right::Read].into_iter().find(|known| known.as_str() == right)
+}
+
+fn cookie(name: &'static str, value: String) -> Cookie<'static> {
+    Cookie::build((name, value)).path("/").http_only(true).same_site(SameSite::Strict).build()
+}
+
+/// The cookie of a login. It goes when the browser is closed, or after half a day.
+pub(super) fn login_cookie(right: Right) -> Cookie<'static> {
+    cookie(COOKIE, format!("{}.{}", right.as_str(), machine_now().timestamp() + LASTS))
+}
+
+/// What ends a login.
+pub(super) fn logout_cookie() -> Cookie<'static> {
+    Cookie::build((COOKIE, "")).path("/").build()
+}
+
+/// What is to be said on the next page.
+pub(super) fn said_cookie(words: String) -> Cookie<'static> {
+    cookie(SAID, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_loopback() {
+        for host in ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.8.8.8", "[::1]:8081", "[::1]"] {
+            assert!(names_loopback(host), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example:8081", "10.0.0.1", "", "127.0.0.1.evil.example:80"] {
+            assert!(!names_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_token_gives_its_right_and_no_other() {
+        let settings = AdminSettings {
+            admin_listen: None,
+            admin_token: Some("0123456789abcdef".parse().unwrap()),
+            admin_read_token: Some("fedcba9876543210".parse().unwrap()),
+        };
+        let access = Access::new(&settings);
+        assert_eq!(access.of("0123456789abcdef"), Some(Right::Full));
+        assert_eq!(access.of("fedcba9876543210"), Some(Right::Read));
+        for wrong in ["", "0123456789abcde", "0123456789abcdef0", "x"] {
+            assert_eq!(access.of(wrong), None);
+        }
+    }
+}

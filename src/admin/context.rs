@@ -1,0 +1,44 @@
+//! Whoever looks, as handlers see them.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use sview_jobs::machine_now;
+use sview_views::admin::AdminContext;
+
+use super::Admin;
+use super::access::Right;
+use super::problem::Problem;
+
+/// Whoever sent a request that passed the guard.
+#[derive(Clone, Debug)]
+pub(super) struct Viewer {
+    pub(super) right: Right,
+    /// By which right, in words, for the log of actions.
+    pub(super) who: String,
+    /// From which address.
+    pub(super) peer: String,
+    pub(super) signed_in: bool,
+    /// What came of their last action.
+    pub(super) said: Option<String>,
+}
+
+impl Viewer {
+    /// What their page needs to know.
+    pub(super) fn context(&self) -> AdminContext {
+        AdminContext {
+            now: machine_now(),
+            may_act: self.right == Right::Full,
+            signed_in: self.signed_in,
+            said: self.said.clone(),
+        }
+    }
+}
+
+impl FromRequestParts<Admin> for Viewer {
+    type Rejection = axum::response::Response;
+
+    /// Only the guard makes one: a route that is not behind it answers nobody.
+    async fn from_request_parts(parts: &mut Parts, _: &Admin) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::unauthorized().alone(&parts.uri))
+    }
+}

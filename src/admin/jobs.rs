@@ -1,0 +1,114 @@
+//! The list of jobs, and one job.
+
+use axum::extract::{Path, Query, State as Extract};
+use axum::http::Uri;
+use axum::response::Response;
+use sview_jobs::{Aggregate, CacheGroup, CacheResource, Job as _, JobId, State, Steering, Surroundings};
+use sview_model::Queue;
+use sview_views::admin::{self, Ask, AttemptRow, JobPage, JobsPage};
+
+use super::context::Viewer;
+use super::problem::Problem;
+use super::query::JobsQuery;
+use super::{Admin, rows};
+use crate::http::html;
+
+/// Jobs on a page.
+const PAGE: usize = 50;
+
+/// Kinds of jobs that can be chosen.
+const NAMES: [&str; 3] = [Aggregate::NAME, CacheGroup::NAME, CacheResource::NAME];
+
+/// What can be done to all that match, as far as it can do anything to jobs in these states.
+fn bulk(query: &JobsQuery, states: &[State]) -> Vec<Ask> {
+    let all = [
+        ("Retry", "retry", Steering::Retry),
+        ("Cancel", "cancel", Steering::Cancel),
+        ("Delete", "delete", Steering::Delete),
+    ];
+    let fits = |steering: Steering| states.is_empty() || states.iter().any(|s| steering.applies_to().contains(s));
+    all.into_iter()
+        .filter(|(.., steering)| fits(*steering))
+        .map(|(label, action, _)| {
+            let mut fields = vec![("action", action.to_owned()), ("all", "yes".to_owned())];
+            fields.extend(query.typed().fields());
+            Ask { label, asks: true, fields }
+        })
+        .collect()
+}
+
+/// The list.
+pub(super) async fn list(
+    Extract(admin): Extract<Admin>,
+    viewer: Viewer,
+    uri: Uri,
+    Query(query): Query<JobsQuery>,
+) -> Response {
+    let shown = async {
+        let mut filter = query.filter(PAGE)?;
+        let (paged, limit) = (filter.before.is_some(), filter.limit);
+        filter.limit += 1; // one more tells whether there is another page
+        let mut records = admin.services.jobs.queues.list(&filter).await?;
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let any_waits = records.iter().any(|r| matches!(r.state, State::Queued | State::Scheduled));
+        let around = if any_waits { Some(Surroundings::look(&admin.services.jobs).await?) } else { None };
+        Ok::<_, Problem>(JobsPage {
+            filter: query.typed(),
+            states: State::ALL.iter().map(|state| state.as_str()).collect(),
+            queues: Queue::ALL.iter().map(|queue| queue.as_str()).collect(),
+            names: NAMES.to_vec(),
+            rows: records.iter().map(|record| rows::job(record, around.as_ref())).collect(),
+            older: records.last().filter(|_| more).map(|record| record.id.to_string()),
+            paged,
+            asks: bulk(&query, &filter.states),
+        })
+    };
+    match shown.await {
+        Ok(shown) => html(admin::jobs(&viewer.context(), &shown)),
+        Err(problem) => problem.respond(&viewer, &uri),
+    }
+}
+
+/// The id in an address.
+pub(super) fn id(text: &str) -> Result<JobId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("There is no such job"))
+}
+
+/// One job.
+pub(super) async fn one(
+    Extract(admin): Extract<Admin>,
+    viewer: Viewer,
+    uri: Uri,
+    Path(text): Path<String>,
+) -> Response {
+    let shown = async {
+        let record = admin.services.jobs.queues.get(id(&text)?).await?;
+        let record = record.ok_or_else(|| Problem::not_found("There is no such job"))?;
+        let waits = if record.state.is_under_way() {
+            rows::waits(&record, &Surroundings::look(&admin.services.jobs).await?)
+        } else {
+            Vec::new()
+        };
+        let attempt = |error: &sview_jobs::AttemptError| AttemptRow {
+            attempt: error.attempt,
+            at: error.at(),
+            message: error.message.clone(),
+        };
+        Ok::<_, Problem>(JobPage {
+            row: rows::job(&record, None),
+            waits,
+            attempts: record.errors.iter().map(attempt).collect(),
+            asks: rows::asks(&record),
+            cause: record.cause,
+            key: record.key,
+            payload: record.payload,
+            run_at: record.run_at,
+            worker: record.worker,
+        })
+    };
+    match shown.await {
+        Ok(shown) => html(admin::job(&viewer.context(), &shown)),
+        Err(problem) => problem.respond(&viewer, &uri),
+    }
+}

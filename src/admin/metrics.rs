@@ -1,0 +1,129 @@
+//! Prometheus metrics in the OpenMetrics text format: what this process measured, and what the ledger and the store say when they
+//! are asked. No label holds what somebody typed.
+
+use std::sync::atomic::AtomicU64;
+
+use axum::extract::State as Extract;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::TimeDelta;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use sview_jobs::{State, machine_now};
+
+use super::Admin;
+use super::context::Viewer;
+use super::problem::Problem;
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfQueue {
+    queue: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfState {
+    queue: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAggregation {
+    kind: &'static str,
+    precision: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPart {
+    part: &'static str,
+}
+
+/// Adds what this process measures, wherever it does.
+pub(super) fn register(registry: &mut Registry) {
+    sview_jobs::metrics::register(registry);
+    sview_store::metrics::register(registry);
+    crate::http::metrics::register(registry);
+}
+
+fn seconds(span: TimeDelta) -> f64 {
+    (span.num_milliseconds() as f64 / 1000.0).max(0.0)
+}
+
+/// What the ledger says of queues and workers.
+async fn queues(admin: &Admin, registry: &mut Registry) -> sview_jobs::Result<()> {
+    let queues = &admin.services.jobs.queues;
+    let (counts, workers) = (queues.counts().await?, queues.workers().await?);
+    let now = machine_now();
+    let (jobs, oldest) = (Family::<OfState, Gauge>::default(), Family::<OfQueue, Seconds>::default());
+    let (paused, slots) = (Family::<OfQueue, Gauge>::default(), Family::<OfQueue, Gauge>::default());
+    for queue in &counts {
+        let of = OfQueue { queue: queue.queue.as_str() };
+        for state in State::ALL {
+            let count = i64::try_from(queue.of(state)).unwrap_or(i64::MAX);
+            jobs.get_or_create(&OfState { queue: of.queue, state: state.as_str() }).set(count);
+        }
+        oldest.get_or_create(&of).set(queue.oldest_waiting.map_or(0.0, |at| seconds(now - at)));
+        paused.get_or_create(&of).set(i64::from(queue.paused));
+        let serving = workers.iter().filter(|(worker, _)| worker.queues.contains(&queue.queue));
+        let sum: usize = serving.map(|(worker, _)| worker.slots).sum();
+        slots.get_or_create(&of).set(i64::try_from(sum).unwrap_or(i64::MAX));
+    }
+    registry.register("sview_jobs", "Jobs in the ledger, by queue and state", jobs);
+    let help = "For how long the oldest queued job of a queue could have run; 0 when none waits";
+    registry.register_with_unit("sview_queue_oldest_waiting", help, Unit::Seconds, oldest);
+    registry.register("sview_queue_paused", "Whether an operator paused the queue", paused);
+    registry.register("sview_queue_slots", "Slots of living workers that serve the queue", slots);
+    Ok(())
+}
+
+/// What the store says of aggregations.
+async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
+    let jobs = &admin.services.jobs;
+    let (coverage, now) = (jobs.statistics.coverage().await?, jobs.clock.now());
+    let (lag, pending) = (Family::<OfAggregation, Seconds>::default(), Family::<OfAggregation, Gauge>::default());
+    for of in coverage {
+        let labels = OfAggregation { kind: of.kind.as_str(), precision: of.precision.as_str() };
+        // Before the first step there is nothing that the aggregation could be behind of.
+        let behind = of.watermark.map_or(0.0, |at| seconds(of.precision.due_to(now) - at));
+        lag.get_or_create(&labels).set(behind);
+        pending.get_or_create(&labels).set(i64::try_from(of.pending).unwrap_or(i64::MAX));
+    }
+    let help = "How far an aggregation is behind what is due, by kind of reports and precision";
+    registry.register_with_unit("sview_aggregation_lag", help, Unit::Seconds, lag);
+    let help = "Spans that an aggregation has to make, or to make anew, by kind of reports and precision";
+    registry.register("sview_aggregation_pending_spans", help, pending);
+    Ok(())
+}
+
+/// All metrics. What does not answer is missing, and `sview_part_up` says so.
+pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
+    let mut asked = Registry::default();
+    let up = Family::<OfPart, Gauge>::default();
+    let answered = [
+        ("queues", queues(&admin, &mut asked).await.map_err(|error| error.to_string())),
+        ("database", aggregations(&admin, &mut asked).await.map_err(|error| error.to_string())),
+        ("cache", admin.services.jobs.cache.ping().await.map_err(|error| error.to_string())),
+    ];
+    for (part, answer) in answered {
+        if let Err(error) = &answer {
+            tracing::warn!(part, error, "a part of the metrics is missing");
+        }
+        up.get_or_create(&OfPart { part }).set(i64::from(answer.is_ok()));
+    }
+    asked.register("sview_part_up", "Whether a part of the deployment answers this process", up);
+    let mut text = String::new();
+    let encoded = encode_registry(&mut text, &admin.registry)
+        .and_then(|()| encode_registry(&mut text, &asked))
+        .and_then(|()| encode_eof(&mut text));
+    match encoded {
+        Ok(()) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(error) => Problem::unavailable(error).respond(&viewer, &uri),
+    }
+}

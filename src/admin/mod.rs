@@ -1,0 +1,148 @@
+//! Operators' pages, their JSON, and metrics, on a listener of their own.
+//!
+//! Who may do what is decided in one place, [`access`]: it stands before every route but the login form and the files that pages
+//! load, and what changes state passes its guard against foreign sites. What is done is written to the log of actions first.
+
+mod access;
+mod act;
+mod api;
+mod context;
+mod events;
+mod jobs;
+mod login;
+mod metrics;
+mod order;
+mod pages;
+mod problem;
+mod query;
+mod rows;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::Uri;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum_extra::extract::cookie::Key;
+use prometheus_client::registry::Registry;
+use sview_jobs::{Ended, Figures, machine_now};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use self::access::Access;
+use self::context::Viewer;
+use self::problem::Problem;
+use crate::Services;
+use crate::config::{AdminSettings, Secret};
+use crate::http::metrics::Server;
+use crate::http::{asset, headers};
+
+/// How many pages may follow events at once.
+const STREAMS: usize = 64;
+
+/// How long figures of ended jobs are shown again: they are read from thousands of records.
+const FIGURES: Duration = Duration::from_secs(5);
+
+/// How many ended jobs of each queue and way to end the figures are made of.
+const ENDED: usize = 5_000;
+
+type Gathered = Option<(Instant, Arc<Vec<Ended>>)>;
+
+/// What every handler needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    services: Services,
+    access: Arc<Access>,
+    /// Signs cookies; another one whenever a token changes.
+    key: Key,
+    registry: Arc<Registry>,
+    streams: Arc<Semaphore>,
+    gathered: Arc<tokio::sync::Mutex<Gathered>>,
+    stop: CancellationToken,
+}
+
+impl FromRef<Admin> for Key {
+    fn from_ref(admin: &Admin) -> Self {
+        admin.key.clone()
+    }
+}
+
+impl Admin {
+    /// The application over open services. `stop` ends streams of events.
+    #[must_use]
+    pub fn new(services: Services, settings: &AdminSettings, secret: &Secret, stop: CancellationToken) -> Self {
+        let access = Access::new(settings);
+        let mut registry = Registry::default();
+        metrics::register(&mut registry);
+        Self {
+            services,
+            key: access.key(secret),
+            access: Arc::new(access),
+            registry: Arc::new(registry),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            gathered: Arc::default(),
+            stop,
+        }
+    }
+
+    /// What ended in the last day; at most a few seconds old.
+    async fn ended(&self) -> sview_jobs::Result<Arc<Vec<Ended>>> {
+        // Held while it is read: of many that ask at once, one reads.
+        let mut gathered = self.gathered.lock().await;
+        if let Some((at, ended)) = &*gathered
+            && at.elapsed() < FIGURES
+        {
+            return Ok(ended.clone());
+        }
+        let ended = Arc::new(self.services.jobs.queues.ended(Figures::since(machine_now()), ENDED).await?);
+        *gathered = Some((Instant::now(), ended.clone()));
+        Ok(ended)
+    }
+}
+
+/// All addresses.
+fn router(admin: Admin) -> Router {
+    let guarded = Router::new()
+        .route("/", get(pages::overview))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::one))
+        .route("/workers", get(pages::workers))
+        .route("/schedule", get(pages::schedule))
+        .route("/due", get(pages::due))
+        .route("/cache", get(pages::cache))
+        .route("/actions", get(pages::actions))
+        .route("/confirm", get(act::confirm))
+        .route("/act", post(act::form))
+        .route("/logout", post(login::out))
+        .route("/events", get(events::stream))
+        .route("/metrics", get(metrics::scrape))
+        .route("/api/jobs", get(api::list))
+        .route("/api/jobs/{id}", get(api::one))
+        .route("/api/jobs/counts", get(api::counts))
+        .route("/api/jobs/workers", get(api::workers))
+        .route("/api/jobs/schedule", get(api::schedule))
+        .route("/api/jobs/actions", get(api::actions).post(act::json))
+        .fallback(not_found)
+        .layer(from_fn_with_state(admin.clone(), access::guard));
+    let mut open = Router::new().route("/login", get(login::page).post(login::sign_in));
+    for asset in sview_views::assets::assets() {
+        open = open.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
+    }
+    headers::layers(open.merge(guarded), Server::Admin).with_state(admin)
+}
+
+async fn not_found(viewer: Viewer, uri: Uri) -> Response {
+    Problem::not_found("There is no such page").respond(&viewer, &uri)
+}
+
+/// Serves until told to stop; then open requests are finished.
+pub async fn serve(listener: TcpListener, admin: Admin) -> std::io::Result<()> {
+    let stop = admin.stop.clone().cancelled_owned();
+    let service = router(admin).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}

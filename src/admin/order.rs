@@ -1,0 +1,187 @@
+//! What an operator orders: read from a form or JSON, told in words, carried out.
+
+use serde::{Deserialize, Serialize};
+use sview_jobs::{Effect, Filter, JobId, PRODUCERS, Producer, Steering, steer};
+use sview_model::Queue;
+use sview_views::admin::JobsFilter;
+
+use super::problem::Problem;
+use super::query::JobsQuery;
+use super::{Admin, jobs};
+
+/// The most jobs that one order is carried out on.
+pub(super) const AT_ONCE: usize = 5_000;
+
+/// An order as it was sent. Which of the fields are needed depends on the action.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    /// retry, cancel, delete; pause, resume; run.
+    action: String,
+    /// The job of retry, cancel and delete.
+    id: Option<String>,
+    /// `yes`: all jobs that match the filter instead. Never implied by a missing id.
+    all: Option<String>,
+    /// The producer of run.
+    producer: Option<String>,
+    /// The queue of pause and resume; else a part of the filter.
+    queue: Option<String>,
+    state: Option<String>,
+    job: Option<String>,
+    text: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+}
+
+/// An order that makes sense.
+pub(super) enum Order {
+    One(Steering, JobId),
+    Matching { steering: Steering, filter: Box<Filter>, typed: Box<JobsFilter> },
+    Pause(Queue, bool),
+    Run(&'static Producer),
+}
+
+/// What became of an order.
+#[derive(Debug, Serialize)]
+pub(super) struct Did {
+    /// In words.
+    pub(super) said: String,
+    /// Jobs that it changed.
+    pub(super) changed: u64,
+    /// Running jobs that were asked to end.
+    pub(super) asked: u64,
+    /// Jobs that it could do nothing to.
+    pub(super) unchanged: u64,
+}
+
+/// How an action is called.
+pub(super) const fn name(steering: Steering) -> &'static str {
+    match steering {
+        Steering::Retry => "retry",
+        Steering::Cancel => "cancel",
+        Steering::Delete => "delete",
+    }
+}
+
+impl Asked {
+    /// The order.
+    pub(super) fn order(self) -> Result<Order, Problem> {
+        let steering = match self.action.as_str() {
+            "retry" => Steering::Retry,
+            "cancel" => Steering::Cancel,
+            "delete" => Steering::Delete,
+            "pause" | "resume" => {
+                let queue = self.queue.as_deref().unwrap_or_default().parse();
+                let queue = queue.map_err(|error| Problem::expected("There is no such queue", error))?;
+                return Ok(Order::Pause(queue, self.action == "pause"));
+            }
+            "run" => {
+                let found = PRODUCERS.iter().find(|producer| Some(producer.name) == self.producer.as_deref());
+                let names: Vec<_> = PRODUCERS.iter().map(|producer| producer.name).collect();
+                return found
+                    .map(Order::Run)
+                    .ok_or_else(|| Problem::expected("There is no such producer", names.join(", ")));
+            }
+            _ => {
+                let all = "retry, cancel, delete, pause, resume, run";
+                return Err(Problem::expected("There is no such action", all));
+            }
+        };
+        match (self.id, self.all.as_deref()) {
+            (Some(id), None) => Ok(Order::One(steering, jobs::id(&id)?)),
+            (None, Some("yes")) => {
+                let query = JobsQuery {
+                    state: self.state,
+                    queue: self.queue,
+                    job: self.job,
+                    text: self.text,
+                    from: self.from,
+                    until: self.until,
+                    ..JobsQuery::default()
+                };
+                let filter = Filter { limit: AT_ONCE, ..query.filter(AT_ONCE)? };
+                Ok(Order::Matching { steering, filter: Box::new(filter), typed: Box::new(query.typed()) })
+            }
+            _ => Err(Problem::expected(
+                "It is not said to which jobs",
+                "id=… for one, or all=yes with a filter for many",
+            )),
+        }
+    }
+}
+
+/// A filter in words.
+pub(super) fn told(filter: &JobsFilter) -> String {
+    let parts: Vec<String> = filter.fields().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if parts.is_empty() { "any filter".to_owned() } else { parts.join(", ") }
+}
+
+impl Order {
+    /// The page to go to when it is done.
+    pub(super) fn back(&self) -> String {
+        match self {
+            Self::One(Steering::Delete, _) => "/jobs".to_owned(),
+            Self::One(_, id) => format!("/jobs/{id}"),
+            Self::Matching { typed, .. } => typed.address(),
+            Self::Pause(..) => "/".to_owned(),
+            Self::Run(_) => "/schedule".to_owned(),
+        }
+    }
+
+    /// Writes it down by `note`, and does it.
+    pub(super) async fn carry_out(
+        self,
+        admin: &Admin,
+        note: impl AsyncFnOnce(String) -> Result<(), Problem>,
+    ) -> Result<Did, Problem> {
+        let (jobs, queues) = (&admin.services.jobs, &admin.services.jobs.queues);
+        let plain = |said: String| Did { said, changed: 0, asked: 0, unchanged: 0 };
+        match self {
+            Self::One(steering, id) => {
+                let record = queues.get(id).await?.ok_or_else(|| Problem::not_found("There is no such job"))?;
+                note(format!("{} {id}: {}", name(steering), record.words)).await?;
+                Ok(did(steering, steer(queues, steering, &[id]).await?))
+            }
+            Self::Matching { steering, filter, typed } => {
+                let ids = sview_jobs::matching(queues, steering, &filter).await?;
+                note(format!("{} all of {}: {} jobs", name(steering), told(&typed), ids.len())).await?;
+                Ok(did(steering, steer(queues, steering, &ids).await?))
+            }
+            Self::Pause(queue, paused) => {
+                let word = if paused { "pause" } else { "resume" };
+                note(format!("{word} queue {queue}")).await?;
+                queues.pause(queue, paused).await?;
+                Ok(plain(format!("{queue} is {}.", if paused { "paused" } else { "resumed" })))
+            }
+            Self::Run(producer) => {
+                note(format!("run producer {}", producer.name)).await?;
+                let done = sview_jobs::run_now(jobs, producer).await?;
+                Ok(plain(format!("{}: {done}.", producer.name)))
+            }
+        }
+    }
+}
+
+fn did(steering: Steering, effect: Effect) -> Did {
+    let Effect { changed, asked, unchanged } = effect;
+    let jobs = |n: u64| if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") };
+    let done = match steering {
+        Steering::Retry => "queued to run at once",
+        Steering::Cancel => "cancelled",
+        Steering::Delete => "deleted",
+    };
+    let mut parts = Vec::new();
+    if changed > 0 || asked + unchanged == 0 {
+        parts.push(format!("{} {done}", jobs(changed)));
+    }
+    if asked > 0 {
+        parts.push(format!("{} asked to end", jobs(asked)));
+    }
+    if unchanged > 0 {
+        parts.push(format!(
+            "{} left as it is: in another state by now, gone, or its like is under way",
+            jobs(unchanged)
+        ));
+    }
+    Did { said: format!("{}.", parts.join("; ")), changed, asked, unchanged }
+}

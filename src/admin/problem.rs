@@ -1,0 +1,93 @@
+//! What an operator gets when something is wrong: pages for people, `{"error":…}` for programs. Unlike the public server's, it
+//! says what failed: whoever sees it runs the thing.
+
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use sview_jobs::machine_now;
+use sview_views::admin::{AdminContext, problem};
+
+use super::context::Viewer;
+use crate::http::html;
+
+/// A request that cannot be answered as asked.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    heading: String,
+    advice: String,
+}
+
+/// Whether an address is one for programs.
+pub(super) fn is_for_programs(uri: &Uri) -> bool {
+    uri.path().starts_with("/api/") || uri.path() == "/metrics" || uri.path() == "/events"
+}
+
+impl Problem {
+    fn new(status: StatusCode, heading: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { status, heading: heading.into(), advice: advice.into() }
+    }
+
+    /// The caller's mistake (400); `expected` says what would have been right.
+    pub(super) fn expected(heading: impl Into<String>, expected: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, heading, format!("Expected: {}.", expected.to_string()))
+    }
+
+    /// No token, or a wrong one (401).
+    pub(super) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "A token is needed", "Send it as Authorization: Bearer.")
+    }
+
+    /// Not allowed (403).
+    pub(super) fn forbidden(heading: &str, advice: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, heading, advice)
+    }
+
+    /// An address or an id that leads nowhere (404).
+    pub(super) fn not_found(heading: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, heading, "It may have been forgotten: ended jobs are kept for a week.")
+    }
+
+    /// Too many at once (503).
+    pub(super) fn busy() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open", "Close some and try again.")
+    }
+
+    /// A ledger, cache or database that does not answer (503).
+    pub(super) fn unavailable(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "an operator's request could not be answered");
+        let said = format!("What the page is made of does not answer: {error}. Try again in a minute.");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "This cannot be answered at the moment", said)
+    }
+
+    /// For whoever looks.
+    pub(super) fn respond(self, viewer: &Viewer, uri: &Uri) -> Response {
+        self.told(uri, &viewer.context())
+    }
+
+    /// For somebody who did not get past the guard.
+    pub(super) fn alone(self, uri: &Uri) -> Response {
+        self.told(uri, &AdminContext { now: machine_now(), may_act: false, signed_in: false, said: None })
+    }
+
+    fn told(self, uri: &Uri, context: &AdminContext) -> Response {
+        let body = if is_for_programs(uri) {
+            let text = format!("{}. {}", self.heading, self.advice);
+            axum::Json(serde_json::json!({ "error": text })).into_response()
+        } else {
+            html(problem(context, self.status.as_u16(), &self.heading, &self.advice))
+        };
+        (self.status, [(header::CACHE_CONTROL, "private, no-store")], body).into_response()
+    }
+}
+
+impl From<sview_jobs::Error> for Problem {
+    fn from(error: sview_jobs::Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<sview_store::Error> for Problem {
+    fn from(error: sview_store::Error) -> Self {
+        Self::unavailable(error)
+    }
+}

@@ -1,0 +1,97 @@
+//! The cache.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use maud::{Markup, html};
+
+use super::AdminContext;
+use super::frame::{Frame, page};
+use super::spans::{coarse, exact};
+use crate::number::{grouped, short};
+use crate::{links, moment, text};
+
+/// A cached value.
+#[derive(Clone, Debug)]
+pub struct CacheRow {
+    /// Its key; may hold what attackers typed, escaped.
+    pub key: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was computed, UTC.
+    pub computed_at: DateTime<Utc>,
+    /// When it ought to be computed again.
+    pub refresh_at: DateTime<Utc>,
+    /// How much longer it is kept.
+    pub ttl: Duration,
+}
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct CachePage {
+    /// What time it is for statistics: frozen where the clock is.
+    pub now: DateTime<Utc>,
+    /// A text that keys must hold.
+    pub text: String,
+    /// A page of the entries.
+    pub rows: Vec<CacheRow>,
+    /// How many match.
+    pub count: usize,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// The key after which the next page begins, if there is one.
+    pub more: Option<String>,
+}
+
+/// Cached values with age, size and time to live.
+#[must_use]
+pub fn cache(context: &AdminContext, shown: &CachePage) -> Markup {
+    let content = html! {
+        section.card.list {
+            @if shown.rows.is_empty() {
+                p.empty { "Nothing is cached." }
+            } @else {
+                div.rows tabindex="0" {
+                    table.jobs {
+                        thead {
+                            tr {
+                                th scope="col" { "Key" } th.number scope="col" { "Bytes" } th scope="col" { "Computed" }
+                                th scope="col" { "Due" } th.number scope="col" { "Kept for" }
+                            }
+                        }
+                        tbody { @for row in &shown.rows { (tr(shown, row)) } }
+                    }
+                }
+            }
+            @if let Some(key) = &shown.more {
+                nav.pager aria-label="Pages of the list" {
+                    span {}
+                    a rel="next" href={ "/cache?text=" (links::encoded(&shown.text)) "&after=" (links::encoded(key)) } { "More" }
+                }
+            }
+        }
+    };
+    let lead = html! {
+        (grouped(shown.count as u64)) " values, " (short(shown.bytes)) "B"
+        form.filter method="get" action="/cache" {
+            label.wide { span { "Text in the key" } input type="search" name="text" value=(shown.text) maxlength="200"; }
+            button.button type="submit" { "Show" }
+        }
+    };
+    page(context, &Frame { title: "Cache", nav: "/cache", lead: Some(lead), live: true }, &content)
+}
+
+fn tr(shown: &CachePage, row: &CacheRow) -> Markup {
+    let now = shown.now;
+    html! {
+        tr {
+            td.words { code { (text::visible(&row.key, 160)) } }
+            td.number { (grouped(row.bytes)) }
+            td { span title=(exact(row.computed_at)) { (moment::age(now - row.computed_at)) } }
+            td title=(exact(row.refresh_at)) {
+                @if row.refresh_at > now { "in " (coarse(row.refresh_at - now)) } @else { span.warn { "stale" } }
+            }
+            td.number { (coarse(TimeDelta::from_std(row.ttl).unwrap_or(TimeDelta::MAX))) }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! When aggregations and values are due.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::AdminContext;
+use super::frame::{Frame, page};
+use super::spans::{coarse, exact};
+use crate::number::grouped;
+use crate::text;
+
+/// An aggregation.
+#[derive(Clone, Debug)]
+pub struct AggregationRow {
+    /// `incidents/quarterly`.
+    pub name: String,
+    /// Up to where it has come, UTC.
+    pub watermark: Option<DateTime<Utc>>,
+    /// How far that is behind what is due, in words; `None` when it is not.
+    pub lag: Option<String>,
+    /// Spans that wait to be made, or made anew.
+    pub pending: u64,
+    /// What a refresh would do now, in words.
+    pub verdict: String,
+    /// The job that is in its way, or does it: id and words; may be hostile.
+    pub job: Option<(String, String)>,
+}
+
+/// The values of a kind at a period.
+#[derive(Clone, Debug)]
+pub struct ValueRow {
+    /// `caching incidents 1h, all 13 resources`.
+    pub name: String,
+    /// The queue of its job.
+    pub queue: &'static str,
+    /// When it is due, if it is up to date.
+    pub due: Option<DateTime<Utc>>,
+    /// What a refresh would do now, in words.
+    pub verdict: String,
+    /// The job that is in its way, or does it.
+    pub job: Option<(String, String)>,
+}
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct DuePage {
+    /// What time it is for statistics: frozen where the clock is.
+    pub now: DateTime<Utc>,
+    /// Every aggregation.
+    pub aggregations: Vec<AggregationRow>,
+    /// Every group of precached values.
+    pub values: Vec<ValueRow>,
+}
+
+/// When aggregations and values are due, and why the rest waits.
+#[must_use]
+pub fn due(context: &AdminContext, shown: &DuePage) -> Markup {
+    let verdict = |words: &str, job: &Option<(String, String)>| {
+        html! {
+            td.words {
+                (text::visible(words, 200))
+                @if let Some((id, told)) = job { p.remark { a href={ "/jobs/" (id) } { (text::visible(told, 200)) } } }
+            }
+        }
+    };
+    let content = html! {
+        p.lead.under { "As of " (exact(shown.now)) ", the time of the statistics." }
+        section.card.list {
+            h2 { "Aggregations" }
+            div.rows tabindex="0" {
+                table.jobs {
+                    thead {
+                        tr {
+                            th scope="col" { "Aggregation" } th scope="col" { "Complete to" } th scope="col" { "Behind" }
+                            th.number scope="col" { "Pending spans" } th scope="col" { "A refresh now" }
+                        }
+                    }
+                    tbody {
+                        @for row in &shown.aggregations {
+                            tr {
+                                td { b { (row.name) } }
+                                td { @match row.watermark { Some(at) => { (exact(at)) }, None => { "nothing yet" } } }
+                                td { @match &row.lag { Some(lag) => { span.warn { (lag) } }, None => { "–" } } }
+                                td.number { (grouped(row.pending)) }
+                                (verdict(&row.verdict, &row.job))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        section.card.list {
+            h2 { "Values" }
+            div.rows tabindex="0" {
+                table.jobs {
+                    thead { tr { th scope="col" { "Values" } th scope="col" { "Queue" } th scope="col" { "Due" } th scope="col" { "A refresh now" } } }
+                    tbody {
+                        @for row in &shown.values {
+                            tr {
+                                td { (text::label(&row.name)) }
+                                td { (row.queue) }
+                                td { @match row.due { Some(at) if at > shown.now => { "in " (coarse(at - shown.now)) }, _ => { span.warn { "now" } } } }
+                                (verdict(&row.verdict, &row.job))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    page(context, &Frame { title: "Due", nav: "/due", lead: None, live: true }, &content)
+}

@@ -1,0 +1,133 @@
+//! One job.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::AdminContext;
+use super::forms::{Ask, buttons};
+use super::frame::{Frame, page};
+use super::jobs::{JobRow, badge};
+use super::spans::{exact, fine, seen};
+use crate::text;
+
+/// A reason for a job to wait.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// In words; may be hostile.
+    pub words: String,
+    /// Jobs that are in its way: ids, and words that may be hostile.
+    pub blockers: Vec<(String, String)>,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug)]
+pub struct AttemptRow {
+    /// Which, from 1.
+    pub attempt: u32,
+    /// When it ended, UTC.
+    pub at: DateTime<Utc>,
+    /// Why; may be hostile.
+    pub message: String,
+}
+
+/// What the page of a job shows.
+#[derive(Clone, Debug)]
+pub struct JobPage {
+    /// What lists show of it.
+    pub row: JobRow,
+    /// What made it; may be hostile.
+    pub cause: String,
+    /// Its unique key.
+    pub key: String,
+    /// Its payload; hostile.
+    pub payload: String,
+    /// When it may or might run (again), UTC.
+    pub run_at: DateTime<Utc>,
+    /// The worker of its last attempt.
+    pub worker: Option<String>,
+    /// Why it waits; empty when it does not.
+    pub waits: Vec<Wait>,
+    /// Why attempts failed, oldest first.
+    pub attempts: Vec<AttemptRow>,
+    /// What can be done to it.
+    pub asks: Vec<Ask>,
+}
+
+/// The page of a job.
+#[must_use]
+pub fn job(context: &AdminContext, shown: &JobPage) -> Markup {
+    let row = &shown.row;
+    let content = html! {
+        // State and actions change with the job, so they are in the part that is kept up to date.
+        div.lead.under { (badge(row.state)) " " code { (row.id) } (buttons(context, &shown.asks)) }
+        @if !shown.waits.is_empty() { (waits(shown)) }
+        section.card.list {
+            h2 { "Record" }
+            dl.facts {
+                dt { "Queue" } dd { a href={ "/jobs?queue=" (row.queue) } { (row.queue) } }
+                dt { "Kind" } dd { (text::label(&row.name)) }
+                dt { "Caused by" } dd { (text::visible(&shown.cause, 300)) }
+                dt { "Queued" } dd { (exact(row.created_at)) ", " (seen(row.created_at, context.now)) }
+                @if row.finished_at.is_none() {
+                    dt { "To run" } dd { (exact(shown.run_at)) ", " (seen(shown.run_at, context.now)) }
+                }
+                @if let Some(started) = row.started_at {
+                    dt { "Last attempt began" } dd { (exact(started)) ", " (seen(started, context.now)) }
+                    @if let Ok(waited) = (started - shown.run_at).to_std() { dt { "Waited ready" } dd { (fine(waited)) } }
+                }
+                @if let Some(finished) = row.finished_at {
+                    dt { "Ended" } dd { (exact(finished)) ", " (seen(finished, context.now)) }
+                    @if let Some(Ok(ran)) = row.started_at.map(|start| (finished - start).to_std()) { dt { "Ran" } dd { (fine(ran)) } }
+                }
+                dt { "Attempts" } dd { (row.attempts.0) " of " (row.attempts.1) }
+                @if let Some(worker) = &shown.worker { dt { "Worker" } dd { code { (text::visible(worker, 200)) } } }
+                dt { "Unique key" } dd { code { (text::visible(&shown.key, 300)) } }
+                dt { "Payload" } dd { code { (text::visible(&shown.payload, 1000)) } }
+            }
+        }
+        section.card.list {
+            h2 { "Failed attempts" }
+            @if shown.attempts.is_empty() {
+                p.empty { "No attempt has failed." }
+            } @else {
+                div.rows tabindex="0" {
+                    table.jobs {
+                        thead { tr { th.number scope="col" { "Attempt" } th scope="col" { "Ended" } th scope="col" { "Why" } } }
+                        tbody {
+                            @for attempt in shown.attempts.iter().rev() {
+                                tr {
+                                    td.number { (attempt.attempt) } td { (seen(attempt.at, context.now)) }
+                                    td.words { code { (text::visible(&attempt.message, 400)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    page(context, &Frame { title: &text::visible(&row.words, 120), nav: "/jobs", lead: None, live: true }, &content)
+}
+
+fn waits(shown: &JobPage) -> Markup {
+    html! {
+        section.card.why {
+            h2 { @if shown.row.state == "running" { "It is told to end" } @else { "Why it waits" } }
+            ul {
+                @for wait in &shown.waits {
+                    li {
+                        (text::visible(&capital(&wait.words), 300)) "."
+                        @if !wait.blockers.is_empty() {
+                            ul { @for (id, words) in &wait.blockers { li { "Blocked by " a href={ "/jobs/" (id) } { (text::visible(words, 300)) } } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,192 @@
+//! Jobs by filter, newest first.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::AdminContext;
+use super::forms::{Ask, buttons};
+use super::frame::{Frame, page};
+use super::spans::{coarse, fine, seen};
+use crate::{links, text};
+
+/// A job in a list.
+#[derive(Clone, Debug)]
+pub struct JobRow {
+    /// Its id.
+    pub id: String,
+    /// Where it is in its life.
+    pub state: &'static str,
+    /// Its queue.
+    pub queue: &'static str,
+    /// What kind of job; may be hostile.
+    pub name: String,
+    /// The job in words; may be hostile.
+    pub words: String,
+    /// Why it waits, or its last error; may be hostile.
+    pub remark: Option<String>,
+    /// Attempts begun, and after how many it is given up.
+    pub attempts: (u32, u32),
+    /// When it was queued, UTC.
+    pub created_at: DateTime<Utc>,
+    /// When its last attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A filter as it was typed.
+#[derive(Clone, Debug, Default)]
+pub struct JobsFilter {
+    /// States, joined by commas.
+    pub state: String,
+    /// A queue.
+    pub queue: String,
+    /// A kind of job.
+    pub job: String,
+    /// A text in its words.
+    pub text: String,
+    /// Queued at or after: `2026-03-15T12:00`.
+    pub from: String,
+    /// Queued before.
+    pub until: String,
+}
+
+impl JobsFilter {
+    /// The fields that are not empty.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let all = [
+            ("state", &self.state),
+            ("queue", &self.queue),
+            ("job", &self.job),
+            ("text", &self.text),
+            ("from", &self.from),
+            ("until", &self.until),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.clone())).collect()
+    }
+
+    /// The address of the list of what matches.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let pairs: Vec<String> =
+            self.fields().iter().map(|(name, value)| format!("{name}={}", links::encoded(value))).collect();
+        format!("/jobs?{}", pairs.join("&"))
+    }
+}
+
+/// What the list of jobs shows.
+#[derive(Clone, Debug)]
+pub struct JobsPage {
+    /// What is looked for.
+    pub filter: JobsFilter,
+    /// States that can be chosen.
+    pub states: Vec<&'static str>,
+    /// Queues that can be chosen.
+    pub queues: Vec<&'static str>,
+    /// Kinds of jobs that can be chosen.
+    pub names: Vec<&'static str>,
+    /// A page of what matches.
+    pub rows: Vec<JobRow>,
+    /// The id after which the next page begins, if there is one.
+    pub older: Option<String>,
+    /// Whether this is not the first page.
+    pub paged: bool,
+    /// What can be done to all that match.
+    pub asks: Vec<Ask>,
+}
+
+/// Jobs by filter.
+#[must_use]
+pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
+    let content = html! {
+        section.card.list {
+            @if shown.rows.is_empty() {
+                p.empty { "No job matches." }
+            } @else {
+                (table(context, &shown.rows))
+            }
+            @if shown.paged || shown.older.is_some() {
+                nav.pager aria-label="Pages of the list" {
+                    @if shown.paged { a href=(shown.filter.address()) { "Newest" } } @else { span {} }
+                    @if let Some(id) = &shown.older { a href={ (shown.filter.address()) "&before=" (id) } rel="next" { "Older" } }
+                }
+            }
+        }
+    };
+    let lead = html! { (filter_form(shown)) @if !shown.rows.is_empty() && context.may_act {
+        div.bulk { span { "All that match:" } (buttons(context, &shown.asks)) }
+    } };
+    page(context, &Frame { title: "Jobs", nav: "/jobs", lead: Some(lead), live: true }, &content)
+}
+
+fn filter_form(shown: &JobsPage) -> Markup {
+    let filter = &shown.filter;
+    let choice = |name: &'static str, label: &str, all: &[&'static str], chosen: &str| {
+        html! {
+            label { span { (label) }
+                select name=(name) {
+                    option value="" { "any" }
+                    @for value in all { option value=(value) selected[*value == chosen] { (value) } }
+                    // What came by a link, like several states at once.
+                    @if !chosen.is_empty() && !all.contains(&chosen) { option value=(chosen) selected { (text::visible(chosen, 60)) } }
+                }
+            }
+        }
+    };
+    html! {
+        form.filter method="get" action="/jobs" {
+            (choice("state", "State", &shown.states, &filter.state))
+            (choice("queue", "Queue", &shown.queues, &filter.queue))
+            (choice("job", "Job", &shown.names, &filter.job))
+            label.wide { span { "Text" } input type="search" name="text" value=(filter.text) maxlength="200"; }
+            label { span { "Queued from (UTC)" } input type="datetime-local" name="from" value=(filter.from); }
+            label { span { "until" } input type="datetime-local" name="until" value=(filter.until); }
+            button.button type="submit" { "Show" }
+        }
+    }
+}
+
+/// A table of jobs.
+pub(super) fn table(context: &AdminContext, rows: &[JobRow]) -> Markup {
+    html! {
+        div.rows tabindex="0" {
+            table.jobs {
+                thead {
+                    tr {
+                        th scope="col" { "State" } th scope="col" { "Job" } th scope="col" { "Queue" }
+                        th.number scope="col" { "Attempt" } th scope="col" { "Queued" } th scope="col" { "Ran" }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            td { (badge(row.state)) }
+                            td.words {
+                                a href={ "/jobs/" (row.id) } { (text::label(&row.words)) }
+                                @if let Some(remark) = &row.remark { p.remark { (text::visible(remark, 160)) } }
+                            }
+                            td { (row.queue) }
+                            td.number { (row.attempts.0) " of " (row.attempts.1) }
+                            td { (seen(row.created_at, context.now)) }
+                            td { (ran(context, row)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn ran(context: &AdminContext, row: &JobRow) -> String {
+    match (row.started_at, row.finished_at) {
+        (Some(start), Some(end)) => (end - start).to_std().map_or_else(|_| "–".to_owned(), fine),
+        (Some(start), None) if row.state == "running" => format!("{} so far", coarse(context.now - start)),
+        _ => "–".to_owned(),
+    }
+}
+
+/// A state as a coloured word.
+pub(super) fn badge(state: &'static str) -> Markup {
+    html! { span class={ "state " (state) } { (state) } }
+}

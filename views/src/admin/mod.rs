@@ -1,0 +1,31 @@
+//! Operators' pages: queues, jobs, workers, schedule, what is due, the cache, and the log of actions.
+//!
+//! They look like the public ones and work without script; with it, what is in `data-live` is kept up to date. Words of jobs and
+//! errors may hold what attackers typed: they are shown by [`crate::text`] like every such string.
+
+mod cache;
+mod chart;
+mod due;
+mod forms;
+mod frame;
+mod job;
+mod jobs;
+mod login;
+mod notice;
+mod overview;
+mod schedule;
+mod spans;
+mod workers;
+
+pub use cache::{CachePage, CacheRow, cache};
+pub use due::{AggregationRow, DuePage, ValueRow, due};
+pub use forms::{Ask, Confirm, confirm};
+pub use frame::AdminContext;
+pub use job::{AttemptRow, JobPage, Wait, job};
+pub use jobs::{JobRow, JobsFilter, JobsPage, jobs};
+pub use login::login;
+pub use notice::{ActionRow, actions, problem};
+pub use overview::{HourBar, OverviewPage, QueueCard, overview};
+pub use schedule::{ProducerRow, schedule};
+pub use spans::{coarse, fine};
+pub use workers::{RunningRow, WorkerRow, workers};

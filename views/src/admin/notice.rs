@@ -1,0 +1,64 @@
+//! The log of actions, and errors.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::AdminContext;
+use super::frame::{Frame, page};
+use super::spans::{exact, seen};
+use crate::text;
+
+/// What an operator did.
+#[derive(Clone, Debug)]
+pub struct ActionRow {
+    /// When, UTC.
+    pub at: DateTime<Utc>,
+    /// By which right.
+    pub who: String,
+    /// From which address.
+    pub peer: String,
+    /// What; may be hostile.
+    pub what: String,
+}
+
+/// The log of actions, newest first.
+#[must_use]
+pub fn actions(context: &AdminContext, rows: &[ActionRow]) -> Markup {
+    let content = html! {
+        section.card.list {
+            @if rows.is_empty() {
+                p.empty { "Nobody did anything yet." }
+            } @else {
+                div.rows tabindex="0" {
+                    table.jobs {
+                        thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "From" } th scope="col" { "What" } } }
+                        tbody {
+                            @for row in rows {
+                                tr {
+                                    td { (seen(row.at, context.now)) p.remark { (exact(row.at)) } }
+                                    td { (text::visible(&row.who, 60)) } td { code { (text::visible(&row.peer, 60)) } }
+                                    td.words { (text::visible(&row.what, 300)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    let lead = html! { "What operators asked for, newest first. An action is written down before it is done." };
+    page(context, &Frame { title: "Actions", nav: "/actions", lead: Some(lead), live: true }, &content)
+}
+
+/// The page of an error: what went wrong, and what to do. Texts may be hostile.
+#[must_use]
+pub fn problem(context: &AdminContext, status: u16, heading: &str, advice: &str) -> Markup {
+    let content = html! {
+        section.card.form.error {
+            p.status { "Error " (status) }
+            p { (text::visible(advice, 400)) }
+            p.actions { a.button.primary href="/" { "To the queues" } }
+        }
+    };
+    page(context, &Frame { title: &text::visible(heading, 200), nav: "/", lead: None, live: false }, &content)
+}

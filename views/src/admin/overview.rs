@@ -1,0 +1,105 @@
+//! The queues at one look.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::forms::{Ask, buttons};
+use super::frame::{Frame, page};
+use super::jobs::{JobRow, table};
+use super::spans::seen;
+use super::{AdminContext, chart};
+use crate::number::grouped;
+
+/// An hour of a queue.
+#[derive(Clone, Copy, Debug)]
+pub struct HourBar {
+    /// The hour's end, UTC.
+    pub end: DateTime<Utc>,
+    /// Jobs that ended well in it.
+    pub done: u64,
+    /// Jobs that died in it.
+    pub dead: u64,
+}
+
+/// A queue.
+#[derive(Clone, Debug)]
+pub struct QueueCard {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether nothing is taken from it.
+    pub paused: bool,
+    /// Jobs by state, in the order of a job's life; names and numbers.
+    pub counts: Vec<(&'static str, u64)>,
+    /// Since when the oldest that waits could have run.
+    pub oldest_waiting: Option<DateTime<Utc>>,
+    /// How many workers serve it, and how many slots they have.
+    pub workers: (usize, usize),
+    /// How much of what ended in a day has died, in words: `0.4 %`.
+    pub failure_rate: Option<String>,
+    /// The 50th, 95th and 99th percentile of a day's run times, in words.
+    pub run_times: Option<[String; 3]>,
+    /// The last day.
+    pub hours: Vec<HourBar>,
+    /// What can be done.
+    pub asks: Vec<Ask>,
+}
+
+/// What the overview shows.
+#[derive(Clone, Debug)]
+pub struct OverviewPage {
+    /// The queues, most urgent first.
+    pub queues: Vec<QueueCard>,
+    /// What runs, longest first.
+    pub running: Vec<JobRow>,
+    /// What died last.
+    pub dead: Vec<JobRow>,
+}
+
+/// The overview of queues.
+#[must_use]
+pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
+    let content = html! {
+        div.queues { @for queue in &shown.queues { (card(context, queue)) } }
+        section.card.list {
+            h2 { "Running now" }
+            @if shown.running.is_empty() { p.empty { "No job runs." } } @else { (table(context, &shown.running)) }
+        }
+        section.card.list {
+            h2 { "Last dead" }
+            @if shown.dead.is_empty() { p.empty { "No job died lately." } } @else { (table(context, &shown.dead)) }
+        }
+    };
+    page(context, &Frame { title: "Queues", nav: "/", lead: None, live: true }, &content)
+}
+
+fn card(context: &AdminContext, queue: &QueueCard) -> Markup {
+    let count = |state: &str| queue.counts.iter().find(|(name, _)| *name == state).map_or(0, |(_, n)| *n);
+    html! {
+        section.card.queue id={ "q-" (queue.name) } {
+            h2 {
+                a href={ "/jobs?queue=" (queue.name) } { (queue.name) }
+                @if queue.paused { " " span.tag.warn { "paused" } }
+                @if queue.workers.0 == 0 { " " span.tag.bad { "no worker" } }
+            }
+            dl.big {
+                div { dt { "waiting" } dd { a href={ "/jobs?queue=" (queue.name) "&state=queued" } { (grouped(count("queued"))) } } }
+                div { dt { "running" } dd { a href={ "/jobs?queue=" (queue.name) "&state=running" } { (grouped(count("running"))) } } }
+                div.bad[count("dead") > 0] {
+                    dt { "dead" } dd { a href={ "/jobs?queue=" (queue.name) "&state=dead" } { (grouped(count("dead"))) } }
+                }
+            }
+            dl.facts {
+                dt { "Oldest waiting" }
+                dd { @match queue.oldest_waiting { Some(at) => { (seen(at, context.now)) }, None => { "–" } } }
+                dt { "Scheduled" }
+                dd { a href={ "/jobs?queue=" (queue.name) "&state=scheduled" } { (grouped(count("scheduled"))) } }
+                dt { "Workers" } dd { (queue.workers.0) ", " (queue.workers.1) @if queue.workers.1 == 1 { " slot" } @else { " slots" } }
+                dt { "Failure rate" } dd { (queue.failure_rate.as_deref().unwrap_or("–")) }
+                dt title="Half, 95 and 99 of 100 attempts took no longer" { "p50 / p95 / p99" }
+                dd { @match &queue.run_times { Some([a, b, c]) => { (a) " / " (b) " / " (c) }, None => { "–" } } }
+            }
+            (chart::throughput(queue.name, &queue.hours))
+            (buttons(context, &queue.asks))
+        }
+    }
+}

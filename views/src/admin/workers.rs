@@ -1,0 +1,89 @@
+//! The workers, and what they are at.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::AdminContext;
+use super::frame::{Frame, page};
+use super::spans::{coarse, seen};
+use crate::text;
+
+/// A job that a worker is at.
+#[derive(Clone, Debug)]
+pub struct RunningRow {
+    /// Its id.
+    pub id: String,
+    /// In words; may be hostile.
+    pub words: String,
+    /// Since when, UTC.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// A worker.
+#[derive(Clone, Debug)]
+pub struct WorkerRow {
+    /// Its name.
+    pub name: String,
+    /// Machine and process.
+    pub place: String,
+    /// The queues that it serves, most urgent first.
+    pub queues: Vec<&'static str>,
+    /// How many jobs it runs at once.
+    pub slots: usize,
+    /// Since when, UTC.
+    pub since: DateTime<Utc>,
+    /// When it was last heard of.
+    pub heard: DateTime<Utc>,
+    /// What it is at.
+    pub running: Vec<RunningRow>,
+}
+
+/// After how many seconds of silence a worker is suspected: it tells of itself every five.
+const SILENT: i64 = 15;
+
+/// The workers.
+#[must_use]
+pub fn workers(context: &AdminContext, rows: &[WorkerRow]) -> Markup {
+    let content = html! {
+        section.card.list {
+            @if rows.is_empty() {
+                p.empty { "No worker was heard of in the last two minutes. Start one by " code { "sview worker aggregation quick-cache" } "." }
+            } @else {
+                div.rows tabindex="0" {
+                    table.jobs {
+                        thead {
+                            tr {
+                                th scope="col" { "Worker" } th scope="col" { "Queues" } th.number scope="col" { "Busy" }
+                                th scope="col" { "Doing" } th scope="col" { "Heard of" } th scope="col" { "Started" }
+                            }
+                        }
+                        tbody { @for row in rows { (tr(context, row)) } }
+                    }
+                }
+            }
+        }
+    };
+    let lead =
+        html! { "A worker tells of itself every 5 seconds; one that is silent for two minutes is no longer shown." };
+    page(context, &Frame { title: "Workers", nav: "/workers", lead: Some(lead), live: true }, &content)
+}
+
+fn tr(context: &AdminContext, row: &WorkerRow) -> Markup {
+    let silent = (context.now - row.heard).num_seconds() > SILENT;
+    html! {
+        tr {
+            td { b { (text::visible(&row.place, 80)) } p.remark { (text::visible(&row.name, 120)) } }
+            td { (row.queues.join(", ")) }
+            td.number { (row.running.len()) " of " (row.slots) }
+            td.words {
+                @if row.running.is_empty() { span.soft { "idle" } }
+                @for job in &row.running {
+                    p { a href={ "/jobs/" (job.id) } { (text::label(&job.words)) }
+                        @if let Some(since) = job.since { " for " (coarse(context.now - since)) } }
+                }
+            }
+            td { (seen(row.heard, context.now)) @if silent { " " span.tag.bad { "silent" } } }
+            td { (seen(row.since, context.now)) }
+        }
+    }
+}
