@@ -73,8 +73,9 @@ async fn answer(
         let advice = "token is the first 10 hex digits of the SHA-256 of the session's device tokens, joined in order";
         return Err(Problem::forbidden("The token is not this session's", advice));
     }
-    let entry = app.slots.entry(client, &request).await?;
-    let data = entry.as_ref().map_or("null", |e| &e.json);
-    let json = format!("{{\"resource_name\":\"{resource}\",\"data\":{data}}}");
-    Ok(respond(headers, Body::json(json), &request, entry.as_ref()))
+    respond(app, client, headers, &request, "api", |entry| {
+        let data = entry.map_or("null", |e| &e.json);
+        Ok(Body::json(format!("{{\"resource_name\":\"{resource}\",\"data\":{data}}}")))
+    })
+    .await
 }

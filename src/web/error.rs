@@ -88,6 +88,17 @@ impl Problem {
         }
     }
 
+    /// A value that nobody has computed yet (503): it is on its way.
+    pub(super) fn not_yet() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            heading: "This is not computed yet".to_owned(),
+            expected: None,
+            advice: "Try again in a few seconds.".to_owned(),
+            after: Some(Duration::from_secs(2)),
+        }
+    }
+
     /// As a page.
     pub(super) fn page(self, app: &App) -> Response {
         let head = self.head();

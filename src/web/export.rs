@@ -2,14 +2,14 @@
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest as _, Sha256};
-use sview_model::{Data, Request, Subject, hex, label};
+use sview_model::{Data, Request, Subject, label};
 use sview_store::Entry;
 use sview_views::chart::standalone_svg;
 
 use super::App;
+use super::answer::Answer;
 use super::client::Client;
 use super::error::Problem;
 use super::openapi::{self, Form, ResourceName};
@@ -77,63 +77,62 @@ async fn answer(
         Problem::expected("There is no such file", format!("a resource's name and one of .{}", FORMS.join(", .")))
     })?;
     let request = query.request(name, session)?;
-    let Some(entry) = app.slots.entry(client, &request).await? else {
-        return Ok(not_yet());
-    };
-    let body = match form {
-        "json" => Body::json(entry.json.to_string()),
-        _ => {
-            let data = Data::from_json(&request.resource(), &entry.json).map_err(|e| Problem::unavailable(&e))?;
-            if form == "csv" {
-                Body { text: csv(&data), content_type: "text/csv; charset=utf-8" }
-            } else {
-                Body { text: standalone_svg(&request, &data), content_type: "image/svg+xml" }
-            }
+    respond(app, client, headers, &request, form, |entry| {
+        let Some(entry) = entry else { return Err(Problem::not_yet()) };
+        if form == "json" {
+            return Ok(Body::json(entry.json.to_string()));
         }
-    };
-    Ok(respond(headers, body, &request, Some(&entry)))
+        let data = Data::from_json(&request.resource(), &entry.json).map_err(|e| Problem::unavailable(&e))?;
+        Ok(match form {
+            "csv" => Body { text: csv(&data), content_type: "text/csv; charset=utf-8" },
+            _ => Body { text: standalone_svg(&request, &data), content_type: "image/svg+xml" },
+        })
+    })
+    .await
 }
 
-/// Nothing is cached yet: the value is on its way.
-fn not_yet() -> Response {
-    let body = axum::Json(serde_json::json!({ "error": "not computed yet: try again in a few seconds" }));
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2"), (header::CACHE_CONTROL, "no-store")], body)
-        .into_response()
-}
-
-/// A body with what caches need: an ETag of its content, and how long it may be kept.
-///
-/// What belongs to a session's devices is never kept by anybody; nor is an answer that tells of nothing yet.
-pub(super) fn respond(headers: &HeaderMap, body: Body, request: &Request, entry: Option<&Entry>) -> Response {
-    let private = request.resource().subject == Subject::Devices;
+/// The answer with a value that everybody may have, for as long as a browser may keep it; what tells of nothing yet is kept by
+/// nobody.
+pub(super) fn public(body: Body, request: &Request, entry: Option<&Entry>) -> Answer {
     let cache = match entry {
-        _ if private => "private, no-store".to_owned(),
         None => "no-store".to_owned(),
         Some(_) => format!("public, max-age={}", request.period().scale().browser_ttl.as_secs()),
     };
-    if private {
-        let head = [(header::CACHE_CONTROL, cache), (header::CONTENT_TYPE, body.content_type.to_owned())];
-        return (head, body.text).into_response();
-    }
-    tagged(headers, body, [(header::CACHE_CONTROL, cache)])
+    Answer::new(body.text, body.content_type, &cache)
 }
 
-/// A body with an ETag of its content and more headers; 304 without it for whom has it.
-pub(super) fn tagged(headers: &HeaderMap, body: Body, head: [(header::HeaderName, String); 1]) -> Response {
-    let opaque = format!("\"{}\"", &hex(&Sha256::digest(body.text.as_bytes()))[..20]);
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
-    let same = known.is_some_and(|list| {
-        list.split(',').any(|tag| {
-            let tag = tag.trim();
-            tag == "*" || tag.trim_start_matches("W/") == opaque
-        })
-    });
-    // Weak: the compressed form has the same.
-    let etag = [(header::ETAG, format!("W/{opaque}"))];
-    if same {
-        return (StatusCode::NOT_MODIFIED, head, etag).into_response();
+/// The answer to a request for a value. What belongs to a session's devices is never kept by anybody. What is precached is the same
+/// for everybody, and is asked for the most: it is made once a second.
+pub(super) async fn respond(
+    app: &App,
+    client: Client,
+    headers: &HeaderMap,
+    request: &Request,
+    form: &str,
+    make: impl Fn(Option<&Entry>) -> Result<Body, Problem>,
+) -> Result<Response, Problem> {
+    match request.resource().subject {
+        Subject::Everything => {
+            let address = format!("{form} {}", request.key());
+            let answer = app.recent.get(&address, async {
+                let entry = app.slots.entry(client, request).await?;
+                let body = make(entry.as_ref())?;
+                Ok::<_, Problem>((public(body, request, entry.as_ref()), entry.is_some()))
+            });
+            Ok(answer.await?.respond(headers))
+        }
+        Subject::Devices => {
+            let entry = app.slots.entry(client, request).await?;
+            let body = make(entry.as_ref())?;
+            let head = [(header::CACHE_CONTROL, "private, no-store"), (header::CONTENT_TYPE, body.content_type)];
+            Ok((head, body.text).into_response())
+        }
+        Subject::Attacker | Subject::Password => {
+            let entry = app.slots.entry(client, request).await?;
+            let body = make(entry.as_ref())?;
+            Ok(public(body, request, entry.as_ref()).respond(headers))
+        }
     }
-    (head, etag, [(header::CONTENT_TYPE, body.content_type)], body.text).into_response()
 }
 
 /// Data as CSV, with a header line. Times are UTC, a row's time is the end of its window.

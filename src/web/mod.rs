@@ -1,6 +1,7 @@
 //! The HTTP server: pages, the API, and what they load. It serves what is cached and enqueues what is missing; it never waits
 //! for a query over reports.
 
+mod answer;
 mod api;
 mod client;
 mod details;
@@ -12,6 +13,7 @@ mod health;
 mod limit;
 mod openapi;
 mod query;
+mod recent;
 mod session;
 mod slots;
 mod statistics;
@@ -33,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::error::Problem;
 use self::limit::Limit;
+use self::recent::Recent;
 use self::slots::Slots;
 use crate::Services;
 use crate::config::{Secret, TrustedProxies, WebSettings};
@@ -45,6 +48,7 @@ pub struct App {
     services: Services,
     site: Arc<Site>,
     slots: Arc<Slots>,
+    recent: Arc<Recent>,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
@@ -73,6 +77,7 @@ impl App {
             services,
             site: Arc::new(site),
             slots: Arc::new(slots),
+            recent: Arc::default(),
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
         }

@@ -1,24 +1,32 @@
 //! The statistics pages.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use sview_model::Parameters;
 use sview_views::pages::{self, Page};
 
+use super::answer::Answer;
 use super::client::Client;
 use super::error::Problem;
 use super::{App, query};
 
 /// A statistics page: what is cached, placeholders for the rest.
-pub(super) async fn page(State(app): State<App>, client: Client, uri: Uri) -> Response {
+pub(super) async fn page(State(app): State<App>, client: Client, headers: HeaderMap, uri: Uri) -> Response {
     let Some(page) = Page::at(uri.path()) else { return Problem::not_found().page(&app) };
     let period = match query::page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
-    match app.slots.of(client, page.requests(period, &Parameters::None)).await {
-        Ok(slots) => super::html(pages::statistics(&app.context(period), page, &slots)),
+    let address = format!("{} {period}", page.path);
+    let answer = app.recent.get(&address, async {
+        let slots = app.slots.of(client, page.requests(period, &Parameters::None)).await?;
+        let whole = !slots.iter().any(|(_, slot)| slot.is_pending());
+        let markup = pages::statistics(&app.context(period), page, &slots).into_string();
+        Ok::<_, Problem>((Answer::new(markup, "text/html; charset=utf-8", "no-cache"), whole))
+    });
+    match answer.await {
+        Ok(answer) => answer.respond(&headers),
         Err(problem) => problem.page(&app),
     }
 }

@@ -6,15 +6,14 @@ mod schemas;
 
 use std::sync::LazyLock;
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use sview_model::Period;
 use utoipa::OpenApi;
 
 pub(super) use self::page::show;
 pub(super) use self::schemas::{Answer, Data, Error, Form, PeriodName, ResourceName};
-use super::export::{Body, tagged};
-use super::{api, devices, export, health};
+use super::{answer, api, devices, export, health};
 
 /// Everything that programs may use.
 #[derive(OpenApi)]
@@ -48,5 +47,5 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| Description::openapi().to_j
 )]
 pub(super) async fn document(headers: HeaderMap) -> Response {
     let kept = format!("public, max-age={}", Period::Day.scale().browser_ttl.as_secs());
-    tagged(&headers, Body::json(DOCUMENT.clone()), [(header::CACHE_CONTROL, kept)])
+    answer::Answer::new(DOCUMENT.clone(), "application/json", &kept).respond(&headers)
 }

@@ -1,0 +1,120 @@
+//! An answer that caches may keep: its body, tagged by content, compressed at most once.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
+use sview_model::hex;
+
+/// Bodies below this many bytes gain nothing from compression.
+const WORTH: usize = 512;
+
+/// A body with what browsers and proxies need to keep it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    body: Bytes,
+    gzip: OnceLock<Option<Bytes>>,
+    /// Weak: the compressed form has it too.
+    etag: HeaderValue,
+    content_type: HeaderValue,
+    cache_control: HeaderValue,
+}
+
+impl Answer {
+    /// An answer of this media type, to be kept as `cache_control` says.
+    pub(super) fn new(body: String, content_type: &'static str, cache_control: &str) -> Self {
+        let etag = format!("W/\"{}\"", &hex(&Sha256::digest(body.as_bytes()))[..20]);
+        let header = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("no-store"));
+        Self {
+            body: body.into(),
+            gzip: OnceLock::new(),
+            etag: header(&etag),
+            content_type: HeaderValue::from_static(content_type),
+            cache_control: header(cache_control),
+        }
+    }
+
+    /// The answer to a request with these headers: 304 for who has it already, compressed for who can read that.
+    pub(super) fn respond(&self, request: &HeaderMap) -> Response {
+        let mut head = HeaderMap::with_capacity(8);
+        head.insert(header::CACHE_CONTROL, self.cache_control.clone());
+        head.insert(header::ETAG, self.etag.clone());
+        head.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if self.is_known(request) {
+            return (StatusCode::NOT_MODIFIED, head).into_response();
+        }
+        head.insert(header::CONTENT_TYPE, self.content_type.clone());
+        let body = match self.gzip.get_or_init(|| compress(&self.body)).as_ref().filter(|_| reads_gzip(request)) {
+            Some(gzip) => {
+                head.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                gzip.clone()
+            }
+            None => self.body.clone(),
+        };
+        (head, body).into_response()
+    }
+
+    fn is_known(&self, request: &HeaderMap) -> bool {
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let ours = self.etag.to_str().map(opaque).unwrap_or_default();
+        let mut tags = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
+        tags.any(|list| list.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == ours))
+    }
+}
+
+/// Whether a request accepts gzip: named, or by `*`, and not with weight 0.
+fn reads_gzip(request: &HeaderMap) -> bool {
+    let lists = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
+    let mut codings = lists.flat_map(|list| list.split(','));
+    codings.any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = matches!(parts.next(), Some("gzip" | "x-gzip" | "*"));
+        let weight = parts.find_map(|p| p.strip_prefix("q=")).and_then(|q| q.parse::<f32>().ok());
+        named && weight.is_none_or(|q| q > 0.0)
+    })
+}
+
+fn compress(body: &[u8]) -> Option<Bytes> {
+    if body.len() < WORTH {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 3), Compression::default());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn who_has_it_already_gets_no_body() {
+        let answer = Answer::new("x".repeat(1000), "text/plain", "no-cache");
+        let etag = answer.etag.to_str().unwrap().to_owned();
+        for tags in [etag.clone(), etag.trim_start_matches("W/").to_owned(), format!("\"a\", {etag}"), "*".to_owned()] {
+            assert_eq!(answer.respond(&with(header::IF_NONE_MATCH, &tags)).status(), 304, "{tags}");
+        }
+        assert_eq!(answer.respond(&with(header::IF_NONE_MATCH, "\"other\"")).status(), 200);
+    }
+
+    #[test]
+    fn only_who_reads_gzip_gets_it() {
+        let answer = Answer::new("x".repeat(1000), "text/plain", "no-cache");
+        let encoded = |accept: &str| {
+            let response = answer.respond(&with(header::ACCEPT_ENCODING, accept));
+            response.headers().contains_key(header::CONTENT_ENCODING)
+        };
+        assert!(encoded("gzip") && encoded("br, gzip;q=0.5") && encoded("*"));
+        assert!(!encoded("br") && !encoded("gzip;q=0") && !encoded("identity"));
+        assert!(!answer.respond(&HeaderMap::new()).headers().contains_key(header::CONTENT_ENCODING));
+    }
+}
