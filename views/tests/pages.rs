@@ -160,8 +160,11 @@ fn an_error_says_what_was_expected_and_what_to_do() {
 #[test]
 fn assets_are_named_by_their_content_and_pages_link_them() {
     let html = pages::statistics(&context(&Site::default()), &PAGES[0], &[]).into_string();
-    for asset in assets::assets() {
+    for asset in [assets::style(), assets::script(), assets::icon()] {
         assert!(html.contains(&asset.path), "{}", asset.path);
+    }
+    for asset in [assets::admin_style(), assets::admin_script()] {
+        assert!(!html.contains(&asset.path), "visitors load nothing of the operators': {}", asset.path);
     }
     assert!(assets::style().path.starts_with("/assets/style-") && assets::script().path.ends_with(".js"));
 }
