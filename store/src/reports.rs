@@ -10,6 +10,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqlitePool;
 
+use crate::compute::Minutes;
 use crate::engine::{Engine, Postgres, Sqlite};
 use crate::{Error, Result};
 
@@ -34,6 +35,7 @@ impl Default for Settings {
 pub struct Reports {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) settings: Settings,
+    pub(crate) minutes: Arc<Minutes>,
 }
 
 impl std::fmt::Debug for Reports {
@@ -52,7 +54,7 @@ impl Reports {
         } else {
             return Err(Error::Address { what: "the database's address", expected: "postgres:// or sqlite://" });
         };
-        Ok(Self { engine, settings })
+        Ok(Self { engine, settings, minutes: Arc::default() })
     }
 
     /// Brings the schema up to date; only ever adds. Safe when several processes do it at once.

@@ -133,6 +133,21 @@ both! {
         assert_eq!(total(&reports, Period::SixHours, next).await, 3);
     }
 
+    async fn the_hour_shows_late_reports_at_once_whoever_wrote_them(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let ago = |minutes| now - TimeDelta::minutes(minutes);
+        reports.insert(&incidents(&[(ago(40), 2, "192.0.2.1"), (ago(10), 1, "192.0.2.1")]), None).await.unwrap();
+        assert_eq!(total(&reports, Period::Hour, now).await, 3);
+        assert_eq!(total(&reports, Period::Hour, now).await, 3, "from what is remembered");
+        reports.insert_unmarked(&incidents(&[(ago(40), 4, "192.0.2.2"), (ago(39), 8, "192.0.2.2")])).await.unwrap();
+        assert_eq!(total(&reports, Period::Hour, now).await, 15);
+        reports.insert(&incidents(&[(ago(10), 16, "192.0.2.1")]), None).await.unwrap();
+        assert_eq!(total(&reports, Period::Hour, now + TimeDelta::minutes(1)).await, 31);
+        reports.delete_native(Kind::Incidents, ago(30)).await.unwrap();
+        assert_eq!(total(&reports, Period::Hour, now).await, 17, "what is deleted is not remembered");
+    }
+
     async fn buckets_whose_reports_were_deleted_are_kept(deployment: Deployment) {
         let reports = open(&deployment).await;
         let now = at("2026-03-15T12:34:56Z");

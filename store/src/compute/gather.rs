@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use sview_model::{Dimension, Kind, Measure, Precision, ResourceName, Shape, Windows};
 
 use super::Segment;
+use super::minutes::{MINUTE, Minute, Minutes};
 use crate::Result;
-use crate::engine::{Dialect, Tx};
+use crate::engine::{self, Dialect, Micros, Tx};
 use crate::tally::{self, Counts, Draft, Names, Tally};
 
 /// What resources are made of: counts per window, and the union of all windows.
@@ -65,6 +66,8 @@ pub(super) struct Rows<'a> {
     /// How many of the windows lagging resources see.
     pub(super) lagged: usize,
     pub(super) sieve: Option<Sieve>,
+    /// What is known already of the latest minutes of reports.
+    pub(super) minutes: &'a Minutes,
 }
 
 /// Reads the rows of all windows.
@@ -78,6 +81,10 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
             Sieve::Password(password) => (all.names.word_key(password), Names::second),
         }
     });
+    let recent = rows.windows.span.finish.timestamp_micros() - RECENT;
+    let native = rows.segments.iter().filter(|s| s.precision == Precision::Native && s.finish > recent);
+    let start = native.map(|s| s.start.max(recent)).min().unwrap_or(Micros::MAX);
+    let unchanged = rows.minutes.unchanged(tx, rows.dialect, kind, (start, recent + RECENT)).await?;
     for (i, window) in rows.windows.iter().enumerate() {
         let (start, finish) = (window.start.timestamp_micros(), window.finish.timestamp_micros());
         let mut draft = Draft::default();
@@ -92,21 +99,42 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
             if span.0 >= span.1 {
                 continue;
             }
-            if segment.precision == Precision::Native {
-                let (sql, texts) = tally::rows(kind, rows.dialect, &segment.table, span, false);
-                let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
-                    let count = ints.last().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0);
-                    draft.row(kind, names, texts, count)
-                };
-                tx.each(sql, texts, &mut visit).await?;
-                sift(&mut draft);
-            } else {
+            if segment.precision != Precision::Native {
                 let mut visit = |_, bytes: &[u8]| {
                     draft.read(kind, names, bytes)?;
                     sift(&mut draft);
                     Ok(())
                 };
                 tx.each_tally(kind, segment.precision, span, &mut visit).await?;
+                continue;
+            }
+            // Reports themselves: older ones as they are, the latest minute by minute.
+            let mut at = span.0;
+            while at < span.1 {
+                let whole = at >= recent && at % MINUTE == 0 && at + MINUTE <= span.1;
+                let next = if whole {
+                    at + MINUTE
+                } else if at < recent {
+                    span.1.min(recent)
+                } else {
+                    span.1.min((at.div_euclid(MINUTE) + 1) * MINUTE)
+                };
+                match unchanged.get(&at) {
+                    Some(body) if whole => draft.read(kind, names, body)?,
+                    _ => {
+                        let mut part = Draft::default();
+                        let (count, sum) = read_reports(tx, rows, (at, next), &mut part, names).await?;
+                        if whole {
+                            let body = part.finish().write(kind, names);
+                            draft.read(kind, names, &body)?;
+                            rows.minutes.keep(kind, at, Minute { rows: count, sum, body: body.into() });
+                        } else {
+                            draft.append(part);
+                        }
+                    }
+                }
+                sift(&mut draft);
+                at = next;
             }
         }
         let tally = draft.finish();
@@ -117,6 +145,28 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
         }
     }
     Ok(all)
+}
+
+/// How long before a value's end reports are kept by the minute.
+const RECENT: Micros = 120 * MINUTE;
+
+/// Adds the reports of a span to a draft; returns how many there are, and the sum of their counts.
+async fn read_reports(
+    tx: &mut dyn Tx,
+    rows: &Rows<'_>,
+    span: (Micros, Micros),
+    draft: &mut Draft,
+    names: &mut Names,
+) -> Result<(i64, i64)> {
+    let (sql, texts) = tally::rows(rows.kind, rows.dialect, &engine::table(rows.kind, Precision::Native), span, false);
+    let (mut count, mut sum) = (0, 0);
+    let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
+        let n = ints.last().copied().unwrap_or(0);
+        (count, sum) = (count + 1, sum + n);
+        draft.row(rows.kind, names, texts, u64::try_from(n).unwrap_or(0))
+    };
+    tx.each(sql, texts, &mut visit).await?;
+    Ok((count, sum))
 }
 
 /// The sums over one window that some resource of the catalogue asks for.

@@ -38,8 +38,15 @@ impl Reports {
         let lagged = period.windows(now, true);
         let mut tx = self.engine.snapshot().await?;
         let Plan { segments, revision } = self.segments(&mut *tx, kind, period, windows.span, true).await?;
-        let rows =
-            Rows { dialect: self.engine.dialect(), kind, segments: &segments, windows, lagged: lagged.len(), sieve };
+        let rows = Rows {
+            dialect: self.engine.dialect(),
+            kind,
+            segments: &segments,
+            windows,
+            lagged: lagged.len(),
+            sieve,
+            minutes: &self.minutes,
+        };
         let all = gather(&mut *tx, &rows).await?;
         let span = period.span(now);
         Ok(Material { all, windows, lagged, period, span, revision })

@@ -2,6 +2,7 @@
 
 mod gather;
 mod group;
+mod minutes;
 mod query;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use sview_model::{
 };
 
 use self::gather::Sieve;
+pub(crate) use self::minutes::Minutes;
 use self::query::Query;
 use crate::engine::{self, Micros, Tx};
 use crate::rollup::Spans;

@@ -63,6 +63,12 @@ impl Draft {
         self.main.retain(|(key, _)| fits(*key));
     }
 
+    /// Adds what another draft holds, made under the same names.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.main.extend(other.main);
+        self.types.extend(other.types);
+    }
+
     pub(crate) fn finish(self) -> Tally {
         Tally { main: Counts::new(self.main), types: Counts::new(self.types) }
     }

@@ -1,0 +1,104 @@
+//! Tallies of the latest minutes of reports, in memory: what a refresh a minute later need not read again.
+//!
+//! The hour is computed every minute, from reports as they are. A minute that was read before is taken from here when the database
+//! still has as many reports of it, with the same sum: reports are only ever added, so a late one, whoever wrote it, shows at once,
+//! and nobody has to tell.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sview_model::Kind;
+
+use crate::Result;
+use crate::engine::{Dialect, Micros, Tx};
+
+/// A minute in microseconds.
+pub(super) const MINUTE: Micros = 60_000_000;
+
+/// How many minutes of a kind are kept: the hour, and the quarters that are not aggregated yet.
+const MINUTES: usize = 120;
+
+/// The most bytes of a kind that are kept.
+const BYTES: usize = 16 << 20;
+
+/// The latest minutes' tallies of every kind.
+#[derive(Default)]
+pub(crate) struct Minutes(Mutex<HashMap<Kind, BTreeMap<Micros, Minute>>>);
+
+/// A minute's tally, and what it was made of.
+#[derive(Clone, Debug)]
+pub(super) struct Minute {
+    /// How many rows.
+    pub(super) rows: i64,
+    /// The sum of their counts.
+    pub(super) sum: i64,
+    /// The tally, written.
+    pub(super) body: Arc<[u8]>,
+}
+
+impl Minutes {
+    /// Which minutes of a span are kept and are in this state of the database as they were.
+    pub(super) async fn unchanged(
+        &self,
+        tx: &mut dyn Tx,
+        dialect: Dialect,
+        kind: Kind,
+        (start, finish): (Micros, Micros),
+    ) -> Result<BTreeMap<Micros, Arc<[u8]>>> {
+        let kept: BTreeMap<Micros, Minute> = match self.lock().get(&kind) {
+            Some(kept) if start < finish => kept.range(start..finish).map(|(at, m)| (*at, m.clone())).collect(),
+            _ => BTreeMap::new(),
+        };
+        let (Some((first, _)), Some((last, _))) = (kept.first_key_value(), kept.last_key_value()) else {
+            return Ok(BTreeMap::new());
+        };
+        let sql = format!(
+            "SELECT {}, count(*), CAST(coalesce(sum(raw_count), 0) AS BIGINT) FROM {kind} WHERE time >= {} AND time < {} GROUP BY 1",
+            dialect.micros(&dialect.bucket("time", MINUTE)),
+            dialect.time(*first),
+            dialect.time(last + MINUTE),
+        );
+        let mut there: HashMap<Micros, (i64, i64)> = HashMap::new();
+        for row in tx.ints(sql).await? {
+            if let [Some(at), Some(rows), Some(sum)] = row[..] {
+                there.insert(at, (rows, sum));
+            }
+        }
+        let as_it_was = |at: &Micros, m: &Minute| there.get(at).copied().unwrap_or_default() == (m.rows, m.sum);
+        Ok(kept.into_iter().filter(|(at, minute)| as_it_was(at, minute)).map(|(at, m)| (at, m.body)).collect())
+    }
+
+    /// Keeps a minute, in place of an older one.
+    pub(super) fn keep(&self, kind: Kind, at: Micros, minute: Minute) {
+        let mut all = self.lock();
+        let kept = all.entry(kind).or_default();
+        kept.insert(at, minute);
+        while kept.len() > MINUTES || kept.values().map(|m| m.body.len()).sum::<usize>() > BYTES {
+            kept.pop_first();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Kind, BTreeMap<Micros, Minute>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_latest_minutes_are_kept_and_only_so_many_bytes() {
+        let minutes = Minutes::default();
+        let minute = |bytes: usize| Minute { rows: 1, sum: 1, body: vec![0; bytes].into() };
+        for at in 0..500 {
+            minutes.keep(Kind::Ports, at * MINUTE, minute(1));
+        }
+        let oldest = |kind| minutes.lock().get(&kind).and_then(|kept| kept.keys().next().copied());
+        assert_eq!(oldest(Kind::Ports), Some(380 * MINUTE));
+        for at in 0..100 {
+            minutes.keep(Kind::Passwords, at * MINUTE, minute(1 << 20));
+        }
+        assert_eq!(oldest(Kind::Passwords), Some(84 * MINUTE));
+    }
+}
