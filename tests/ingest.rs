@@ -109,6 +109,50 @@ both! {
         assert_eq!(total(&deployment, later, "all_ports_by_scans_graph", "6h"), 10, "it was asked for");
     }
 
+    async fn a_log_that_has_grown_is_read_on_where_it_ended(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let line = |minute: u32, port: u32| format!("{{\"time\":\"2026-03-15T12:{minute:02}:00Z\",\"port\":{port},\"protocol\":\"TCP\"}}\n");
+        let (first, second, third) = (line(1, 23), line(2, 23), line(3, 23));
+        // The second line is still being written when the log is read first.
+        let log = write(&deployment, "ports.ndjson", format!("{first}{}", &second[..30]));
+        let bad = ingest(&deployment, now, &[], &[&log]).output().unwrap();
+        assert!(told(&bad).contains("ports.ndjson:2:"), "{}", told(&bad));
+        write(&deployment, "ports.ndjson", format!("{first}{second}"));
+        let out = ingest(&deployment, now, &[], &[&log]).output().unwrap();
+        assert!(told(&out).contains("has grown; goes on after line 1"), "{}", told(&out));
+        // Renamed and compressed anew it is another file; renamed and grown it is not.
+        let log = write(&deployment, "ports.ndjson.1", format!("{first}{second}{third}"));
+        run(&mut ingest(&deployment, now, &[], &[&log]));
+        assert!(run(&mut ingest(&deployment, now, &[], &[&log])).contains("read before"));
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 3);
+        // What begins like a file that has grown already is another file.
+        let other = write(&deployment, "other.ndjson", format!("{first}{second}{}", line(4, 24)));
+        run(&mut ingest(&deployment, now, &[], &[&other]));
+        let later = "2026-03-15T12:49:56Z";
+        assert_eq!(total(&deployment, later, "all_ports_by_scans_graph", "6h"), 6);
+    }
+
+    async fn of_two_that_read_on_in_a_grown_log_at_once_one_is_told(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let rows = |from: usize, to: usize| (from..to).fold(String::new(), |mut rows, i| {
+            let _ = writeln!(rows, "2026-03-15T12:{:02}:{:02}.000Z,1,{},TCP", i / 60 % 30, i % 60, i % 1000);
+            rows
+        });
+        let begun = format!("time,raw_count,port,protocol\n{}", rows(0, 1_000));
+        let log = write(&deployment, "a.csv", &begun);
+        run(&mut ingest(&deployment, now, &[], &[&log]));
+        let longer = write(&deployment, "b.csv", format!("{begun}{}", rows(1_000, 90_000)));
+        let longest = write(&deployment, "c.csv", format!("{begun}{}", rows(1_000, 100_000)));
+        let start = |file: &Path| ingest(&deployment, now, &[], &[file]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let children = [start(&longer), start(&longest)];
+        for child in children {
+            let out = child.wait_with_output().unwrap();
+            assert!(out.status.success() || told(&out).contains("another process is reading"), "{}", told(&out));
+        }
+        run(&mut ingest(&deployment, now, &[], &[&longest]));
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 100_000);
+    }
+
     async fn an_interrupted_ingest_goes_on_where_it_stopped(deployment: Deployment) {
         let now = "2026-03-15T12:34:56Z";
         let rows: String = (0..120_000).fold("time,raw_count,port,protocol\n".to_owned(), |mut rows, i| {

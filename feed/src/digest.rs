@@ -10,29 +10,34 @@ use sha2::{Digest, Sha256};
 
 use crate::FeedError;
 
-/// The SHA-256 of a file's contents, compressed ones as they are. Reads it in pieces, whatever its size.
+/// The SHA-256 of a file's first bytes, at each of some sizes, compressed ones as they are. Reads it once, in pieces, whatever its
+/// size; sizes beyond the file's are those of the whole.
 ///
 /// # Errors
 /// [`FeedError::File`] when it cannot be opened or read.
-pub fn digest(path: &Path) -> Result<[u8; 32], FeedError> {
-    File::open(path).and_then(digest_of).map_err(|source| FeedError::File { path: path.to_owned(), source })
+pub fn digests(path: &Path, sizes: &[u64]) -> Result<Vec<[u8; 32]>, FeedError> {
+    File::open(path)
+        .and_then(|file| digests_of(file, sizes))
+        .map_err(|source| FeedError::File { path: path.to_owned(), source })
 }
 
-/// The SHA-256 of all that a reader gives.
+/// The SHA-256 of the first bytes that a reader gives, at each of some sizes.
 ///
 /// # Errors
 /// That of the reader.
-pub fn digest_of(mut source: impl Read) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        match source.read(&mut piece) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(n) => hash.update(&piece[..n]),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+pub fn digests_of(mut source: impl Read, sizes: &[u64]) -> io::Result<Vec<[u8; 32]>> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_unstable_by_key(|i| sizes[*i]);
+    let mut digests = vec![[0; 32]; sizes.len()];
+    let (mut hash, mut at) = (Sha256::new(), 0);
+    for i in order {
+        at += io::copy(&mut source.by_ref().take(sizes[i] - at), &mut hash)?;
+        digests[i] = hash.clone().finalize().into();
+        if at < sizes[i] {
+            at = sizes[i]; // the source has ended
         }
     }
+    Ok(digests)
 }
 
 #[cfg(test)]
@@ -44,16 +49,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_the_sha256_of_the_bytes() {
+    fn is_the_sha256_of_the_first_bytes_at_every_size() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(b"abc").unwrap();
-        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(hex(&digest(file.path()).unwrap()), expected);
+        file.write_all(b"abcdef").unwrap();
+        let got: Vec<String> = digests(file.path(), &[6, 3, 0, 99]).unwrap().iter().map(|d| hex(d)).collect();
+        let of = |bytes: &[u8]| hex(&<[u8; 32]>::from(Sha256::digest(bytes)));
+        assert_eq!(got, [of(b"abcdef"), of(b"abc"), of(b""), of(b"abcdef")]);
+        assert_eq!(got[1], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]
     fn names_the_file_that_is_not_there() {
-        let error = digest(Path::new("/nonexistent/reports.csv")).unwrap_err();
+        let error = digests(Path::new("/nonexistent/reports.csv"), &[1]).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/reports.csv"), "{error}");
     }
 }

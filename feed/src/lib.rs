@@ -10,7 +10,7 @@ mod read;
 mod simulate;
 mod summary;
 
-pub use digest::{digest, digest_of};
+pub use digest::{digests, digests_of};
 pub use error::FeedError;
 pub use geoip::GeoIp;
 pub use read::{Chunk, Format, MAX_LINE, MAX_REJECT_TEXT, Options, Reader, Reject, UnknownFormat};

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sview_feed::{Chunk, Format, GeoIp, Options, Reader, Summary};
 use sview_model::hex;
-use sview_store::{Progress, Reports};
+use sview_store::{Earlier, Progress, Reports};
 use tokio::sync::mpsc;
 
 use super::{Settings, output};
@@ -36,7 +36,8 @@ Formats:
   cowrie  the JSON log of a Cowrie honeypot
 
 Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them).
-A file is read once: it is known by its content, whatever it is called. One that was interrupted goes on where it stopped.
+A file is read once: it is known by its content, whatever it is called. One that was interrupted goes on where it stopped, and a
+log that has grown goes on where it ended.
 What comes on standard input (-) is not known again.
 
 Examples:
@@ -98,30 +99,27 @@ async fn ingest(
     let (source, size, progress): (Box<dyn Read + Send>, u64, Option<Progress>) = if stream {
         (Box::new(std::io::stdin()), 0, None)
     } else {
-        let (file, digest) = (path.to_owned(), path.to_owned());
-        let digest = hex(&tokio::task::spawn_blocking(move || sview_feed::digest(&digest)).await??);
-        let file = File::open(file)?;
-        let size = file.metadata()?.len();
-        if args.again {
-            reports.forget_ingested(&digest).await?;
-        }
-        let before = reports.ingested(&digest).await?;
-        if let Some(before) = before.as_ref().filter(|p| p.finished) {
-            output::line(format!(
-                "{name}: read before{}; nothing is counted twice (--again counts it again)",
-                if before.name == name { String::new() } else { format!(", as {}", before.name) }
-            ));
-            return Ok(());
-        }
-        let lines = before.map_or(0, |p| p.lines);
-        (Box::new(file), size, Some(Progress { digest, name: name.clone(), from: lines, lines, finished: false }))
+        let (file, size, progress) = match identify(reports, path, args.again).await? {
+            Known::Whole(before) => {
+                output::line(format!(
+                    "{name}: read before{}; nothing is counted twice (--again counts it again)",
+                    if before == name { String::new() } else { format!(", as {before}") }
+                ));
+                return Ok(());
+            }
+            Known::Part(file, progress) => (file, progress.size, progress),
+        };
+        // Not a byte more than the digest is of: a log in use grows on while it is read.
+        (Box::new(file.take(size)), size, Some(progress))
     };
 
     let began = Instant::now();
     let bar = progress_bar(size, &name);
     let (format, skip) = (args.format, progress.as_ref().map_or(0, |p| p.lines));
-    if skip > 0 {
-        output::note(format!("{name}: goes on after line {skip}, where it was interrupted"));
+    match progress.as_ref().map(|p| p.grown_from.is_some()) {
+        Some(true) => output::note(format!("{name}: has grown; goes on after line {skip}")),
+        Some(false) if skip > 0 => output::note(format!("{name}: goes on after line {skip}, where it was interrupted")),
+        _ => {}
     }
     let (chunks, mut ready) = mpsc::channel::<Chunk>(2);
     // Reading and parsing has a thread of its own: the next batch is read while one is stored.
@@ -133,7 +131,7 @@ async fn ingest(
                 break; // storing failed, and tells why itself
             }
         }
-        Ok(reader.lines_read())
+        Ok(reader.lines_done())
     });
     let mut summary = Summary::default();
     let mut stored = skip;
@@ -168,6 +166,44 @@ async fn ingest(
     let rate = summary.rows() as f64 / seconds;
     output::line(format!("{name}: {summary}\n  {seconds:.1} s, {rate:.0} rows a second"));
     Ok(())
+}
+
+/// What is known of a file.
+enum Known {
+    /// It was read before, under this name.
+    Whole(String),
+    /// It is to be read, or read on, from the progress's lines.
+    Part(File, Progress),
+}
+
+/// Finds out whether a file was read before, wholly or in part, or is one that was read before and has grown.
+async fn identify(reports: &Reports, path: &Path, again: bool) -> anyhow::Result<Known> {
+    let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("{name} cannot be opened"))?;
+    let size = file.metadata()?.len();
+    let earlier = if again { Vec::new() } else { reports.ingested_below(size).await? };
+    let mut sizes: Vec<u64> = earlier.iter().map(|e| e.size).collect();
+    sizes.push(size);
+    let of = path.to_owned();
+    let digests = tokio::task::spawn_blocking(move || sview_feed::digests(&of, &sizes)).await??;
+    let digest = digests.last().map(|digest| hex(digest)).unwrap_or_default();
+    if again {
+        reports.forget_ingested(&digest).await?;
+    }
+    let new = Progress { digest, size, name, from: 0, lines: 0, finished: false, grown_from: None };
+    if let Some(before) = reports.ingested(&new.digest).await? {
+        return Ok(match before.finished {
+            true => Known::Whole(before.name),
+            false => Known::Part(file, Progress { from: before.lines, lines: before.lines, ..new }),
+        });
+    }
+    let beginning = earlier.into_iter().zip(&digests).find(|(earlier, digest)| earlier.digest == hex(*digest));
+    Ok(match beginning {
+        Some((Earlier { digest, lines, .. }, _)) => {
+            Known::Part(file, Progress { from: lines, lines, grown_from: Some(digest), ..new })
+        }
+        None => Known::Part(file, new),
+    })
 }
 
 /// How many bad lines of a file are shown when nothing keeps them.

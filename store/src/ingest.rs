@@ -12,6 +12,8 @@ use crate::{Error, Reports, Result, metrics};
 pub struct Progress {
     /// The SHA-256 of the file's contents, in lower-case hex: what makes it the same file.
     pub digest: String,
+    /// How many bytes of it that is.
+    pub size: u64,
     /// What it was called, for people.
     pub name: String,
     /// How many of its lines were done with before: if another process has read on meanwhile, nothing is added.
@@ -20,6 +22,19 @@ pub struct Progress {
     pub lines: u64,
     /// Whether that is all of them.
     pub finished: bool,
+    /// The digest of the file as it was read before it grew, whose lines are done with already.
+    pub grown_from: Option<String>,
+}
+
+/// A file that was read before, and may have grown since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// The SHA-256 of its contents then, in lower-case hex.
+    pub digest: String,
+    /// How many bytes they were.
+    pub size: u64,
+    /// How many of its lines are done with.
+    pub lines: u64,
 }
 
 /// What an insertion did.
@@ -71,7 +86,8 @@ impl Reports {
     /// How far a file of this digest was read before; `None` when it never was.
     pub async fn ingested(&self, digest: &str) -> Result<Option<Progress>> {
         let sql = format!(
-            "SELECT name, lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint) FROM sview_ingested WHERE digest = {}",
+            "SELECT name, lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint), coalesce(size, 0)
+             FROM sview_ingested WHERE digest = {}",
             self.engine.dialect().bind(1)
         );
         let rows = self.engine.snapshot().await?.rows(sql, 1, &[digest.to_owned()]).await?;
@@ -81,7 +97,24 @@ impl Reports {
             from: 0,
             lines: row.ints.first().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
             finished: row.ints.get(1) == Some(&1),
+            size: row.ints.get(2).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
+            grown_from: None,
         }))
+    }
+
+    /// Files that were read before and are smaller than `size`, largest first, but for those that are known to have grown: what a
+    /// file of that size may have been.
+    pub async fn ingested_below(&self, size: u64) -> Result<Vec<Earlier>> {
+        let sql = format!(
+            "SELECT digest, size, lines FROM sview_ingested WHERE size > 0 AND size < {size} AND next IS NULL ORDER BY size DESC"
+        );
+        let rows = self.engine.snapshot().await?.rows(sql, 1, &[]).await?;
+        let earlier = rows.into_iter().filter_map(|row| {
+            let [size, lines] = row.ints[..] else { return None };
+            let (size, lines) = (u64::try_from(size).ok()?, u64::try_from(lines).ok()?);
+            Some(Earlier { digest: row.texts.into_iter().next()??, size, lines })
+        });
+        Ok(earlier.collect())
     }
 
     /// Forgets that a file was read (for `--again`).
@@ -94,17 +127,23 @@ impl Reports {
 }
 
 async fn keep(tx: &mut dyn Tx, progress: &Progress) -> Result<()> {
-    let (from, lines, finished) = (progress.from, progress.lines, progress.finished);
+    let (size, from, lines, finished) = (progress.size, progress.from, progress.lines, progress.finished);
     // $1 is understood by both engines.
     let sql = format!(
-        "INSERT INTO sview_ingested (digest, name, lines, finished) VALUES ($1, $2, {lines}, {finished})
+        "INSERT INTO sview_ingested (digest, name, size, lines, finished) VALUES ($1, $2, {size}, {lines}, {finished})
          ON CONFLICT (digest) DO UPDATE SET name = excluded.name, lines = excluded.lines, finished = excluded.finished
          WHERE sview_ingested.lines = {from} AND NOT sview_ingested.finished"
     );
-    match tx.execute_with(sql, &[progress.digest.clone(), progress.name.clone()]).await? {
-        0 => Err(Error::ReadElsewhere(progress.name.clone())),
-        _ => Ok(()),
+    let mut kept = tx.execute_with(sql, &[progress.digest.clone(), progress.name.clone()]).await?;
+    if let Some(earlier) = progress.grown_from.as_ref().filter(|_| kept > 0) {
+        // Only one file is what the earlier one has grown to, and from now on nobody reads on in that one.
+        let sql = format!(
+            "UPDATE sview_ingested SET next = $1, finished = true
+             WHERE digest = $2 AND (next = $1 OR next IS NULL AND lines = {from})"
+        );
+        kept = tx.execute_with(sql, &[progress.digest.clone(), earlier.clone()]).await?;
     }
+    if kept == 0 { Err(Error::ReadElsewhere(progress.name.clone())) } else { Ok(()) }
 }
 
 /// The spans of quarters that reports of these times fall into.

@@ -18,6 +18,6 @@ mod testing;
 pub use cache::{Cache, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
 pub use error::{Error, Result};
-pub use ingest::{Inserted, Progress};
+pub use ingest::{Earlier, Inserted, Progress};
 pub use reports::{Reports, Settings};
 pub use rollup::{Coverage, Difference, Excuse, Rebuild, Rebuilt, Step, TallyDifference};

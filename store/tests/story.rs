@@ -211,7 +211,7 @@ both! {
 
     async fn a_file_read_before_is_known(deployment: Deployment) {
         let reports = open(&deployment).await;
-        let progress = Progress { digest: "ab".repeat(32), name: "o'brien.csv".into(), from: 0, lines: 7, finished: false };
+        let progress = Progress { digest: "ab".repeat(32), size: 70, name: "o'brien.csv".into(), from: 0, lines: 7, finished: false, grown_from: None };
         assert_eq!(reports.ingested(&progress.digest).await.unwrap(), None);
         reports.insert(&Batch::default(), Some(&progress)).await.unwrap();
         assert_eq!(reports.ingested(&progress.digest).await.unwrap(), Some(progress.clone()));

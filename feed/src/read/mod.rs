@@ -113,6 +113,8 @@ pub struct Reader {
     times: Times,
     geoip: Option<Arc<GeoIp>>,
     position: u64,
+    /// How many of the lines read are a last one that was no report and has no end: it may still be being written.
+    unfinished: u64,
     /// Blank lines before the first record, not yet told in a chunk.
     blank: u64,
     /// The source is broken; every further call says so.
@@ -136,6 +138,7 @@ impl Reader {
             times: Times::up_to_a_day_after(options.now),
             geoip: options.geoip,
             position: 0,
+            unfinished: 0,
             blank: 0,
             broken: None,
         };
@@ -164,6 +167,13 @@ impl Reader {
     #[must_use]
     pub fn lines_read(&self) -> u64 {
         self.position
+    }
+
+    /// How many lines are done with: all that have been read, but for a last one without an end that is no report, for a log in use
+    /// may go on with it. A reading of the file when it has grown goes on with [`Reader::skip_lines`] of this.
+    #[must_use]
+    pub fn lines_done(&self) -> u64 {
+        self.position - self.unfinished
     }
 
     /// The next reports: about `max_rows` of them and of rejects together (one more at most), or fewer when they are large
@@ -248,6 +258,7 @@ impl Reader {
             Frame::Record { length, lines } => (length, lines, None),
         };
         let record = lines::without_end(self.lines.ahead(length));
+        let open = record.len() == length;
         if let Some(chunk) = chunk {
             let read = match fault {
                 Some(fault) => Err(fault),
@@ -257,6 +268,7 @@ impl Reader {
                 Ok(true) => chunk.accepted += 1,
                 Ok(false) => chunk.ignored += 1,
                 Err(fault) => {
+                    self.unfinished = if open { lines } else { 0 };
                     let text = record[..record.len().min(MAX_REJECT_TEXT)].to_vec();
                     chunk.rejects.push(Reject { line: first, reason: fault.to_string(), text });
                 }
