@@ -75,7 +75,7 @@ impl Certificate {
     /// The public key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.public.clone())
+        PublicKey(self.0.public)
     }
 
     /// Reads a secret certificate file.
@@ -196,7 +196,7 @@ mod tests {
         let made = Certificate::load_or_make(directory.path(), "client").unwrap();
         let again = Certificate::load_or_make(directory.path(), "client").unwrap();
         assert_eq!((made.public(), made.0.secret), (again.public(), again.0.secret));
-        assert_eq!(PublicKey::read(&directory.path().join("client.key")).unwrap(), made.0.public.clone().into());
+        assert_eq!(PublicKey::read(&directory.path().join("client.key")).unwrap(), made.0.public.into());
         let mut names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["client.key", "client.key_secret"], "nothing unfinished is left");

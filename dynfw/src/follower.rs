@@ -81,7 +81,7 @@ pub struct Follower {
     list: Option<List>,
     /// Serials that were passed over, lowest first; at most [`MOST_MISSING`].
     missing: BTreeSet<u64>,
-    /// The last deltas that were applied, at most [`PATIENCE`].
+    /// The last deltas that were taken, at most [`PATIENCE`].
     recent: VecDeque<Delta>,
     wants: Option<Why>,
     asked: [u64; Why::ALL.len()],
@@ -140,6 +140,7 @@ impl Follower {
         } else if self.missing.remove(&delta.serial) {
             // It came late: what later ones said of the same address counts.
             if self.recent.iter().any(|later| later.serial > delta.serial && later.ip == delta.ip) {
+                self.remember(delta);
                 return Followed::Ignored;
             }
         } else if self.recent.contains(&delta) {
@@ -187,6 +188,10 @@ impl Follower {
             Change::Added if list.addresses.len() < MOST_ADDRESSES => drop(list.addresses.insert(delta.ip)),
             Change::Added => self.ask(Why::Overfull),
         }
+        self.remember(delta);
+    }
+
+    fn remember(&mut self, delta: Delta) {
         if self.recent.len() >= PATIENCE as usize {
             self.recent.pop_front();
         }

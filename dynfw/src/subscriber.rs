@@ -191,7 +191,7 @@ impl<L: Listener> Subscriber<L> {
 
     fn open(&self) -> omq_tokio::Result<Socket> {
         let options = Options::default()
-            .curve_client(self.settings.own.0.clone(), self.settings.server.0.clone())
+            .curve_client(self.settings.own.0.clone(), self.settings.server.0)
             .recv_hwm(WAITING)
             .max_message_size(LARGEST)
             .handshake_timeout(ATTEMPT)
