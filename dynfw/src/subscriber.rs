@@ -161,6 +161,7 @@ impl<L: Listener> Subscriber<L> {
             Err(_) => return failed("no answer".to_owned()),
         }
         self.counters.connects();
+        tracing::info!(publisher = %self.settings.endpoint, "connected to the publisher of the dynamic firewall");
         self.listener.heard(News::Connected);
         let mut lists = false;
         loop {

@@ -73,7 +73,12 @@ impl Hub {
     }
 
     /// Gives a new viewer a place. `list` makes the whole list, if there is one; it is asked only now and then.
-    pub(super) fn sit(&mut self, client: Client, info: Bytes, list: impl FnOnce() -> Option<Bytes>) -> Result<Seat, Full> {
+    pub(super) fn sit(
+        &mut self,
+        client: Client,
+        info: Bytes,
+        list: impl FnOnce() -> Option<Bytes>,
+    ) -> Result<Seat, Full> {
         if self.places >= self.most {
             return Err(Full::All);
         }

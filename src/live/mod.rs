@@ -8,8 +8,8 @@ mod certificate;
 mod countries;
 mod feed;
 mod hub;
-mod page;
 mod pace;
+mod page;
 mod server;
 mod socket;
 mod told;
@@ -53,7 +53,8 @@ impl Live {
         let key = certificate::of_server(settings).await?;
         std::fs::create_dir_all(data_dir).with_context(|| format!("SVIEW_DATA_DIR {}", data_dir.display()))?;
         let own = Certificate::load_or_make(data_dir, "dynfw_client")?;
-        let subscription = SubscriberSettings::new(server, settings.dynfw_port, key, own).context("SVIEW_DYNFW_SERVER")?;
+        let subscription =
+            SubscriberSettings::new(server, settings.dynfw_port, key, own).context("SVIEW_DYNFW_SERVER")?;
         let geoip = settings.dynfw_geoip_db.as_deref().map(GeoIp::open).transpose().context("SVIEW_DYNFW_GEOIP_DB")?;
         let live = Self {
             feed: Arc::new(Mutex::new(Feed::new(settings, geoip))),

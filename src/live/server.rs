@@ -16,7 +16,12 @@ use crate::http::metrics::Server;
 use crate::http::{asset, headers};
 
 /// Serves until told to stop. The page's links lead to the pages of `sview serve`: a proxy joins both under one name.
-pub async fn serve(listener: TcpListener, live: Live, web: &WebSettings, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    live: Live,
+    web: &WebSettings,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let site = Site {
         licence: web.licence.clone(),
         formats: None,

@@ -83,7 +83,8 @@ mod tests {
         let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
         let ip = "192.0.2.1".parse().unwrap();
         let told = event(&Event { name: "telnet_login".parse().unwrap(), ip, ts: 5 }, "CZ".parse().ok());
-        let expected = r#"{"msgtype":"dynfw event","payload":{"event":"telnet_login","ip":"192.0.2.1","ts":5,"geo":"CZ"}}"#;
+        let expected =
+            r#"{"msgtype":"dynfw event","payload":{"event":"telnet_login","ip":"192.0.2.1","ts":5,"geo":"CZ"}}"#;
         assert_eq!(text(told), expected);
         let told = list(&FollowedList { version: 3, serial: 2, ts: 1, addresses: [ip].into() });
         let expected = r#"{"msgtype":"dynfw list","payload":{"version":3,"serial":2,"list":["192.0.2.1"],"ts":1}}"#;
