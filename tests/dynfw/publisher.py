@@ -9,7 +9,7 @@ publisher.py DIRECTORY [PORT]     keys are kept in DIRECTORY; writes the port th
   event NAME ADDRESS
   garbage N                       N times: every kind of message that is none
   big BYTES                       an event that large
-  flood RATE SECONDS              deltas and events, as fast as that
+  flood RATE COUNT                so many deltas and events, at most so many a second; tells the seconds that it took
   raw TOPIC HEX                   any payload
 """
 import ipaddress, os, random, select, sys, time
@@ -68,18 +68,20 @@ class Feed:
         ):
             self.socket.send_multipart(parts)
 
-    def flood(self, rate, seconds):
-        dice, begun, sent = random.Random(1), time.time(), 0
-        while (elapsed := time.time() - begun) < seconds:
-            for _ in range(int(rate * elapsed) - sent):
-                ip = str(ipaddress.IPv4Address(dice.randrange(1 << 24, 223 << 24)))
-                if sent % 2:
-                    self.send_event("telnet_connect", ip)
-                else:
-                    self.send_delta(self.serial + 1, "negative" if sent % 4 else "positive", ip)
-                sent += 1
-            time.sleep(0.001)
-        return sent
+    def flood(self, rate, count):
+        dice, begun = random.Random(1), time.time()
+        ips = [str(ipaddress.IPv4Address(dice.randrange(1 << 24, 223 << 24))) for _ in range(1000)]
+        events = [msgpack.packb({"event": "telnet_connect", "ip": ip, "ts": int(begun)}) for ip in ips]
+        for sent in range(count):
+            if sent % 2:
+                self.socket.send_multipart([b"dynfw/event", events[sent % 1000]])
+            else:
+                self.serial += 1
+                change = "negative" if sent % 4 else "positive"
+                self.send("dynfw/delta", {"serial": self.serial, "delta": change, "ip": ips[sent % 1000], "ts": int(begun)})
+            if sent % 100 == 0:
+                time.sleep(max(0, begun + sent / rate - time.time()))
+        return f"{time.time() - begun:.1f}"
 
     def do(self, line):
         word, *rest = line.split()
@@ -99,7 +101,7 @@ class Feed:
         elif word == "big":
             self.send("dynfw/event", {"event": "x", "ip": "198.51.100.66", "ts": 1, "more": "x" * int(rest[0])})
         elif word == "flood":
-            return self.flood(int(rest[0]), float(rest[1]))
+            return self.flood(int(rest[0]), int(rest[1]))
         elif word == "raw":
             self.socket.send_multipart([rest[0].encode(), bytes.fromhex(rest[1])])
         else:
