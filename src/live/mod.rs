@@ -8,6 +8,7 @@ mod certificate;
 mod countries;
 mod feed;
 mod hub;
+pub(crate) mod metrics;
 mod pace;
 mod page;
 mod server;
@@ -62,6 +63,7 @@ impl Live {
             clock,
             stop: stop.clone(),
         };
+        metrics::measure(&live);
         let subscriber = Subscriber::new(subscription, Ear(live.clone()), Arc::clone(&live.counters));
         let ticking = live.clone();
         let stop = stop.clone();
