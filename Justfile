@@ -11,6 +11,10 @@ demo *ARGS:
 test *ARGS:
     tests/run.sh {{ARGS}}
 
+# The parser of the live feed's messages, on a million cases of each property
+fuzz:
+    SVIEW_LONG=1 cargo test -p sview-dynfw --test parsing --release
+
 # What a change must pass
 ci:
     .ci/run
@@ -30,3 +34,7 @@ gallery DIR:
 # The figures of README: DIR holds a data set (identity.csv, incidents.csv, passwords.csv, ports.csv)
 bench DIR *DATABASE_URL:
     cargo bench -p sview-store --bench statistics -- {{DIR}} {{DATABASE_URL}}
+
+# What a viewer of the live feed costs, and how late it hears
+bench-live *ARGS:
+    ulimit -n 20000 && cargo bench -p sview --bench live -- {{ARGS}}

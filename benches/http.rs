@@ -40,7 +40,7 @@ async fn main() {
     println!("| resident memory after refreshing | {} MB | | |", resident() / 1024);
 
     let secret = Secret::load(None, &cli.settings.places.data_dir).unwrap();
-    let app = App::new(services, &cli.settings.web, &secret);
+    let app = App::new(services, &cli.settings.web, &secret, None);
     // Once to learn the sizes, then with constants of these sizes beside the real routes.
     let (base, _) = serve(router(app.clone())).await;
     let sizes: Vec<usize> = ADDRESSES.iter().map(|address| fetch(&format!("{base}{address}"))).collect();

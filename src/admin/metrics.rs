@@ -115,6 +115,7 @@ pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
         up.get_or_create(&OfPart { part }).set(i64::from(answer.is_ok()));
     }
     asked.register("sview_part_up", "Whether a part of the deployment answers this process", up);
+    crate::live::metrics::register(&mut asked);
     let mut text = String::new();
     let encoded = encode_registry(&mut text, &admin.registry)
         .and_then(|()| encode_registry(&mut text, &asked))

@@ -7,6 +7,7 @@ mod cache_resource;
 mod clear_cache;
 mod clear_timeouts;
 mod demo;
+mod dynfw_backend;
 mod ingest;
 mod migrate;
 mod migrate_period;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{self, AdminSettings, LogSettings, Places, WebSettings, WorkerSettings};
+use crate::config::{self, AdminSettings, DynfwSettings, LogSettings, Places, WebSettings, WorkerSettings};
 use crate::telemetry;
 
 /// Turns the raw reports of honeypots and firewalls into a dashboard that is always fast.
@@ -82,6 +83,9 @@ pub struct Settings {
     /// The operators' pages.
     #[command(flatten)]
     pub admin: AdminSettings,
+    /// The live feed.
+    #[command(flatten)]
+    pub dynfw: DynfwSettings,
     /// Workers.
     #[command(flatten)]
     pub workers: WorkerSettings,
@@ -101,6 +105,8 @@ pub enum Command {
     /// Serve pages and the API
     #[command(after_help = SERVE)]
     Serve,
+    /// Serve the live feed of a dynamic firewall
+    DynfwBackend(dynfw_backend::Args),
     /// Work off queues, most urgent first: aggregation, quick-cache, slow-cache
     Worker(worker::Args),
     /// Queue what is due, every minute
@@ -166,7 +172,8 @@ impl Command {
     /// What is logged unless the settings say otherwise: what keeps running tells what it does, the others only what is wrong.
     fn log_default(&self) -> &'static str {
         match self {
-            Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
+            Self::DynfwBackend(args) if args.verbose => "debug",
+            Self::DynfwBackend(_) | Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
             _ => "warn",
         }
     }
@@ -191,6 +198,7 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::Up => up::run(settings).await,
         Command::Demo(args) => demo::run(settings, &args).await,
         Command::Serve => serve::run(settings).await,
+        Command::DynfwBackend(args) => dynfw_backend::run(settings, args).await,
         Command::Worker(args) => worker::run(settings, &args).await,
         Command::Scheduler => scheduler::run(settings).await,
         Command::Migrate => migrate::run(settings).await,

@@ -14,6 +14,7 @@ use super::Settings;
 use crate::Services;
 use crate::admin::{self, Admin};
 use crate::config::{ADMIN_DEFAULT, AdminListen, Secret};
+use crate::live::Live;
 use crate::web::{self, App};
 
 /// A token that is cancelled by SIGTERM or an interrupt from the keyboard. A second one ends the process at once.
@@ -70,9 +71,20 @@ pub(super) async fn start_server(
         .await
         .with_context(|| format!("SVIEW_LISTEN {}: another program may listen there", settings.web.listen))?;
     let address = listener.local_addr()?;
-    let app = App::new(services.clone(), &settings.web, &secret);
+    let clock = services.jobs.clock;
+    let (live, hearing) = Live::start(&settings.dynfw, &settings.places.data_dir, clock, stop).await?.unzip();
+    let app = App::new(services.clone(), &settings.web, &secret, live);
     tracing::info!("listening on http://{address}/");
-    Ok((address, tokio::spawn(web::serve(listener, app, stop.clone()))))
+    let stop = stop.clone();
+    let serving = async move {
+        let served = web::serve(listener, app, stop.clone()).await;
+        stop.cancel();
+        if let Some(hearing) = hearing {
+            let _ = hearing.await; // it ends by itself once told to, and a panic in it was logged
+        }
+        served
+    };
+    Ok((address, tokio::spawn(serving)))
 }
 
 /// Starts the operators' server where the settings say, or else at `default`; `None` where it is off. Where another process has the

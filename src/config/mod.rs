@@ -4,6 +4,7 @@
 //! variables' names without `SVIEW_`, in lower case.
 
 mod admin;
+mod dynfw;
 mod file;
 mod limit;
 mod log;
@@ -13,6 +14,8 @@ mod web;
 mod workers;
 
 pub use admin::{AdminListen, AdminSettings, DEFAULT as ADMIN_DEFAULT, Token};
+pub use dynfw::DynfwSettings;
+pub(crate) use dynfw::https;
 pub use file::with_file;
 pub use limit::{LimitSettings, TrustedProxies};
 pub use log::{LogFormat, LogSettings};

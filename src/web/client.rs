@@ -4,28 +4,33 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 
 use super::App;
 use crate::config::TrustedProxies;
 
 /// A client: an IPv4 address, or the /64 network of an IPv6 one, for a single subscriber has at least as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Client(IpAddr);
+pub(crate) struct Client(IpAddr);
 
 impl FromRequestParts<App> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
-        Ok(Self::of(address(peer, &parts.headers, &app.proxies)))
+        Ok(Self::sending(&parts.extensions, &parts.headers, &app.proxies))
     }
 }
 
 impl Client {
-    pub(super) fn of(ip: IpAddr) -> Self {
+    /// Who sends a request with these extensions and headers, as far as these proxies are believed.
+    pub(crate) fn sending(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
+        Self::of(address(peer, headers, proxies))
+    }
+
+    pub(crate) fn of(ip: IpAddr) -> Self {
         Self(match ip.to_canonical() {
             IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
             ip => ip,

@@ -28,11 +28,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, OPENAPI, PAGES};
-use sview_views::{PageContext, Site};
+use sview_views::pages::{API, DEVICES, DYNFW, OPENAPI, PAGES};
+use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::client::Client;
 use self::error::Problem;
 use self::limit::Limit;
 use self::recent::Recent;
@@ -41,6 +42,7 @@ use crate::Services;
 use crate::config::{Secret, TrustedProxies, WebSettings};
 use crate::http::metrics::Server;
 use crate::http::{asset, headers, html};
+use crate::live::{self, Desk, Live};
 
 /// What every handler needs. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +50,7 @@ pub struct App {
     services: Services,
     site: Arc<Site>,
     slots: Arc<Slots>,
+    live: Option<Live>,
     recent: Arc<Recent>,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
@@ -65,18 +68,19 @@ enum Negotiated {
 impl App {
     /// The application over open services.
     #[must_use]
-    pub fn new(services: Services, settings: &WebSettings, secret: &Secret) -> Self {
+    pub fn new(services: Services, settings: &WebSettings, secret: &Secret, live: Option<Live>) -> Self {
         let site = Site {
             licence: settings.licence.clone(),
             formats: Some(API.to_owned()),
             data_links: true,
-            more: Vec::new(),
+            more: live.iter().map(|_| NavEntry { path: DYNFW, label: "Live" }).collect(),
         };
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
         Self {
             services,
             site: Arc::new(site),
             slots: Arc::new(slots),
+            live,
             recent: Arc::default(),
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
@@ -111,6 +115,13 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(not_found);
+    let desk = Desk {
+        live: app.live.clone(),
+        site: Arc::clone(&app.site),
+        proxies: Arc::clone(&app.proxies),
+        clock: app.services.jobs.clock,
+    };
+    let router = router.merge(live::router(desk));
     headers::layers(router, Server::Public).with_state(app)
 }
 
@@ -132,7 +143,7 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API].contains(&with_slash.as_str()) {
+    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API, DYNFW].contains(&with_slash.as_str()) {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();
     }

@@ -33,8 +33,8 @@
   const texts = new WeakMap();
   let tip, current;
   const textOf = (point) => {
-    if (!texts.has(point)) {
-      const title = point.querySelector("title");
+    const title = point.querySelector("title");
+    if (title || !texts.has(point)) {
       texts.set(point, title ? title.textContent : "");
       title?.remove();
     }

@@ -40,6 +40,18 @@ pub fn icon() -> &'static Asset {
     &ASSETS[2]
 }
 
+/// The live page's style sheet, after [`style`].
+#[must_use]
+pub fn dynfw_style() -> &'static Asset {
+    &ASSETS[5]
+}
+
+/// The live page's script, beside [`script`].
+#[must_use]
+pub fn dynfw_script() -> &'static Asset {
+    &ASSETS[6]
+}
+
 /// The operators' style sheet, after [`style`].
 #[must_use]
 pub fn admin_style() -> &'static Asset {
@@ -52,13 +64,15 @@ pub fn admin_script() -> &'static Asset {
     &ASSETS[4]
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
     [
         asset("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css")),
         asset("app", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/app.js")),
         asset("icon", "svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
         asset("admin", "css", "text/css; charset=utf-8", include_bytes!("../assets/admin.css")),
         asset("admin", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/admin.js")),
+        asset("dynfw", "css", "text/css; charset=utf-8", include_bytes!("../assets/dynfw.css")),
+        asset("dynfw", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/dynfw.js")),
     ]
 });
 

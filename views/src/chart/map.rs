@@ -27,6 +27,22 @@ pub(super) fn map(request: &Request, counts: &BTreeMap<String, u64>) -> Markup {
     }
 }
 
+/// A map whose counts a script keeps: each outline carries its code and its number, and the name that its title begins with.
+pub(crate) fn world(label: &str, counts: &BTreeMap<String, u64>) -> Markup {
+    let bounds = bounds(counts);
+    html! {
+        svg.map role="img" aria-label=(label) viewBox={ "0 0 " (SIZE.0) " " (SIZE.1) } {
+            @for (code, outline) in SHAPES.iter() {
+                @let n = counts.get(*code).copied().unwrap_or(0);
+                @let class = (n > 0).then(|| format!("m{}", scale::class_of(&bounds, n) + 1));
+                path class=[class] data-code=(code) data-n=(n) d=(outline) {
+                    title { (words::plain("country", Some(code), 60)) ": " (grouped(n)) }
+                }
+            }
+        }
+    }
+}
+
 /// The outlines, each with its class and its number.
 pub(super) fn shapes(counts: &BTreeMap<String, u64>) -> Markup {
     let bounds = bounds(counts);

@@ -16,6 +16,7 @@ mod time_axis;
 use maud::{Markup, html};
 use sview_model::{Data, Request};
 
+pub(crate) use map::world;
 pub use standalone::standalone_svg;
 
 /// The words for data without anything in it.

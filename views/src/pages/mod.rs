@@ -3,6 +3,7 @@
 mod api;
 mod details;
 mod devices;
+mod dynfw;
 mod error;
 mod statistics;
 
@@ -11,6 +12,7 @@ use sview_model::{Parameters, Period, Request, ResourceName};
 pub use api::{API, Answer, Endpoint, OPENAPI, Parameter, api};
 pub use details::{attacker, password};
 pub use devices::{Devices, confirm_device, devices};
+pub use dynfw::{DYNFW, LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, no_dynfw};
 pub use error::{ErrorPage, error};
 pub use statistics::statistics;
 

@@ -1,0 +1,228 @@
+//! What is known of the feed: the list, what was heard lately, and the viewers who are told.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use sview_dynfw::{Delta, Event, Followed, Follower, Message, News, Sparing};
+use sview_feed::GeoIp;
+use sview_model::CountryCode;
+
+use super::countries::Countries;
+use super::hub::{Full, Hub, Seat};
+use super::pace::Pace;
+use super::told;
+use crate::config::DynfwSettings;
+use crate::web::Client;
+
+/// How many events and changes are kept to be shown.
+const KEPT: usize = 30;
+
+/// How often viewers are told the whole list at most.
+const LISTS: Duration = Duration::from_secs(1);
+
+/// What is known. Everything in it is bounded.
+pub(super) struct Feed {
+    pub(super) follower: Follower,
+    pub(super) hub: Hub,
+    pub(super) connected: bool,
+    /// Since when the publisher is connected or not; `None` before the first attempt came to an end.
+    pub(super) since: Option<DateTime<Utc>>,
+    /// When anything was heard last.
+    pub(super) heard_at: Option<DateTime<Utc>>,
+    /// The latest first.
+    pub(super) events: VecDeque<(Event, Option<CountryCode>)>,
+    /// The latest first.
+    pub(super) changes: VecDeque<Delta>,
+    pub(super) countries: Countries,
+    geoip: Option<GeoIp>,
+    pace: Pace,
+    /// Viewers were not told of every change, so they need the list.
+    owed: bool,
+    told_list: Option<Instant>,
+    /// Messages that viewers were not told since they came too fast.
+    pub(super) held_back: u64,
+    fast: Sparing,
+}
+
+impl Feed {
+    pub(super) fn new(settings: &DynfwSettings, geoip: Option<GeoIp>) -> Self {
+        Self {
+            follower: Follower::default(),
+            hub: Hub::new(settings.dynfw_max_viewers, settings.dynfw_max_viewers_per_client),
+            connected: false,
+            since: None,
+            heard_at: None,
+            events: VecDeque::with_capacity(KEPT),
+            changes: VecDeque::with_capacity(KEPT),
+            countries: Countries::default(),
+            geoip,
+            pace: Pace::default(),
+            owed: false,
+            told_list: None,
+            held_back: 0,
+            fast: Sparing::default(),
+        }
+    }
+
+    pub(super) fn wants_list(&self) -> bool {
+        self.follower.wants_list().is_some()
+    }
+
+    /// Whether countries are told.
+    pub(super) fn knows_countries(&self) -> bool {
+        self.geoip.is_some()
+    }
+
+    /// Takes what the subscriber tells.
+    pub(super) fn heard(&mut self, news: News<'_>, now: DateTime<Utc>) {
+        match news {
+            News::Connected => {
+                self.follower.reconnected();
+                self.turn(true, now, "The publisher is connected");
+            }
+            News::Disconnected(_) => {
+                if self.connected || self.since.is_none() {
+                    self.turn(false, now, "The publisher is not connected");
+                }
+            }
+            News::Fault(_) => self.heard_at = Some(now),
+            News::Message(message) => {
+                self.heard_at = Some(now);
+                match message {
+                    Message::List(list) => {
+                        self.follower.take_list(list);
+                        self.tell_list();
+                    }
+                    Message::Delta(delta) => self.delta(delta),
+                    Message::Event(event) => self.event(event, now),
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, connected: bool, now: DateTime<Utc>, said: &str) {
+        (self.connected, self.since) = (connected, Some(now));
+        self.hub.tell(&told::info(said, connected));
+    }
+
+    /// Tells the whole list, or owes it: it is large, so once a second is the most.
+    fn tell_list(&mut self) {
+        self.owed = true;
+        self.hub.forget();
+        if self.told_list.is_some_and(|at| at.elapsed() < LISTS) {
+            return;
+        }
+        if let Some(list) = self.follower.list() {
+            self.hub.tell_list(told::list(list));
+            (self.owed, self.told_list) = (false, Some(Instant::now()));
+        }
+    }
+
+    fn delta(&mut self, delta: Delta) {
+        if self.follower.take_delta(delta) == Followed::Ignored {
+            return;
+        }
+        keep(&mut self.changes, delta);
+        if self.owed || !self.may() {
+            // One list later, instead of all of them now.
+            self.owed = true;
+            self.hub.forget();
+        } else {
+            self.hub.tell_change(&told::delta(&delta));
+        }
+    }
+
+    fn event(&mut self, event: Event, now: DateTime<Utc>) {
+        let geo = self.geoip.as_ref().and_then(|geoip| geoip.country(event.ip));
+        if let Some(code) = geo {
+            self.countries.add(code, now);
+        }
+        if self.may() {
+            self.hub.tell(&told::event(&event, geo));
+        }
+        keep(&mut self.events, (event, geo));
+    }
+
+    fn may(&mut self) -> bool {
+        if self.pace.may() {
+            return true;
+        }
+        self.held_back += 1;
+        if let Some(left_out) = self.fast.may() {
+            tracing::warn!(left_out, "the dynamic firewall goes too fast for viewers: they are not told everything");
+        }
+        false
+    }
+
+    /// Makes up for what was held back, twice a second.
+    pub(super) fn tick(&mut self) {
+        if self.owed {
+            self.tell_list();
+        }
+    }
+
+    /// Gives a viewer a place.
+    pub(super) fn sit(&mut self, client: Client) -> Result<Seat, Full> {
+        let Self { hub, follower, connected, .. } = self;
+        let info = told::info("Connected", *connected);
+        hub.sit(client, info, || follower.list().map(told::list))
+    }
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, newest: T) {
+    kept.truncate(KEPT - 1);
+    kept.push_front(newest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::hub;
+    use sview_dynfw::{Change, List};
+
+    fn feed() -> Feed {
+        Feed {
+            hub: hub::Hub::new(10, 10),
+            follower: Follower::default(),
+            connected: false,
+            since: None,
+            heard_at: None,
+            events: VecDeque::new(),
+            changes: VecDeque::new(),
+            countries: Countries::default(),
+            geoip: None,
+            pace: Pace::default(),
+            owed: false,
+            told_list: None,
+            held_back: 0,
+            fast: Sparing::default(),
+        }
+    }
+
+    #[test]
+    fn a_publisher_that_goes_too_fast_is_summed_up_in_a_list() {
+        let mut feed = feed();
+        let now = DateTime::UNIX_EPOCH;
+        let list = List { version: 1, serial: 0, addresses: vec![], ts: 0 };
+        feed.heard(News::Message(Message::List(list)), now);
+        let mut seat = feed.sit(Client::of([192, 0, 2, 1].into())).unwrap();
+        let (mut deltas, mut lists) = (0, 0);
+        for serial in 1..=10_000_u32 {
+            let ip = std::net::IpAddr::V4(serial.into());
+            let delta = Delta { serial: serial.into(), change: Change::Added, ip, ts: 0 };
+            feed.heard(News::Message(Message::Delta(delta)), now);
+            while let Ok(told) = seat.queue.try_recv() {
+                deltas += usize::from(told.starts_with(b"{\"msgtype\":\"dynfw delta\""));
+            }
+        }
+        assert!((500..=1500).contains(&deltas), "{deltas}");
+        assert_eq!((feed.changes.len(), feed.changes[0].serial), (KEPT, 10_000));
+        std::thread::sleep(std::time::Duration::from_millis(1010));
+        feed.tick();
+        while let Ok(told) = seat.queue.try_recv() {
+            lists += usize::from(told.starts_with(b"{\"msgtype\":\"dynfw list\"") && told.len() > 100_000);
+        }
+        assert_eq!(lists, 1, "and then they are told the whole");
+    }
+}

@@ -1,0 +1,123 @@
+//! The live feed: what the dynamic firewall's publisher says, kept as a list, shown on a page and passed on to viewers.
+//!
+//! A task of its own hears the publisher ([`sview_dynfw::Subscriber`]) and tells the [`Feed`], which keeps the list, what was
+//! heard lately, and the [`Hub`] of viewers. Nothing waits for a viewer: each has a bounded queue, and whoever does not keep up is
+//! dropped. Everything that is heard was parsed strictly; text of it is escaped where it is shown, like any other.
+
+mod certificate;
+mod countries;
+mod feed;
+mod hub;
+pub(crate) mod metrics;
+mod pace;
+mod page;
+mod server;
+mod socket;
+mod told;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use sview_dynfw::{Certificate, Counters, Listener, News, Subscriber, SubscriberSettings};
+use sview_feed::GeoIp;
+use sview_model::Clock;
+use sview_views::Site;
+use sview_views::pages::DYNFW;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::feed::Feed;
+pub use self::server::serve;
+use crate::config::{DynfwSettings, TrustedProxies};
+
+/// The live feed of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Live {
+    feed: Arc<Mutex<Feed>>,
+    counters: Arc<Counters>,
+    clock: Clock,
+    stop: CancellationToken,
+}
+
+impl Live {
+    /// Begins to hear the publisher that the settings name; `None` where they name none. The own key pair is kept in `data_dir`.
+    pub async fn start(
+        settings: &DynfwSettings,
+        data_dir: &Path,
+        clock: Clock,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<(Self, JoinHandle<()>)>> {
+        let Some(server) = settings.dynfw_server.as_deref() else { return Ok(None) };
+        let key = certificate::of_server(settings).await?;
+        std::fs::create_dir_all(data_dir).with_context(|| format!("SVIEW_DATA_DIR {}", data_dir.display()))?;
+        let own = Certificate::load_or_make(data_dir, "dynfw_client")?;
+        let subscription =
+            SubscriberSettings::new(server, settings.dynfw_port, key, own).context("SVIEW_DYNFW_SERVER")?;
+        let geoip = settings.dynfw_geoip_db.as_deref().map(GeoIp::open).transpose().context("SVIEW_DYNFW_GEOIP_DB")?;
+        let live = Self {
+            feed: Arc::new(Mutex::new(Feed::new(settings, geoip))),
+            counters: Arc::default(),
+            clock,
+            stop: stop.clone(),
+        };
+        metrics::measure(&live);
+        let subscriber = Subscriber::new(subscription, Ear(live.clone()), Arc::clone(&live.counters));
+        let ticking = live.clone();
+        let stop = stop.clone();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                _ = Box::pin(subscriber.run(stop)) => {}
+                () = ticking.ticks() => {}
+            }
+        });
+        Ok(Some((live, task)))
+    }
+
+    fn feed(&self) -> MutexGuard<'_, Feed> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives viewers what was held back for going too fast.
+    async fn ticks(&self) {
+        let mut every = tokio::time::interval(std::time::Duration::from_millis(500));
+        loop {
+            every.tick().await;
+            self.feed().tick();
+        }
+    }
+}
+
+/// What the subscriber tells.
+struct Ear(Live);
+
+impl Listener for Ear {
+    fn heard(&mut self, news: News<'_>) {
+        let now = self.0.clock.now();
+        self.0.feed().heard(news, now);
+    }
+
+    fn wants_list(&self) -> bool {
+        self.0.feed().wants_list()
+    }
+}
+
+/// What the handlers need. `live` is `None` where no publisher is named.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) live: Option<Live>,
+    pub(crate) site: Arc<Site>,
+    pub(crate) proxies: Arc<TrustedProxies>,
+    pub(crate) clock: Clock,
+}
+
+/// The addresses of the live feed.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(desk: Desk) -> Router<S> {
+    Router::new()
+        .route(DYNFW, get(page::show))
+        .route("/dynfw/state.json", get(page::state))
+        .route("/ws", get(socket::open))
+        .with_state(desk)
+}

@@ -1,0 +1,136 @@
+//! `/dynfw/` and its data.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use sview_dynfw::{Change, Topic, Why};
+use sview_model::Period;
+use sview_views::PageContext;
+use sview_views::pages::{LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, no_dynfw};
+
+use super::{Desk, Live};
+use crate::http::html;
+
+/// The longest text that is searched for, in characters: no address is longer.
+const LONGEST: usize = 45;
+
+/// What is asked of the list.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    /// What addresses contain.
+    #[serde(default)]
+    q: String,
+    /// The page, from 1.
+    page: Option<String>,
+    /// Kept in links.
+    period: Option<String>,
+}
+
+const LIVE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-cache")];
+
+/// The live page. What cannot be understood of the query is left out: it narrows a list, nothing more.
+pub(super) async fn show(State(desk): State<Desk>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let now = desk.clock.now();
+    let period = asked.period.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Period::default());
+    let context = PageContext { site: &desk.site, period, now };
+    match &desk.live {
+        Some(live) => (LIVE, html(dynfw(&context, &live.look(&asked, now)))).into_response(),
+        None => (StatusCode::NOT_FOUND, LIVE, html(no_dynfw(&context))).into_response(),
+    }
+}
+
+fn time(ts: u64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(i64::try_from(ts).ok()?, 0)
+}
+
+impl Live {
+    fn look(&self, asked: &Asked, now: DateTime<Utc>) -> LiveState {
+        let search: String = asked.q.trim().to_lowercase().chars().take(LONGEST).collect();
+        let feed = self.feed();
+        let list = feed.follower.list();
+        let mut found = 0;
+        let page: usize = asked.page.as_deref().and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, 1_000_000);
+        let first = (page - 1) * LISTED;
+        let mut shown = Vec::new();
+        for ip in list.iter().flat_map(|list| &list.addresses) {
+            if search.is_empty() || ip.to_string().contains(&search) {
+                if found >= first && shown.len() < LISTED {
+                    shown.push(*ip);
+                }
+                found += 1;
+            }
+        }
+        LiveState {
+            connected: feed.connected,
+            since: feed.since,
+            heard_at: feed.heard_at,
+            updated: list.and_then(|list| time(list.ts)),
+            version: list.map(|list| list.version),
+            serial: list.map(|list| list.serial),
+            addresses: list.map(|list| list.addresses.len()),
+            catching_up: list.is_some() && feed.wants_list(),
+            knows_countries: feed.knows_countries(),
+            countries: feed.countries.sums(now),
+            events: feed
+                .events
+                .iter()
+                .filter_map(|(event, geo)| {
+                    Some(LiveEvent {
+                        name: event.name.as_str().to_owned(),
+                        ip: event.ip,
+                        at: time(event.ts)?,
+                        country: geo.map(|code| code.to_string()),
+                    })
+                })
+                .collect(),
+            changes: feed
+                .changes
+                .iter()
+                .filter_map(|delta| {
+                    Some(LiveChange { added: delta.change == Change::Added, ip: delta.ip, at: time(delta.ts)? })
+                })
+                .collect(),
+            listed: Listed { search, page, found, addresses: shown },
+        }
+    }
+}
+
+/// What is known of the feed, as JSON.
+pub(super) async fn state(State(desk): State<Desk>) -> Response {
+    let Some(live) = &desk.live else {
+        let error = "There is no live feed here: the operator has named no publisher";
+        return (StatusCode::NOT_FOUND, LIVE, axum::Json(serde_json::json!({ "error": error }))).into_response();
+    };
+    let iso = |time: DateTime<Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let feed = live.feed();
+    let list = feed.follower.list();
+    let asked: serde_json::Map<_, _> =
+        Why::ALL.iter().map(|why| (why.as_str().to_owned(), feed.follower.asked_again(*why).into())).collect();
+    let dropped: serde_json::Map<_, _> =
+        live.counters.faults().map(|(kind, count)| (kind.to_owned(), count.into())).collect();
+    let messages: serde_json::Map<_, _> =
+        Topic::ALL.iter().map(|topic| (topic.as_str().to_owned(), live.counters.messages(*topic).into())).collect();
+    let state = serde_json::json!({
+        "connected": feed.connected,
+        "since": feed.since.map(iso),
+        "heard_at": feed.heard_at.map(iso),
+        "version": list.map(|list| list.version),
+        "serial": list.map(|list| list.serial),
+        "addresses": list.map(|list| list.addresses.len()),
+        "updated": list.and_then(|list| time(list.ts)).map(iso),
+        "catching_up": list.is_some() && feed.wants_list(),
+        "messages": messages,
+        "dropped": dropped,
+        "list_asked_again": asked,
+        "connections": { "made": live.counters.connected(), "failed": live.counters.failed() },
+        "viewers": {
+            "connected": feed.hub.viewers(), "sent": feed.hub.sent, "lagged": feed.hub.lagged, "held_back": feed.held_back,
+        },
+    });
+    drop(feed);
+    (LIVE, axum::Json(state)).into_response()
+}
