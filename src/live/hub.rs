@@ -7,8 +7,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::web::Client;
 
-/// How many messages may wait for a viewer.
-const WAITING: usize = 256;
+/// How many messages may wait for a viewer: two seconds of the most that are told.
+const WAITING: usize = 1024;
 
 /// How many messages a whole list may be behind before the next viewer gets a new one instead of it and them.
 const BEHIND: usize = 100;

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// How many messages a second viewers are told at most. People cannot follow more, and browsers should not have to.
-const MOST: u32 = 500;
+/// How many messages viewers are told at most in a tenth of a second. People cannot follow more, and browsers should not have to.
+const MOST: u32 = 50;
 
-/// Lets [`MOST`] messages a second pass.
+/// The time in which they are counted: short, so that no burst fills the queue of a viewer who keeps up.
+const WHILE: Duration = Duration::from_millis(100);
+
+/// Lets [`MOST`] messages pass in a while.
 #[derive(Debug)]
 pub(super) struct Pace {
     begun: Instant,
@@ -21,7 +24,7 @@ impl Default for Pace {
 impl Pace {
     /// Whether one more may pass now.
     pub(super) fn may(&mut self) -> bool {
-        if self.begun.elapsed() >= Duration::from_secs(1) {
+        if self.begun.elapsed() >= WHILE {
             *self = Self::default();
         }
         self.passed += 1;
@@ -34,10 +37,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_has_its_share() {
+    fn a_while_has_its_share() {
         let mut pace = Pace::default();
         assert_eq!((0..2 * MOST).filter(|_| pace.may()).count(), MOST as usize);
-        pace.begun -= Duration::from_secs(1);
+        pace.begun -= WHILE;
         assert!(pace.may());
     }
 }

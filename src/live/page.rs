@@ -7,7 +7,6 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sview_dynfw::{Change, Topic, Why};
-use sview_model::Period;
 use sview_views::PageContext;
 use sview_views::pages::{LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, no_dynfw};
 
@@ -35,7 +34,7 @@ const LIVE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-cache
 pub(super) async fn show(State(desk): State<Desk>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
     let now = desk.clock.now();
-    let period = asked.period.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Period::default());
+    let period = asked.period.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default();
     let context = PageContext { site: &desk.site, period, now };
     match &desk.live {
         Some(live) => (LIVE, html(dynfw(&context, &live.look(&asked, now)))).into_response(),

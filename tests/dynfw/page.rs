@@ -10,7 +10,7 @@ async fn served(deployment: &Deployment, feed: &mut Feed) -> Server {
     server
 }
 
-const ON: &str = "document.querySelector('.connection').dataset.state === 'on'";
+const ON: &str = "document.querySelector('.connection')?.dataset.state === 'on'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_keeps_itself_up_to_date_through_restarts() {

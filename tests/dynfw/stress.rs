@@ -29,6 +29,8 @@ async fn a_flood_and_a_large_message_are_survived() {
             count.fetch_add(1, Relaxed);
         }
     });
+    // Lists once a second: a slow machine takes longer to read one than the publisher to send it.
+    feed.tell("every 1");
     let (mut feed, took) = tokio::task::spawn_blocking(move || {
         let took = feed.tell("flood 50000 250000");
         (feed, took)
@@ -51,7 +53,7 @@ async fn a_flood_and_a_large_message_are_survived() {
     assert!(after <= before + GROWTH, "{before} MB before, {after} MB after; {state}");
     assert_eq!(state["viewers"]["connected"], 1, "the viewer was not flooded: {state}");
     assert!(state["viewers"]["held_back"].as_u64().unwrap() > 0, "{state}");
-    assert!(heard.load(Relaxed) > 500, "and was told what people can follow");
+    assert!(heard.load(Relaxed) > 100, "and was told what people can follow");
     watching.abort();
 }
 
@@ -67,18 +69,18 @@ async fn a_viewer_who_does_not_read_is_dropped_and_slows_nobody() {
     let before = memory(&server);
     let begun = Instant::now();
     let mut serial = 1;
-    while state(&server)["viewers"]["lagged"] == 0 {
+    while state(&server)["viewers"]["connected"] == 2 {
         assert!(begun.elapsed() < Duration::from_secs(120), "never dropped: {}", state(&server));
         for _ in 0..50 {
             serial += 1;
             feed.tell(&format!("delta {serial} positive 192.0.2.{}", serial % 250));
         }
-        while quick.until("dynfw delta").await["serial"] != serial {}
+        quick.serial(serial).await;
     }
     assert!(memory(&server) <= before + GROWTH, "{before} MB before, {} MB after", memory(&server));
     serial += 1;
     feed.tell(&format!("delta {serial} negative 192.0.2.1"));
-    while quick.until("dynfw delta").await["serial"] != serial {}
+    quick.serial(serial).await;
     // What was under way still comes, and then it is told to reload.
     if let Some(frame) = slow.closed().await {
         assert_eq!(frame.code, CloseCode::Again);

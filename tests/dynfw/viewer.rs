@@ -49,6 +49,11 @@ impl Viewer {
         }
     }
 
+    /// Reads until the list is known as of a serial: by deltas, or by a list where they came too fast.
+    pub(crate) async fn serial(&mut self, serial: u64) {
+        while self.next().await.1["serial"].as_u64() != Some(serial) {}
+    }
+
     /// Reads to the end; how it was closed.
     pub(crate) async fn closed(&mut self) -> Option<CloseFrame> {
         loop {
@@ -97,7 +102,7 @@ pub(crate) async fn known(server: &Server, what: &str, met: impl Fn(&Value) -> b
         if met(&state) {
             return;
         }
-        assert!(begun.elapsed() < Duration::from_secs(40), "never {what}: {state}\n{}", server.log());
+        assert!(begun.elapsed() < Duration::from_secs(90), "never {what}: {state}\n{}", server.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
