@@ -138,6 +138,25 @@ pub enum Outcome {
     Cancelled,
 }
 
+/// What the ledger made of the end of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// What was said.
+    AsSaid,
+    /// An operator had asked for the job to end, so it was not queued again.
+    Cancelled,
+    /// Nothing: the lease was lost.
+    Lost,
+}
+
+impl Finished {
+    /// Whether the lease was still held, and the attempt's end counts.
+    #[must_use]
+    pub const fn held(self) -> bool {
+        !matches!(self, Self::Lost)
+    }
+}
+
 impl Outcome {
     /// The word by which ledgers know it, its error and its delay.
     pub(crate) fn parts(&self) -> (&'static str, String, Duration) {

@@ -27,7 +27,7 @@ mod workers;
 pub use bell::{Bell, Ear};
 pub use context::{Context, Statistics};
 pub use error::{Error, Result};
-pub use exchange::{Cause, Claim, NewJob, Outcome, Pushed, Renewed, Take, Taken};
+pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
     Aggregate, Backoff, CacheGroup, CacheResource, Caching, Failure, Job, MAX_DEVICE_AGE, Registry, aggregate,

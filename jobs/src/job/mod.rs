@@ -51,6 +51,10 @@ impl Backoff {
     /// What jobs use that do not say otherwise: 2, 6, 18, 54 seconds, up to 5 minutes.
     pub const DEFAULT: Self = Self { first: Duration::from_secs(2), factor: 3, max: Duration::from_secs(300) };
 
+    /// For what this program cannot read: a newer one, which is being rolled out beside it, may; that takes minutes.
+    pub(crate) const UNREADABLE: Self =
+        Self { first: Duration::from_secs(10), factor: 3, max: Duration::from_secs(300) };
+
     /// The wait after so many failed attempts, with up to a quarter more by chance, so that what failed together does not come
     /// back together.
     #[must_use]

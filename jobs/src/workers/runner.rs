@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Trouble, WorkerSettings};
-use crate::job::{Failure, Registry, Runnable};
-use crate::{JobId, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
+use crate::job::{Backoff, Failure, Registry, Runnable};
+use crate::{Finished, JobId, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
 
 /// A pool's worker: what its slots share.
 pub(super) struct Runner {
@@ -120,14 +120,14 @@ impl Runner {
             Err(why) => Ending::Unreadable(why.clone()),
         };
         let outcome = outcome(&ending, record, job.as_ref().ok(), &self.settings);
-        let held = match &outcome {
+        let settled = match outcome {
             Some(outcome) => self.settle(&taken, outcome).await,
-            None => false,
+            None => None,
         };
-        let settled = outcome.as_ref().filter(|_| held);
+        let settled = settled.as_ref();
         metrics::ended(&record.name, settled, begun.elapsed());
         log_end(record, settled, begun.elapsed());
-        if let (Some(Outcome::Done), true, Ok(job)) = (&outcome, held, job) {
+        if let (Some(Outcome::Done), Ok(job)) = (settled, job) {
             let mut aftermath = Contained::start(job.after_done());
             let ended = tokio::time::timeout(AFTERMATH, aftermath.ended()).await;
             let ending = ended.unwrap_or(Ending::OverTime(AFTERMATH));
@@ -182,11 +182,14 @@ impl Runner {
     }
 
     /// Tells the ledger how it went, again and again until it hears: whatever the wait, only the holder of the lease is believed.
-    async fn settle(&self, taken: &Taken, outcome: &Outcome) -> bool {
+    /// Returns what then holds; `None` when the lease was lost.
+    async fn settle(&self, taken: &Taken, outcome: Outcome) -> Option<Outcome> {
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.ledger.finish(&taken.claim, outcome).await {
-                Ok(held) => return held,
+            match self.ledger.finish(&taken.claim, &outcome).await {
+                Ok(Finished::AsSaid) => return Some(outcome),
+                Ok(Finished::Cancelled) => return Some(Outcome::Cancelled),
+                Ok(Finished::Lost) => return None,
                 Err(error) => {
                     tracing::warn!(id = %taken.record.id, %error, "the end of a job could not be recorded yet")
                 }
@@ -194,7 +197,7 @@ impl Runner {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 // The process ends: the lease runs out, and the job is rescued.
-                () = self.abandon.cancelled() => return false,
+                () = self.abandon.cancelled() => return None,
             }
             pause = (pause * 2).min(Duration::from_secs(2));
         }
@@ -263,12 +266,15 @@ fn outcome(
     let error = || failure(ending);
     Some(match ending {
         Ending::Returned(Ok(())) => Outcome::Done,
-        Ending::Returned(Err(Failure::Final(_))) | Ending::Unreadable(_) => Outcome::Dead { error: error() },
-        Ending::Returned(Err(Failure::Passing(_))) | Ending::Panicked(_) | Ending::OverTime(_) => {
+        Ending::Returned(Err(Failure::Final(_))) => Outcome::Dead { error: error() },
+        Ending::Returned(Err(Failure::Passing(_)))
+        | Ending::Panicked(_)
+        | Ending::OverTime(_)
+        | Ending::Unreadable(_) => {
             if record.attempts >= record.max_attempts {
                 Outcome::Dead { error: error() }
             } else {
-                let backoff = settings.backoff.or(job.map(|job| job.backoff())).unwrap_or(crate::job::Backoff::DEFAULT);
+                let backoff = settings.backoff.or(job.map(|job| job.backoff())).unwrap_or(Backoff::UNREADABLE);
                 Outcome::Retry { after: backoff.after(record.attempts), error: error() }
             }
         }

@@ -100,14 +100,16 @@ impl Lab {
         Self { server: Some(server), settings, queues: Queues::new(ledger), directory }
     }
 
+    /// The ledger's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.path().join("jobs.sqlite")
+    }
+
     /// The same ledger as another process sees it.
     pub(crate) async fn another(&self) -> Queues {
         match &self.server {
             Some(server) => Queues::new(RedisLedger::new(&server.url(), "test", self.settings.clone()).unwrap()),
-            None => {
-                let path = self.directory.path().join("jobs.sqlite");
-                Queues::new(SqliteLedger::open(&path, self.settings.clone()).await.unwrap())
-            }
+            None => Queues::new(SqliteLedger::open(&self.file(), self.settings.clone()).await.unwrap()),
         }
     }
 
@@ -185,6 +187,8 @@ pub(crate) enum Does {
     Hang,
     /// Ends when the test says so.
     Wait,
+    /// Fails when the test says so.
+    WaitAndFail,
     /// Keeps its thread busy for so many milliseconds.
     Block(u64),
 }
@@ -286,6 +290,10 @@ impl Job for Probe {
                 desk.go.notified().await;
                 Ok(())
             }
+            Does::WaitAndFail => {
+                desk.go.notified().await;
+                Err(Failure::Passing("as told".into()))
+            }
             Does::Block(millis) => {
                 std::thread::sleep(Duration::from_millis(millis));
                 tokio::task::yield_now().await;
@@ -328,9 +336,19 @@ pub(crate) fn pool(
     concurrency: usize,
     settings: &WorkerSettings,
 ) -> (Workers, CancellationToken) {
+    pool_of(queues, Registry::default().with::<Probe>(desk.clone()), serves, concurrency, settings)
+}
+
+/// Starts one pool that knows these jobs.
+pub(crate) fn pool_of(
+    queues: &Queues,
+    registry: Registry,
+    serves: &[Queue],
+    concurrency: usize,
+    settings: &WorkerSettings,
+) -> (Workers, CancellationToken) {
     let stop = CancellationToken::new();
     let pool = Pool { queues: serves.to_vec(), concurrency };
-    let registry = Registry::default().with::<Probe>(desk.clone());
     (Workers::start(queues, registry, &[pool], settings, &stop), stop)
 }
 
