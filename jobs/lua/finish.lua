@@ -5,15 +5,16 @@ local fields = redis.call('HMGET', job(id), 'token', 'state', 'queue', 'cancel_a
 local queue = fields[3]
 if fields[1] ~= ARGV[3] or fields[2] ~= 'running' then return 'lost' end
 if message ~= '' then note_error(id, message) end
-if verdict ~= 'retry' and verdict ~= 'release' then
+if verdict ~= 'retry' and verdict ~= 'put-off' and verdict ~= 'release' then
   finish(id, queue, 'running', verdict, max_ended)
 elseif fields[4] then
   finish(id, queue, 'running', 'cancelled', max_ended)
   return 'cancelled'
-elseif verdict == 'retry' then
+elseif verdict ~= 'release' then
   move(id, queue, 'running', delay > 0 and 'scheduled' or 'queued', now + delay)
   redis.call('HSET', job(id), 'run_at', now + delay, 'delay', delay)
   redis.call('HDEL', job(id), 'token')
+  if verdict == 'put-off' then redis.call('HINCRBY', job(id), 'attempts', -1) end
   wake(queue)
 else
   move(id, queue, 'running', 'queued', redis.call('HGET', job(id), 'run_at'))

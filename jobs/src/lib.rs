@@ -49,4 +49,4 @@ pub use refresh::{
     decide, refresh, refresh_part, suggest,
 };
 pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, run_now, ticking};
-pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers};
+pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers, host};

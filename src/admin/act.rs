@@ -17,6 +17,7 @@ use super::context::Viewer;
 use super::order::{AT_ONCE, Asked, Did, Order, name, told};
 use super::problem::Problem;
 use crate::http::html;
+use crate::http::tls::OverTls;
 
 /// How long an answer waits for what was ordered; it goes on by itself then.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -59,6 +60,7 @@ pub(super) async fn form(
     viewer: Viewer,
     uri: Uri,
     jar: SignedCookieJar,
+    tls: OverTls,
     asked: Result<Form<Asked>, FormRejection>,
 ) -> Response {
     let done = async {
@@ -69,7 +71,7 @@ pub(super) async fn form(
         Ok((back, did.map_or_else(|| "It is being done.".to_owned(), |did| did.said)))
     };
     match done.await {
-        Ok((back, said)) => (jar.add(said_cookie(said)), Redirect::to(&back)).into_response(),
+        Ok((back, said)) => (jar.add(said_cookie(said, tls)), Redirect::to(&back)).into_response(),
         Err(problem) => Problem::respond(problem, &viewer, &uri),
     }
 }

@@ -38,7 +38,7 @@ use self::access::Access;
 use self::context::Viewer;
 use self::problem::Problem;
 use crate::Services;
-use crate::config::{AdminSettings, Secret};
+use crate::config::{AdminSettings, Secret, TrustedProxies};
 use crate::http::metrics::Server;
 use crate::http::{asset, headers};
 
@@ -58,6 +58,8 @@ type Gathered = Option<(Instant, Arc<Vec<Ended>>)>;
 pub struct Admin {
     services: Services,
     access: Arc<Access>,
+    /// Who is believed when they say that a request came over TLS.
+    proxies: Arc<TrustedProxies>,
     /// Signs cookies; another one whenever a token changes.
     key: Key,
     registry: Arc<Registry>,
@@ -72,10 +74,22 @@ impl FromRef<Admin> for Key {
     }
 }
 
+impl FromRef<Admin> for Arc<TrustedProxies> {
+    fn from_ref(admin: &Admin) -> Self {
+        admin.proxies.clone()
+    }
+}
+
 impl Admin {
-    /// The application over open services. `stop` ends streams of events.
+    /// The application over open services. `proxies` are believed about TLS. `stop` ends streams of events.
     #[must_use]
-    pub fn new(services: Services, settings: &AdminSettings, secret: &Secret, stop: CancellationToken) -> Self {
+    pub fn new(
+        services: Services,
+        settings: &AdminSettings,
+        proxies: &TrustedProxies,
+        secret: &Secret,
+        stop: CancellationToken,
+    ) -> Self {
         let access = Access::new(settings);
         let mut registry = Registry::default();
         metrics::register(&mut registry);
@@ -83,6 +97,7 @@ impl Admin {
             services,
             key: access.key(secret),
             access: Arc::new(access),
+            proxies: Arc::new(proxies.clone()),
             registry: Arc::new(registry),
             streams: Arc::new(Semaphore::new(STREAMS)),
             gathered: Arc::default(),

@@ -1,7 +1,7 @@
 //! What an operator orders: read from a form or JSON, told in words, carried out.
 
 use serde::{Deserialize, Serialize};
-use sview_jobs::{Effect, Filter, JobId, PRODUCERS, Producer, Steering, steer};
+use sview_jobs::{Cause, Effect, Filter, JobId, PRODUCERS, Producer, Steering, steer};
 use sview_model::Queue;
 use sview_views::admin::JobsFilter;
 
@@ -155,7 +155,7 @@ impl Order {
             }
             Self::Run(producer) => {
                 note(format!("run producer {}", producer.name)).await?;
-                let done = sview_jobs::run_now(jobs, producer).await?;
+                let done = sview_jobs::run_now(jobs, producer, Cause::Operator).await?;
                 Ok(plain(format!("{}: {done}.", producer.name)))
             }
         }

@@ -26,13 +26,15 @@ use crate::Context;
 pub enum Failure {
     /// Another attempt may do better: a database that was away, a deadlock.
     Passing(String),
+    /// A server that every job needs is away; that is not this job's fault, and costs it no attempt.
+    Outage(String),
     /// No attempt will do better.
     Final(String),
 }
 
 impl From<sview_store::Error> for Failure {
     fn from(error: sview_store::Error) -> Self {
-        Self::Passing(error.to_string())
+        if error.is_outage() { Self::Outage(error.to_string()) } else { Self::Passing(error.to_string()) }
     }
 }
 

@@ -52,7 +52,7 @@ async fn of_two_schedulers_one_acts_on_each_tick_and_on_none_out_of_its_time() {
         name: "counts",
         cron: "* * * * * *",
         what: "counts",
-        effect: |_| {
+        effect: |_, _| {
             ACTS.fetch_add(1, Ordering::SeqCst);
             async { Ok(String::new()) }.boxed()
         },
@@ -88,7 +88,7 @@ async fn a_tick_that_fails_is_told_until_one_succeeds() {
         name: "once",
         cron: "* * * * * *",
         what: "fails once",
-        effect: |_| {
+        effect: |_, _| {
             let fails = FAILS.swap(0, Ordering::SeqCst);
             async move { if fails == 1 { Err(crate::Error::Record("no".into())) } else { Ok(String::new()) } }.boxed()
         },
@@ -109,7 +109,7 @@ async fn a_stream_ticks_and_stops() {
         name: "seconds",
         cron: "* * * * * *",
         what: "ticks",
-        effect: |_| {
+        effect: |_, _| {
             TICKED.notify_one();
             async { Ok(String::new()) }.boxed()
         },

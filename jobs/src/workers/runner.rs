@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::Queue;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -52,6 +52,9 @@ enum Ending {
 
 /// How long a handler that was told to stop may take to do so before its slot is given up on.
 const STOPPING: Duration = Duration::from_secs(10);
+
+/// How old a job may be for its attempts not to count while a server is away: one that makes servers fail must come to an end.
+const LONGEST_OUTAGE: TimeDelta = TimeDelta::hours(1);
 
 /// How long what follows from a job's success may take.
 const AFTERMATH: Duration = Duration::from_secs(60);
@@ -246,7 +249,8 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 /// Why the attempt failed, in words.
 fn failure(ending: &Ending) -> String {
     match ending {
-        Ending::Returned(Err(Failure::Passing(why) | Failure::Final(why))) | Ending::Unreadable(why) => why.clone(),
+        Ending::Returned(Err(Failure::Passing(why) | Failure::Outage(why) | Failure::Final(why)))
+        | Ending::Unreadable(why) => why.clone(),
         Ending::Panicked(message) => format!("panicked: {message}"),
         Ending::OverTime(limit) => format!("took longer than {} s", limit.as_secs_f64()),
         Ending::LeaseLost | Ending::LeaseUnsure => "lost its lease".to_owned(),
@@ -264,10 +268,14 @@ fn outcome(
     settings: &WorkerSettings,
 ) -> Option<Outcome> {
     let error = || failure(ending);
+    let waiting = crate::machine_now() - record.created_at;
     Some(match ending {
         Ending::Returned(Ok(())) => Outcome::Done,
         Ending::Returned(Err(Failure::Final(_))) => Outcome::Dead { error: error() },
-        Ending::Returned(Err(Failure::Passing(_)))
+        Ending::Returned(Err(Failure::Outage(_))) if waiting < LONGEST_OUTAGE => {
+            Outcome::PutOff { after: settings.outage.after(1), error: error() }
+        }
+        Ending::Returned(Err(Failure::Passing(_) | Failure::Outage(_)))
         | Ending::Panicked(_)
         | Ending::OverTime(_)
         | Ending::Unreadable(_) => {
@@ -300,6 +308,14 @@ fn log_end(record: &Record, outcome: Option<&Outcome>, ran: Duration) {
             end!(
                 warn,
                 "job failed, to be tried again",
+                error = crate::in_words(error, 300),
+                again_in_ms = as_millis(*after)
+            );
+        }
+        Some(Outcome::PutOff { after, error }) => {
+            end!(
+                warn,
+                "job put off, a server is away",
                 error = crate::in_words(error, 300),
                 again_in_ms = as_millis(*after)
             );

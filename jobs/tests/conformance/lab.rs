@@ -182,6 +182,8 @@ pub(crate) enum Does {
     /// Fails this often, then succeeds.
     FailTimes(u32),
     FailForGood,
+    /// Finds a server away so often, then succeeds.
+    FindAway(u32),
     Panic,
     /// Never ends by itself.
     Hang,
@@ -280,6 +282,8 @@ impl Job for Probe {
             Does::Succeed => Ok(()),
             Does::FailTimes(times) if attempt > times => Ok(()),
             Does::FailTimes(_) => Err(Failure::Passing(format!("attempt {attempt} failed"))),
+            Does::FindAway(times) if attempt > times => Ok(()),
+            Does::FindAway(_) => Err(Failure::Outage("the server is away".into())),
             Does::FailForGood => Err(Failure::Final("never".into())),
             Does::Panic => {
                 watch.2 = true;
@@ -318,13 +322,15 @@ pub(crate) async fn probe(queues: &Queues, queue: Queue, key: &str, does: Does) 
 
 /// Settings that make tests short.
 pub(crate) fn quick() -> WorkerSettings {
+    let soon = Backoff { first: Duration::from_millis(30), factor: 2, max: Duration::from_millis(200) };
     WorkerSettings {
         lease: Duration::from_secs(3),
         poll: Duration::from_millis(200),
         care: Duration::from_millis(200),
         grace: Duration::from_secs(10),
         time_limit: None,
-        backoff: Some(Backoff { first: Duration::from_millis(30), factor: 2, max: Duration::from_millis(200) }),
+        backoff: Some(soon),
+        outage: soon,
     }
 }
 

@@ -53,6 +53,16 @@ both! {
         assert!(lab.queues.standing(&["fails".into()]).await.unwrap()[0].failed_at.is_some());
     }
 
+    async fn a_server_that_is_away_costs_no_attempt(lab: Lab) {
+        let (desk, mut events) = Desk::new();
+        let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
+        let id = id(probe(&lab.queues, QuickCache, "k", Does::FindAway(7)).await);
+        while events.next().await != Event::After("k".into()) {}
+        let record = lab.queues.get(id).await.unwrap().unwrap();
+        assert_eq!((record.state, record.attempts, record.errors.len()), (State::Done, 1, 7));
+        assert_eq!(record.errors[6].message, "the server is away");
+    }
+
     async fn a_panic_is_a_failed_attempt_with_its_message(lab: Lab) {
         let (desk, _events) = Desk::new();
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());

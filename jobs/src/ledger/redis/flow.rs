@@ -80,7 +80,7 @@ impl Flow for RedisLedger {
             "cancelled" => Finished::Cancelled,
             _ => Finished::Lost,
         };
-        if finished == Finished::AsSaid && matches!(outcome, Outcome::Retry { .. } | Outcome::Released) {
+        if finished == Finished::AsSaid && outcome.is_again() {
             self.wake.ring();
         }
         Ok(finished)

@@ -131,24 +131,28 @@ impl Flow for SqliteLedger {
         let Some((key, cancel_asked)) = held else {
             return Ok(Finished::Lost);
         };
-        let again = matches!(outcome, Outcome::Retry { .. } | Outcome::Released);
-        let cancelled = again && cancel_asked;
+        let cancelled = outcome.is_again() && cancel_asked;
         let (verdict, error, delay) = outcome.parts();
         if !error.is_empty() {
             note_error(&mut tx, &id, now, &error).await?;
         }
         match outcome {
             _ if cancelled => end(&mut tx, &id, &key, State::Cancelled, now).await?,
-            Outcome::Retry { .. } => {
+            Outcome::Retry { .. } | Outcome::PutOff { .. } => {
+                let counted = i64::from(matches!(outcome, Outcome::Retry { .. }));
                 let delay = millis(delay);
                 let state = if delay > 0 { State::Scheduled } else { State::Queued };
-                sqlx::query("UPDATE job SET state = ?2, run_at = ?3, delay = ?4, token = NULL WHERE id = ?1")
-                    .bind(&id)
-                    .bind(state.as_str())
-                    .bind(now + delay)
-                    .bind(delay)
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query(
+                    "UPDATE job SET state = ?2, run_at = ?3, delay = ?4, token = NULL, attempts = attempts - 1 + ?5
+                     WHERE id = ?1",
+                )
+                .bind(&id)
+                .bind(state.as_str())
+                .bind(now + delay)
+                .bind(delay)
+                .bind(counted)
+                .execute(&mut *tx)
+                .await?;
             }
             Outcome::Released => {
                 sqlx::query(
@@ -164,7 +168,7 @@ impl Flow for SqliteLedger {
             }
         }
         tx.commit().await?;
-        if again && !cancelled {
+        if outcome.is_again() && !cancelled {
             self.bell.ring();
         } else if self.ended.fetch_add(1, Ordering::Relaxed) % TRIM_EVERY == TRIM_EVERY - 1 {
             // The ending stands, whatever becomes of this.
