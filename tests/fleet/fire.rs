@@ -23,7 +23,10 @@ both! {
         reports.insert(&batch(2_000, &mut random), None).await.unwrap();
         let port = free_port();
         let start = |args: &[&str], more: &[(&'static str, String)]| Member::start(&deployment, args, more);
-        let mut members = vec![start(&["serve"], &[("SVIEW_LISTEN", format!("127.0.0.1:{port}"))])];
+        let mut members = vec![start(&["serve"], &[
+            ("SVIEW_LISTEN", format!("127.0.0.1:{port}")),
+            ("SVIEW_RLIMIT_MAX_HITS", "0".to_owned()), // all visitors are one client
+        ])];
         for queues in [&["aggregation", "quick-cache"][..], &["slow-cache"]] {
             for _ in 0..2 {
                 let args: Vec<&str> = std::iter::once("worker").chain(queues.iter().copied()).collect();
@@ -49,7 +52,8 @@ both! {
             tokio::task::spawn_blocking(move || {
                 let (mut random, mut statuses) = (Random(0xa5a5_a5a5_a5a5_a5a5), HashMap::<u16, u64>::new());
                 while !stop.load(Ordering::Relaxed) {
-                    let page = ["", "incidents/", "attackers/", "passwords/", "ports/"][random.below(5) as usize];
+                    let attacker = format!("attackers/details/ip/192.0.2.{}", random.below(50));
+                    let page = ["", "incidents/", "attackers/", "passwords/", &attacker][random.below(5) as usize];
                     let period = Period::ALL[random.below(Period::ALL.len() as u64) as usize];
                     // While the process is being started again nobody answers.
                     if let Some(answer) = http::try_get(&format!("http://127.0.0.1:{port}/{page}?period={period}")) {
@@ -73,7 +77,7 @@ both! {
         assert!(statuses[&200] > 50 && statuses.len() == 1, "{statuses:?}");
 
         // What the last victims held is another's within a minute; and the minute's refresh queues what is left.
-        settle(&deployment, 180);
+        settle(&deployment, &members, 180);
         assert_whole(&deployment).await;
         for member in &mut members {
             assert!(member.runs(), "{}", member.log());

@@ -20,7 +20,7 @@ both! {
             Member::start(&deployment, &["worker", "aggregation", "quick-cache"], &[]),
             Member::start(&deployment, &["worker", "aggregation", "quick-cache", "slow-cache"], &[]),
         ];
-        settle(&deployment, 90);
+        settle(&deployment, &[], 90);
         let ports = [free_port(), free_port()];
         let _web = ports.map(|port| {
             let listen = [("SVIEW_LISTEN", format!("127.0.0.1:{port}")), ("SVIEW_RLIMIT_MAX_HITS", "0".to_owned())];

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use sview_model::Period;
 use sview_store::{Reports, Settings};
 use sview_testing::{Backend, Deployment, Relay, http};
 
@@ -61,10 +62,9 @@ fn visit(port: u16, stop: &AtomicBool) -> Visits {
     while !stop.load(Ordering::Relaxed) {
         let page =
             ["?", "incidents/?", "passwords/?", "api/resource?name=all_incidents_graph&"][random.below(4) as usize];
-        let period = ["1h", "12h", "1w", "1y"][random.below(4) as usize];
+        let period = Period::ALL[random.below(Period::ALL.len() as u64) as usize];
         let begun = Instant::now();
         let answer = http::get(&format!("http://127.0.0.1:{port}/{page}period={period}"));
-        assert!(!answer.body.contains("data-state=\"pending\"") || answer.status == 200);
         *statuses.entry(answer.status).or_default() += 1;
         slowest = slowest.max(begun.elapsed());
         std::thread::sleep(Duration::from_millis(20));
@@ -92,7 +92,16 @@ fn work_is_done(deployment: &Deployment, since: DateTime<Utc>) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_go_on_and_workers_are_back_within_ten_seconds() {
+async fn without_redis_pages_go_on_and_workers_are_back_within_ten_seconds_of_its_return() {
+    body(&[Outage::RedisCut, Outage::RedisStalled], true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_database_pages_go_on_and_workers_are_back_within_ten_seconds_of_its_return() {
+    body(&[Outage::DatabaseCut, Outage::DatabaseStalled], false).await;
+}
+
+async fn body(outages: &[Outage], flush: bool) {
     let mut deployment = Deployment::new(Backend::Production).await;
     let redis = Redis::start(&deployment);
     deployment.redis_url = Some(redis.1.clone());
@@ -112,7 +121,7 @@ async fn pages_go_on_and_workers_are_back_within_ten_seconds() {
         Member::start(&deployment, &["worker", "aggregation", "quick-cache", "slow-cache"], &relayed),
         Member::start(&deployment, &["scheduler"], &relayed),
     ];
-    settle(&deployment, 60);
+    settle(&deployment, &members, 60);
     members.push(Member::start(&deployment, &["serve"], &web));
     while http::try_get(&format!("http://127.0.0.1:{port}/healthz")).is_none() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -125,7 +134,7 @@ async fn pages_go_on_and_workers_are_back_within_ten_seconds() {
         tokio::spawn(async move {
             let mut random = Random(0xfeed_feed_feed_feed);
             while !stop.load(Ordering::Relaxed) {
-                reports.insert(&batch(20, &mut random), None).await.unwrap();
+                reports.insert(&batch(4, &mut random), None).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         })
@@ -137,7 +146,7 @@ async fn pages_go_on_and_workers_are_back_within_ten_seconds() {
 
     let spans = std::env::var("SVIEW_TEST_OUTAGES").unwrap_or_else(|_| "5".to_owned());
     for seconds in spans.split(',').map(|s| s.trim().parse::<u64>().unwrap()) {
-        for outage in [Outage::RedisCut, Outage::RedisStalled, Outage::DatabaseCut, Outage::DatabaseStalled] {
+        for outage in outages {
             match outage {
                 Outage::RedisCut => before_redis.cut().await,
                 Outage::RedisStalled => before_redis.stall(),
@@ -152,24 +161,27 @@ async fn pages_go_on_and_workers_are_back_within_ten_seconds() {
             before_database.restore().await;
             let took = tokio::task::block_in_place(|| work_is_done(&deployment, back));
             println!("{outage:?} for {seconds} s: the first job is done {:.1} s after its return", took.as_secs_f64());
-            assert!(took < BACK, "{outage:?} for {seconds} s: {took:?}");
+            let logs: String = members.iter().map(Member::log).collect();
+            assert!(took < BACK, "{outage:?} for {seconds} s: {took:?}, back at {back}\n{logs}");
         }
     }
 
-    let client = redis::Client::open(redis.1.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
-    let lost = Utc::now();
-    let took = tokio::task::block_in_place(|| work_is_done(&deployment, lost));
-    println!("FLUSHALL: the first job is done {:.1} s later", took.as_secs_f64());
-    assert!(took < BACK, "{took:?}");
+    if flush {
+        let client = redis::Client::open(redis.1.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
+        let lost = Utc::now();
+        let took = tokio::task::block_in_place(|| work_is_done(&deployment, lost));
+        println!("FLUSHALL: the first job is done {:.1} s later", took.as_secs_f64());
+        assert!(took < BACK, "{took:?}");
+    }
 
     stop.store(true, Ordering::Relaxed);
     feeding.await.unwrap();
     let (statuses, slowest) = visiting.await.unwrap();
     println!("{statuses:?} to visitors, the slowest in {:.2} s", slowest.as_secs_f64());
     assert!(statuses.len() == 1 && statuses[&200] > 100, "{statuses:?}");
-    settle(&deployment, 150);
+    settle(&deployment, &members, 150);
     assert_whole(&deployment).await;
     for member in &mut members {
         assert!(member.runs(), "{}", member.log());

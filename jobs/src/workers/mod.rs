@@ -155,7 +155,8 @@ impl Workers {
 
 /// Keeps a pool running until it is told to stop, then lets it finish.
 async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
-    const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+    // The first command after a server's return may still be told of its absence, so a pool is back after two of the longest.
+    const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
     let mut pause = PAUSES.0;
     let mut restarts = 0;
     let care = tokio::spawn(care(runner.clone()));
