@@ -216,14 +216,14 @@ async fn tick_on(
 async fn tick(tick: Tick, state: Data<Arc<State>>) {
     let at = i64::try_from(tick.get_timestamp()).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     if let Some(at) = at {
-        act(&state, at).await;
+        act(&state, at, machine_now()).await;
     }
 }
 
-/// Acts on a tick, if nobody else does.
-async fn act(state: &State, at: DateTime<Utc>) {
+/// Acts on a tick that comes at `now` by the machine's clock, if nobody else does.
+async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
     let (producer, queues) = (state.producer, &state.context.queues);
-    let off = machine_now() - at;
+    let off = now - at;
     if off.abs() > STALE {
         tracing::warn!(producer = producer.name, tick = %at, off_s = off.num_seconds(), "a tick out of its time is let go");
         return;
@@ -256,5 +256,7 @@ async fn act(state: &State, at: DateTime<Utc>) {
     }
 }
 
+#[cfg(test)]
+mod simulated;
 #[cfg(test)]
 mod tests;

@@ -64,18 +64,18 @@ async fn of_two_schedulers_one_acts_on_each_tick_and_on_none_out_of_its_time() {
     futures::join!(
         async {
             for at in &ticks {
-                act(&one, *at).await;
+                act(&one, *at, now).await;
             }
         },
         async {
             for at in &ticks {
-                act(&two, *at).await;
+                act(&two, *at, now).await;
             }
         },
     );
     assert_eq!(ACTS.load(Ordering::SeqCst), 20);
     for minutes in [-60, -1, 1, 60] {
-        act(&one, now + TimeDelta::minutes(minutes)).await;
+        act(&one, now + TimeDelta::minutes(minutes), now).await;
     }
     assert_eq!(ACTS.load(Ordering::SeqCst), 20);
     assert_eq!(one.context.queues.last_tick("counts").await.unwrap().unwrap().timestamp(), ticks[19].timestamp());
@@ -95,9 +95,9 @@ async fn a_tick_that_fails_is_told_until_one_succeeds() {
     };
     let directory = tempfile::tempdir().unwrap();
     let state = state(&directory, &ONCE).await;
-    act(&state, machine_now()).await;
+    act(&state, machine_now(), machine_now()).await;
     assert_eq!(state.errors.lock().unwrap().len(), 1);
-    act(&state, machine_now() + TimeDelta::seconds(1)).await;
+    act(&state, machine_now() + TimeDelta::seconds(1), machine_now()).await;
     assert!(state.errors.lock().unwrap().is_empty());
 }
 
