@@ -13,6 +13,7 @@ use sview_views::admin::{self, Ask, Confirm};
 
 use super::Admin;
 use super::access::{Right, said_cookie};
+use super::answers::Error;
 use super::context::Viewer;
 use super::order::{AT_ONCE, Asked, Did, Order, name, told};
 use super::problem::Problem;
@@ -76,7 +77,23 @@ pub(super) async fn form(
     }
 }
 
-/// JSON: the same fields.
+/// Acts
+///
+/// retry, cancel and delete jobs, one by its id or all that match a filter; pause and resume a queue; run a producer. It is written to
+/// the log of actions first. Needs the full token.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/actions",
+    request_body = Asked,
+    responses(
+        (status = 200, description = "What became of it.", body = Did),
+        (status = 202, description = "It goes on by itself.", content_type = "application/json"),
+        (status = 400, description = "The order makes no sense; error says what was expected.", body = Error),
+        (status = 401, description = "A token is needed.", body = Error),
+        (status = 403, description = "The token only lets look, or another site sent this.", body = Error),
+        (status = 404, description = "There is no such job, or none any more.", body = Error),
+    )
+)]
 pub(super) async fn json(
     State(admin): State<Admin>,
     viewer: Viewer,

@@ -5,12 +5,14 @@
 
 mod access;
 mod act;
+mod answers;
 mod api;
 mod context;
 mod events;
 mod jobs;
 mod login;
 mod metrics;
+mod openapi;
 mod order;
 mod pages;
 mod problem;
@@ -136,12 +138,7 @@ fn router(admin: Admin) -> Router {
         .route("/logout", post(login::out))
         .route("/events", get(events::stream))
         .route("/metrics", get(metrics::scrape))
-        .route("/api/jobs", get(api::list))
-        .route("/api/jobs/{id}", get(api::one))
-        .route("/api/jobs/counts", get(api::counts))
-        .route("/api/jobs/workers", get(api::workers))
-        .route("/api/jobs/schedule", get(api::schedule))
-        .route("/api/jobs/actions", get(api::actions).post(act::json))
+        .merge(programs())
         .fallback(not_found)
         .layer(from_fn_with_state(admin.clone(), access::guard));
     let mut open = Router::new().route("/login", get(login::page).post(login::sign_in));
@@ -149,6 +146,18 @@ fn router(admin: Admin) -> Router {
         open = open.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
     }
     headers::layers(open.merge(guarded), Server::Admin).with_state(admin)
+}
+
+/// Addresses for programs; [`openapi`] describes each.
+fn programs() -> Router<Admin> {
+    Router::new()
+        .route("/api/jobs", get(api::list))
+        .route("/api/jobs/{id}", get(api::one))
+        .route("/api/jobs/counts", get(api::counts))
+        .route("/api/jobs/workers", get(api::workers))
+        .route("/api/jobs/schedule", get(api::schedule))
+        .route("/api/jobs/actions", get(api::actions).post(act::json))
+        .route("/api/openapi.json", get(openapi::document))
 }
 
 async fn not_found(viewer: Viewer, uri: Uri) -> Response {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sview_jobs::{Cause, Effect, Filter, JobId, PRODUCERS, Producer, Steering, steer};
 use sview_model::Queue;
 use sview_views::admin::JobsFilter;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::query::JobsQuery;
@@ -13,7 +14,7 @@ use super::{Admin, jobs};
 pub(super) const AT_ONCE: usize = 5_000;
 
 /// An order as it was sent. Which of the fields are needed depends on the action.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(super) struct Asked {
     /// retry, cancel, delete; pause, resume; run.
@@ -42,7 +43,7 @@ pub(super) enum Order {
 }
 
 /// What became of an order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Did {
     /// In words.
     pub(super) said: String,
