@@ -11,6 +11,10 @@ demo *ARGS:
 test *ARGS:
     tests/run.sh {{ARGS}}
 
+# Outages of a minute and of ten, which take three quarters of an hour; the other tests are in `test`
+long:
+    SVIEW_TEST_OUTAGES=60,600 tests/run.sh --package sview --test fleet outages -- --nocapture
+
 # What a change must pass
 ci:
     .ci/run
