@@ -13,7 +13,7 @@ test *ARGS:
 
 # Outages of a minute and of ten, which take three quarters of an hour; the other tests are in `test`
 long:
-    SVIEW_TEST_OUTAGES=60,600 tests/run.sh --package sview --test fleet outages -- --nocapture
+    SVIEW_TEST_OUTAGES=60,600 tests/run.sh --test fleet outages -- --nocapture
 
 # What a change must pass
 ci:

@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sview_jobs::machine_now;
 use sview_testing::{Deployment, sview};
 
 use crate::{NOW, SVIEW};
@@ -43,7 +44,7 @@ impl Member {
     pub(crate) fn kill_and_restart(&mut self, deployment: &Deployment) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.lives.last_mut().unwrap().1 = Some(Utc::now());
+        self.lives.last_mut().unwrap().1 = Some(machine_now());
         self.child = begin(deployment, &self.args, &self.environment, &self.directory, &mut self.lives);
     }
 
@@ -76,7 +77,7 @@ impl Member {
                     attempts.push((id.to_owned(), from, at));
                 }
             }
-            attempts.extend(begun.into_iter().map(|(id, from)| (id, from, killed.unwrap_or_else(Utc::now))));
+            attempts.extend(begun.into_iter().map(|(id, from)| (id, from, killed.unwrap_or_else(machine_now))));
         }
         attempts
     }
