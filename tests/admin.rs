@@ -1,13 +1,16 @@
 //! Operators' pages, their JSON and metrics: what is shown, who may act, what is written down.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sview_jobs::{Action, LedgerSettings, NewJob, Outcome, Pushed, Queues, RedisLedger, SqliteLedger, State, Take};
+use sview_jobs::{
+    Action, Filter, LedgerSettings, NewJob, Outcome, Pushed, Queues, RedisLedger, SqliteLedger, State, Take,
+};
 use sview_model::Queue;
 use sview_testing::http::{self, Answer, get, get_with, post};
-use sview_testing::{Deployment, Server, both, sview, told};
+use sview_testing::{Deployment, Server, both, run, sview, told};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const FULL: &str = "full-0123456789abcdef";
@@ -211,7 +214,9 @@ both! {
         let answer = act(&[("action", "run"), ("producer", "refresh")]);
         assert_eq!((answer.status, answer.header("location")), (303, "/schedule"));
         assert_eq!(newest_action(&queues).await.what, "run producer refresh");
-        assert!(queues.counts().await.unwrap()[0].of(State::Queued) > 0, "the refresh has queued aggregations");
+        let aggregations = Filter { queue: Some(Queue::Aggregation), ..Filter::default() };
+        let queued = queues.list(&aggregations).await.unwrap();
+        assert!(queued.iter().any(|job| job.name == "aggregate" && job.cause == "operator"), "{queued:?}");
 
         let page = get(&format!("{url}/actions")).body;
         assert!(page.contains("run producer refresh") && page.contains("pause queue slow-cache"), "{page}");
@@ -241,6 +246,100 @@ both! {
         assert_eq!(state(&queues, &other).await, Some(State::Queued));
         assert_eq!(newest_action(&queues).await.what, "cancel all of queue=quick-cache: 2 jobs");
         assert_eq!(get(&format!("{url}/api/jobs/actions")).json()["actions"][0]["what"], "cancel all of queue=quick-cache: 2 jobs");
+    }
+
+    async fn what_is_done_by_command_is_written_down_too(deployment: Deployment) {
+        let (_server, url) = serve(&deployment, &[]);
+        let queues = queues(&deployment).await;
+        for (args, what) in [
+            (&["clear-cache"][..], "clear-cache: 0 values"),
+            (&["clear-timeouts", "resource", "1w"], "clear-timeouts resource 1w"),
+            (&["clear-timeouts", "aggregation", "daily"], "clear-timeouts aggregation daily"),
+            (&["migrate-period", "hourly"], "migrate-period hourly"),
+        ] {
+            let before = queues.actions(99).await.unwrap().len();
+            let dry: Vec<&str> = args.iter().copied().chain(["-d"]).collect();
+            run(&mut sview(SVIEW, &deployment, &dry));
+            assert_eq!(queues.actions(99).await.unwrap().len(), before, "a dry run does nothing");
+            run(sview(SVIEW, &deployment, args).env("USER", HOSTILE));
+            let action = newest_action(&queues).await;
+            assert_eq!(action.what, what);
+            assert!(action.who.starts_with("command by <script>") && !action.who.contains('\u{202e}'), "{action:?}");
+            assert!(!action.peer.is_empty());
+        }
+        let span = ["rollup", "rebuild", "--kind", "ports", "--precision", "daily", "--from", "2026-03-01", "--to", "2026-03-02"];
+        run(&mut sview(SVIEW, &deployment, &span));
+        assert!(newest_action(&queues).await.what.starts_with("rollup rebuild of "), "{:?}", newest_action(&queues).await);
+        assert_harmless(&get(&format!("{url}/actions")), "the log");
+    }
+
+    async fn workers_and_schedulers_serve_the_pages_too_where_they_are_told_to(deployment: Deployment) {
+        for args in [&["worker", "quick-cache"][..], &["scheduler"]] {
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let (url, listen) = (format!("http://127.0.0.1:{port}"), format!("127.0.0.1:{port}"));
+            let mut command = sview(SVIEW, &deployment, args);
+            let mut process = command.env("SVIEW_ADMIN_LISTEN", &listen).stderr(Stdio::null()).spawn().unwrap();
+            let begun = Instant::now();
+            while http::try_get(&format!("{url}/api/jobs/counts")).is_none() {
+                assert!(begun.elapsed() < Duration::from_secs(30), "{args:?} does not listen");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            for path in ["/", "/workers", "/schedule", "/metrics"] {
+                assert_eq!(get(&format!("{url}{path}")).status, 200, "{args:?} {path}");
+            }
+            // It ends well when it is told to, open pages or not.
+            assert!(Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap().success());
+            assert!(process.wait().unwrap().success(), "{args:?}");
+        }
+    }
+
+    async fn cookies_are_for_tls_only_behind_a_proxy_that_does_it(deployment: Deployment) {
+        let (server, url) =
+            serve(&deployment, &[("SVIEW_ADMIN_TOKEN", FULL), ("SVIEW_TRUSTED_PROXIES", "127.0.0.1")]);
+        let (token, address) = ("a".repeat(64), format!("{}/api/device/add", server.url));
+        for (proto, secure) in [("https", true), ("http", false)] {
+            let said = [("x-forwarded-proto", proto), ("sec-fetch-site", "same-origin")];
+            let login = post(&format!("{url}/login"), &[("token", FULL)], &said);
+            assert_eq!((login.status, login.header("set-cookie").contains("Secure")), (303, secure), "{:?}", login.headers);
+            let device = post(&address, &[("device_token", &token)], &said);
+            assert_eq!((device.status, device.header("set-cookie").contains("Secure")), (303, secure), "{:?}", device.headers);
+        }
+        drop(server);
+        // From whom nobody trusts it is only a claim.
+        let (server, _) = serve(&deployment, &[]);
+        let device = post(&format!("{}/api/device/add", server.url), &[("device_token", &token)], &[("x-forwarded-proto", "https")]);
+        assert!(device.status == 303 && !device.header("set-cookie").contains("Secure"), "{:?}", device.headers);
+    }
+
+    async fn the_operators_api_describes_itself_and_the_public_one_does_not_tell_of_it(deployment: Deployment) {
+        let (server, url) = serve(&deployment, &[]);
+        let document = get(&format!("{url}/api/openapi.json")).json();
+        assert_eq!(document["openapi"], "3.1.0");
+        // Every route for programs, with its methods, as the router has it.
+        let source = include_str!("../src/admin/mod.rs");
+        let routes: Vec<(&str, &str)> = source.lines().filter_map(|line| {
+            line.trim().strip_prefix(".route(\"")?.split_once('"').filter(|(path, _)| path.starts_with("/api/"))
+        }).collect();
+        assert!(routes.len() >= 7, "{routes:?}");
+        for (path, handlers) in &routes {
+            for method in ["get", "post"] {
+                let routed = handlers.contains(&format!("{method}("));
+                assert_eq!(document["paths"][path][method].is_object(), routed, "{method} {path}");
+            }
+        }
+        let described = document["paths"].as_object().unwrap();
+        for path in described.keys() {
+            assert!(path == "/metrics" || routes.iter().any(|(route, _)| route == path), "{path} is no route");
+        }
+        // What it says of a job is what a job has.
+        let queues = queues(&deployment).await;
+        let id = push(&queues, &new_job(Queue::QuickCache, "k")).await;
+        let job = get(&format!("{url}/api/jobs/{id}")).json();
+        let said = document["components"]["schemas"]["Job"]["properties"].as_object().unwrap();
+        assert_eq!(said.keys().collect::<Vec<_>>(), job.as_object().unwrap().keys().collect::<Vec<_>>());
+        let public = get(&format!("{}/api/openapi.json", server.url)).body;
+        assert!(public.contains("/api/resource") && !public.contains("/api/jobs"));
+        assert_eq!(get(&format!("{}/api/jobs", server.url)).status, 404);
     }
 
     async fn tokens_say_who_may_look_and_who_may_act(deployment: Deployment) {

@@ -87,7 +87,7 @@ async fn die<J: Job>(queues: &Queues, job: &J) {
         panic!("nothing to take")
     };
     let outcome = Outcome::Dead { error: format!("failed on {HOSTILE}") };
-    assert!(queues.finish(&taken.claim, &outcome).await.unwrap());
+    assert!(queues.finish(&taken.claim, &outcome).await.unwrap().held());
 }
 
 /// All that a dry run must leave as it is.

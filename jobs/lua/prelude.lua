@@ -55,7 +55,7 @@ local function finish(id, queue, from, to, max_ended)
   local key = free(id)
   move(id, queue, from, to, now)
   redis.call('HSET', job(id), 'finished_at', now)
-  redis.call('HDEL', job(id), 'token', 'suspect_since')
+  redis.call('HDEL', job(id), 'token', 'suspect_since', 'cancel_asked')
   if key and to == 'dead' then redis.call('ZADD', root .. ':failures', now, key) end
   if key and to == 'done' then redis.call('ZREM', root .. ':failures', key) end
   if redis.call('ZCARD', set(queue, to)) > max_ended then

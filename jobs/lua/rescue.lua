@@ -19,7 +19,7 @@ for i = 3, #ARGV do
     end
   end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', set(queue, 'running'), '-inf', now, 'LIMIT', 0, 100)) do
-    local fields = redis.call('HMGET', job(id), 'suspect_since', 'lease', 'attempts', 'max_attempts', 'worker')
+    local fields = redis.call('HMGET', job(id), 'suspect_since', 'lease', 'attempts', 'max_attempts', 'worker', 'cancel_asked')
     local since = tonumber(fields[1] or 0)
     if not fields[3] then
       forget(id, queue, 'running')
@@ -27,7 +27,9 @@ for i = 3, #ARGV do
       redis.call('HSET', job(id), 'suspect_since', now)
     elseif since <= now - tonumber(fields[2]) / 2 then
       note_error(id, 'the worker ' .. (fields[5] or '?') .. ' vanished')
-      if tonumber(fields[3]) >= tonumber(fields[4]) then
+      if fields[6] then
+        finish(id, queue, 'running', 'cancelled', tonumber(ARGV[2]))
+      elseif tonumber(fields[3]) >= tonumber(fields[4]) then
         finish(id, queue, 'running', 'dead', tonumber(ARGV[2]))
         dead = dead + 1
       else

@@ -127,6 +127,13 @@ pub enum Outcome {
         /// Why it failed.
         error: String,
     },
+    /// A server that it needs is away: put off, as if it had never been taken.
+    PutOff {
+        /// For this long.
+        after: Duration,
+        /// What failed.
+        error: String,
+    },
     /// Not well, for good.
     Dead {
         /// Why.
@@ -138,12 +145,37 @@ pub enum Outcome {
     Cancelled,
 }
 
+/// What the ledger made of the end of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// What was said.
+    AsSaid,
+    /// An operator had asked for the job to end, so it was not queued again.
+    Cancelled,
+    /// Nothing: the lease was lost.
+    Lost,
+}
+
+impl Finished {
+    /// Whether the lease was still held, and the attempt's end counts.
+    #[must_use]
+    pub const fn held(self) -> bool {
+        !matches!(self, Self::Lost)
+    }
+}
+
 impl Outcome {
+    /// Whether the job is queued again by it.
+    pub(crate) const fn is_again(&self) -> bool {
+        matches!(self, Self::Retry { .. } | Self::PutOff { .. } | Self::Released)
+    }
+
     /// The word by which ledgers know it, its error and its delay.
     pub(crate) fn parts(&self) -> (&'static str, String, Duration) {
         match self {
             Self::Done => ("done", String::new(), Duration::ZERO),
             Self::Retry { after, error } => ("retry", in_words(error, MAX_WORDS), *after),
+            Self::PutOff { after, error } => ("put-off", in_words(error, MAX_WORDS), *after),
             Self::Dead { error } => ("dead", in_words(error, MAX_WORDS), Duration::ZERO),
             Self::Released => ("release", String::new(), Duration::ZERO),
             Self::Cancelled => ("cancelled", String::new(), Duration::ZERO),

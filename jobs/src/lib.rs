@@ -27,7 +27,7 @@ mod workers;
 pub use bell::{Bell, Ear};
 pub use context::{Context, Statistics};
 pub use error::{Error, Result};
-pub use exchange::{Cause, Claim, NewJob, Outcome, Pushed, Renewed, Take, Taken};
+pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
     Aggregate, Backoff, CacheGroup, CacheResource, Caching, Failure, Job, MAX_DEVICE_AGE, Registry, aggregate,
@@ -49,4 +49,4 @@ pub use refresh::{
     decide, refresh, refresh_part, suggest,
 };
 pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, run_now, ticking};
-pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers};
+pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers, host};

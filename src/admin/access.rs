@@ -21,6 +21,7 @@ use super::context::Viewer;
 use super::problem::{Problem, is_for_programs};
 use crate::config::{AdminSettings, Secret, Token};
 use crate::http::guard::{ForeignSite, same_site};
+use crate::http::tls::OverTls;
 
 /// The cookie of whoever signed in.
 const COOKIE: &str = "sview_admin";
@@ -175,13 +176,13 @@ fn signed_in(jar: &SignedCookieJar) -> Option<Right> {
     [Right::Full, Right::Read].into_iter().find(|known| known.as_str() == right)
 }
 
-fn cookie(name: &'static str, value: String) -> Cookie<'static> {
-    Cookie::build((name, value)).path("/").http_only(true).same_site(SameSite::Strict).build()
+fn cookie(name: &'static str, value: String, OverTls(secure): OverTls) -> Cookie<'static> {
+    Cookie::build((name, value)).path("/").http_only(true).secure(secure).same_site(SameSite::Strict).build()
 }
 
 /// The cookie of a login. It goes when the browser is closed, or after half a day.
-pub(super) fn login_cookie(right: Right) -> Cookie<'static> {
-    cookie(COOKIE, format!("{}.{}", right.as_str(), machine_now().timestamp() + LASTS))
+pub(super) fn login_cookie(right: Right, tls: OverTls) -> Cookie<'static> {
+    cookie(COOKIE, format!("{}.{}", right.as_str(), machine_now().timestamp() + LASTS), tls)
 }
 
 /// What ends a login.
@@ -190,8 +191,8 @@ pub(super) fn logout_cookie() -> Cookie<'static> {
 }
 
 /// What is to be said on the next page.
-pub(super) fn said_cookie(words: String) -> Cookie<'static> {
-    cookie(SAID, words)
+pub(super) fn said_cookie(words: String, tls: OverTls) -> Cookie<'static> {
+    cookie(SAID, words, tls)
 }
 
 #[cfg(test)]

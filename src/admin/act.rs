@@ -13,10 +13,12 @@ use sview_views::admin::{self, Ask, Confirm};
 
 use super::Admin;
 use super::access::{Right, said_cookie};
+use super::answers::Error;
 use super::context::Viewer;
 use super::order::{AT_ONCE, Asked, Did, Order, name, told};
 use super::problem::Problem;
 use crate::http::html;
+use crate::http::tls::OverTls;
 
 /// How long an answer waits for what was ordered; it goes on by itself then.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -59,6 +61,7 @@ pub(super) async fn form(
     viewer: Viewer,
     uri: Uri,
     jar: SignedCookieJar,
+    tls: OverTls,
     asked: Result<Form<Asked>, FormRejection>,
 ) -> Response {
     let done = async {
@@ -69,12 +72,28 @@ pub(super) async fn form(
         Ok((back, did.map_or_else(|| "It is being done.".to_owned(), |did| did.said)))
     };
     match done.await {
-        Ok((back, said)) => (jar.add(said_cookie(said)), Redirect::to(&back)).into_response(),
+        Ok((back, said)) => (jar.add(said_cookie(said, tls)), Redirect::to(&back)).into_response(),
         Err(problem) => Problem::respond(problem, &viewer, &uri),
     }
 }
 
-/// JSON: the same fields.
+/// Acts
+///
+/// retry, cancel and delete jobs, one by its id or all that match a filter; pause and resume a queue; run a producer. It is written to
+/// the log of actions first. Needs the full token.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/actions",
+    request_body = Asked,
+    responses(
+        (status = 200, description = "What became of it.", body = Did),
+        (status = 202, description = "It goes on by itself.", content_type = "application/json"),
+        (status = 400, description = "The order makes no sense; error says what was expected.", body = Error),
+        (status = 401, description = "A token is needed.", body = Error),
+        (status = 403, description = "The token only lets look, or another site sent this.", body = Error),
+        (status = 404, description = "There is no such job, or none any more.", body = Error),
+    )
+)]
 pub(super) async fn json(
     State(admin): State<Admin>,
     viewer: Viewer,

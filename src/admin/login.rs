@@ -16,6 +16,7 @@ use super::access::{login_cookie, logout_cookie};
 use super::problem::Problem;
 use crate::http::guard::{ForeignSite, same_site};
 use crate::http::html;
+use crate::http::tls::OverTls;
 
 /// How long the answer to a wrong token takes: guessing is slow.
 const PAUSE: Duration = Duration::from_millis(700);
@@ -54,6 +55,7 @@ pub(super) async fn page(State(admin): State<Admin>, Query(query): Query<Next>) 
 pub(super) async fn sign_in(
     State(admin): State<Admin>,
     jar: SignedCookieJar,
+    tls: OverTls,
     headers: HeaderMap,
     uri: Uri,
     Form(shown): Form<Shown>,
@@ -63,7 +65,7 @@ pub(super) async fn sign_in(
     }
     let next = own(shown.next);
     match admin.access.of(shown.token.trim()) {
-        Some(right) => (jar.add(login_cookie(right)), Redirect::to(&next)).into_response(),
+        Some(right) => (jar.add(login_cookie(right, tls)), Redirect::to(&next)).into_response(),
         None => {
             tokio::time::sleep(PAUSE).await;
             (StatusCode::FORBIDDEN, form(&next, true)).into_response()

@@ -100,6 +100,11 @@ async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Re
 }
 
 /// All metrics. What does not answer is missing, and `sview_part_up` says so.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses((status = 200, description = "The metrics.", content_type = "application/openmetrics-text"))
+)]
 pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let mut asked = Registry::default();
     let up = Family::<OfPart, Gauge>::default();

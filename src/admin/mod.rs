@@ -5,12 +5,14 @@
 
 mod access;
 mod act;
+mod answers;
 mod api;
 mod context;
 mod events;
 mod jobs;
 mod login;
 mod metrics;
+mod openapi;
 mod order;
 mod pages;
 mod problem;
@@ -38,7 +40,7 @@ use self::access::Access;
 use self::context::Viewer;
 use self::problem::Problem;
 use crate::Services;
-use crate::config::{AdminSettings, Secret};
+use crate::config::{AdminSettings, Secret, TrustedProxies};
 use crate::http::metrics::Server;
 use crate::http::{asset, headers};
 
@@ -58,6 +60,8 @@ type Gathered = Option<(Instant, Arc<Vec<Ended>>)>;
 pub struct Admin {
     services: Services,
     access: Arc<Access>,
+    /// Who is believed when they say that a request came over TLS.
+    proxies: Arc<TrustedProxies>,
     /// Signs cookies; another one whenever a token changes.
     key: Key,
     registry: Arc<Registry>,
@@ -72,10 +76,22 @@ impl FromRef<Admin> for Key {
     }
 }
 
+impl FromRef<Admin> for Arc<TrustedProxies> {
+    fn from_ref(admin: &Admin) -> Self {
+        admin.proxies.clone()
+    }
+}
+
 impl Admin {
-    /// The application over open services. `stop` ends streams of events.
+    /// The application over open services. `proxies` are believed about TLS. `stop` ends streams of events.
     #[must_use]
-    pub fn new(services: Services, settings: &AdminSettings, secret: &Secret, stop: CancellationToken) -> Self {
+    pub fn new(
+        services: Services,
+        settings: &AdminSettings,
+        proxies: &TrustedProxies,
+        secret: &Secret,
+        stop: CancellationToken,
+    ) -> Self {
         let access = Access::new(settings);
         let mut registry = Registry::default();
         metrics::register(&mut registry);
@@ -83,6 +99,7 @@ impl Admin {
             services,
             key: access.key(secret),
             access: Arc::new(access),
+            proxies: Arc::new(proxies.clone()),
             registry: Arc::new(registry),
             streams: Arc::new(Semaphore::new(STREAMS)),
             gathered: Arc::default(),
@@ -121,12 +138,7 @@ fn router(admin: Admin) -> Router {
         .route("/logout", post(login::out))
         .route("/events", get(events::stream))
         .route("/metrics", get(metrics::scrape))
-        .route("/api/jobs", get(api::list))
-        .route("/api/jobs/{id}", get(api::one))
-        .route("/api/jobs/counts", get(api::counts))
-        .route("/api/jobs/workers", get(api::workers))
-        .route("/api/jobs/schedule", get(api::schedule))
-        .route("/api/jobs/actions", get(api::actions).post(act::json))
+        .merge(programs())
         .fallback(not_found)
         .layer(from_fn_with_state(admin.clone(), access::guard));
     let mut open = Router::new().route("/login", get(login::page).post(login::sign_in));
@@ -134,6 +146,18 @@ fn router(admin: Admin) -> Router {
         open = open.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
     }
     headers::layers(open.merge(guarded), Server::Admin).with_state(admin)
+}
+
+/// Addresses for programs; [`openapi`] describes each.
+fn programs() -> Router<Admin> {
+    Router::new()
+        .route("/api/jobs", get(api::list))
+        .route("/api/jobs/{id}", get(api::one))
+        .route("/api/jobs/counts", get(api::counts))
+        .route("/api/jobs/workers", get(api::workers))
+        .route("/api/jobs/schedule", get(api::schedule))
+        .route("/api/jobs/actions", get(api::actions).post(act::json))
+        .route("/api/openapi.json", get(openapi::document))
 }
 
 async fn not_found(viewer: Viewer, uri: Uri) -> Response {

@@ -1,9 +1,10 @@
 //! What an operator orders: read from a form or JSON, told in words, carried out.
 
 use serde::{Deserialize, Serialize};
-use sview_jobs::{Effect, Filter, JobId, PRODUCERS, Producer, Steering, steer};
+use sview_jobs::{Cause, Effect, Filter, JobId, PRODUCERS, Producer, Steering, steer};
 use sview_model::Queue;
 use sview_views::admin::JobsFilter;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::query::JobsQuery;
@@ -13,7 +14,7 @@ use super::{Admin, jobs};
 pub(super) const AT_ONCE: usize = 5_000;
 
 /// An order as it was sent. Which of the fields are needed depends on the action.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(super) struct Asked {
     /// retry, cancel, delete; pause, resume; run.
@@ -42,7 +43,7 @@ pub(super) enum Order {
 }
 
 /// What became of an order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Did {
     /// In words.
     pub(super) said: String,
@@ -155,7 +156,7 @@ impl Order {
             }
             Self::Run(producer) => {
                 note(format!("run producer {}", producer.name)).await?;
-                let done = sview_jobs::run_now(jobs, producer).await?;
+                let done = sview_jobs::run_now(jobs, producer, Cause::Operator).await?;
                 Ok(plain(format!("{}: {done}.", producer.name)))
             }
         }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use sview_jobs::{Filter, State};
 use sview_model::Queue;
 use sview_views::admin::JobsFilter;
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 
@@ -12,21 +13,24 @@ use super::problem::Problem;
 const MOST: usize = 500;
 
 /// A filter as it stands in an address. Empty is the same as missing.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct JobsQuery {
     /// States, joined by commas.
     pub(super) state: Option<String>,
+    /// aggregation, quick-cache or slow-cache.
     pub(super) queue: Option<String>,
     /// The name of a kind of job.
     pub(super) job: Option<String>,
     /// A text in a job's words, in any case.
     pub(super) text: Option<String>,
-    /// Queued at or after.
+    /// Queued at or after: a time, in UTC unless it says otherwise.
     pub(super) from: Option<String>,
     /// Queued before.
     pub(super) until: Option<String>,
     /// An id: only older ones.
     pub(super) before: Option<String>,
+    /// How many, at the most 500.
     pub(super) limit: Option<String>,
 }
 

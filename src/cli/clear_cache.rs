@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{Settings, output};
+use super::{Settings, action, output};
 use crate::Services;
 
 #[derive(Debug, clap::Args)]
@@ -36,9 +36,15 @@ struct Document {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let cache = Services::open(&settings.places).await?.jobs.cache;
+    let services = Services::open(&settings.places).await?;
+    let cache = &services.jobs.cache;
     let keys: Vec<String> = cache.list().await?.into_iter().map(|entry| entry.key).collect();
-    let cleared = if args.dry_run { keys.len() as u64 } else { cache.clear().await? };
+    let cleared = if args.dry_run {
+        keys.len() as u64
+    } else {
+        action::note(&services.jobs.queues, format!("clear-cache: {} values", keys.len())).await?;
+        cache.clear().await?
+    };
     if args.json {
         output::json(&Document { dry_run: args.dry_run, cleared, keys })?;
         return Ok(ExitCode::SUCCESS);

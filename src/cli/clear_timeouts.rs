@@ -6,7 +6,7 @@ use serde::Serialize;
 use sview_jobs::{Aggregate, CacheGroup, Job as _, Queues};
 use sview_model::{Kind, Period, Precision};
 
-use super::{Settings, arguments, output};
+use super::{Settings, action, arguments, output};
 use crate::Services;
 
 #[derive(Debug, clap::Subcommand)]
@@ -76,10 +76,12 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> anyhow::Resul
     let (queues, cache) = (&services.jobs.queues, &services.jobs.cache);
     let (how, done) = match command {
         Command::Aggregation { precision, how } => {
+            note(queues, *how, format!("clear-timeouts aggregation {precision}")).await?;
             let keys = Kind::ALL.iter().map(|kind| Aggregate { kind: *kind, precision: *precision }.key());
             (how, forget(queues, keys.collect(), *how).await?)
         }
         Command::Resource { period, how } => {
+            note(queues, *how, format!("clear-timeouts resource {period}")).await?;
             let keys = Kind::ALL.iter().map(|kind| CacheGroup { kind: *kind, period: *period }.key());
             let mut done = forget(queues, keys.collect(), *how).await?;
             let entries = cache.list().await?;
@@ -107,6 +109,10 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> anyhow::Resul
 }
 
 /// Forgets the failures of these jobs, or only finds them.
+async fn note(queues: &Queues, how: How, what: String) -> anyhow::Result<()> {
+    if how.dry_run { Ok(()) } else { action::note(queues, what).await }
+}
+
 async fn forget(queues: &Queues, keys: Vec<String>, how: How) -> anyhow::Result<Document> {
     let standing = queues.standing(&keys).await?;
     let failed = keys.into_iter().zip(standing).filter(|(_, standing)| standing.failed_at.is_some());

@@ -6,7 +6,7 @@ use sview_jobs::{Cause, Part, Skip, Verdict, Work, refresh_part};
 use sview_model::{Kind, Precision};
 
 use super::suggestions::{self, Suggesting, suggesting_help};
-use super::{Settings, arguments, output};
+use super::{Settings, action, arguments, output};
 use crate::Services;
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,9 @@ pub struct Args {
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     let (precision, dry_run) = (args.precision, args.how.dry_run);
     let services = Services::open(&settings.places).await?;
+    if !dry_run {
+        action::note(&services.jobs.queues, format!("migrate-period {precision}")).await?;
+    }
     let mut marked = Vec::new();
     for kind in Kind::ALL {
         let span = if dry_run {

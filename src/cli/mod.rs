@@ -1,5 +1,6 @@
 //! The command line: one enumeration of commands, a file a command.
 
+mod action;
 mod aggregate_period;
 mod arguments;
 mod cache_period;

@@ -5,6 +5,7 @@ pub(crate) mod asset;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod metrics;
+pub(crate) mod tls;
 
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};

@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod fragment;
 mod health;
+mod known;
 mod limit;
 mod openapi;
 mod query;
@@ -22,7 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -63,6 +64,12 @@ pub struct App {
 enum Negotiated {
     Page,
     Json,
+}
+
+impl FromRef<App> for Arc<TrustedProxies> {
+    fn from_ref(app: &App) -> Self {
+        app.proxies.clone()
+    }
 }
 
 impl App {

@@ -8,6 +8,7 @@ use axum_extra::extract::cookie::{Cookie, Key, SameSite, SignedCookieJar};
 use sview_model::DeviceToken;
 
 use super::App;
+use crate::http::tls::OverTls;
 
 /// The cookie's name.
 const NAME: &str = "devices";
@@ -19,6 +20,8 @@ pub(super) const MOST: usize = 40;
 pub(super) struct Session {
     jar: SignedCookieJar,
     tokens: Vec<DeviceToken>,
+    /// The cookie is sent over TLS only, where it comes over TLS.
+    secure: bool,
 }
 
 impl FromRef<App> for Key {
@@ -36,7 +39,8 @@ impl FromRequestParts<App> for Session {
         let tokens = jar.get(NAME).map_or_else(Vec::new, |cookie| {
             cookie.value().split('.').filter_map(|token| token.parse().ok()).take(MOST).collect()
         });
-        Ok(Self { jar, tokens })
+        let Ok(OverTls(secure)) = OverTls::from_request_parts(parts, app).await;
+        Ok(Self { jar, tokens, secure })
     }
 }
 
@@ -51,6 +55,7 @@ impl Session {
         let mut cookie = Cookie::new(NAME, value.join("."));
         cookie.set_path("/");
         cookie.set_http_only(true);
+        cookie.set_secure(self.secure);
         cookie.set_same_site(SameSite::Lax);
         cookie.make_permanent();
         self.jar.add(cookie)

@@ -1,8 +1,8 @@
 //! What is known of the resources that a page shows: what is cached, with its age; what is missing or stale is suggested to the
-//! queues in the background. Answering never waits for that.
+//! queues in the background. Answering never waits for that, nor for a cache that is away when the values are known.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::client::Client;
 use super::error::Problem;
+use super::known::Known;
 use super::limit::{Charge, Limit, Refused};
 use crate::Services;
 use crate::http::metrics;
@@ -27,6 +28,7 @@ const WAITING: usize = 1024;
 /// Reads slots and suggests refreshes.
 pub(super) struct Slots {
     services: Services,
+    known: Arc<Known>,
     suggest: mpsc::Sender<(Request, Charge)>,
     limit: Limit,
     recent: Mutex<HashMap<CacheKey, Instant>>,
@@ -47,7 +49,8 @@ impl Slots {
                 }
             }
         });
-        Self { services, suggest, limit, recent: Mutex::default() }
+        let known = Known::new(services.jobs.cache.clone());
+        Self { services, known, suggest, limit, recent: Mutex::default() }
     }
 
     /// The cached value of a request, or `None`; suggests its refresh where that is due. Refused when the client may not have the
@@ -56,7 +59,8 @@ impl Slots {
         if let Some(entry) = self.nobodys(request) {
             return Ok(Some(entry));
         }
-        let entry = self.services.jobs.cache.get(&request.key()).await.map_err(|e| Problem::unavailable(&e))?;
+        let entries = self.known.get_many(std::slice::from_ref(request)).await;
+        let entry = entries.map_err(|e| Problem::unavailable(&e))?.pop().flatten();
         metrics::found(entry.as_ref(), self.now());
         match &entry {
             None => {
@@ -73,8 +77,7 @@ impl Slots {
     /// What is known of each request, in their order; suggests what is missing or due. Refused when the client may not have what is
     /// missing computed.
     pub(super) async fn of(&self, client: Client, requests: Vec<Request>) -> Result<Vec<(Request, Slot)>, Problem> {
-        let keys: Vec<CacheKey> = requests.iter().map(Request::key).collect();
-        let entries = self.services.jobs.cache.get_many(&keys).await.map_err(|e| Problem::unavailable(&e))?;
+        let entries = self.known.get_many(&requests).await.map_err(|e| Problem::unavailable(&e))?;
         let mut slots = Vec::with_capacity(requests.len());
         for (request, entry) in requests.into_iter().zip(entries) {
             let entry = match self.nobodys(&request) {
@@ -148,6 +151,9 @@ impl Slots {
     }
 
     async fn standing(&self, request: &Request) -> Standing {
+        if self.known.is_away() {
+            return Standing::default(); // the queues are where the cache is; nobody waits for them
+        }
         match self.services.jobs.queues.standing(&[Work::caching(request).key()]).await {
             Ok(standing) => standing.first().copied().unwrap_or_default(),
             Err(error) => {

@@ -29,6 +29,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the server is away or has no room just now, whatever was asked of it.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_)) => true,
+            // PostgreSQL's connection exceptions, too_many_connections, and a server that stops or begins.
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                code.starts_with("08") || ["53300", "57P01", "57P02", "57P03"].contains(&code.as_ref())
+            }),
+            Self::Redis(error) => error.is_io_error() || error.is_timeout() || error.is_connection_dropped(),
+            _ => false,
+        }
+    }
+
     /// Whether transactions collided, so that the same one may succeed when it is tried again.
     pub(crate) fn is_collision(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else { return false };

@@ -26,13 +26,15 @@ use crate::Context;
 pub enum Failure {
     /// Another attempt may do better: a database that was away, a deadlock.
     Passing(String),
+    /// A server that every job needs is away; that is not this job's fault, and costs it no attempt.
+    Outage(String),
     /// No attempt will do better.
     Final(String),
 }
 
 impl From<sview_store::Error> for Failure {
     fn from(error: sview_store::Error) -> Self {
-        Self::Passing(error.to_string())
+        if error.is_outage() { Self::Outage(error.to_string()) } else { Self::Passing(error.to_string()) }
     }
 }
 
@@ -50,6 +52,10 @@ pub struct Backoff {
 impl Backoff {
     /// What jobs use that do not say otherwise: 2, 6, 18, 54 seconds, up to 5 minutes.
     pub const DEFAULT: Self = Self { first: Duration::from_secs(2), factor: 3, max: Duration::from_secs(300) };
+
+    /// For what this program cannot read: a newer one, which is being rolled out beside it, may; that takes minutes.
+    pub(crate) const UNREADABLE: Self =
+        Self { first: Duration::from_secs(10), factor: 3, max: Duration::from_secs(300) };
 
     /// The wait after so many failed attempts, with up to a quarter more by chance, so that what failed together does not come
     /// back together.

@@ -24,8 +24,8 @@ use crate::Result;
 use crate::bell::Ear;
 use crate::machine_time::ClockShift;
 use crate::{
-    Action, CancelOutcome, Claim, Ended, Filter, JobId, NewAction, NewJob, Outcome, Pushed, QueueCounts, Record,
-    Renewed, Rescued, Standing, Take, WorkerInfo,
+    Action, CancelOutcome, Claim, Ended, Filter, Finished, JobId, NewAction, NewJob, Outcome, Pushed, QueueCounts,
+    Record, Renewed, Rescued, Standing, Take, WorkerInfo,
 };
 
 /// How a ledger keeps house.
@@ -64,8 +64,8 @@ pub trait Flow: Send + Sync {
     /// Makes a lease last `lease` from now.
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewed>;
 
-    /// Says how an attempt ended; `false` when its lease was lost, and nothing was changed.
-    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<bool>;
+    /// Says how an attempt ended. A job that an operator asked to end is not queued again, whatever is said.
+    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<Finished>;
 
     /// Takes jobs back from workers that vanished: one whose lease has run out, and who has not renewed it for half a lease
     /// after that was first noticed. The second condition is for clocks that jump ahead: the living renew before it is met.
@@ -110,7 +110,7 @@ pub trait Inspect: Send + Sync {
 /// An operator's actions.
 #[async_trait]
 pub trait Steer: Send + Sync {
-    /// Ends a job: at once when it waits, at its worker's next renewal when it runs.
+    /// Ends a job: at once when it waits, at its worker's next renewal when it runs, or when its attempt ends before that.
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome>;
 
     /// Queues an ended job again with all its attempts before it, or a scheduled one at once; `None` when there is no such job.

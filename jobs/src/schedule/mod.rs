@@ -26,7 +26,7 @@ pub struct Producer {
     pub cron: &'static str,
     /// What it does, in words.
     pub what: &'static str,
-    effect: fn(Context) -> BoxFuture<'static, Result<String>>,
+    effect: fn(Context, Cause) -> BoxFuture<'static, Result<String>>,
 }
 
 impl std::fmt::Debug for Producer {
@@ -41,9 +41,9 @@ pub static PRODUCERS: [Producer; 2] = [
         name: "refresh",
         cron: "0 * * * * *",
         what: "queues the aggregations and cachings that are due",
-        effect: |context| {
+        effect: |context, cause| {
             async move {
-                let suggestions = refresh(&context, context.clock.now(), &Cause::Tick("refresh"), false).await?;
+                let suggestions = refresh(&context, context.clock.now(), &cause, false).await?;
                 Ok(summary(&suggestions))
             }
             .boxed()
@@ -53,7 +53,7 @@ pub static PRODUCERS: [Producer; 2] = [
         name: "vacuum",
         cron: "30 7 * * * *",
         what: "forgets ended jobs and cached values that are past their time",
-        effect: |context| {
+        effect: |context, _| {
             async move {
                 let jobs = context.queues.vacuum().await?;
                 let values = context.cache.vacuum().await?;
@@ -97,9 +97,9 @@ pub async fn ticking(context: &Context) -> Result<Vec<Ticking>> {
 }
 
 /// Does at once what a producer does at its ticks, whoever else may be at it: producers' effects are claimed job by job. Returns
-/// what was done, in words.
-pub async fn run_now(context: &Context, producer: &Producer) -> Result<String> {
-    match tokio::time::timeout(TIME_LIMIT, (producer.effect)(context.clone())).await {
+/// what was done, in words. `cause` is what the jobs say that it queues.
+pub async fn run_now(context: &Context, producer: &Producer, cause: Cause) -> Result<String> {
+    match tokio::time::timeout(TIME_LIMIT, (producer.effect)(context.clone(), cause)).await {
         Ok(done) => done,
         Err(_) => Err(Error::Slow { producer: producer.name, seconds: TIME_LIMIT.as_secs() }),
     }
@@ -216,14 +216,14 @@ async fn tick_on(
 async fn tick(tick: Tick, state: Data<Arc<State>>) {
     let at = i64::try_from(tick.get_timestamp()).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     if let Some(at) = at {
-        act(&state, at).await;
+        act(&state, at, machine_now()).await;
     }
 }
 
-/// Acts on a tick, if nobody else does.
-async fn act(state: &State, at: DateTime<Utc>) {
+/// Acts on a tick that comes at `now` by the machine's clock, if nobody else does.
+async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
     let (producer, queues) = (state.producer, &state.context.queues);
-    let off = machine_now() - at;
+    let off = now - at;
     if off.abs() > STALE {
         tracing::warn!(producer = producer.name, tick = %at, off_s = off.num_seconds(), "a tick out of its time is let go");
         return;
@@ -234,7 +234,7 @@ async fn act(state: &State, at: DateTime<Utc>) {
     };
     let done = async {
         if queues.claim_tick(producer.name, at).await? {
-            (producer.effect)(state.context.clone()).await.map(Some)
+            (producer.effect)(state.context.clone(), Cause::Tick(producer.name)).await.map(Some)
         } else {
             Ok(None)
         }
@@ -256,5 +256,7 @@ async fn act(state: &State, at: DateTime<Utc>) {
     }
 }
 
+#[cfg(test)]
+mod simulated;
 #[cfg(test)]
 mod tests;

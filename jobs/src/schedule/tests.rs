@@ -52,7 +52,7 @@ async fn of_two_schedulers_one_acts_on_each_tick_and_on_none_out_of_its_time() {
         name: "counts",
         cron: "* * * * * *",
         what: "counts",
-        effect: |_| {
+        effect: |_, _| {
             ACTS.fetch_add(1, Ordering::SeqCst);
             async { Ok(String::new()) }.boxed()
         },
@@ -64,18 +64,18 @@ async fn of_two_schedulers_one_acts_on_each_tick_and_on_none_out_of_its_time() {
     futures::join!(
         async {
             for at in &ticks {
-                act(&one, *at).await;
+                act(&one, *at, now).await;
             }
         },
         async {
             for at in &ticks {
-                act(&two, *at).await;
+                act(&two, *at, now).await;
             }
         },
     );
     assert_eq!(ACTS.load(Ordering::SeqCst), 20);
     for minutes in [-60, -1, 1, 60] {
-        act(&one, now + TimeDelta::minutes(minutes)).await;
+        act(&one, now + TimeDelta::minutes(minutes), now).await;
     }
     assert_eq!(ACTS.load(Ordering::SeqCst), 20);
     assert_eq!(one.context.queues.last_tick("counts").await.unwrap().unwrap().timestamp(), ticks[19].timestamp());
@@ -88,16 +88,16 @@ async fn a_tick_that_fails_is_told_until_one_succeeds() {
         name: "once",
         cron: "* * * * * *",
         what: "fails once",
-        effect: |_| {
+        effect: |_, _| {
             let fails = FAILS.swap(0, Ordering::SeqCst);
             async move { if fails == 1 { Err(crate::Error::Record("no".into())) } else { Ok(String::new()) } }.boxed()
         },
     };
     let directory = tempfile::tempdir().unwrap();
     let state = state(&directory, &ONCE).await;
-    act(&state, machine_now()).await;
+    act(&state, machine_now(), machine_now()).await;
     assert_eq!(state.errors.lock().unwrap().len(), 1);
-    act(&state, machine_now() + TimeDelta::seconds(1)).await;
+    act(&state, machine_now() + TimeDelta::seconds(1), machine_now()).await;
     assert!(state.errors.lock().unwrap().is_empty());
 }
 
@@ -109,7 +109,7 @@ async fn a_stream_ticks_and_stops() {
         name: "seconds",
         cron: "* * * * * *",
         what: "ticks",
-        effect: |_| {
+        effect: |_, _| {
             TICKED.notify_one();
             async { Ok(String::new()) }.boxed()
         },

@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, PollSemaphore};
 
 use super::runner::Runner;
 use crate::{Error, Result};
-use crate::{Outcome, Take, Taken};
+use crate::{Finished, Outcome, Take, Taken};
 
 /// A job with the slot that it occupies until it is dropped.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct LedgerBackend {
     /// jobs in progress, and a look-out that stood still half-way would keep the ledger's only writer from them.
     looking: Option<JoinHandle<Result<Option<Taken>>>>,
     /// A job that was taken just as the worker was told to stop, on its way back.
-    returning: Option<BoxFuture<'static, Result<bool>>>,
+    returning: Option<BoxFuture<'static, Result<Finished>>>,
     closing: CancellationToken,
 }
 

@@ -39,6 +39,8 @@ pub struct WorkerSettings {
     pub time_limit: Option<Duration>,
     /// How long failed jobs wait; `None` (the default): what the job says.
     pub backoff: Option<Backoff>,
+    /// How long jobs wait for a server that is away. Default 5 s, so that they run within ten seconds of its return.
+    pub outage: Backoff,
 }
 
 impl Default for WorkerSettings {
@@ -50,6 +52,7 @@ impl Default for WorkerSettings {
             grace: Duration::from_secs(30),
             time_limit: None,
             backoff: None,
+            outage: Backoff { first: Duration::from_secs(5), factor: 1, max: Duration::from_secs(5) },
         }
     }
 }
@@ -152,7 +155,8 @@ impl Workers {
 
 /// Keeps a pool running until it is told to stop, then lets it finish.
 async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
-    const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+    // The first command after a server's return may still be told of its absence, so a pool is back after two of the longest.
+    const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
     let mut pause = PAUSES.0;
     let mut restarts = 0;
     let care = tokio::spawn(care(runner.clone()));
@@ -257,8 +261,9 @@ fn worker_name() -> String {
     format!("{}/{}/{}", host(), std::process::id(), JobId::generate())
 }
 
-/// The machine's name, for people.
-pub(crate) fn host() -> String {
+/// The machine's name, for people; escaped.
+#[must_use]
+pub fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     name.map_or_else(|| "host".to_owned(), |name| crate::in_words(name.trim(), 64))
 }

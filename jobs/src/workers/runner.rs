@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::Queue;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Trouble, WorkerSettings};
-use crate::job::{Failure, Registry, Runnable};
-use crate::{JobId, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
+use crate::job::{Backoff, Failure, Registry, Runnable};
+use crate::{Finished, JobId, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
 
 /// A pool's worker: what its slots share.
 pub(super) struct Runner {
@@ -52,6 +52,9 @@ enum Ending {
 
 /// How long a handler that was told to stop may take to do so before its slot is given up on.
 const STOPPING: Duration = Duration::from_secs(10);
+
+/// How old a job may be for its attempts not to count while a server is away: one that makes servers fail must come to an end.
+const LONGEST_OUTAGE: TimeDelta = TimeDelta::hours(1);
 
 /// How long what follows from a job's success may take.
 const AFTERMATH: Duration = Duration::from_secs(60);
@@ -120,14 +123,14 @@ impl Runner {
             Err(why) => Ending::Unreadable(why.clone()),
         };
         let outcome = outcome(&ending, record, job.as_ref().ok(), &self.settings);
-        let held = match &outcome {
+        let settled = match outcome {
             Some(outcome) => self.settle(&taken, outcome).await,
-            None => false,
+            None => None,
         };
-        let settled = outcome.as_ref().filter(|_| held);
+        let settled = settled.as_ref();
         metrics::ended(&record.name, settled, begun.elapsed());
         log_end(record, settled, begun.elapsed());
-        if let (Some(Outcome::Done), true, Ok(job)) = (&outcome, held, job) {
+        if let (Some(Outcome::Done), Ok(job)) = (settled, job) {
             let mut aftermath = Contained::start(job.after_done());
             let ended = tokio::time::timeout(AFTERMATH, aftermath.ended()).await;
             let ending = ended.unwrap_or(Ending::OverTime(AFTERMATH));
@@ -182,11 +185,14 @@ impl Runner {
     }
 
     /// Tells the ledger how it went, again and again until it hears: whatever the wait, only the holder of the lease is believed.
-    async fn settle(&self, taken: &Taken, outcome: &Outcome) -> bool {
+    /// Returns what then holds; `None` when the lease was lost.
+    async fn settle(&self, taken: &Taken, outcome: Outcome) -> Option<Outcome> {
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.ledger.finish(&taken.claim, outcome).await {
-                Ok(held) => return held,
+            match self.ledger.finish(&taken.claim, &outcome).await {
+                Ok(Finished::AsSaid) => return Some(outcome),
+                Ok(Finished::Cancelled) => return Some(Outcome::Cancelled),
+                Ok(Finished::Lost) => return None,
                 Err(error) => {
                     tracing::warn!(id = %taken.record.id, %error, "the end of a job could not be recorded yet")
                 }
@@ -194,7 +200,7 @@ impl Runner {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 // The process ends: the lease runs out, and the job is rescued.
-                () = self.abandon.cancelled() => return false,
+                () = self.abandon.cancelled() => return None,
             }
             pause = (pause * 2).min(Duration::from_secs(2));
         }
@@ -243,7 +249,8 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 /// Why the attempt failed, in words.
 fn failure(ending: &Ending) -> String {
     match ending {
-        Ending::Returned(Err(Failure::Passing(why) | Failure::Final(why))) | Ending::Unreadable(why) => why.clone(),
+        Ending::Returned(Err(Failure::Passing(why) | Failure::Outage(why) | Failure::Final(why)))
+        | Ending::Unreadable(why) => why.clone(),
         Ending::Panicked(message) => format!("panicked: {message}"),
         Ending::OverTime(limit) => format!("took longer than {} s", limit.as_secs_f64()),
         Ending::LeaseLost | Ending::LeaseUnsure => "lost its lease".to_owned(),
@@ -261,14 +268,21 @@ fn outcome(
     settings: &WorkerSettings,
 ) -> Option<Outcome> {
     let error = || failure(ending);
+    let waiting = crate::machine_now() - record.created_at;
     Some(match ending {
         Ending::Returned(Ok(())) => Outcome::Done,
-        Ending::Returned(Err(Failure::Final(_))) | Ending::Unreadable(_) => Outcome::Dead { error: error() },
-        Ending::Returned(Err(Failure::Passing(_))) | Ending::Panicked(_) | Ending::OverTime(_) => {
+        Ending::Returned(Err(Failure::Final(_))) => Outcome::Dead { error: error() },
+        Ending::Returned(Err(Failure::Outage(_))) if waiting < LONGEST_OUTAGE => {
+            Outcome::PutOff { after: settings.outage.after(1), error: error() }
+        }
+        Ending::Returned(Err(Failure::Passing(_) | Failure::Outage(_)))
+        | Ending::Panicked(_)
+        | Ending::OverTime(_)
+        | Ending::Unreadable(_) => {
             if record.attempts >= record.max_attempts {
                 Outcome::Dead { error: error() }
             } else {
-                let backoff = settings.backoff.or(job.map(|job| job.backoff())).unwrap_or(crate::job::Backoff::DEFAULT);
+                let backoff = settings.backoff.or(job.map(|job| job.backoff())).unwrap_or(Backoff::UNREADABLE);
                 Outcome::Retry { after: backoff.after(record.attempts), error: error() }
             }
         }
@@ -294,6 +308,14 @@ fn log_end(record: &Record, outcome: Option<&Outcome>, ran: Duration) {
             end!(
                 warn,
                 "job failed, to be tried again",
+                error = crate::in_words(error, 300),
+                again_in_ms = as_millis(*after)
+            );
+        }
+        Some(Outcome::PutOff { after, error }) => {
+            end!(
+                warn,
+                "job put off, a server is away",
                 error = crate::in_words(error, 300),
                 again_in_ms = as_millis(*after)
             );

@@ -100,14 +100,16 @@ impl Lab {
         Self { server: Some(server), settings, queues: Queues::new(ledger), directory }
     }
 
+    /// The ledger's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.path().join("jobs.sqlite")
+    }
+
     /// The same ledger as another process sees it.
     pub(crate) async fn another(&self) -> Queues {
         match &self.server {
             Some(server) => Queues::new(RedisLedger::new(&server.url(), "test", self.settings.clone()).unwrap()),
-            None => {
-                let path = self.directory.path().join("jobs.sqlite");
-                Queues::new(SqliteLedger::open(&path, self.settings.clone()).await.unwrap())
-            }
+            None => Queues::new(SqliteLedger::open(&self.file(), self.settings.clone()).await.unwrap()),
         }
     }
 
@@ -180,11 +182,15 @@ pub(crate) enum Does {
     /// Fails this often, then succeeds.
     FailTimes(u32),
     FailForGood,
+    /// Finds a server away so often, then succeeds.
+    FindAway(u32),
     Panic,
     /// Never ends by itself.
     Hang,
     /// Ends when the test says so.
     Wait,
+    /// Fails when the test says so.
+    WaitAndFail,
     /// Keeps its thread busy for so many milliseconds.
     Block(u64),
 }
@@ -276,6 +282,8 @@ impl Job for Probe {
             Does::Succeed => Ok(()),
             Does::FailTimes(times) if attempt > times => Ok(()),
             Does::FailTimes(_) => Err(Failure::Passing(format!("attempt {attempt} failed"))),
+            Does::FindAway(times) if attempt > times => Ok(()),
+            Does::FindAway(_) => Err(Failure::Outage("the server is away".into())),
             Does::FailForGood => Err(Failure::Final("never".into())),
             Does::Panic => {
                 watch.2 = true;
@@ -285,6 +293,10 @@ impl Job for Probe {
             Does::Wait => {
                 desk.go.notified().await;
                 Ok(())
+            }
+            Does::WaitAndFail => {
+                desk.go.notified().await;
+                Err(Failure::Passing("as told".into()))
             }
             Does::Block(millis) => {
                 std::thread::sleep(Duration::from_millis(millis));
@@ -310,13 +322,15 @@ pub(crate) async fn probe(queues: &Queues, queue: Queue, key: &str, does: Does) 
 
 /// Settings that make tests short.
 pub(crate) fn quick() -> WorkerSettings {
+    let soon = Backoff { first: Duration::from_millis(30), factor: 2, max: Duration::from_millis(200) };
     WorkerSettings {
         lease: Duration::from_secs(3),
         poll: Duration::from_millis(200),
         care: Duration::from_millis(200),
         grace: Duration::from_secs(10),
         time_limit: None,
-        backoff: Some(Backoff { first: Duration::from_millis(30), factor: 2, max: Duration::from_millis(200) }),
+        backoff: Some(soon),
+        outage: soon,
     }
 }
 
@@ -328,9 +342,19 @@ pub(crate) fn pool(
     concurrency: usize,
     settings: &WorkerSettings,
 ) -> (Workers, CancellationToken) {
+    pool_of(queues, Registry::default().with::<Probe>(desk.clone()), serves, concurrency, settings)
+}
+
+/// Starts one pool that knows these jobs.
+pub(crate) fn pool_of(
+    queues: &Queues,
+    registry: Registry,
+    serves: &[Queue],
+    concurrency: usize,
+    settings: &WorkerSettings,
+) -> (Workers, CancellationToken) {
     let stop = CancellationToken::new();
     let pool = Pool { queues: serves.to_vec(), concurrency };
-    let registry = Registry::default().with::<Probe>(desk.clone());
     (Workers::start(queues, registry, &[pool], settings, &stop), stop)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
-use sview_jobs::{Error, LedgerSettings, NewJob, Outcome, Pushed, Renewed, State, Take};
+use sview_jobs::{CancelOutcome, Error, Finished, LedgerSettings, NewJob, Outcome, Pushed, Renewed, State, Take};
 use sview_model::Queue;
 
 use crate::lab::{both, new_job};
@@ -39,8 +39,8 @@ both! {
                 lab.queues.push(&new_job(QuickCache, "k")).await.unwrap(),
                 Pushed::Already { id, state: State::Running }
             );
-            assert!(lab.queues.finish(&taken.claim, &outcome).await.unwrap());
-            assert!(!lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap(), "nothing ends twice");
+            assert!(lab.queues.finish(&taken.claim, &outcome).await.unwrap().held());
+            assert!(!lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap().held(), "nothing ends twice");
         }
     }
 
@@ -87,7 +87,7 @@ both! {
             let taken = lab.take(&[QuickCache]).await;
             assert_eq!(taken.record.attempts, attempt);
             let retry = Outcome::Retry { after: Duration::ZERO, error: format!("no luck\n{attempt}") };
-            assert!(lab.queues.finish(&taken.claim, &retry).await.unwrap());
+            assert!(lab.queues.finish(&taken.claim, &retry).await.unwrap().held());
         }
         let taken = lab.take(&[QuickCache]).await;
         lab.queues.finish(&taken.claim, &Outcome::Dead { error: "enough".into() }).await.unwrap();
@@ -102,7 +102,7 @@ both! {
         lab.queues.push(&new_job(QuickCache, "first")).await.unwrap();
         lab.queues.push(&new_job(QuickCache, "second")).await.unwrap();
         let taken = lab.take(&[QuickCache]).await;
-        assert!(lab.queues.finish(&taken.claim, &Outcome::Released).await.unwrap());
+        assert!(lab.queues.finish(&taken.claim, &Outcome::Released).await.unwrap().held());
         let again = lab.take(&[QuickCache]).await;
         assert_eq!((again.record.key.as_str(), again.record.attempts), ("first", 1));
         assert_eq!(lab.queues.renew(&taken.claim, LEASE).await.unwrap(), Renewed::Lost);
@@ -119,8 +119,40 @@ both! {
         assert_eq!((taken.record.id, taken.record.attempts), (lost.record.id, 2));
         assert!(taken.record.errors[0].message.contains("vanished"), "{:?}", taken.record.errors);
         assert_eq!(lab.queues.renew(&lost.claim, LEASE).await.unwrap(), Renewed::Lost);
-        assert!(!lab.queues.finish(&lost.claim, &Outcome::Done).await.unwrap());
-        assert!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap());
+        assert!(!lab.queues.finish(&lost.claim, &Outcome::Done).await.unwrap().held());
+        assert!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap().held());
+    }
+
+    async fn what_is_cancelled_while_it_runs_does_not_run_again_however_its_attempt_ends(lab: Lab) {
+        let retry = Outcome::Retry { after: Duration::ZERO, error: "no luck".into() };
+        for outcome in [retry, Outcome::Released] {
+            lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+            let taken = lab.take(&[QuickCache]).await;
+            assert_eq!(lab.queues.cancel(taken.record.id).await.unwrap(), CancelOutcome::Asked);
+            assert_eq!(lab.queues.finish(&taken.claim, &outcome).await.unwrap(), Finished::Cancelled);
+            let record = lab.queues.get(taken.record.id).await.unwrap().unwrap();
+            assert_eq!((record.state, record.cancel_asked), (State::Cancelled, false));
+            assert!(record.finished_at.is_some());
+        }
+        // Its worker vanishes.
+        lab.queues.push(&new_job(QuickCache, "k")).await.unwrap();
+        let lost = lab.take(&[QuickCache]).await;
+        lab.queues.cancel(lost.record.id).await.unwrap();
+        for at in [21_000, 32_000] {
+            lab.shift(at);
+            assert_eq!(lab.queues.rescue().await.unwrap().queued, 0);
+        }
+        let record = lab.queues.get(lost.record.id).await.unwrap().unwrap();
+        assert_eq!((record.state, record.errors.len()), (State::Cancelled, 1));
+        assert!(lab.nothing(&[QuickCache]).await);
+        // It can be wanted again, and then the old wish is forgotten.
+        lab.queues.retry(lost.record.id).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        assert_eq!(lab.queues.renew(&taken.claim, LEASE).await.unwrap(), Renewed::Held);
+        // What has done its work by then is done.
+        lab.queues.cancel(taken.record.id).await.unwrap();
+        assert_eq!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap(), Finished::AsSaid);
+        assert_eq!(lab.queues.get(taken.record.id).await.unwrap().unwrap().state, State::Done);
     }
 
     async fn a_job_that_kills_its_workers_dies(lab: Lab) {
@@ -150,7 +182,7 @@ both! {
         assert_eq!(lab.queues.renew(&taken.claim, LEASE).await.unwrap(), Renewed::Held);
         lab.shift(3_600_000 + 15_000);
         assert_eq!(lab.queues.rescue().await.unwrap(), Default::default());
-        assert!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap());
+        assert!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap().held());
     }
 
     async fn a_clock_that_jumps_back_holds_up_nothing(lab: Lab) {

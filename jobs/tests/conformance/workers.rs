@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sview_jobs::{Filter, JobId, NewJob, Pushed, Record, State, WorkerSettings};
+use sview_jobs::{Backoff, CancelOutcome, Filter, JobId, NewJob, Pushed, Record, Registry, State, WorkerSettings};
 use sview_model::Queue;
 
-use crate::lab::{Desk, Does, Event, both, new_job, pool, probe, quick, until};
+use crate::lab::{Desk, Does, Event, both, new_job, pool, pool_of, probe, quick, until};
 
 use Queue::{Aggregation, QuickCache, SlowCache};
 
@@ -53,6 +53,16 @@ both! {
         assert!(lab.queues.standing(&["fails".into()]).await.unwrap()[0].failed_at.is_some());
     }
 
+    async fn a_server_that_is_away_costs_no_attempt(lab: Lab) {
+        let (desk, mut events) = Desk::new();
+        let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
+        let id = id(probe(&lab.queues, QuickCache, "k", Does::FindAway(7)).await);
+        while events.next().await != Event::After("k".into()) {}
+        let record = lab.queues.get(id).await.unwrap().unwrap();
+        assert_eq!((record.state, record.attempts, record.errors.len()), (State::Done, 1, 7));
+        assert_eq!(record.errors[6].message, "the server is away");
+    }
+
     async fn a_panic_is_a_failed_attempt_with_its_message(lab: Lab) {
         let (desk, _events) = Desk::new();
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
@@ -76,18 +86,40 @@ both! {
         while events.next().await != Event::Ended("next".into()) {}
     }
 
-    async fn what_no_code_reads_dies_at_once(lab: Lab) {
+    async fn what_no_code_reads_is_left_to_others_until_its_attempts_are_used_up(lab: Lab) {
         let (desk, mut events) = Desk::new();
         let unreadable = id(lab.queues.push(&new_job(QuickCache, "unreadable")).await.unwrap());
         let unknown = NewJob { name: "of the future".into(), ..new_job(QuickCache, "unknown") };
         let unknown = id(lab.queues.push(&unknown).await.unwrap());
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
         let record = ended(&lab.queues, unreadable).await;
-        assert_eq!(record.state, State::Dead);
+        assert_eq!((record.state, record.attempts, record.errors.len()), (State::Dead, 3, 3));
         assert!(record.errors[0].message.starts_with("the payload cannot be read: missing field"), "{:?}", record.errors);
         let record = ended(&lab.queues, unknown).await;
-        assert_eq!(record.errors[0].message, "no code for jobs named of the future");
+        assert_eq!((record.state, record.attempts, record.errors.len()), (State::Dead, 3, 3));
+        assert_eq!(record.errors[2].message, "no code for jobs named of the future");
         assert!(events.none());
+    }
+
+    async fn what_an_older_worker_cannot_read_holds_up_nobody_and_is_done_by_a_newer_one(lab: Lab) {
+        let (desk, mut events) = Desk::new();
+        let backoff = Some(Backoff { first: Duration::from_secs(2), factor: 1, max: Duration::from_secs(2) });
+        let settings = WorkerSettings { backoff, ..quick() };
+        let (older, stop) = pool_of(&lab.queues, Registry::default(), &[QuickCache], 1, &settings);
+        let new = id(probe(&lab.queues, QuickCache, "new", Does::Succeed).await);
+        let refused = async || lab.queues.get(new).await.unwrap().unwrap().state == State::Scheduled;
+        until("the older worker puts it off", refused).await;
+        // Its one slot is free meanwhile: what comes later has its turn.
+        let later = NewJob { max_attempts: 1, ..new_job(QuickCache, "later") };
+        let later = id(lab.queues.push(&later).await.unwrap());
+        ended(&lab.queues, later).await;
+        let record = lab.queues.get(new).await.unwrap().unwrap();
+        assert_eq!((record.state, record.errors[0].message.as_str()), (State::Scheduled, "no code for jobs named probe"));
+        stop.cancel();
+        older.stopped().await;
+        let (_newer, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
+        assert_eq!(events.next().await, Event::Started("new".into()));
+        assert_eq!(ended(&lab.queues, new).await.state, State::Done);
     }
 
     async fn a_worker_serves_its_queues_in_strict_order(lab: Lab) {
@@ -167,6 +199,20 @@ both! {
         lab.queues.cancel(id).await.unwrap();
         assert_eq!(events.next().await, Event::Dropped("k".into()));
         assert_eq!(ended(&lab.queues, id).await.state, State::Cancelled);
+    }
+
+    async fn a_running_job_that_fails_before_it_hears_of_its_cancelling_is_cancelled_all_the_same(lab: Lab) {
+        let (desk, mut events) = Desk::new();
+        // Nothing is renewed within this test.
+        let settings = WorkerSettings { lease: Duration::from_secs(600), ..quick() };
+        let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &settings);
+        let id = id(probe(&lab.queues, QuickCache, "k", Does::WaitAndFail).await);
+        assert_eq!(events.next().await, Event::Started("k".into()));
+        assert_eq!(lab.queues.cancel(id).await.unwrap(), CancelOutcome::Asked);
+        desk.go.notify_one();
+        let record = ended(&lab.queues, id).await;
+        assert_eq!((record.state, record.attempts, record.errors.len()), (State::Cancelled, 1, 1));
+        assert_eq!(lab.queues.standing(&["k".into()]).await.unwrap()[0], Default::default());
     }
 
     async fn a_stopping_worker_takes_nothing_more_and_lets_its_jobs_finish(lab: Lab) {

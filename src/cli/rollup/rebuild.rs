@@ -8,7 +8,7 @@ use sview_model::{Kind, Precision, Span};
 use sview_store::{Rebuild, Reports};
 
 use super::super::table::{Cell, Table, Tone};
-use super::super::{Settings, output};
+use super::super::{Settings, action, output};
 use super::Selection;
 use crate::Services;
 
@@ -72,8 +72,15 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let services = Services::open(&settings.places).await?;
     let span = args.selection.span(services.jobs.clock.now())?;
     let how = Rebuild { force: args.force, dry_run: args.dry_run };
+    let aggregates: Vec<_> = args.selection.aggregates().collect();
+    if !args.dry_run {
+        let names: Vec<String> = aggregates.iter().map(|(kind, precision)| format!("{kind}/{precision}")).collect();
+        let force = if args.force { " by force" } else { "" };
+        let what = format!("rollup rebuild{force} of {span}: {}", names.join(", "));
+        action::note(&services.jobs.queues, what).await?;
+    }
     let mut rebuilt = Vec::new();
-    for (kind, precision) in args.selection.aggregates() {
+    for (kind, precision) in aggregates {
         rebuilt.push(rebuild(&services.reports, kind, precision, span, how).await?);
     }
     let refused: usize = rebuilt.iter().map(|a| a.refused.len()).sum();

@@ -117,7 +117,12 @@ impl Cache for RedisCache {
         for key in keys {
             pipe.hgetall(self.key(key.as_str()));
         }
-        let all: Vec<HashMap<String, String>> = pipe.query_async(&mut self.connection.clone()).await?;
+        let ask = async || pipe.query_async::<Vec<HashMap<String, String>>>(&mut self.connection.clone()).await;
+        let all = match ask().await {
+            // A connection that broke while nobody used it tells so to the next who does, and is made again.
+            Err(error) if error.is_connection_dropped() => ask().await?,
+            answered => answered?,
+        };
         all.into_iter().map(entry).collect()
     }
 

@@ -54,6 +54,11 @@ pub fn get(url: &str) -> Answer {
     get_with(url, &[])
 }
 
+/// Gets an address where somebody may or may not answer: `None` when the connection is refused or breaks.
+pub fn try_get(url: &str) -> Option<Answer> {
+    read(agent().get(url).call().ok()?)
+}
+
 /// Posts a form, with more headers.
 pub fn post(url: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
     let request = headers.iter().fold(agent().post(url), |request, (name, value)| request.header(*name, *value));
@@ -67,8 +72,11 @@ pub fn post_body(url: &str, content_type: &str, body: &str, headers: &[(&str, &s
 }
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
-    let mut response = response.expect("the server answers");
-    let bytes = response.body_mut().read_to_vec().expect("the body is whole");
+    read(response.expect("the server answers")).expect("the body is whole")
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Option<Answer> {
+    let bytes = response.body_mut().read_to_vec().ok()?;
     let body = String::from_utf8_lossy(&bytes).into_owned();
-    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body, bytes }
+    Some(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body, bytes })
 }

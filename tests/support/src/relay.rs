@@ -1,9 +1,11 @@
-//! A relay before a server, which can be cut and restored: how a database looks that goes away and comes back.
+//! A relay before a server, which can be cut, stalled and restored: how a database looks that goes away or hangs, and comes back.
 
+use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Forwards connections to a server until it is cut.
@@ -13,6 +15,7 @@ pub struct Relay {
     pub url: String,
     address: SocketAddr,
     target: String,
+    stalled: watch::Sender<bool>,
     running: JoinHandle<()>,
 }
 
@@ -25,11 +28,13 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let at = if user.is_empty() { String::new() } else { format!("{user}@") };
+        let stalled = watch::Sender::new(false);
         Self {
             url: format!("{scheme}://{at}{address}/{path}"),
             address,
             target: target.to_owned(),
-            running: forward(listener, target.to_owned()),
+            running: forward(listener, target.to_owned(), &stalled),
+            stalled,
         }
     }
 
@@ -39,24 +44,54 @@ impl Relay {
         let _ = (&mut self.running).await;
     }
 
-    /// Accepts connections again, on the same port.
+    /// Goes on accepting connections and taking what is sent, and passes nothing on: as a host that hangs.
+    pub fn stall(&self) {
+        self.stalled.send_replace(true);
+    }
+
+    /// Passes everything on again, or accepts connections again on the same port.
     pub async fn restore(&mut self) {
-        let listener = TcpListener::bind(self.address).await.expect("the port is still free");
-        self.running = forward(listener, self.target.clone());
+        self.stalled.send_replace(false);
+        if self.running.is_finished() {
+            let listener = TcpListener::bind(self.address).await.expect("the port is still free");
+            self.running = forward(listener, self.target.clone(), &self.stalled);
+        }
     }
 }
 
 /// Aborting it closes the listener and, with the set of connections, every one of them.
-fn forward(listener: TcpListener, target: String) -> JoinHandle<()> {
+fn forward(listener: TcpListener, target: String, stalled: &watch::Sender<bool>) -> JoinHandle<()> {
+    let stalled = stalled.subscribe();
     tokio::spawn(async move {
         let mut connections = JoinSet::new();
-        while let Ok((mut near, _)) = listener.accept().await {
-            let target = target.clone();
+        while let Ok((near, _)) = listener.accept().await {
+            let (target, stalled) = (target.clone(), stalled.clone());
             connections.spawn(async move {
-                if let Ok(mut far) = TcpStream::connect(target).await {
-                    let _ = copy_bidirectional(&mut near, &mut far).await;
+                if let Ok(far) = TcpStream::connect(target).await {
+                    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+                    let there = pass(from_near, to_far, stalled.clone());
+                    let _ = tokio::join!(there, pass(from_far, to_near, stalled));
                 }
             });
         }
     })
+}
+
+/// Passes on what comes from one side, except while that is stalled.
+async fn pass(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut stalled: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        if stalled.wait_for(|stalled| !stalled).await.is_err() {
+            return Ok(()); // the relay is gone
+        }
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..read]).await?;
+    }
 }

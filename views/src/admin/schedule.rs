@@ -34,7 +34,7 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
     let content = html! {
         section.card.list {
             div.rows tabindex="0" {
-                table.jobs {
+                table.jobs.stack {
                     thead {
                         tr {
                             th scope="col" { "Producer" } th scope="col" { "When" } th scope="col" { "Last tick" }
@@ -45,9 +45,9 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
                         @for row in rows {
                             tr {
                                 td.words { b { (row.name) } p.remark { (row.what) } }
-                                td { code { (row.cron) } }
-                                td { (tick(row.last, "none yet")) }
-                                td { (tick(row.next, "none")) }
+                                td data-label="When" { code { (row.cron) } }
+                                td data-label="Last tick" { div { (tick(row.last, "none yet")) } }
+                                td data-label="Next tick" { div { (tick(row.next, "none")) } }
                                 td { (buttons(context, &row.asks)) }
                             }
                         }

@@ -50,7 +50,7 @@ pub fn workers(context: &AdminContext, rows: &[WorkerRow]) -> Markup {
                 p.empty { "No worker was heard of in the last two minutes. Start one by " code { "sview worker aggregation quick-cache" } "." }
             } @else {
                 div.rows tabindex="0" {
-                    table.jobs {
+                    table.jobs.stack {
                         thead {
                             tr {
                                 th scope="col" { "Worker" } th scope="col" { "Queues" } th.number scope="col" { "Busy" }
@@ -73,17 +73,19 @@ fn tr(context: &AdminContext, row: &WorkerRow) -> Markup {
     html! {
         tr {
             td { b { (text::visible(&row.place, 80)) } p.remark { (text::visible(&row.name, 120)) } }
-            td { (row.queues.join(", ")) }
-            td.number { (row.running.len()) " of " (row.slots) }
-            td.words {
-                @if row.running.is_empty() { span.soft { "idle" } }
-                @for job in &row.running {
-                    p { a href={ "/jobs/" (job.id) } { (text::label(&job.words)) }
-                        @if let Some(since) = job.since { " for " (coarse(context.now - since)) } }
+            td data-label="Queues" { (row.queues.join(", ")) }
+            td.number data-label="Busy" { span { (row.running.len()) " of " (row.slots) } }
+            td.words data-label="Doing" {
+                div {
+                    @if row.running.is_empty() { span.soft { "idle" } }
+                    @for job in &row.running {
+                        p { a href={ "/jobs/" (job.id) } { (text::label(&job.words)) }
+                            @if let Some(since) = job.since { " for " (coarse(context.now - since)) } }
+                    }
                 }
             }
-            td { (seen(row.heard, context.now)) @if silent { " " span.tag.bad { "silent" } } }
-            td { (seen(row.since, context.now)) }
+            td data-label="Heard of" { span { (seen(row.heard, context.now)) @if silent { " " span.tag.bad { "silent" } } } }
+            td data-label="Started" { (seen(row.since, context.now)) }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Arg, RedisLedger, record};
 use crate::bell::Ear;
 use crate::ledger::{Flow, new_id, new_token};
 use crate::machine_time::millis;
-use crate::{Claim, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, Take, Taken, in_words};
+use crate::{Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, Take, Taken, in_words};
 use crate::{Error, Result};
 
 #[async_trait]
@@ -64,7 +64,7 @@ impl Flow for RedisLedger {
         })
     }
 
-    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<Finished> {
         let (verdict, error, delay) = outcome.parts();
         let args = [
             Arg::Owned(claim.id.to_string()),
@@ -74,11 +74,16 @@ impl Flow for RedisLedger {
             Arg::Int(millis(delay)),
             self.max_ended(),
         ];
-        let held: bool = self.run(&self.scripts.finish, &args).await?;
-        if held && matches!(outcome, Outcome::Retry { .. } | Outcome::Released) {
+        let answer: String = self.run(&self.scripts.finish, &args).await?;
+        let finished = match answer.as_str() {
+            "as said" => Finished::AsSaid,
+            "cancelled" => Finished::Cancelled,
+            _ => Finished::Lost,
+        };
+        if finished == Finished::AsSaid && outcome.is_again() {
             self.wake.ring();
         }
-        Ok(held)
+        Ok(finished)
     }
 
     async fn rescue(&self) -> Result<Rescued> {

@@ -4,14 +4,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use sview_model::Queue;
 
-use super::{RECORD, SqliteLedger, note_ending, note_error, record};
+use super::{RECORD, SqliteLedger, end, note_error, record};
 use crate::bell::Ear;
 use crate::ledger::{Flow, Upkeep as _, new_id, new_token};
 use crate::machine_time::millis;
-use crate::{Claim, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, State, Take, Taken, in_words};
+use crate::{
+    Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, State, Take, Taken, in_words,
+};
 use crate::{Error, Result};
 
 /// Every so many endings the ended are counted, so that they stay near their bound between vacuums.
@@ -63,7 +66,7 @@ impl Flow for SqliteLedger {
 
     async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take> {
         // An idle worker only reads.
-        let now = self.now();
+        let looked = self.now();
         let rows = sqlx::query(
             "SELECT EXISTS (SELECT 1 FROM job WHERE queue = q.value AND state = 'queued'),
                (SELECT min(run_at) FROM job WHERE queue = q.value AND state = 'scheduled')
@@ -74,28 +77,32 @@ impl Flow for SqliteLedger {
         let (mut ready, mut promote) = (false, false);
         for row in &rows {
             let soonest: Option<i64> = row.try_get(1)?;
-            promote |= soonest.is_some_and(|at| at <= now);
+            promote |= soonest.is_some_and(|at| at <= looked);
             ready |= row.try_get::<bool, _>(0)?;
             next = [next, soonest].into_iter().flatten().min();
         }
-        if promote {
-            sqlx::query("UPDATE job SET state = 'queued' WHERE state = 'scheduled' AND run_at <= ?1")
-                .bind(now)
-                .execute(&self.writer)
-                .await?;
-        }
         if ready || promote {
+            let mut tx = self.begin().await?;
+            // Only now: a lease begins when it is given, not when somebody began to wait for the file.
+            let now = self.now();
+            if promote {
+                let sql = "UPDATE job SET state = 'queued' WHERE state = 'scheduled' AND run_at <= ?1";
+                sqlx::query(sql).bind(now).execute(&mut *tx).await?;
+            }
             for queue in queues {
-                if let Some(taken) = self.take_of(*queue, worker, lease).await? {
+                if let Some(taken) = take_of(&mut tx, *queue, worker, lease, now).await? {
+                    tx.commit().await?;
                     return Ok(Take::Job(Box::new(taken)));
                 }
             }
+            tx.commit().await?;
         }
-        let left = next.map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+        let left = next.map(|at| Duration::from_millis(u64::try_from(at - looked).unwrap_or(0)));
         Ok(Take::Nothing { next_in: left })
     }
 
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewed> {
+        let mut tx = self.begin().await?;
         let renewed: Option<bool> = sqlx::query_scalar(
             "UPDATE job SET lease_until = ?3, lease = ?4, suspect_since = NULL
              WHERE id = ?1 AND token = ?2 AND state = 'running' RETURNING cancel_asked",
@@ -104,8 +111,9 @@ impl Flow for SqliteLedger {
         .bind(&claim.token)
         .bind(self.now() + millis(lease))
         .bind(millis(lease))
-        .fetch_optional(&self.writer)
+        .fetch_optional(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(match renewed {
             None => Renewed::Lost,
             Some(true) => Renewed::CancelAsked,
@@ -113,30 +121,38 @@ impl Flow for SqliteLedger {
         })
     }
 
-    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<Finished> {
         let id = claim.id.to_string();
         let mut tx = self.begin().await?;
         let now = self.now();
-        let held = sqlx::query_scalar("SELECT key FROM job WHERE id = ?1 AND token = ?2 AND state = 'running'");
-        let Some(key) = held.bind(&id).bind(&claim.token).fetch_optional(&mut *tx).await? else {
-            return Ok(false);
+        let held =
+            sqlx::query_as("SELECT key, cancel_asked FROM job WHERE id = ?1 AND token = ?2 AND state = 'running'");
+        let held: Option<(String, bool)> = held.bind(&id).bind(&claim.token).fetch_optional(&mut *tx).await?;
+        let Some((key, cancel_asked)) = held else {
+            return Ok(Finished::Lost);
         };
-        let key: String = key;
+        let cancelled = outcome.is_again() && cancel_asked;
         let (verdict, error, delay) = outcome.parts();
         if !error.is_empty() {
             note_error(&mut tx, &id, now, &error).await?;
         }
         match outcome {
-            Outcome::Retry { .. } => {
+            _ if cancelled => end(&mut tx, &id, &key, State::Cancelled, now).await?,
+            Outcome::Retry { .. } | Outcome::PutOff { .. } => {
+                let counted = i64::from(matches!(outcome, Outcome::Retry { .. }));
                 let delay = millis(delay);
                 let state = if delay > 0 { State::Scheduled } else { State::Queued };
-                sqlx::query("UPDATE job SET state = ?2, run_at = ?3, delay = ?4, token = NULL WHERE id = ?1")
-                    .bind(&id)
-                    .bind(state.as_str())
-                    .bind(now + delay)
-                    .bind(delay)
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query(
+                    "UPDATE job SET state = ?2, run_at = ?3, delay = ?4, token = NULL, attempts = attempts - 1 + ?5
+                     WHERE id = ?1",
+                )
+                .bind(&id)
+                .bind(state.as_str())
+                .bind(now + delay)
+                .bind(delay)
+                .bind(counted)
+                .execute(&mut *tx)
+                .await?;
             }
             Outcome::Released => {
                 sqlx::query(
@@ -148,17 +164,11 @@ impl Flow for SqliteLedger {
                 .await?;
             }
             Outcome::Done | Outcome::Dead { .. } | Outcome::Cancelled => {
-                sqlx::query("UPDATE job SET state = ?2, finished_at = ?3, token = NULL WHERE id = ?1")
-                    .bind(&id)
-                    .bind(verdict)
-                    .bind(now)
-                    .execute(&mut *tx)
-                    .await?;
-                note_ending(&mut tx, &key, verdict, now).await?;
+                end(&mut tx, &id, &key, verdict.parse()?, now).await?;
             }
         }
         tx.commit().await?;
-        if matches!(outcome, Outcome::Retry { .. } | Outcome::Released) {
+        if outcome.is_again() && !cancelled {
             self.bell.ring();
         } else if self.ended.fetch_add(1, Ordering::Relaxed) % TRIM_EVERY == TRIM_EVERY - 1 {
             // The ending stands, whatever becomes of this.
@@ -166,7 +176,7 @@ impl Flow for SqliteLedger {
                 tracing::debug!(%error, "ended jobs were not trimmed");
             }
         }
-        Ok(true)
+        Ok(if cancelled { Finished::Cancelled } else { Finished::AsSaid })
     }
 
     async fn rescue(&self) -> Result<Rescued> {
@@ -183,6 +193,7 @@ impl Flow for SqliteLedger {
             return Ok(Rescued::default());
         }
         let mut tx = self.begin().await?;
+        let now = self.now();
         for sql in [
             // Where the clock jumped back, leases and times to run are brought near again.
             "UPDATE job SET lease_until = ?1 + lease WHERE state = 'running' AND lease_until > ?1 + lease + 1000",
@@ -193,7 +204,7 @@ impl Flow for SqliteLedger {
             sqlx::query(sql).bind(now).execute(&mut *tx).await?;
         }
         let vanished = sqlx::query(
-            "SELECT id, key, worker, attempts >= max_attempts AS spent FROM job
+            "SELECT id, key, worker, attempts >= max_attempts AS spent, cancel_asked FROM job
              WHERE state = 'running' AND lease_until <= ?1 AND suspect_since <= ?1 - lease / 2 LIMIT 1000",
         );
         let mut rescued = Rescued::default();
@@ -203,10 +214,10 @@ impl Flow for SqliteLedger {
             let worker: Option<String> = row.try_get("worker")?;
             let message = format!("the worker {} vanished", worker.as_deref().unwrap_or("?"));
             note_error(&mut tx, &id, now, &message).await?;
-            if spent {
-                let sql = "UPDATE job SET state = 'dead', finished_at = ?2, token = NULL WHERE id = ?1";
-                sqlx::query(sql).bind(&id).bind(now).execute(&mut *tx).await?;
-                note_ending(&mut tx, &key, "dead", now).await?;
+            if row.try_get("cancel_asked")? {
+                end(&mut tx, &id, &key, State::Cancelled, now).await?;
+            } else if spent {
+                end(&mut tx, &id, &key, State::Dead, now).await?;
                 rescued.dead += 1;
             } else {
                 let sql =
@@ -227,29 +238,33 @@ impl Flow for SqliteLedger {
     }
 }
 
-impl SqliteLedger {
-    /// Takes the next job of one queue, by one atomic statement.
-    async fn take_of(&self, queue: Queue, worker: &str, lease: Duration) -> Result<Option<Taken>> {
-        let (now, token) = (self.now(), new_token());
-        let sql = format!(
-            "UPDATE job SET state = 'running', attempts = attempts + 1, worker = ?2, token = ?3, started_at = ?4,
+/// Takes the next job of one queue.
+async fn take_of(
+    connection: &mut SqliteConnection,
+    queue: Queue,
+    worker: &str,
+    lease: Duration,
+    now: i64,
+) -> Result<Option<Taken>> {
+    let token = new_token();
+    let sql = format!(
+        "UPDATE job SET state = 'running', attempts = attempts + 1, worker = ?2, token = ?3, started_at = ?4,
                lease = ?5, lease_until = ?4 + ?5, suspect_since = NULL, cancel_asked = 0
              WHERE id = (SELECT id FROM job WHERE queue = ?1 AND state = 'queued'
                          AND NOT EXISTS (SELECT 1 FROM paused WHERE queue = ?1) ORDER BY run_at, id LIMIT 1)
              RETURNING {RECORD}"
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(queue.as_str())
-            .bind(worker)
-            .bind(&token)
-            .bind(now)
-            .bind(millis(lease))
-            .fetch_all(&self.writer)
-            .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let record = record(row)?;
-        Ok(Some(Taken { claim: Claim { id: record.id, token }, record }))
-    }
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(queue.as_str())
+        .bind(worker)
+        .bind(&token)
+        .bind(now)
+        .bind(millis(lease))
+        .fetch_all(connection)
+        .await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let record = record(row)?;
+    Ok(Some(Taken { claim: Claim { id: record.id, token }, record }))
 }
 
 pub(super) fn parse_id(id: &str) -> Result<JobId> {

@@ -20,7 +20,7 @@ use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
 use super::LedgerSettings;
 use crate::bell::Bell;
 use crate::machine_time::moment;
-use crate::{AttemptError, Record};
+use crate::{AttemptError, Record, State};
 use crate::{Error, Result};
 
 /// A ledger in an SQLite file.
@@ -143,13 +143,19 @@ async fn note_error(connection: &mut SqliteConnection, id: &str, at: i64, messag
     Ok(())
 }
 
-/// What an ending of a job does besides its state: the claim is free by it, and the key's failure is noted or forgotten.
-async fn note_ending(connection: &mut SqliteConnection, key: &str, state: &str, at: i64) -> Result<()> {
+/// Ends a job: the claim is free by its state, and the key's failure is noted or forgotten.
+async fn end(connection: &mut SqliteConnection, id: &str, key: &str, state: State, at: i64) -> Result<()> {
+    sqlx::query("UPDATE job SET state = ?2, finished_at = ?3, token = NULL, cancel_asked = 0 WHERE id = ?1")
+        .bind(id)
+        .bind(state.as_str())
+        .bind(at)
+        .execute(&mut *connection)
+        .await?;
     match state {
-        "done" => {
+        State::Done => {
             sqlx::query("DELETE FROM failure WHERE key = ?1").bind(key).execute(connection).await?;
         }
-        "dead" => {
+        State::Dead => {
             let sql = "INSERT INTO failure (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at";
             sqlx::query(sql).bind(key).bind(at).execute(connection).await?;
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sview_model::Queue;
 
 use super::flow::parse_id;
-use super::{SqliteLedger, note_ending};
+use super::{SqliteLedger, end};
 use crate::Result;
 use crate::ledger::{KEPT_ACTIONS, Steer};
 use crate::{CancelOutcome, JobId, MAX_WORDS, NewAction, Pushed, State, in_words};
@@ -18,9 +18,7 @@ impl Steer for SqliteLedger {
         let Some((state, key)): Option<(String, String)> = row else { return Ok(CancelOutcome::Unknown) };
         let outcome = match state.parse()? {
             State::Queued | State::Scheduled => {
-                let sql = "UPDATE job SET state = 'cancelled', finished_at = ?2 WHERE id = ?1";
-                sqlx::query(sql).bind(&id).bind(self.now()).execute(&mut *tx).await?;
-                note_ending(&mut tx, &key, "cancelled", self.now()).await?;
+                end(&mut tx, &id, &key, State::Cancelled, self.now()).await?;
                 CancelOutcome::Cancelled
             }
             State::Running => {

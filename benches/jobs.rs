@@ -1,18 +1,22 @@
-//! Measures the queue itself, on both ledgers: how long from a push to the start of its job, and how many jobs a second.
+//! Measures the queue itself, on both ledgers: how long from a push to the start of its job, and how many jobs a second; and how
+//! many commands an idle fleet sends to Redis.
 //!
-//! `cargo run --release -p sview-jobs --example latency [redis://…]`; without an address Redis is left out.
+//! `cargo bench -p sview-jobs --bench jobs -- [redis://…]`; without an address Redis is left out.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a measurement prints its table, and ends when it cannot measure
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sview_jobs::{
-    Cause, Failure, Job, JobId, LedgerSettings, Pool, Queues, RedisLedger, Registry, SqliteLedger, WorkerSettings,
-    Workers,
+    Cause, Context, Failure, Job, JobId, LedgerSettings, Pool, Queues, RedisLedger, Registry, Scheduler, SqliteLedger,
+    Statistics, WorkerSettings, Workers, redis_client, redis_connection,
 };
-use sview_model::Queue;
+use sview_model::{Clock, Kind, Precision, Queue, Request};
+use sview_store::{Computed, Coverage, RedisCache, Step};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +100,81 @@ async fn measure(name: &str, producer: &Queues, worker: &Queues, concurrency: us
     );
 }
 
+/// A store in which nothing is due.
+struct NoReports;
+
+#[async_trait]
+impl Statistics for NoReports {
+    async fn aggregate(&self, _: Kind, _: Precision, _: DateTime<Utc>) -> sview_store::Result<Step> {
+        Ok(Step::Idle)
+    }
+    async fn coverage(&self) -> sview_store::Result<Vec<Coverage>> {
+        let all = Kind::ALL.iter().flat_map(|kind| Precision::AGGREGATED.iter().map(|p| (*kind, *p)));
+        let now = Clock::System.now();
+        let covered = |(kind, precision): (Kind, Precision)| Coverage {
+            kind,
+            precision,
+            watermark: Some(precision.due_to(now)),
+            pending: 0,
+            revision: 0,
+        };
+        Ok(all.map(covered).collect())
+    }
+    async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {
+        let span = request.period().span(now);
+        let data = sview_model::Data::empty(&request.resource());
+        Ok(Computed { data, span, complete_to: span.finish, revision: 0 })
+    }
+}
+
+/// Commands that a Redis server has carried out.
+async fn commands(url: &str) -> u64 {
+    let connection = redis::Client::open(url).unwrap();
+    let mut connection = connection.get_multiplexed_async_connection().await.unwrap();
+    let info: String = redis::cmd("INFO").arg("stats").query_async(&mut connection).await.unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// Prints how many commands a second an idle fleet of four workers and two schedulers sends; scripts count as one, and so does what
+/// they call.
+async fn idle(url: &str) {
+    const SECONDS: u64 = 60;
+    let prefix = format!("idle-{}", JobId::generate());
+    let stop = CancellationToken::new();
+    let (mut workers, mut schedulers) = (Vec::new(), Vec::new());
+    for member in 0..6 {
+        let connection = redis_connection(&redis_client(url).unwrap()).unwrap();
+        let context = Context {
+            statistics: Arc::new(NoReports),
+            cache: Arc::new(RedisCache::new(connection, &prefix)),
+            queues: Queues::new(RedisLedger::new(url, &prefix, LedgerSettings::default()).unwrap()),
+            clock: Clock::System,
+        };
+        if member < 4 {
+            let (pools, registry) = (Pool::for_queues(Queue::ALL, 6), Registry::of(&context));
+            workers.push(Workers::start(&context.queues, registry, &pools, &WorkerSettings::default(), &stop));
+        } else {
+            schedulers.push(Scheduler::start(&context, &stop));
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let before = commands(url).await;
+    tokio::time::sleep(Duration::from_secs(SECONDS)).await;
+    let sent = commands(url).await - before;
+    println!(
+        "\nIdle, 4 workers with 2 pools each and 2 schedulers: {} Redis commands a second, with those that scripts call",
+        sent / SECONDS
+    );
+    stop.cancel();
+    for workers in workers {
+        workers.stopped().await;
+    }
+    for scheduler in schedulers {
+        scheduler.stopped().await;
+    }
+}
+
 #[tokio::main]
 async fn main() {
     println!("| ledger                       | concurrency | p50 ms | p99 ms | max ms | pushes/s | jobs/s |");
@@ -106,7 +185,7 @@ async fn main() {
         let file = directory.join(format!("jobs-{concurrency}.sqlite"));
         let queues = Queues::new(SqliteLedger::open(&file, LedgerSettings::default()).await.unwrap());
         measure("SQLite, one process", &queues, &queues, concurrency).await;
-        if let Some(url) = std::env::args().nth(1) {
+        if let Some(url) = address() {
             let open = || {
                 let prefix = format!("latency-{}", JobId::generate());
                 move || Queues::new(RedisLedger::new(&url, &prefix, LedgerSettings::default()).unwrap())
@@ -118,4 +197,12 @@ async fn main() {
         }
     }
     std::fs::remove_dir_all(directory).unwrap();
+    if let Some(url) = address() {
+        idle(&url).await;
+    }
+}
+
+/// The address of Redis. `cargo bench` adds a word of its own.
+fn address() -> Option<String> {
+    std::env::args().skip(1).find(|argument| argument.starts_with("redis"))
 }

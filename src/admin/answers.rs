@@ -1,0 +1,302 @@
+//! What the operators' JSON says: one type an answer, from which the description is made too. Times are RFC 3339 in UTC, spans
+//! are seconds.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use sview_jobs::{Action, Figures, QueueCounts, Reason, Record, State, Surroundings, Ticking, WorkerInfo, machine_now};
+use utoipa::ToSchema;
+
+fn at(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// A page of the list of jobs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Jobs {
+    /// Newest first.
+    pub(super) jobs: Vec<Job>,
+    /// The id after which the next page begins; null on the last one.
+    pub(super) before: Option<String>,
+}
+
+/// A job, from its queueing to its end and beyond.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Job {
+    /// A ULID.
+    id: String,
+    /// What kind of job.
+    name: String,
+    queue: &'static str,
+    /// queued, scheduled, running, done, dead or cancelled.
+    state: &'static str,
+    /// Its unique key: at most one job of a key is under way.
+    key: String,
+    /// The job for people.
+    words: String,
+    /// What made it.
+    cause: String,
+    /// The job as JSON, as a text. What attackers typed may be in it.
+    payload: String,
+    /// How many attempts were begun.
+    attempts: u32,
+    /// After how many it is given up.
+    max_attempts: u32,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it may or might run (again).
+    #[schema(format = DateTime)]
+    run_at: String,
+    /// When its last attempt began.
+    #[schema(format = DateTime)]
+    started_at: Option<String>,
+    #[schema(format = DateTime)]
+    finished_at: Option<String>,
+    /// The worker of its last attempt.
+    worker: Option<String>,
+    /// Whether an operator asked the running job to end.
+    cancel_asked: bool,
+    /// How long its last attempt took.
+    ran_seconds: Option<f64>,
+    /// Why attempts failed, oldest first.
+    errors: Vec<AttemptError>,
+    /// Why it waits.
+    waits: Vec<Wait>,
+}
+
+/// Why an attempt failed.
+#[derive(Serialize, ToSchema)]
+struct AttemptError {
+    /// From 1.
+    attempt: u32,
+    #[schema(format = DateTime)]
+    at: String,
+    message: String,
+}
+
+/// A reason for a job to wait.
+#[derive(Serialize, ToSchema)]
+struct Wait {
+    words: String,
+    blocked_by: Vec<WorkInHand>,
+}
+
+/// A job that runs.
+#[derive(Serialize, ToSchema)]
+struct WorkInHand {
+    id: String,
+    words: String,
+}
+
+impl Job {
+    pub(super) fn new(record: &Record, around: &Surroundings) -> Self {
+        let wait = |reason: Reason| {
+            let blockers = match &reason {
+                Reason::Busy { blockers, .. } => blockers.as_slice(),
+                _ => &[],
+            };
+            let told = |b: &sview_jobs::Blocker| WorkInHand { id: b.id.to_string(), words: b.told(around.now) };
+            Wait { words: reason.to_string(), blocked_by: blockers.iter().map(told).collect() }
+        };
+        let error = |e: &sview_jobs::AttemptError| AttemptError {
+            attempt: e.attempt,
+            at: at(e.at()),
+            message: e.message.clone(),
+        };
+        Self {
+            id: record.id.to_string(),
+            name: record.name.clone(),
+            queue: record.queue.as_str(),
+            state: record.state.as_str(),
+            key: record.key.clone(),
+            words: record.words.clone(),
+            cause: record.cause.clone(),
+            payload: record.payload.clone(),
+            attempts: record.attempts,
+            max_attempts: record.max_attempts,
+            created_at: at(record.created_at),
+            run_at: at(record.run_at),
+            started_at: record.started_at.map(at),
+            finished_at: record.finished_at.map(at),
+            worker: record.worker.clone(),
+            cancel_asked: record.cancel_asked,
+            ran_seconds: record.ran().map(|span| span.as_secs_f64()),
+            errors: record.errors.iter().map(error).collect(),
+            waits: around.reasons(record).into_iter().map(wait).collect(),
+        }
+    }
+}
+
+/// How many jobs there are, and figures of the last 24 hours.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Counts {
+    /// Most urgent first.
+    pub(super) queues: Vec<Queue>,
+}
+
+/// A queue.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Queue {
+    queue: &'static str,
+    /// Whether nothing is taken from it.
+    paused: bool,
+    /// How many jobs are in each state.
+    states: BTreeMap<&'static str, u64>,
+    /// Since when the oldest of the queued could have run.
+    #[schema(format = DateTime)]
+    oldest_waiting: Option<String>,
+    /// Which part of what ended has died, from 0 to 1; null when nothing ended.
+    failure_rate: Option<f64>,
+    run_seconds: Option<Percentiles>,
+    /// Hour by hour, oldest first; the last one is under way.
+    hours: Vec<Hour>,
+}
+
+/// How long the last attempts of jobs took.
+#[derive(Serialize, ToSchema)]
+struct Percentiles {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+}
+
+/// What ended in an hour.
+#[derive(Serialize, ToSchema)]
+struct Hour {
+    #[schema(format = DateTime)]
+    end: String,
+    done: u64,
+    dead: u64,
+}
+
+impl Queue {
+    pub(super) fn new(counts: &QueueCounts, figures: &Figures) -> Self {
+        Self {
+            queue: counts.queue.as_str(),
+            paused: counts.paused,
+            states: State::ALL.iter().map(|state| (state.as_str(), counts.of(*state))).collect(),
+            oldest_waiting: counts.oldest_waiting.map(at),
+            failure_rate: figures.failure_rate(),
+            run_seconds: figures.run_times.map(|times| Percentiles {
+                p50: times.p50.as_secs_f64(),
+                p95: times.p95.as_secs_f64(),
+                p99: times.p99.as_secs_f64(),
+            }),
+            hours: figures.hours.iter().map(|h| Hour { end: at(h.end), done: h.done, dead: h.dead }).collect(),
+        }
+    }
+}
+
+/// The living workers.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Workers {
+    pub(super) workers: Vec<Worker>,
+}
+
+/// A worker.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Worker {
+    /// Never the same for two starts.
+    name: String,
+    host: String,
+    pid: u32,
+    /// The queues that it serves, most urgent first.
+    queues: Vec<&'static str>,
+    /// How many jobs it runs at once.
+    slots: usize,
+    #[schema(format = DateTime)]
+    since: String,
+    /// When it was last heard of.
+    #[schema(format = DateTime)]
+    heard: String,
+    running: Vec<WorkInHand>,
+}
+
+impl Worker {
+    pub(super) fn new(worker: &WorkerInfo, heard: DateTime<Utc>) -> Self {
+        let running = worker.running.iter();
+        Self {
+            name: worker.name.clone(),
+            host: worker.host.clone(),
+            pid: worker.pid,
+            queues: worker.queues.iter().map(|queue| queue.as_str()).collect(),
+            slots: worker.slots,
+            since: at(worker.since),
+            heard: at(heard),
+            running: running.map(|(id, words)| WorkInHand { id: id.to_string(), words: words.clone() }).collect(),
+        }
+    }
+}
+
+/// What is done by the clock.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Schedule {
+    pub(super) producers: Vec<Producer>,
+}
+
+/// Something that is done by the clock.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Producer {
+    name: &'static str,
+    /// Seconds, minutes, hours, day of month, month, day of week; UTC.
+    cron: &'static str,
+    what: &'static str,
+    /// The last tick that somebody acted on.
+    #[schema(format = DateTime)]
+    last: Option<String>,
+    #[schema(format = DateTime)]
+    next: Option<String>,
+}
+
+impl From<&Ticking> for Producer {
+    fn from(ticking: &Ticking) -> Self {
+        let producer = ticking.producer;
+        Self {
+            name: producer.name,
+            cron: producer.cron,
+            what: producer.what,
+            last: ticking.last.map(at),
+            next: ticking.next.map(at),
+        }
+    }
+}
+
+/// The log of actions.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Actions {
+    /// Newest first.
+    pub(super) actions: Vec<Noted>,
+}
+
+/// What somebody did.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Noted {
+    #[schema(format = DateTime)]
+    at: String,
+    /// By which right.
+    who: String,
+    /// From which address or machine.
+    peer: String,
+    what: String,
+}
+
+impl From<&Action> for Noted {
+    fn from(action: &Action) -> Self {
+        Self { at: at(action.at), who: action.who.clone(), peer: action.peer.clone(), what: action.what.clone() }
+    }
+}
+
+/// Why a request was not answered.
+#[derive(ToSchema)]
+#[allow(dead_code)] // it stands for what `Problem` says
+pub(super) struct Error {
+    /// For people.
+    error: String,
+}
+
+/// The figures of all queues.
+pub(super) fn counts(counts: &[QueueCounts], ended: &[sview_jobs::Ended]) -> Counts {
+    let now = machine_now();
+    Counts { queues: counts.iter().map(|c| Queue::new(c, &Figures::of(c.queue, ended, now))).collect() }
+}

@@ -1,0 +1,50 @@
+//! The description of the operators' API in OpenAPI 3.1. The public one does not tell of it.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+
+use super::{act, api, metrics};
+
+/// Everything that an operator's programs may use.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sentinel View, for operators",
+        description = "Jobs, workers and schedule, and what steers them. Times are RFC 3339 in UTC. Where tokens are set, one must be \
+            shown as `Authorization: Bearer`; the read-only one lets look."
+    ),
+    paths(
+        api::list,
+        api::one,
+        api::counts,
+        api::workers,
+        api::schedule,
+        api::actions,
+        act::json,
+        document,
+        metrics::scrape,
+    )
+)]
+struct Description;
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let mut description = Description::openapi();
+    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    description.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    description.security = Some(vec![SecurityRequirement::new("token", [""; 0]), SecurityRequirement::default()]);
+    description.to_json().unwrap_or_default() // strings only
+});
+
+/// This description
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    responses((status = 200, description = "The description in OpenAPI 3.1.", content_type = "application/json"))
+)]
+pub(super) async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+}

@@ -1,0 +1,127 @@
+//! The last values that this process has seen, so that pages go on while the cache is away.
+//!
+//! Pages and API say of every value how old it is, so an old one is no lie. What belongs to a session's devices is not kept here:
+//! the cache forgets it soon, and so must everybody.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache as Values;
+use sview_model::{CacheKey, Request, Subject};
+use sview_store::{Cache, Entry, Result};
+
+/// How long the cache is waited for when the values are known already.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long a cache that did not answer is not asked again for values that are known.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often what is precached is looked at, so that a page that nobody opened lately is known too.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How many bytes of values are kept. What is precached has about one of these megabytes; the rest is for details of attackers and
+/// passwords, of which the least used go first.
+const BYTES: u64 = 32 << 20;
+
+/// About how many values that is.
+const VALUES: usize = 10_000;
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<CacheKey, Entry> for Bytes {
+    fn weight(&self, key: &CacheKey, entry: &Entry) -> u64 {
+        (key.as_str().len() + entry.json.len() + size_of::<Entry>()) as u64
+    }
+}
+
+/// The cache, and what was last seen in it.
+pub(super) struct Known {
+    cache: Arc<dyn Cache>,
+    values: Values<CacheKey, Entry, Bytes>,
+    /// Since when the cache does not answer, as of the last time that it was asked.
+    away: Mutex<Option<Instant>>,
+}
+
+impl Known {
+    /// Over a cache; keeps looking at what is precached for as long as somebody else holds it.
+    pub(super) fn new(cache: Arc<dyn Cache>) -> Arc<Self> {
+        let values = Values::with_weighter(VALUES, BYTES, Bytes);
+        let known = Arc::new(Self { cache, values, away: Mutex::default() });
+        let looking = Arc::downgrade(&known);
+        tokio::spawn(async move {
+            let precached: Vec<Request> = Request::precached().collect();
+            while let Some(known) = looking.upgrade() {
+                if let Err(error) = known.look(&precached).await {
+                    tracing::debug!(%error, "the cache does not answer");
+                }
+                drop(known);
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+        known
+    }
+
+    /// What is cached of each request, in their order; what was last seen of it while the cache does not answer. An error when nothing
+    /// was seen of any of them.
+    pub(super) async fn get_many(&self, requests: &[Request]) -> Result<Vec<Option<Entry>>> {
+        let seen: Vec<Option<Entry>> = requests.iter().map(|request| self.seen(request)).collect();
+        let all = seen.iter().all(Option::is_some);
+        if all && self.is_away() {
+            return Ok(seen);
+        }
+        let mut looking = std::pin::pin!(self.look(requests));
+        let looked = match tokio::time::timeout(PATIENCE, &mut looking).await {
+            Ok(looked) => looked,
+            // Slow is not gone; but who can have an answer at once need not wait to find out.
+            Err(_) if all => {
+                self.note(true);
+                return Ok(seen);
+            }
+            Err(_) => looking.await,
+        };
+        match looked {
+            Err(error) if seen.iter().any(Option::is_some) => {
+                tracing::debug!(%error, "the cache does not answer; what was last seen is shown");
+                Ok(seen)
+            }
+            looked => looked,
+        }
+    }
+
+    /// Whether the cache did not answer when it was last asked, a moment ago.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < PAUSE)
+    }
+
+    fn seen(&self, request: &Request) -> Option<Entry> {
+        self.values.get(&request.key())
+    }
+
+    /// Asks the cache, and remembers.
+    async fn look(&self, requests: &[Request]) -> Result<Vec<Option<Entry>>> {
+        let keys: Vec<CacheKey> = requests.iter().map(Request::key).collect();
+        let looked = self.cache.get_many(&keys).await;
+        self.note(looked.is_err());
+        let looked = looked?;
+        for ((request, key), entry) in requests.iter().zip(keys).zip(&looked) {
+            match entry {
+                Some(entry) if request.resource().subject != Subject::Devices => self.values.insert(key, entry.clone()),
+                // What an operator cleared is not shown again.
+                _ => drop(self.values.remove(&key)),
+            }
+        }
+        Ok(looked)
+    }
+
+    fn note(&self, away: bool) {
+        let mut since = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        if away && since.is_none() {
+            tracing::warn!("the cache does not answer; pages show what was last seen in it");
+        } else if !away && since.is_some() {
+            tracing::info!("the cache answers again");
+        }
+        *since = away.then(Instant::now);
+    }
+}

@@ -1,0 +1,56 @@
+//! A thousand visitors who ask two web processes for the same value at once.
+
+use std::sync::{Arc, Barrier};
+
+use sview_store::{Reports, Settings};
+use sview_testing::{both, http, patiently};
+
+use crate::members::{Member, free_port};
+use crate::reports::{Random, batch, document, settle};
+
+const ASKERS: usize = 1_000;
+
+both! {
+    async fn a_thousand_askers_of_two_web_processes_have_a_value_computed_once(deployment: Deployment) {
+        let reports = Reports::open(&deployment.database_url, Settings::default()).unwrap();
+        reports.migrate().await.unwrap();
+        reports.insert(&batch(500, &mut Random(0x5eed_5eed_5eed_5eed)), None).await.unwrap();
+        let _scheduler = Member::start(&deployment, &["scheduler"], &[]);
+        let _workers = [
+            Member::start(&deployment, &["worker", "aggregation", "quick-cache"], &[]),
+            Member::start(&deployment, &["worker", "aggregation", "quick-cache", "slow-cache"], &[]),
+        ];
+        settle(&deployment, &[], 90);
+        let ports = [free_port(), free_port()];
+        let _web = ports.map(|port| {
+            let listen = [("SVIEW_LISTEN", format!("127.0.0.1:{port}")), ("SVIEW_RLIMIT_MAX_HITS", "0".to_owned())];
+            Member::start(&deployment, &["serve"], &listen)
+        });
+        for port in ports {
+            while http::try_get(&format!("http://127.0.0.1:{port}/healthz")).is_none() {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        }
+        let url = |port: u16| format!("http://127.0.0.1:{port}/api/resource?name=selected_attacker_incidents_graph&ip=192.0.2.7&period=1m");
+        let barrier = Arc::new(Barrier::new(ASKERS));
+        let ask = |n: usize| {
+            let (url, barrier) = (url(ports[n % 2]), Arc::clone(&barrier));
+            let asker = std::thread::Builder::new().stack_size(512 << 10);
+            asker.spawn(move || {
+                barrier.wait();
+                let answer = http::get(&url);
+                assert_eq!(answer.status, 200, "{}", answer.body);
+            }).unwrap()
+        };
+        let asking: Vec<_> = (0..ASKERS).map(ask).collect();
+        for thread in asking {
+            thread.join().unwrap();
+        }
+        let there = patiently(|| http::get(&url(ports[0])), |answer| !answer.json()["data"].is_null());
+        assert!(there.json()["data"].as_array().unwrap().iter().any(|point| point["count"] != 0));
+        let jobs = document(&deployment, &["view-jobs", "--name", "cache-resource", "--json"]);
+        let jobs = jobs["jobs"].as_array().unwrap();
+        assert_eq!(jobs.len(), 1, "{jobs:#?}");
+        assert_eq!((&jobs[0]["state"], &jobs[0]["attempts"]), (&"done".into(), &1.into()));
+    }
+}
