@@ -97,14 +97,14 @@ impl History {
     #[must_use]
     pub fn of(sightings: &[Sighting], now: DateTime<Utc>) -> Self {
         let (start, recent) = (Self::start(now), Self::recent(now));
-        let mut days: BTreeMap<NaiveDate, (BTreeMap<(Trap, Action), u64>, Vec<i64>)> = BTreeMap::new();
+        let mut days: BTreeMap<NaiveDate, Day> = BTreeMap::new();
         let mut evidence: BTreeMap<(Trap, Action), Evidence> = BTreeMap::new();
         let mut all_probes = Vec::new();
         for sighting in sightings.iter().filter(|s| s.time >= start && s.time < now) {
             let Sighting { time, trap, action, probe, count } = *sighting;
-            let (counts, probes) = days.entry(day_of(time)).or_default();
-            *counts.entry((trap, action)).or_default() += count;
-            probes.push(probe);
+            let day = days.entry(day_of(time)).or_default();
+            *day.counts.entry((trap, action)).or_default() += count;
+            day.probes.push(probe);
             all_probes.push(probe);
             let at = if time >= recent { Precision::Hourly.floor(time) } else { Precision::Daily.floor(time) };
             let known = evidence.entry((trap, action));
@@ -113,14 +113,11 @@ impl History {
             known.last = known.last.max(at);
             known.count += count;
         }
-        let points = |(day, (counts, mut probes)): (NaiveDate, (BTreeMap<(Trap, Action), u64>, Vec<i64>))| {
-            let did: Points = counts.iter().map(|((trap, action), n)| weight(*trap, *action) * diminished(*n)).sum();
-            (day, did * (1.0 + (distinct(&mut probes) as Points).log2()))
-        };
         let mut evidence: Vec<Evidence> = evidence.into_values().collect();
         let worth = |e: &Evidence| weight(e.trap, e.action) * diminished(e.count);
         evidence.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
-        Self { days: days.into_iter().map(points).collect(), evidence, probes: distinct(&mut all_probes) }
+        let days = days.into_iter().map(|(date, day)| (date, day.points())).collect();
+        Self { days, evidence, probes: distinct(&mut all_probes) }
     }
 
     /// The score at a moment, should nothing more happen.
@@ -160,6 +157,21 @@ impl History {
             if below { high = middle } else { low = middle }
         }
         listed + TimeDelta::seconds(high)
+    }
+}
+
+/// What an address did on one day.
+#[derive(Default)]
+struct Day {
+    counts: BTreeMap<(Trap, Action), u64>,
+    /// The probes that saw it, some more than once.
+    probes: Vec<i64>,
+}
+
+impl Day {
+    fn points(mut self) -> Points {
+        let did: Points = self.counts.iter().map(|((trap, action), n)| weight(*trap, *action) * diminished(*n)).sum();
+        did * (1.0 + (distinct(&mut self.probes) as Points).log2())
     }
 }
 

@@ -50,6 +50,7 @@ impl Engine for Postgres {
             (3, "time", include_str!("../../../migrations/postgres/0003_time.sql")),
             (4, "rollup", include_str!("../../../migrations/postgres/0004_rollup.sql")),
             (5, "tally", include_str!("../../../migrations/postgres/0005_tally.sql")),
+            (10, "greylist", include_str!("../../../migrations/postgres/0010_greylist.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }

@@ -68,6 +68,7 @@ impl Engine for Sqlite {
             (1, "reports", include_str!("../../../migrations/sqlite/0001_reports.sql")),
             (2, "rollup", include_str!("../../../migrations/sqlite/0002_rollup.sql")),
             (3, "tally", include_str!("../../../migrations/sqlite/0003_tally.sql")),
+            (10, "greylist", include_str!("../../../migrations/sqlite/0010_greylist.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
