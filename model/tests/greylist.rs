@@ -20,7 +20,7 @@ fn history(sightings: &[Sighting]) -> History {
 
 fn any_sighting() -> impl Strategy<Value = Sighting> {
     let (traps, actions) = (prop::sample::select(Trap::ALL), prop::sample::select(Action::ALL));
-    (-3_600..40 * 86_400_i64, traps, actions, 0..6_i64, 1..5_000_u64).prop_map(|(ago, trap, action, probe, count)| {
+    (-3_600..20 * 86_400_i64, traps, actions, 0..6_i64, 1..5_000_u64).prop_map(|(ago, trap, action, probe, count)| {
         Sighting { time: now() - TimeDelta::seconds(ago), trap, action, probe, count }
     })
 }

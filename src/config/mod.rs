@@ -5,6 +5,7 @@
 
 mod admin;
 mod file;
+mod greylist;
 mod limit;
 mod log;
 mod places;
@@ -14,6 +15,7 @@ mod workers;
 
 pub use admin::{AdminListen, AdminSettings, DEFAULT as ADMIN_DEFAULT, Token};
 pub use file::with_file;
+pub use greylist::GreylistSettings;
 pub use limit::{LimitSettings, TrustedProxies};
 pub use log::{LogFormat, LogSettings};
 pub use places::Places;

@@ -63,7 +63,7 @@ impl Form {
     #[must_use]
     pub fn write(self, stamp: &Stamp, entries: &[Entry]) -> String {
         match self {
-            Self::Csv => csv(stamp, entries),
+            Self::Csv => csv_of(stamp, &csv_rows(entries)),
             Self::Text => entries.iter().map(|e| format!("{}\n", e.ip)).collect(),
             Self::JsonLines => entries.iter().map(json_line).collect(),
             Self::Ipset => ipset(stamp, entries),
@@ -86,9 +86,16 @@ fn comments(stamp: &Stamp) -> String {
     text
 }
 
-fn csv(stamp: &Stamp, entries: &[Entry]) -> String {
-    let mut text = comments(stamp);
-    text.push_str("Address,Tags\n");
+/// The published format of these rows.
+#[must_use]
+pub fn csv_of(stamp: &Stamp, rows: &str) -> String {
+    format!("{}Address,Tags\n{rows}", comments(stamp))
+}
+
+/// Entries as rows of the published format: an address and its tags a line.
+#[must_use]
+pub fn csv_rows(entries: &[Entry]) -> String {
+    let mut text = String::with_capacity(entries.len() * 24);
     for entry in entries {
         let tags = as_text(&entry.tags);
         let _ = match entry.tags.len() {

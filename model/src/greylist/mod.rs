@@ -29,6 +29,6 @@ mod never;
 mod score;
 
 pub use entry::{Entry, Evidence, Tag, as_text};
-pub use form::{Form, Stamp};
+pub use form::{Form, Stamp, csv_of, csv_rows};
 pub use never::{Never, Rules};
 pub use score::{DECIMALS, HALF_LIFE, HORIZON, History, MOST, Points, RECENT, Sighting, THRESHOLD, day_of, weight};

@@ -11,7 +11,7 @@ use crate::{Action, Precision, Trap};
 pub const HALF_LIFE: TimeDelta = TimeDelta::days(3);
 
 /// For so many days after it is over a day counts; so long at most an address stays listed after it stopped.
-pub const HORIZON: i64 = 30;
+pub const HORIZON: i64 = 14;
 
 /// The score from which on an address is listed.
 pub const THRESHOLD: f64 = 10.0;
