@@ -70,8 +70,32 @@ start_redis() {
   exit 1
 }
 
+start_python() { # a virtual environment with what publishers and clients of others are written with; made once, kept under target/
+  local dir wanted
+  dir="$(dirname "${BASH_SOURCE[0]}")/../target/python" wanted="$(dirname "${BASH_SOURCE[0]}")/requirements.txt"
+  if ! cmp -s "$wanted" "$dir/requirements.txt"; then
+    if ! python3 -c 'import ensurepip' 2>/dev/null; then
+      if [ "$(id -u)" != 0 ]; then
+        echo "The tests need Python's venv. Install it with: sudo apt-get install python3-venv" >&2
+        exit 1
+      fi
+      [ -n "${APT_UPDATED:-}" ] || apt-get update -qq
+      APT_UPDATED=1
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+    fi
+    rm -rf "$dir"
+    mkdir -p "$(dirname "$dir")"
+    python3 -m venv "$dir"
+    "$dir/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
+    cp "$wanted" "$dir/requirements.txt"
+  fi
+  SVIEW_TEST_PYTHON="$(cd "$dir" && pwd)/bin/python"
+  export SVIEW_TEST_PYTHON
+}
+
 start_services() {
   need python3 python3
+  start_python
   SERVICES=$(mktemp -d "${TMPDIR:-/tmp}/sview-tests.XXXXXX")
   chmod 755 "$SERVICES"
   trap stop_services EXIT INT TERM

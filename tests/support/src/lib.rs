@@ -5,6 +5,7 @@
 
 mod browser;
 mod compare;
+mod feed;
 pub mod http;
 mod relay;
 mod server;
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 
 pub use browser::{Browser, Look};
 pub use compare::difference;
+pub use feed::{Feed, python, script};
 pub use relay::Relay;
 pub use server::{Server, is_there, run, sview, told};
 pub use value::patiently;

@@ -1,0 +1,230 @@
+//! Keys of CURVE in the files of pyzmq (`zmq.auth`): `NAME.key` holds the public key, `NAME.key_secret` both.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use omq_tokio::{CurveKeypair, CurvePublicKey, CurveSecretKey};
+
+/// The largest file that is read as a certificate, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// It is not what it should be.
+    #[error("{place}: {wrong}; a certificate is a file that pyzmq's zmq.auth.create_certificates makes")]
+    Content {
+        /// The file or address that it came from.
+        place: String,
+        /// What is wrong.
+        wrong: &'static str,
+    },
+}
+
+/// The public key of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey(pub(crate) CurvePublicKey);
+
+impl PublicKey {
+    /// Reads a certificate file.
+    ///
+    /// # Errors
+    /// When it cannot be read or has no public key.
+    pub fn read(path: &Path) -> Result<Self, CertificateError> {
+        Self::parse(&read(path)?, &path.display().to_string())
+    }
+
+    /// Parses the text of a certificate file that came from `place`.
+    ///
+    /// # Errors
+    /// When it has no public key.
+    pub fn parse(text: &str, place: &str) -> Result<Self, CertificateError> {
+        let wrong = |wrong| CertificateError::Content { place: place.to_owned(), wrong };
+        let key = value(text, "public-key").ok_or_else(|| wrong("it has no line public-key = \"…\""))?;
+        CurvePublicKey::from_z85(key).map(Self).map_err(|_| wrong("its public key is not 40 characters of Z85"))
+    }
+
+    /// The key as 40 characters of Z85.
+    #[must_use]
+    pub fn to_z85(&self) -> String {
+        self.0.to_z85()
+    }
+}
+
+/// A pair of keys.
+#[derive(Clone, Debug)]
+pub struct Certificate(pub(crate) CurveKeypair);
+
+impl Certificate {
+    /// A new pair, from the system's randomness.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(CurveKeypair::generate())
+    }
+
+    /// The public key.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.public)
+    }
+
+    /// Reads a secret certificate file.
+    ///
+    /// # Errors
+    /// When it cannot be read, has no secret key, or its keys do not belong together.
+    pub fn read(path: &Path) -> Result<Self, CertificateError> {
+        let text = read(path)?;
+        let place = path.display().to_string();
+        let public = PublicKey::parse(&text, &place)?.0;
+        let wrong = |wrong| CertificateError::Content { place: place.clone(), wrong };
+        let secret = value(&text, "secret-key").ok_or_else(|| wrong("it has no line secret-key = \"…\""))?;
+        let secret =
+            CurveSecretKey::from_z85(secret).map_err(|_| wrong("its secret key is not 40 characters of Z85"))?;
+        if secret.derive_public() != public {
+            return Err(wrong("its keys do not belong together"));
+        }
+        Ok(Self(CurveKeypair { public, secret }))
+    }
+
+    /// The pair kept in a directory as `NAME.key_secret`; made at the first time, with `NAME.key` beside it for those who need the
+    /// public key. Only the owner may read the secret one. Whoever comes second at the same time takes the first one's.
+    ///
+    /// # Errors
+    /// When the files cannot be read or written, or are no certificates.
+    pub fn load_or_make(directory: &Path, name: &str) -> Result<Self, CertificateError> {
+        let path = directory.join(format!("{name}.key_secret"));
+        let certificate = match Self::read(&path) {
+            Err(CertificateError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                let certificate = Self::generate();
+                match create(&path, &certificate.secret_text(), 0o600) {
+                    Ok(()) => certificate,
+                    Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Self::read(&path)?,
+                    Err(source) => return Err(CertificateError::File { path, source }),
+                }
+            }
+            read => read?,
+        };
+        let path = directory.join(format!("{name}.key"));
+        match create(&path, &certificate.public_text(), 0o644) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                Err(CertificateError::File { path, source })
+            }
+            Err(_) if PublicKey::read(&path)? != certificate.public() => Err(CertificateError::Content {
+                place: path.display().to_string(),
+                wrong: "it is not the public key of the secret file beside it",
+            }),
+            _ => Ok(certificate),
+        }
+    }
+
+    /// The text of the file that is given to clients.
+    #[must_use]
+    pub fn public_text(&self) -> String {
+        format!(
+            "#   ZeroMQ CURVE public certificate, made by sview\n#   Give it to those who connect.\n\n{}",
+            self.body(false)
+        )
+    }
+
+    fn secret_text(&self) -> String {
+        format!(
+            "#   ZeroMQ CURVE secret certificate, made by sview\n#   Give it to nobody, and keep its permissions.\n\n{}",
+            self.body(true)
+        )
+    }
+
+    fn body(&self, secret: bool) -> String {
+        let mut text = format!("metadata\ncurve\n    public-key = \"{}\"\n", self.0.public.to_z85());
+        if secret {
+            let _ = writeln!(text, "    secret-key = \"{}\"", self.0.secret.to_z85()); // to a string, it cannot fail
+        }
+        text
+    }
+}
+
+fn read(path: &Path) -> Result<String, CertificateError> {
+    let bytes = fs::read(path).map_err(|source| CertificateError::File { path: path.to_owned(), source })?;
+    let wrong = |wrong| CertificateError::Content { place: path.display().to_string(), wrong };
+    if bytes.len() > LARGEST {
+        return Err(wrong("it is too large"));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("it is no text"))
+}
+
+/// The value of a key, as pyzmq finds it: in the first line that begins with the key's name.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let line = text.lines().map(str::trim).find(|line| line.starts_with(key))?;
+    Some(line.split_once('=')?.1.trim_matches([' ', '\t', '\'', '"']))
+}
+
+/// Creates a file whole or not at all; fails when it is there already.
+fn create(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let unfinished = PathBuf::from(name);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let written = options.open(&unfinished).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    // Linking, unlike renaming, never replaces what another process made meanwhile.
+    let done = written.and_then(|()| fs::hard_link(&unfinished, path));
+    let _ = fs::remove_file(&unfinished);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_made_once_and_its_secret_is_the_owners() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Certificate::load_or_make(directory.path(), "client").unwrap();
+        let again = Certificate::load_or_make(directory.path(), "client").unwrap();
+        assert_eq!((made.public(), made.0.secret), (again.public(), again.0.secret));
+        assert_eq!(PublicKey::read(&directory.path().join("client.key")).unwrap(), made.0.public.into());
+        let mut names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["client.key", "client.key_secret"], "nothing unfinished is left");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode("client.key_secret"), 0o600);
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_says_so() {
+        let said = |text: &str| PublicKey::parse(text, "here").unwrap_err().to_string();
+        assert!(said("<html>404</html>").contains("here: it has no line public-key"));
+        assert!(said("public-key = \"short\"").contains("40 characters of Z85"));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.key_secret");
+        let (one, other) = (Certificate::generate(), Certificate::generate());
+        fs::write(&path, one.secret_text().replace(&one.0.public.to_z85(), &other.0.public.to_z85())).unwrap();
+        assert!(Certificate::read(&path).unwrap_err().to_string().contains("do not belong together"));
+        fs::write(&path, one.public_text()).unwrap();
+        assert!(Certificate::read(&path).unwrap_err().to_string().contains("no line secret-key"));
+    }
+
+    impl From<CurvePublicKey> for PublicKey {
+        fn from(key: CurvePublicKey) -> Self {
+            Self(key)
+        }
+    }
+}

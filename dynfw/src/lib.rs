@@ -1,0 +1,40 @@
+//! The live feed of a dynamic firewall (DynFW): a list of addresses that attack right now, how it changes, and what they do.
+//!
+//! Both ends of the wire are here. A [`Subscriber`] hears a publisher over ZeroMQ PUB/SUB with CURVE and hands what it hears to a
+//! [`Listener`]; a [`Follower`] makes the list of it. A [`Publisher`] sends lists, deltas and events, numbered by [`Serials`], so
+//! that any client of the original network can follow it. [`Message`] is what travels.
+//!
+//! The messages: two parts, a topic and a MessagePack map with string keys. The list has a serial number that grows by one with
+//! every delta, and a version that grows whenever it was made anew.
+//!
+//! Everything that comes over the wire is hostile: it is parsed strictly or counted as a [`Fault`], and nothing that a publisher
+//! sends, however fast, makes memory grow.
+//!
+//! ZeroMQ is `omq-tokio`: pure Rust, with both roles of CURVE, and on a PUB socket too.
+
+mod certificate;
+mod counters;
+mod decode;
+mod fault;
+mod follower;
+mod message;
+mod publisher;
+mod serials;
+mod sparing;
+mod subscriber;
+
+pub use certificate::{Certificate, CertificateError, PublicKey};
+pub use counters::{Counters, Topic};
+pub use fault::Fault;
+pub use follower::{Followed, Follower, List as FollowedList, Why};
+pub use message::{Change, Delta, Event, EventName, List, Message};
+pub use publisher::{PublishError, Publisher};
+pub use serials::{Saved, Serials};
+pub use sparing::Sparing;
+pub use subscriber::{ConnectError, Listener, News, Subscriber, SubscriberSettings};
+
+/// The largest part of a message that is parsed, in bytes: 200,000 IPv4 addresses fit.
+pub const LARGEST_PART: usize = 4 * 1024 * 1024;
+
+/// The most addresses of a list.
+pub const MOST_ADDRESSES: usize = 200_000;
