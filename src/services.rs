@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use sview_jobs::{Context, Greylisting, LedgerSettings, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection};
+use sview_jobs::{
+    Context, Greylisting, LedgerSettings, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection,
+};
 use sview_store::{Cache, RedisCache, Reports, SqliteCache};
 
 use crate::config::Places;

@@ -46,7 +46,9 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let other = directory.join(format!(".{name}.{}", std::process::id()));
         let mut file = std::fs::File::create(&other)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).inspect_err(|_| drop(std::fs::remove_file(&other)))?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .inspect_err(|_| drop(std::fs::remove_file(&other)))?;
         std::fs::rename(&other, path)?;
         std::fs::File::open(directory)?.sync_all()
     };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sview_jobs::{
-    Aggregate, Backoff, CacheResource, Caching, Cause, Context, Greylisting, Job as _, LedgerSettings, Pushed, Queues, Skip,
-    SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, refresh, suggest, work_until_idle,
+    Aggregate, Backoff, CacheResource, Caching, Cause, Context, Greylisting, Job as _, LedgerSettings, Pushed, Queues,
+    Skip, SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, refresh, suggest, work_until_idle,
 };
 use sview_model::{Batch, Clock, Data, Kind, Parameters, Password, Period, Precision, Request};
 use sview_store::{Computed, Coverage, Reports, Settings, SqliteCache, Step};

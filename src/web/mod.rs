@@ -6,9 +6,11 @@ mod api;
 mod client;
 mod details;
 mod devices;
+mod download;
 mod error;
 mod export;
 mod fragment;
+mod greylist;
 mod health;
 mod limit;
 mod openapi;
@@ -28,8 +30,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, OPENAPI, PAGES};
-use sview_views::{PageContext, Site};
+use sview_views::pages::{API, DEVICES, GREYLIST, OPENAPI, PAGES};
+use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +51,7 @@ pub struct App {
     site: Arc<Site>,
     slots: Arc<Slots>,
     recent: Arc<Recent>,
+    greylist: Arc<greylist::Files>,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
@@ -70,7 +73,7 @@ impl App {
             licence: settings.licence.clone(),
             formats: Some(API.to_owned()),
             data_links: true,
-            more: Vec::new(),
+            more: vec![NavEntry { path: GREYLIST, label: "Greylist" }],
         };
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
         Self {
@@ -78,6 +81,7 @@ impl App {
             site: Arc::new(site),
             slots: Arc::new(slots),
             recent: Arc::default(),
+            greylist: Arc::default(),
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
         }
@@ -103,6 +107,10 @@ pub fn router(app: App) -> Router {
         .route(DEVICES.path, get(devices::page))
         .route("/api/device/add", get(devices::confirm).post(devices::add))
         .route("/api/device/delete", post(devices::delete))
+        .route(GREYLIST, get(greylist::index))
+        .route(&format!("{GREYLIST}{{file}}"), get(greylist::latest))
+        .route(&format!("{GREYLIST}archive/{{year}}/"), get(greylist::year))
+        .route(&format!("{GREYLIST}archive/{{year}}/{{file}}"), get(greylist::archive))
         .route("/fragment/{name}", get(fragment::card))
         .route(API, get(openapi::show))
         .route(OPENAPI, get(openapi::document))
@@ -132,7 +140,8 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API].contains(&with_slash.as_str()) {
+    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API, GREYLIST].contains(&with_slash.as_str())
+    {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();
     }

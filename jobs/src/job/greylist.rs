@@ -118,6 +118,10 @@ mod tests {
         assert_eq!(missing(&[(day("2026-03-15"), 1)], now), []);
         assert_eq!(missing(&[(day("2026-03-12"), 1)], now), [day("2026-03-13"), day("2026-03-14"), day("2026-03-15")]);
         assert_eq!(missing(&[(day("2025-03-12"), 1)], now).first(), Some(&day("2026-03-01")), "a year of silence");
-        assert_eq!(missing(&[(day("2027-01-01"), 1), (day("2026-03-14"), 1)], now), [day("2026-03-15")], "a clock set back");
+        assert_eq!(
+            missing(&[(day("2027-01-01"), 1), (day("2026-03-14"), 1)], now),
+            [day("2026-03-15")],
+            "a clock set back"
+        );
     }
 }

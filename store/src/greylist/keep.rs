@@ -58,6 +58,12 @@ impl Reports {
         standing(&mut *self.engine.snapshot().await?, "").await
     }
 
+    /// How many addresses are on the list.
+    pub async fn greylist_size(&self) -> Result<u64> {
+        let rows = self.engine.snapshot().await?.ints("SELECT count(*) FROM sview_greylist".to_owned()).await?;
+        Ok(rows.first().and_then(|row| row.first().copied().flatten()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+
     /// The whole list, of one generation.
     pub async fn greylist(&self) -> Result<Listed> {
         let mut tx = self.engine.snapshot().await?;

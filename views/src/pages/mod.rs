@@ -4,6 +4,8 @@ mod api;
 mod details;
 mod devices;
 mod error;
+mod greylist;
+mod greylisted;
 mod statistics;
 
 use sview_model::{Parameters, Period, Request, ResourceName};
@@ -12,6 +14,8 @@ pub use api::{API, Answer, Endpoint, OPENAPI, Parameter, api};
 pub use details::{attacker, password};
 pub use devices::{Devices, confirm_device, devices};
 pub use error::{ErrorPage, error};
+pub use greylist::{GREYLIST, GreylistState, greylist, greylist_year};
+pub use greylisted::Greylisted;
 pub use statistics::statistics;
 
 /// How much of the page's width a card takes. Below about 1000 pixels every card has a row of its own.
