@@ -4,6 +4,7 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 mod http;
+pub mod publish;
 mod services;
 pub mod telemetry;
 pub mod web;

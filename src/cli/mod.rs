@@ -7,6 +7,8 @@ mod cache_resource;
 mod clear_cache;
 mod clear_timeouts;
 mod demo;
+mod dynfw_publish;
+mod greylist;
 mod ingest;
 mod migrate;
 mod migrate_period;
@@ -111,6 +113,10 @@ pub enum Command {
     Migrate,
     /// Read reports from files
     Ingest(ingest::Args),
+    /// Print the greylist, or why an address is on it
+    Greylist(greylist::Args),
+    /// Publish the greylist as the live feed of a dynamic firewall
+    DynfwPublish(dynfw_publish::Args),
     /// Queue every aggregation and every value that is due
     Refresh(refresh::Args),
     /// Suggest the aggregation of all kinds of reports into a precision
@@ -166,7 +172,7 @@ impl Command {
     /// What is logged unless the settings say otherwise: what keeps running tells what it does, the others only what is wrong.
     fn log_default(&self) -> &'static str {
         match self {
-            Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
+            Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler | Self::DynfwPublish(_) => "info",
             _ => "warn",
         }
     }
@@ -195,6 +201,8 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::Scheduler => scheduler::run(settings).await,
         Command::Migrate => migrate::run(settings).await,
         Command::Ingest(args) => ingest::run(settings, &args).await,
+        Command::Greylist(args) => greylist::run(settings, &args).await,
+        Command::DynfwPublish(args) => dynfw_publish::run(settings, &args).await,
         Command::Refresh(args) => refresh::run(settings, &args).await,
         Command::AggregatePeriod(args) => aggregate_period::run(settings, &args).await,
         Command::CachePeriod(args) => cache_period::run(settings, &args).await,

@@ -19,7 +19,7 @@ mod testing;
 pub use cache::{Cache, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
 pub use error::{Error, Result};
-pub use greylist::{Listed, Standing};
+pub use greylist::{Deed, Listed, Standing};
 pub use ingest::{Inserted, Progress};
 pub use reports::{Reports, Settings};
 pub use rollup::{Coverage, Difference, Excuse, Rebuild, Rebuilt, Step, TallyDifference};

@@ -2,8 +2,11 @@
 //! every day. The rules are in [`sview_model::greylist`].
 
 mod days;
+mod events;
 mod keep;
 mod weigh;
+
+pub use self::events::Deed;
 
 use chrono::{DateTime, Utc};
 use sview_model::greylist::Entry;
