@@ -63,6 +63,17 @@ fn rows(csv: &str) -> Vec<(String, String)> {
     reader.records().map(|r| r.unwrap()).map(|r| (r[0].to_owned(), r[1].to_owned())).collect()
 }
 
+/// What is in a file once it is there.
+fn written(path: &std::path::Path) -> String {
+    for _ in 0..500 {
+        if let Ok(text) = std::fs::read_to_string(path) {
+            return text;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("{} is not written", path.display());
+}
+
 /// Runs a program of the kernel's packet filter within a network of its own, so that nothing outside is touched.
 fn filter(args: &[&str], input: &str) -> Output {
     assert!(is_there(args[0]), "{} is missing: run the tests by tests/run.sh", args[0]);
@@ -102,7 +113,7 @@ both! {
             let served = get(&name).body;
             assert_eq!(run(&mut command(&deployment, &["greylist", "--format", form], NOW)), served, "{form}");
             let path = files.path().join(&name);
-            assert_eq!(patiently(|| std::fs::read_to_string(&path).unwrap_or_default(), |text| !text.is_empty()), served);
+            assert_eq!(written(&path), served);
         }
         let document: serde_json::Value = serde_json::from_str(&run(&mut command(&deployment, &["greylist", "--json"], NOW))).unwrap();
         assert_eq!(document["addresses"].as_array().unwrap().len(), LISTED);
@@ -113,7 +124,7 @@ both! {
         let midnight = self::rows(&archived);
         assert_eq!(midnight.iter().map(|(ip, _)| ip.as_str()).collect::<Vec<_>>(), [BUSY, BUSY6]);
         assert!(archived.contains("as of 2026-03-15T00:00:00Z"));
-        assert_eq!(patiently(|| std::fs::read_to_string(files.path().join(day)).unwrap_or_default(), |text| !text.is_empty()), archived);
+        assert_eq!(written(&files.path().join(day)), archived);
         let strays = std::fs::read_dir(files.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
         assert_eq!(strays.count(), 0, "nothing unfinished is left");
 

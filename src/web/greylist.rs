@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri, header};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use sview_model::greylist::{Form, Stamp, csv_of};
 use sview_views::pages::{self, GREYLIST, GreylistState, Greylisted};
@@ -84,10 +84,7 @@ impl App {
 
 /// The page about the list.
 pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Response {
-    let period = match query::page_period(&uri) {
-        Ok(period) => period,
-        Err(address) => return Redirect::temporary(&address).into_response(),
-    };
+    let period = query::page_period(&uri).unwrap_or_default();
     let read = async {
         let reports = &app.services.reports;
         let (standing, days) = (reports.greylist_standing().await?, reports.greylist_days().await?);
@@ -108,10 +105,7 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
 /// The page of a year's lists.
 pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, PathRejection>, uri: Uri) -> Response {
     let year = path.ok().and_then(|Path(text)| year_of(&text));
-    let period = match query::page_period(&uri) {
-        Ok(period) => period,
-        Err(address) => return Redirect::temporary(&address).into_response(),
-    };
+    let period = query::page_period(&uri).unwrap_or_default();
     let Some(year) = year else { return Problem::not_found().page(&app) };
     match tokio::time::timeout(PATIENCE, app.services.reports.greylist_days()).await {
         Ok(Ok(mut days)) => {
