@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use sview_jobs::{Context, LedgerSettings, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection};
+use sview_jobs::{
+    Context, Greylisting, LedgerSettings, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection,
+};
 use sview_store::{Cache, RedisCache, Reports, SqliteCache};
 
 use crate::config::Places;
@@ -40,7 +42,9 @@ impl Services {
                 (Arc::new(cache), Queues::new(ledger.with_context(|| format!("{}", path.display()))?))
             }
         };
-        let jobs = Context { statistics: Arc::new(reports.clone()), cache, queues, clock };
+        let settings = Arc::new(places.greylist.for_jobs());
+        let greylist = Greylisting { reports: reports.clone(), settings };
+        let jobs = Context { statistics: Arc::new(reports.clone()), cache, queues, greylist, clock };
         Ok(Self { reports, jobs })
     }
 

@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.."
 need cc gcc libc6-dev
 need chromium chromium
 need chromedriver chromium-driver
+need curl curl
+need nft nftables
+need ipset ipset
 start_services
 cargo build --workspace --quiet
 cargo test --workspace "$@"

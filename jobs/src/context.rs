@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sview_model::{Clock, Kind, Period, Precision, Request};
 use sview_store::{Cache, Computed, Coverage, Reports, Step};
 
-use crate::{CacheGroup, Queues};
+use crate::{CacheGroup, Greylisting, Queues};
 
 /// What jobs ask of the store. [`Reports`] is the one that counts; tests put others in its place, which panic, hang or fail.
 #[async_trait]
@@ -68,6 +68,8 @@ pub struct Context {
     pub cache: Arc<dyn Cache>,
     /// The queues.
     pub queues: Queues,
+    /// What the greylist is made from.
+    pub greylist: Greylisting,
     /// What time it is, for everything about statistics.
     pub clock: Clock,
 }

@@ -11,6 +11,7 @@ mod bell;
 mod context;
 mod error;
 mod exchange;
+mod greylist_files;
 mod idle;
 mod job;
 mod ledger;
@@ -30,8 +31,8 @@ pub use error::{Error, Result};
 pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
-    Aggregate, Backoff, CacheGroup, CacheResource, Caching, Failure, Job, MAX_DEVICE_AGE, Registry, aggregate,
-    cache_group, cache_resource,
+    Aggregate, Backoff, CacheGroup, CacheResource, Caching, Failure, GreylistSettings, Greylisting, Job,
+    MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource, make_greylist,
 };
 pub use ledger::{
     Flow, Inspect, KEPT_ACTIONS, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, redis_client,

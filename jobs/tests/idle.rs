@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sview_jobs::{
-    Aggregate, Backoff, CacheResource, Caching, Cause, Context, Job as _, LedgerSettings, Pushed, Queues, Skip,
-    SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, refresh, suggest, work_until_idle,
+    Aggregate, Backoff, CacheResource, Caching, Cause, Context, Greylisting, Job as _, LedgerSettings, Pushed, Queues,
+    Skip, SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, refresh, suggest, work_until_idle,
 };
 use sview_model::{Batch, Clock, Data, Kind, Parameters, Password, Period, Precision, Request};
 use sview_store::{Computed, Coverage, Reports, Settings, SqliteCache, Step};
@@ -22,7 +22,9 @@ async fn context(statistics: impl Statistics, directory: &tempfile::TempDir) -> 
     let clock = Clock::Frozen(now());
     let ledger = SqliteLedger::open(&directory.path().join("jobs.sqlite"), LedgerSettings::default()).await.unwrap();
     let cache = SqliteCache::open(&directory.path().join("cache.sqlite"), clock).await.unwrap();
-    Context { statistics: Arc::new(statistics), cache: Arc::new(cache), queues: Queues::new(ledger), clock }
+    let reports = Reports::open("sqlite://:memory:", Settings::default()).unwrap();
+    let greylist = Greylisting { reports, settings: Arc::default() };
+    Context { statistics: Arc::new(statistics), cache: Arc::new(cache), queues: Queues::new(ledger), greylist, clock }
 }
 
 fn quick() -> WorkerSettings {

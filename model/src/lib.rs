@@ -4,6 +4,8 @@
 
 mod clock;
 mod data;
+pub mod greylist;
+mod network;
 mod period;
 mod precision;
 mod queue;
@@ -14,6 +16,7 @@ mod window;
 
 pub use clock::Clock;
 pub use data::{BadData, Data, MultiSeries, Point, Ranking, Row};
+pub use network::{BadNetwork, Network, Networks};
 pub use period::{LAG, Period, Scale};
 pub use precision::{Precision, floor};
 pub use queue::Queue;

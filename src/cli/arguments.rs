@@ -5,6 +5,7 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use sview_jobs::State;
+use sview_model::greylist::Form;
 use sview_model::{Kind, Period, Precision, Queue};
 
 fn words<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
@@ -33,6 +34,11 @@ pub(super) fn kind() -> impl TypedValueParser<Value = Kind> {
 /// A queue.
 pub(super) fn queue() -> impl TypedValueParser<Value = Queue> {
     words(Queue::ALL.iter().map(|q| q.as_str()))
+}
+
+/// A form of the greylist.
+pub(super) fn form() -> impl TypedValueParser<Value = Form> {
+    words(Form::ALL.iter().map(|form| form.as_str()))
 }
 
 /// A state of a job.

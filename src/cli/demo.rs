@@ -41,6 +41,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let places = &mut settings.places;
     places.data_dir = places.data_dir.join("demo");
     (places.database_url, places.redis_url) = (None, None);
+    places.greylist.greylist_nobodys = true; // all simulated addresses are nobody's
     begin_anew(&places.data_dir)?;
 
     let services = Services::open(&settings.places).await?;

@@ -9,6 +9,8 @@ mod clear_cache;
 mod clear_timeouts;
 mod demo;
 mod dynfw_backend;
+mod dynfw_publish;
+mod greylist;
 mod ingest;
 mod migrate;
 mod migrate_period;
@@ -118,6 +120,10 @@ pub enum Command {
     Migrate,
     /// Read reports from files
     Ingest(ingest::Args),
+    /// Print the greylist, or why an address is on it
+    Greylist(greylist::Args),
+    /// Publish the greylist as the live feed of a dynamic firewall
+    DynfwPublish(dynfw_publish::Args),
     /// Queue every aggregation and every value that is due
     Refresh(refresh::Args),
     /// Suggest the aggregation of all kinds of reports into a precision
@@ -174,7 +180,8 @@ impl Command {
     fn log_default(&self) -> &'static str {
         match self {
             Self::DynfwBackend(args) if args.verbose => "debug",
-            Self::DynfwBackend(_) | Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
+            Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
+            Self::DynfwBackend(_) | Self::DynfwPublish(_) => "info",
             _ => "warn",
         }
     }
@@ -204,6 +211,8 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::Scheduler => scheduler::run(settings).await,
         Command::Migrate => migrate::run(settings).await,
         Command::Ingest(args) => ingest::run(settings, &args).await,
+        Command::Greylist(args) => greylist::run(settings, &args).await,
+        Command::DynfwPublish(args) => dynfw_publish::run(settings, &args).await,
         Command::Refresh(args) => refresh::run(settings, &args).await,
         Command::AggregatePeriod(args) => aggregate_period::run(settings, &args).await,
         Command::CachePeriod(args) => cache_period::run(settings, &args).await,

@@ -6,6 +6,7 @@
 mod admin;
 mod dynfw;
 mod file;
+mod greylist;
 mod limit;
 mod log;
 mod places;
@@ -17,6 +18,7 @@ pub use admin::{AdminListen, AdminSettings, DEFAULT as ADMIN_DEFAULT, Token};
 pub use dynfw::DynfwSettings;
 pub(crate) use dynfw::https;
 pub use file::with_file;
+pub use greylist::GreylistSettings;
 pub use limit::{LimitSettings, TrustedProxies};
 pub use log::{LogFormat, LogSettings};
 pub use places::Places;

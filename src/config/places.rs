@@ -6,6 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use sview_model::Clock;
 
+use super::GreylistSettings;
+
 /// Settings of places and time. Without any, everything is in SQLite files in a directory.
 #[derive(Clone, Debug, Args)]
 pub struct Places {
@@ -34,6 +36,9 @@ pub struct Places {
     /// How many hours of reports are read again at each quarter, for rows that another program wrote (0: never)
     #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Settings")]
     pub reread_hours: u16,
+    /// The greylist: every process of a deployment must know who is never on it.
+    #[command(flatten)]
+    pub greylist: GreylistSettings,
 }
 
 impl Places {

@@ -45,7 +45,7 @@ impl Answer {
         head.insert(header::CACHE_CONTROL, self.cache_control.clone());
         head.insert(header::ETAG, self.etag.clone());
         head.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        if self.is_known(request) {
+        if is_known(request, self.etag.to_str().unwrap_or_default()) {
             return (StatusCode::NOT_MODIFIED, head).into_response();
         }
         head.insert(header::CONTENT_TYPE, self.content_type.clone());
@@ -58,17 +58,18 @@ impl Answer {
         };
         (head, body).into_response()
     }
+}
 
-    fn is_known(&self, request: &HeaderMap) -> bool {
-        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-        let ours = self.etag.to_str().map(opaque).unwrap_or_default();
-        let mut tags = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
-        tags.any(|list| list.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == ours))
-    }
+/// Whether a request's If-None-Match names this tag; tags are compared weakly.
+pub(super) fn is_known(request: &HeaderMap, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let ours = opaque(etag);
+    let mut tags = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
+    tags.any(|list| list.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == ours))
 }
 
 /// Whether a request accepts gzip: named, or by `*`, and not with weight 0.
-fn reads_gzip(request: &HeaderMap) -> bool {
+pub(super) fn reads_gzip(request: &HeaderMap) -> bool {
     let lists = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
     let mut codings = lists.flat_map(|list| list.split(','));
     codings.any(|coding| {

@@ -29,8 +29,10 @@ pub(super) async fn attacker(
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
-    match app.slots.of(client, pages::ATTACKER.requests(period, &Parameters::Ip(ip))).await {
-        Ok(slots) => super::html(pages::attacker(&app.context(period), ip, &slots)),
+    let (slots, greylisted) =
+        tokio::join!(app.slots.of(client, pages::ATTACKER.requests(period, &Parameters::Ip(ip))), app.greylisted(ip));
+    match slots {
+        Ok(slots) => super::html(pages::attacker(&app.context(period), ip, &slots, &greylisted)),
         Err(problem) => problem.page(&app),
     }
 }

@@ -6,9 +6,11 @@ mod api;
 mod client;
 mod details;
 mod devices;
+mod download;
 mod error;
 mod export;
 mod fragment;
+mod greylist;
 mod health;
 mod known;
 mod limit;
@@ -29,7 +31,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, DYNFW, OPENAPI, PAGES};
+use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, OPENAPI, PAGES};
 use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +55,7 @@ pub struct App {
     slots: Arc<Slots>,
     live: Option<Live>,
     recent: Arc<Recent>,
+    greylist: Arc<greylist::Files>,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
@@ -80,7 +83,7 @@ impl App {
             licence: settings.licence.clone(),
             formats: Some(API.to_owned()),
             data_links: true,
-            more: live.iter().map(|_| NavEntry { path: DYNFW, label: "Live" }).collect(),
+            more: more(live.is_some()),
         };
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
         Self {
@@ -89,6 +92,7 @@ impl App {
             slots: Arc::new(slots),
             live,
             recent: Arc::default(),
+            greylist: Arc::default(),
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
         }
@@ -114,6 +118,10 @@ pub fn router(app: App) -> Router {
         .route(DEVICES.path, get(devices::page))
         .route("/api/device/add", get(devices::confirm).post(devices::add))
         .route("/api/device/delete", post(devices::delete))
+        .route(GREYLIST, get(greylist::index))
+        .route(&format!("{GREYLIST}{{file}}"), get(greylist::latest))
+        .route(&format!("{GREYLIST}archive/{{year}}/"), get(greylist::year))
+        .route(&format!("{GREYLIST}archive/{{year}}/{{file}}"), get(greylist::archive))
         .route("/fragment/{name}", get(fragment::card))
         .route(API, get(openapi::show))
         .route(OPENAPI, get(openapi::document))
@@ -147,10 +155,17 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
     }
 }
 
+/// The navigation's entries besides the statistics pages.
+fn more(live: bool) -> Vec<NavEntry> {
+    let live = live.then_some(NavEntry { path: DYNFW, label: "Live" });
+    live.into_iter().chain([NavEntry { path: GREYLIST, label: "Greylist" }]).collect()
+}
+
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API, DYNFW].contains(&with_slash.as_str()) {
+    let others = [DEVICES.path, API, DYNFW, GREYLIST];
+    if PAGES.iter().any(|page| page.path == with_slash) || others.contains(&with_slash.as_str()) {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();
     }

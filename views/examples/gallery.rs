@@ -151,7 +151,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let ip = "2001:db8:85a3::8a2e:370:7334".parse()?;
     let about = slots(ATTACKER.requests(period, &Parameters::Ip(ip)), now);
-    write("attacker.html", &pages::attacker(&context, ip, &about).into_string())?;
+    write("attacker.html", &pages::attacker(&context, ip, &about, &pages::Greylisted::NotMade).into_string())?;
     let password = PASSWORDS[4];
     let about = slots(PASSWORD.requests(period, &Parameters::Password(password.to_owned())), now);
     write("password.html", &pages::password(&context, password, &about).into_string())?;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::refresh::{Suggestion, Verdict, refresh};
-use crate::{Cause, Context, Error, Result, machine_now, workers};
+use crate::{Cause, Context, Error, MakeGreylist, Pushed, Result, machine_now, workers};
 
 /// Something that is done by the clock.
 pub struct Producer {
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Producer {
 }
 
 /// Every producer.
-pub static PRODUCERS: [Producer; 2] = [
+pub static PRODUCERS: [Producer; 3] = [
     Producer {
         name: "refresh",
         cron: "0 * * * * *",
@@ -48,6 +48,13 @@ pub static PRODUCERS: [Producer; 2] = [
             }
             .boxed()
         },
+    },
+    Producer {
+        name: "greylist",
+        // When the quarter of an hour has been aggregated.
+        cron: "30 4,19,34,49 * * * *",
+        what: "queues the making of the greylist, and of the day's where it is missing",
+        effect: |context| async move { Ok(greylist(&context, &Cause::Tick("greylist")).await?.to_owned()) }.boxed(),
     },
     Producer {
         name: "vacuum",
@@ -63,6 +70,15 @@ pub static PRODUCERS: [Producer; 2] = [
         },
     },
 ];
+
+/// Queues the making of the greylist.
+async fn greylist(context: &Context, cause: &Cause) -> Result<&'static str> {
+    let pushed = context.queues.enqueue(&MakeGreylist {}, cause).await?;
+    Ok(match pushed {
+        Pushed::Queued(_) => "1 job queued",
+        Pushed::Already { .. } => "it is under way",
+    })
+}
 
 fn summary(suggestions: &[Suggestion]) -> String {
     let queued = suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count();
@@ -113,7 +129,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts all producers, refreshes once at once, and looks for vanished workers. Must be called within a Tokio runtime.
+    /// Starts all producers, refreshes and makes the greylist once at once, and looks for vanished workers. Must be called within a Tokio runtime.
     #[must_use]
     pub fn start(context: &Context, stop: &CancellationToken) -> Self {
         let (tasks, errors) = (TaskTracker::new(), Arc::new(Mutex::default()));
@@ -132,6 +148,9 @@ impl Scheduler {
                 match refresh(&context, context.clock.now(), &Cause::Start, false).await {
                     Ok(suggestions) => tracing::info!(done = summary(&suggestions), "refresh at start"),
                     Err(error) => tracing::warn!(%error, "no refresh at start; the next tick does it"),
+                }
+                if let Err(error) = greylist(&context, &Cause::Start).await {
+                    tracing::warn!(%error, "no greylist at start; the next tick does it");
                 }
                 loop {
                     workers::rescue(&context.queues).await;

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use sview_model::{Clock, Kind, Precision, Request};
-use sview_store::{Computed, Coverage, SqliteCache, Step};
+use sview_store::{Computed, Coverage, Reports, Settings, SqliteCache, Step};
 
 use super::*;
-use crate::{LedgerSettings, Queues, SqliteLedger, Statistics};
+use crate::{Greylisting, LedgerSettings, Queues, SqliteLedger, Statistics};
 
 #[test]
 fn every_producer_has_a_schedule_that_can_be_read() {
@@ -35,10 +35,13 @@ impl Statistics for NoReports {
 async fn state(directory: &tempfile::TempDir, producer: &'static Producer) -> Arc<State> {
     let ledger = SqliteLedger::open(&directory.path().join("jobs.sqlite"), LedgerSettings::default()).await.unwrap();
     let cache = SqliteCache::open(&directory.path().join("cache.sqlite"), Clock::System).await.unwrap();
+    let reports = Reports::open("sqlite://:memory:", Settings::default()).unwrap();
+    let greylist = Greylisting { reports, settings: Arc::default() };
     let context = Context {
         statistics: Arc::new(NoReports),
         cache: Arc::new(cache),
         queues: Queues::new(ledger),
+        greylist,
         clock: Clock::System,
     };
     Arc::new(State { producer, context, errors: Arc::default(), busy: tokio::sync::Mutex::default() })

@@ -37,7 +37,8 @@ impl Reports {
         let windows = period.windows(now, false);
         let lagged = period.windows(now, true);
         let mut tx = self.engine.snapshot().await?;
-        let Plan { segments, revision } = self.segments(&mut *tx, kind, period, windows.span, true).await?;
+        let Plan { segments, revision } =
+            self.segments(&mut *tx, kind, period.scale().source, windows.span, true).await?;
         let rows = Rows {
             dialect: self.engine.dialect(),
             kind,

@@ -8,9 +8,7 @@ mod query;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sview_model::{
-    Data, Kind, MultiSeries, Parameters, Period, Point, Precision, Ranking, Request, Row, Shape, Span, Windows,
-};
+use sview_model::{Data, Kind, MultiSeries, Parameters, Point, Precision, Ranking, Request, Row, Shape, Span, Windows};
 
 use self::gather::Sieve;
 pub(crate) use self::minutes::Minutes;
@@ -21,11 +19,11 @@ use crate::{Error, Reports, Result, rollup};
 
 /// A stretch of rows of one table.
 #[derive(Debug, Clone)]
-struct Segment {
+pub(crate) struct Segment {
     precision: Precision,
-    table: String,
-    start: Micros,
-    finish: Micros,
+    pub(crate) table: String,
+    pub(crate) start: Micros,
+    pub(crate) finish: Micros,
 }
 
 /// A computed resource.
@@ -67,10 +65,11 @@ impl Reports {
         let windows = period.windows(now, resource.lagged);
         let mut tx = self.engine.snapshot().await?;
         let Plan { mut segments, revision } =
-            self.segments(&mut *tx, resource.kind, period, windows.span, true).await?;
+            self.segments(&mut *tx, resource.kind, period.scale().source, windows.span, true).await?;
         if segments.len() > PARTS {
             // One query cannot have so many parts: what is to be made anew is taken as it is.
-            segments = self.segments(&mut *tx, resource.kind, period, windows.span, false).await?.segments;
+            segments =
+                self.segments(&mut *tx, resource.kind, period.scale().source, windows.span, false).await?.segments;
         }
         let query = Query::new(self.engine.dialect(), request, segments);
         let data = match resource.shape {
@@ -107,13 +106,20 @@ impl Reports {
         Ok(Computed { data, span, complete_to: span.finish, revision })
     }
 
-    /// Which rows make up a span: those of the period's precision where its buckets are made, finer ones where they are not
+    /// Which rows make up a span: those of the source's precision where its buckets are made, finer ones where they are not
     /// made yet or (`exactly`) are to be made anew, down to the reports themselves. So a value is complete however far
     /// aggregation is.
-    async fn segments(&self, tx: &mut dyn Tx, kind: Kind, period: Period, span: Span, exactly: bool) -> Result<Plan> {
+    pub(crate) async fn segments(
+        &self,
+        tx: &mut dyn Tx,
+        kind: Kind,
+        source: Precision,
+        span: Span,
+        exactly: bool,
+    ) -> Result<Plan> {
         let mut rest = Spans::new(vec![(span.start.timestamp_micros(), span.finish.timestamp_micros())]);
         let mut plan = Plan { segments: Vec::new(), revision: 0 };
-        let mut precision = Some(period.scale().source);
+        let mut precision = Some(source);
         while let Some(p) = precision {
             let mut here = rest.clone();
             if p != Precision::Native {
@@ -137,11 +143,11 @@ impl Reports {
 }
 
 /// How many tables' parts a query may be put together of; SQLite's own bound is 500.
-const PARTS: usize = 200;
+pub(crate) const PARTS: usize = 200;
 
 /// Where the rows of a value are.
-struct Plan {
-    segments: Vec<Segment>,
+pub(crate) struct Plan {
+    pub(crate) segments: Vec<Segment>,
     revision: i64,
 }
 

@@ -51,6 +51,7 @@ impl Engine for Postgres {
             (4, "rollup", include_str!("../../../migrations/postgres/0004_rollup.sql")),
             (5, "tally", include_str!("../../../migrations/postgres/0005_tally.sql")),
             (6, "grown", include_str!("../../../migrations/postgres/0006_grown.sql")),
+            (7, "greylist", include_str!("../../../migrations/postgres/0007_greylist.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }

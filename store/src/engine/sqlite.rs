@@ -69,6 +69,7 @@ impl Engine for Sqlite {
             (2, "rollup", include_str!("../../../migrations/sqlite/0002_rollup.sql")),
             (3, "tally", include_str!("../../../migrations/sqlite/0003_tally.sql")),
             (4, "grown", include_str!("../../../migrations/sqlite/0004_grown.sql")),
+            (5, "greylist", include_str!("../../../migrations/sqlite/0005_greylist.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }

@@ -54,6 +54,12 @@ fn server(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests by tests/run.sh"))
 }
 
+/// A directory that is gone when dropped.
+#[must_use]
+pub fn temporary() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
 impl Deployment {
     /// An empty deployment: a database and a Redis prefix that nobody else uses.
     pub async fn new(backend: Backend) -> Self {

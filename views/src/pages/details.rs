@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use maud::{Markup, html};
 use sview_model::Request;
 
-use super::{ATTACKER, PASSWORD, Page, statistics};
+use super::{ATTACKER, Greylisted, PASSWORD, Page, greylisted, statistics};
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, Slot, layout, links, text};
 
 /// The page about one attacker.
 #[must_use]
-pub fn attacker(context: &PageContext<'_>, ip: IpAddr, slots: &[(Request, Slot)]) -> Markup {
+pub fn attacker(context: &PageContext<'_>, ip: IpAddr, slots: &[(Request, Slot)], listed: &Greylisted) -> Markup {
     let name = ip.to_string();
     let rdap = format!("https://rdap.org/ip/{ip}");
     let content = html! {
@@ -19,6 +19,7 @@ pub fn attacker(context: &PageContext<'_>, ip: IpAddr, slots: &[(Request, Slot)]
             a.button href=(rdap) rel="noopener noreferrer external" { "Who holds this address? (RDAP)" }
         }
         (statistics::cards(context, &ATTACKER, slots))
+        (greylisted::card(context, listed))
     };
     let about = About { kind: &ATTACKER, parent: "Attackers", path: links::attacker_path(ip), name: &name };
     about.page(context, slots, &content)

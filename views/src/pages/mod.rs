@@ -5,6 +5,8 @@ mod details;
 mod devices;
 mod dynfw;
 mod error;
+mod greylist;
+mod greylisted;
 mod statistics;
 
 use sview_model::{Parameters, Period, Request, ResourceName};
@@ -14,6 +16,8 @@ pub use details::{attacker, password};
 pub use devices::{Devices, confirm_device, devices};
 pub use dynfw::{DYNFW, LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, no_dynfw};
 pub use error::{ErrorPage, error};
+pub use greylist::{GREYLIST, GreylistState, greylist, greylist_year};
+pub use greylisted::Greylisted;
 pub use statistics::statistics;
 
 /// How much of the page's width a card takes. Below about 1000 pixels every card has a row of its own.

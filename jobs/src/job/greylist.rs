@@ -1,0 +1,127 @@
+//! The job that makes the greylist anew: the list that everybody reads, the lists of days that are missing, and the files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sview_model::Queue;
+use sview_model::greylist::{Entry, HORIZON, Rules, Stamp, csv_rows};
+use sview_store::Reports;
+
+use super::{Failure, Job};
+use crate::{Context, greylist_files as files};
+
+/// Makes the greylist anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MakeGreylist {}
+
+/// What the greylist is made from, and where it goes.
+#[derive(Clone, Debug)]
+pub struct Greylisting {
+    /// The reports, and the list.
+    pub reports: Reports,
+    /// What the operator decided.
+    pub settings: Arc<GreylistSettings>,
+}
+
+/// What the operator decided about the greylist.
+#[derive(Clone, Debug, Default)]
+pub struct GreylistSettings {
+    /// Who is never listed.
+    pub rules: Rules,
+    /// Under which terms the list may be used: lines, which become comments.
+    pub terms: String,
+    /// Where files are written, besides the list in the database; nowhere where it is `None`.
+    pub directory: Option<PathBuf>,
+    /// For how many days the lists of days are kept; 0: for good.
+    pub keep_days: u32,
+}
+
+impl Job for MakeGreylist {
+    type Context = Context;
+
+    const NAME: &'static str = "greylist";
+
+    fn queue(&self) -> Queue {
+        Queue::QuickCache
+    }
+
+    fn key(&self) -> String {
+        Self::NAME.to_owned()
+    }
+
+    fn words(&self) -> String {
+        "making the greylist".to_owned()
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        make_greylist(&context.greylist, context.clock.now()).await
+    }
+}
+
+/// Makes the list as of `now` and keeps it, makes the lists of days that are missing, and writes the files. What was done already
+/// is not done again, so it may be stopped anywhere and called again.
+pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Result<(), Failure> {
+    let Greylisting { reports, settings } = greylisting;
+    let entries = reports.greylist_from_reports(&settings.rules, now).await?;
+    if reports.keep_greylist(now, &entries).await? {
+        tracing::debug!(addresses = entries.len(), "the greylist is made");
+    }
+    for day in missing(&reports.greylist_days().await?, now) {
+        make_day(greylisting, day, now).await?;
+    }
+    if settings.keep_days > 0 {
+        reports.forget_greylist_days(settings.keep_days, now).await?;
+    }
+    if let Some(directory) = &settings.directory {
+        let stamp = Stamp { as_of: now, terms: settings.terms.clone() };
+        files::write_latest(directory.clone(), stamp.clone(), entries).await?;
+        let days = reports.greylist_days().await?;
+        for day in files::missing(directory.clone(), days.into_iter().map(|(day, _)| day).collect()).await? {
+            if let Some(body) = reports.greylist_day(day).await? {
+                files::write_day(directory.clone(), day, stamp.terms.clone(), body).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the list of a day as of its midnight. However late that is done, it is made of the same reports, and those that came late.
+async fn make_day(greylisting: &Greylisting, day: NaiveDate, now: DateTime<Utc>) -> Result<(), Failure> {
+    let Greylisting { reports, settings } = greylisting;
+    let midnight = day.and_time(NaiveTime::MIN).and_utc();
+    let entries: Vec<Entry> = reports.greylist_from_reports(&settings.rules, midnight).await?;
+    if reports.keep_greylist_day(day, entries.len(), &csv_rows(&entries), now).await? {
+        tracing::info!(%day, addresses = entries.len(), "the greylist of the day is made");
+    }
+    Ok(())
+}
+
+/// The days whose lists are to be made: today, and those that were missed since the last one, as far back as reports count at all.
+fn missing(days: &[(NaiveDate, u64)], now: DateTime<Utc>) -> Vec<NaiveDate> {
+    let today = now.date_naive();
+    let last = days.iter().map(|(day, _)| *day).filter(|day| *day <= today).max();
+    let from = last.map_or(today, |last| last + TimeDelta::days(1)).max(today - TimeDelta::days(HORIZON));
+    from.iter_days().take_while(|day| *day <= today).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_days_are_made_up_as_far_back_as_reports_count() {
+        let now: DateTime<Utc> = "2026-03-15T12:34:56Z".parse().unwrap();
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        assert_eq!(missing(&[], now), [day("2026-03-15")], "the first");
+        assert_eq!(missing(&[(day("2026-03-15"), 1)], now), []);
+        assert_eq!(missing(&[(day("2026-03-12"), 1)], now), [day("2026-03-13"), day("2026-03-14"), day("2026-03-15")]);
+        assert_eq!(missing(&[(day("2025-03-12"), 1)], now).first(), Some(&day("2026-03-01")), "a year of silence");
+        assert_eq!(
+            missing(&[(day("2027-01-01"), 1), (day("2026-03-14"), 1)], now),
+            [day("2026-03-15")],
+            "a clock set back"
+        );
+    }
+}

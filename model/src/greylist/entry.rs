@@ -1,0 +1,113 @@
+//! An address on the list, and why it is there.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{DECIMALS, History, Points, THRESHOLD};
+use crate::report::words;
+use crate::{Action, Trap, UnknownWord};
+use std::{fmt, str::FromStr};
+
+words! {
+    /// The kind of traps that an address is listed for: the tags of the published list.
+    Tag, "tag" {
+        /// An SSH honeypot.
+        Haas = "haas",
+        /// The Telnet minipot.
+        Telnet = "telnet",
+        /// The FTP minipot.
+        Ftp = "ftp",
+        /// The SMTP minipot.
+        Smtp = "smtp",
+        /// The HTTP minipot.
+        Http = "http",
+        /// The firewall's log.
+        PortScan = "port_scan",
+    }
+}
+
+impl From<Trap> for Tag {
+    fn from(trap: Trap) -> Self {
+        match trap {
+            Trap::Haas => Self::Haas,
+            Trap::Telnet => Self::Telnet,
+            Trap::Ftp => Self::Ftp,
+            Trap::Smtp => Self::Smtp,
+            Trap::Http => Self::Http,
+            Trap::Fwlogs => Self::PortScan,
+        }
+    }
+}
+
+/// What an address did at one trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What caught it.
+    pub trap: Trap,
+    /// What it did.
+    pub action: Action,
+    /// When it did so first, UTC: to the hour in the last days, to the day before ([`super::RECENT`]).
+    pub first: DateTime<Utc>,
+    /// When it did so last, as exact as `first`.
+    pub last: DateTime<Utc>,
+    /// How often.
+    pub count: u64,
+}
+
+/// An address that is listed. All times UTC.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// The address.
+    pub ip: IpAddr,
+    /// Its score, rounded down to [`DECIMALS`].
+    pub score: Points,
+    /// When it was reported first, as far back as counts: to the hour in the last days, to the day before.
+    pub first_seen: DateTime<Utc>,
+    /// When it was reported last, as exact as `first_seen`.
+    pub last_seen: DateTime<Utc>,
+    /// When it leaves the list if nothing more is reported, to the second.
+    pub expires: DateTime<Utc>,
+    /// The kinds of traps, in the order of [`Tag`].
+    pub tags: Vec<Tag>,
+    /// How many probes reported it.
+    pub probes: u64,
+    /// What it did, the heaviest first.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Entry {
+    /// The entry of an address with this history, as of `now`; `None` where its score is too low to be listed.
+    #[must_use]
+    pub fn of(ip: IpAddr, history: &History, now: DateTime<Utc>) -> Option<Self> {
+        let score = history.score(now);
+        if score < THRESHOLD {
+            return None;
+        }
+        let scale = Points::from(10_u32.pow(DECIMALS));
+        Some(Self {
+            ip: ip.to_canonical(),
+            score: (score * scale).floor() / scale,
+            first_seen: history.evidence.iter().map(|e| e.first).min()?,
+            last_seen: history.evidence.iter().map(|e| e.last).max()?,
+            expires: history.expires(now),
+            tags: tags(&history.evidence),
+            probes: history.probes,
+            evidence: history.evidence.clone(),
+        })
+    }
+}
+
+fn tags(evidence: &[Evidence]) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = evidence.iter().map(|e| e.trap.into()).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+/// Tags as the published list writes them: `haas,telnet`.
+#[must_use]
+pub fn as_text(tags: &[Tag]) -> String {
+    tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,34 @@
+//! The greylist: the addresses that attacked lately and often enough to be watched or blocked, and why.
+//!
+//! # The score
+//!
+//! An address has points for every day (UTC) on which it was reported:
+//!
+//! `points(day) = (Σ over traps and actions: weight × log₂(1 + count)) × (1 + log₂(probes))`
+//!
+//! - the **weight** of what it did is in [`weight`]: a connection counts little, a log-in attempt more, a session on a honeypot
+//!   most;
+//! - counts **diminish**: a thousand attempts weigh ten times as much as one, not a thousand times;
+//! - what **several probes** saw counts more than what one saw, for one probe may err, or lie.
+//!
+//! The points of a day count whole until the day is over; then they lose half of their worth every [`HALF_LIFE`], and after
+//! [`HORIZON`] days they are nothing. The score is the sum. An address is **listed** while its score is at least [`THRESHOLD`];
+//! of more than [`MOST`] such addresses those with the highest scores are. From this follows when it leaves the list if it stops:
+//! that moment **expires** names.
+//!
+//! Points are per day, so a score does not depend on how far aggregation has come: reports, quarters, hours and days sum to the
+//! same.
+//!
+//! # Who is never listed
+//!
+//! Whoever is in a network of the operator's allow-list, and what is nobody's address on the public Internet: see [`Never`].
+
+mod entry;
+mod form;
+mod never;
+mod score;
+
+pub use entry::{Entry, Evidence, Tag, as_text};
+pub use form::{Form, Stamp, csv_of, csv_rows};
+pub use never::{Never, Rules};
+pub use score::{DECIMALS, HALF_LIFE, HORIZON, History, MOST, Points, RECENT, Sighting, THRESHOLD, day_of, weight};

@@ -1,0 +1,177 @@
+//! Who is never listed, whatever was reported.
+
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use crate::{Network, Networks};
+
+/// Why an address is never listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Never {
+    /// The operator's allow-list names its network.
+    Allowed,
+    /// It is of a network that is not on the public Internet; what that is for, in words: `private`, `documentation`.
+    Reserved(&'static str),
+}
+
+impl Never {
+    /// Why, in words for visitors. Which network the operator named is nobody's business.
+    #[must_use]
+    pub fn reason(self) -> String {
+        match self {
+            Self::Allowed => "the operator of this site lets its network never be listed".to_owned(),
+            Self::Reserved(what) => format!("its network is no part of the public Internet ({what})"),
+        }
+    }
+}
+
+/// What an operator decides about the list.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Networks that are never listed.
+    pub allow: Networks,
+    /// Whether addresses that are nobody's may be listed (documentation, benchmarking, class E): for simulated reports.
+    pub nobodys: bool,
+}
+
+/// Networks that are in use, but not on the public Internet: RFC 6890 and the registries that it founded.
+const LOCAL: &[(&str, &str)] = &[
+    ("0.0.0.0/8", "this network"),
+    ("10.0.0.0/8", "private"),
+    ("100.64.0.0/10", "shared by carriers"),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link-local"),
+    ("172.16.0.0/12", "private"),
+    ("192.0.0.0/24", "protocol assignments"),
+    ("192.88.99.0/24", "6to4 relays"),
+    ("192.168.0.0/16", "private"),
+    ("224.0.0.0/4", "multicast"),
+    ("255.255.255.255/32", "broadcast"),
+    ("2001::/23", "protocol assignments"),
+    ("2002::/16", "6to4"),
+];
+
+/// Networks in which nobody is.
+const NOBODYS: &[(&str, &str)] = &[
+    ("192.0.2.0/24", "documentation"),
+    ("198.18.0.0/15", "benchmarking"),
+    ("198.51.100.0/24", "documentation"),
+    ("203.0.113.0/24", "documentation"),
+    ("240.0.0.0/4", "reserved"),
+    ("2001:db8::/32", "documentation"),
+    ("3fff::/20", "documentation"),
+];
+
+/// Where public IPv6 addresses are; all others are local, multicast or not assigned.
+const PUBLIC_V6: &str = "2000::/3";
+
+struct Reserved {
+    local: Vec<(Network, &'static str)>,
+    nobodys: Vec<(Network, &'static str)>,
+    public_v6: Option<Network>,
+}
+
+static RESERVED: LazyLock<Reserved> = LazyLock::new(|| {
+    let read = |list: &[(&str, &'static str)]| {
+        list.iter().filter_map(|(network, what)| Some((network.parse().ok()?, *what))).collect()
+    };
+    Reserved { local: read(LOCAL), nobodys: read(NOBODYS), public_v6: PUBLIC_V6.parse().ok() }
+});
+
+impl Rules {
+    /// Why the address is never listed; `None` where it may be.
+    #[must_use]
+    pub fn never(&self, ip: IpAddr) -> Option<Never> {
+        let ip = ip.to_canonical();
+        if self.allow.contains(ip) {
+            return Some(Never::Allowed);
+        }
+        let find = |list: &[(Network, &'static str)]| list.iter().find(|(n, _)| n.contains(ip)).map(|(_, what)| *what);
+        let unassigned = ip.is_ipv6() && RESERVED.public_v6.is_some_and(|public| !public.contains(ip));
+        match find(&RESERVED.local).or(unassigned.then_some("not assigned, or local")) {
+            Some(what) => Some(Never::Reserved(what)),
+            None if self.nobodys => None,
+            None => find(&RESERVED.nobodys).map(Never::Reserved),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never(rules: &Rules, ip: &str) -> Option<Never> {
+        rules.never(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn every_network_in_the_tables_can_be_read() {
+        assert_eq!((RESERVED.local.len(), RESERVED.nobodys.len()), (LOCAL.len(), NOBODYS.len()));
+        assert!(RESERVED.public_v6.is_some());
+    }
+
+    #[test]
+    fn what_is_not_on_the_public_internet_is_never_listed() {
+        let rules = Rules::default();
+        for ip in [
+            "0.1.2.3",
+            "10.1.1.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.1.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::1",
+            "100::1",
+            "fc00::1",
+            "fd00::1",
+            "fe80::1",
+            "ff02::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002::1",
+            "3fff::1",
+            "4000::1",
+        ] {
+            assert!(matches!(never(&rules, ip), Some(Never::Reserved(_))), "{ip}");
+        }
+        for ip in [
+            "1.1.1.1",
+            "9.9.9.9",
+            "100.63.255.255",
+            "172.32.0.1",
+            "223.255.255.255",
+            "2a00::1",
+            "2400:cb00::1",
+            "::ffff:1.1.1.1",
+        ] {
+            assert_eq!(never(&rules, ip), None, "{ip}");
+        }
+    }
+
+    #[test]
+    fn the_allow_list_counts_first_and_simulated_addresses_only_where_they_may() {
+        let rules = Rules { allow: "1.1.1.0/24, 2a00::/16".parse().unwrap(), nobodys: true };
+        for ip in ["1.1.1.7", "2a00::7", "::ffff:1.1.1.7"] {
+            assert_eq!(never(&rules, ip), Some(Never::Allowed), "{ip}");
+        }
+        for ip in ["240.0.0.1", "198.18.0.1", "2001:db8::7", "1.1.2.7"] {
+            assert_eq!(never(&rules, ip), None, "{ip}");
+        }
+        for ip in ["10.0.0.1", "127.0.0.1", "255.255.255.255", "fe80::1"] {
+            assert!(matches!(never(&rules, ip), Some(Never::Reserved(_))), "{ip}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `sview dynfw-publish`: publishes the greylist as the live feed of a dynamic firewall.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{Settings, process};
+use crate::Services;
+use crate::publish::{PublishSettings, publish};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Publishes the greylist over ZeroMQ (PUB with CURVE; every client is let in), as clients of the original network expect it: dynfw/list
+every now and then, dynfw/delta as the list changes, dynfw/event for what is reported. Workers and a scheduler make the list.
+
+The keys are made once, in --cert-dir: server.key is for clients, server.key_secret for nobody. serial.json beside them holds the
+serial that was reached; after a restart serials go on further up, so that clients ask for the list again.
+
+Examples:
+  sview dynfw-publish --bind 0.0.0.0:7087
+  sview dynfw-publish --cert-dir /var/lib/sview/publisher --list-every 300
+
+Exit code: 0 when it was told to stop; 1 when it cannot bind or publish; 2 when the command line is wrong.")]
+pub struct Args {
+    /// Address that clients connect to; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:7087", value_name = "ADDRESS")]
+    bind: SocketAddr,
+    /// Directory of the keys and the serial  [default: dynfw-publisher in the data directory]
+    #[arg(long, value_name = "DIR")]
+    cert_dir: Option<PathBuf>,
+    /// How often the whole list is sent, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    list_every: u32,
+    /// The most events a second; 0: none
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    events: u32,
+    /// How many seconds after it happened a report becomes an event: so long probes have time to report it
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    event_delay: u32,
+}
+
+pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
+    let services = Services::open(&settings.places).await?;
+    let stop = process::stop_on_signal()?;
+    let directory = args.cert_dir.clone().unwrap_or_else(|| settings.places.data_dir.join("dynfw-publisher"));
+    let settings = PublishSettings {
+        bind: args.bind,
+        directory,
+        list_every: Duration::from_secs(args.list_every.into()),
+        look_every: Duration::from_secs(1),
+        events: args.events as usize,
+        delay: TimeDelta::seconds(args.event_delay.into()),
+    };
+    publish(&services, &settings, &stop).await?;
+    Ok(ExitCode::SUCCESS)
+}

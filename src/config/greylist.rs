@@ -1,0 +1,68 @@
+//! The greylist.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use sview_model::Networks;
+use sview_model::greylist::Rules;
+
+/// Settings of the greylist. Those of all processes of a deployment should be the same.
+#[derive(Clone, Debug, Args)]
+pub struct GreylistSettings {
+    /// Networks that are never put on the greylist, like 192.0.2.0/24,2001:db8::/32; private and reserved ones never are
+    #[arg(
+        long,
+        env = "SVIEW_GREYLIST_ALLOW",
+        global = true,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NETWORKS",
+        help_heading = "Settings"
+    )]
+    pub greylist_allow: Networks,
+    /// Whether addresses that are nobody's (documentation, benchmarking) may be on the greylist: for simulated reports only
+    #[arg(long, env = "SVIEW_GREYLIST_NOBODYS", global = true, default_value_t = false, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
+    pub greylist_nobodys: bool,
+    /// What the comments of the greylist's files say about their use; may have several lines
+    #[arg(
+        long,
+        env = "SVIEW_GREYLIST_TERMS",
+        global = true,
+        default_value = "Data may be used under CC BY-SA 4.0. There is no warranty: an address may be shared, or change its holder.",
+        value_name = "TEXT",
+        help_heading = "Settings"
+    )]
+    pub greylist_terms: String,
+    /// Directory that workers write the greylist's files into, for other programs  [default: none; pages serve them anyway]
+    #[arg(long, env = "SVIEW_GREYLIST_DIR", global = true, value_name = "DIR", help_heading = "Settings")]
+    pub greylist_dir: Option<PathBuf>,
+    /// For how many days the greylists of days are kept in the database (0: for good)
+    #[arg(
+        long,
+        env = "SVIEW_GREYLIST_KEEP_DAYS",
+        global = true,
+        default_value_t = 0,
+        value_name = "DAYS",
+        help_heading = "Settings"
+    )]
+    pub greylist_keep_days: u32,
+}
+
+impl GreylistSettings {
+    /// What decides who is listed.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules { allow: self.greylist_allow.clone(), nobodys: self.greylist_nobodys }
+    }
+
+    /// The same settings, as jobs take them.
+    #[must_use]
+    pub fn for_jobs(&self) -> sview_jobs::GreylistSettings {
+        sview_jobs::GreylistSettings {
+            rules: self.rules(),
+            terms: self.greylist_terms.clone(),
+            directory: self.greylist_dir.clone(),
+            keep_days: self.greylist_keep_days,
+        }
+    }
+}

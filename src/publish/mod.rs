@@ -1,0 +1,197 @@
+//! The dynamic firewall's publisher: the greylist and what is reported, as the live feed that clients of the original network read.
+
+mod event;
+mod serial;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_dynfw::{Certificate, Delta, Event, Publisher, Saved, Serials};
+use tokio_util::sync::CancellationToken;
+
+pub use self::event::name as event_name;
+use self::serial::HighWater;
+use crate::Services;
+
+/// What is published, where, and how often.
+#[derive(Clone, Debug)]
+pub struct PublishSettings {
+    /// Where clients connect.
+    pub bind: SocketAddr,
+    /// Where the keys are, and the serial that was reached; made when missing.
+    pub directory: PathBuf,
+    /// How often the whole list is sent.
+    pub list_every: Duration,
+    /// How often the database is looked at for another list and for new reports.
+    pub look_every: Duration,
+    /// The most events in a look.
+    pub events: usize,
+    /// How long after it happened a report becomes an event: so long probes have time to report it.
+    pub delay: TimeDelta,
+}
+
+/// So many deltas are sent at once; more wait a moment, so that a client has time to read them.
+const BURST: usize = 200;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long clients of an earlier run have to connect again, before they are told that they have missed something.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// After a look that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Publishes until told to stop.
+pub async fn publish(services: &Services, settings: &PublishSettings, stop: &CancellationToken) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&settings.directory).with_context(|| settings.directory.display().to_string())?;
+    let certificate = Certificate::load_or_make(&settings.directory, "server")?;
+    let mut high_water = HighWater::open(&settings.directory)?;
+    let publisher = Publisher::bind(settings.bind, &certificate).await?;
+    tracing::info!("publishing on tcp://{}", publisher.address());
+    tracing::info!("clients need {}", settings.directory.join("server.key").display());
+    let mut work = Work::begin(services, settings, &publisher, &mut high_water).await?;
+    let done = tokio::select! {
+        done = work.run() => done,
+        () = stop.cancelled() => Ok(()),
+    };
+    publisher.close(Duration::from_secs(1)).await?;
+    done
+}
+
+struct Work<'a> {
+    services: &'a Services,
+    settings: &'a PublishSettings,
+    publisher: &'a Publisher,
+    high_water: &'a mut HighWater,
+    serials: Serials,
+    /// The generation of the list that is published, and when each of its addresses leaves it.
+    generation: Option<u64>,
+    expiries: Vec<(IpAddr, DateTime<Utc>)>,
+    /// Up to when reports have become events.
+    told: DateTime<Utc>,
+}
+
+impl<'a> Work<'a> {
+    /// Begins with the list that there is. Serials leap, for nobody knows which deltas of an earlier run were heard: whoever followed
+    /// that run finds more missing than it waits for, and asks for the list again.
+    async fn begin(
+        services: &'a Services,
+        settings: &'a PublishSettings,
+        publisher: &'a Publisher,
+        high_water: &'a mut HighWater,
+    ) -> anyhow::Result<Self> {
+        let now = services.jobs.clock.now();
+        let (version, serial) = high_water.leap(seconds(now))?;
+        let told = now - settings.delay;
+        let serials = Serials::resume(Some(Saved { version, serial, addresses: Some(BTreeSet::new()) }), seconds(now));
+        let mut work =
+            Self { services, settings, publisher, high_water, serials, generation: None, expiries: Vec::new(), told };
+        // Until the database answers, there is nothing to say.
+        while let Err(error) = work.read().await {
+            tracing::warn!(%error, "the greylist cannot be read");
+            tokio::time::sleep(AFTER_FAILURE).await;
+        }
+        let wanted = work.wanted();
+        work.serials = Serials::resume(Some(Saved { version, serial, addresses: Some(wanted) }), seconds(now));
+        Ok(work)
+    }
+
+    async fn run(&mut self) -> anyhow::Result<()> {
+        self.send_list().await?;
+        tokio::time::sleep(SETTLING).await;
+        self.nudge().await?;
+        let mut lists = tokio::time::interval(self.settings.list_every);
+        let mut looks = tokio::time::interval(self.settings.look_every);
+        for interval in [&mut lists, &mut looks] {
+            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        }
+        loop {
+            tokio::select! {
+                _ = lists.tick() => self.send_list().await?,
+                _ = looks.tick() => {
+                    if let Err(error) = self.look().await {
+                        tracing::warn!(%error, "a look for news failed; the next one makes up for it");
+                        tokio::time::sleep(AFTER_FAILURE).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a change and takes it back: whoever followed an earlier run sees by its serial that something was missed.
+    async fn nudge(&mut self) -> anyhow::Result<()> {
+        let wanted = self.serials.addresses().clone();
+        let mut without = wanted.clone();
+        without.pop_first();
+        self.change(&without).await?;
+        self.change(&wanted).await
+    }
+
+    async fn look(&mut self) -> anyhow::Result<()> {
+        let standing = self.services.reports.greylist_standing().await?;
+        if standing.map(|standing| standing.generation) != self.generation {
+            self.read().await?;
+        }
+        let wanted = self.wanted();
+        if wanted != *self.serials.addresses() {
+            self.change(&wanted).await?;
+        }
+        self.tell_events().await
+    }
+
+    async fn read(&mut self) -> anyhow::Result<()> {
+        let listed = self.services.reports.greylist().await?;
+        self.generation = listed.standing.map(|standing| standing.generation);
+        self.expiries = listed.entries.iter().map(|entry| (entry.ip, entry.expires)).collect();
+        Ok(())
+    }
+
+    /// What is listed now: an address that stopped leaves the list when its time is over, and not only when it is made anew.
+    fn wanted(&self) -> BTreeSet<IpAddr> {
+        let now = self.services.jobs.clock.now();
+        self.expiries.iter().filter(|(_, expires)| *expires > now).map(|(ip, _)| *ip).collect()
+    }
+
+    /// Sends what changes the list into another. Serials are kept before they are sent, so that none is ever used twice.
+    async fn change(&mut self, wanted: &BTreeSet<IpAddr>) -> anyhow::Result<()> {
+        let deltas: Vec<Delta> = self.serials.change(wanted, seconds(self.services.jobs.clock.now()));
+        self.high_water.keep(self.serials.version(), self.serials.serial())?;
+        for deltas in deltas.chunks(BURST) {
+            for delta in deltas {
+                self.publisher.delta(*delta).await?;
+            }
+            if deltas.len() == BURST {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_list(&mut self) -> anyhow::Result<()> {
+        let list = self.serials.list(seconds(self.services.jobs.clock.now()));
+        Ok(self.publisher.list(list.version, list.serial, &list.addresses, list.ts).await?)
+    }
+
+    /// Sends what was reported since the last time, at most so much; the rest of it is left out.
+    async fn tell_events(&mut self) -> anyhow::Result<()> {
+        let until = self.services.jobs.clock.now() - self.settings.delay;
+        if until <= self.told || self.settings.events == 0 {
+            return Ok(());
+        }
+        let deeds = self.services.reports.deeds(self.told, until, self.settings.events).await?;
+        self.told = until;
+        let rules = &self.services.jobs.greylist.settings.rules;
+        for deed in deeds.into_iter().filter(|deed| rules.never(deed.ip).is_none()) {
+            let Ok(name) = event_name(deed.trap, deed.action).parse() else { continue };
+            self.publisher.event(Event { name, ip: deed.ip, ts: seconds(deed.time) }).await?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds(time: DateTime<Utc>) -> u64 {
+    u64::try_from(time.timestamp()).unwrap_or(0)
+}

@@ -1,0 +1,216 @@
+//! The greylist: its page, its files and its archive. All of it comes from the database, for the worker that makes the list may be
+//! on another host; no path names a file of this one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::Response;
+use chrono::{Datelike as _, NaiveDate, NaiveTime};
+use sview_model::greylist::{Form, Stamp, csv_of};
+use sview_views::pages::{self, GREYLIST, GreylistState, Greylisted};
+use tokio::sync::Mutex;
+
+use super::download::Download;
+use super::error::Problem;
+use super::{App, query};
+
+/// For how long a page waits for a row of the list.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The latest list changes every quarter of an hour; a day's never.
+const LATEST: &str = "public, max-age=60";
+const FOR_GOOD: &str = "public, max-age=86400";
+
+/// The latest list as files, each made when it is first asked for after the list has changed.
+#[derive(Default)]
+pub(super) struct Files(Mutex<HashMap<Form, (u64, Arc<Download>)>>);
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Files")
+    }
+}
+
+impl App {
+    /// The latest list in a form; `None` before the first was made.
+    async fn latest(&self, form: Form) -> sview_store::Result<Option<Arc<Download>>> {
+        let reports = &self.services.reports;
+        let Some(standing) = reports.greylist_standing().await? else { return Ok(None) };
+        // Held while the file is made: many who ask at once have it made once.
+        let mut files = self.greylist.0.lock().await;
+        if let Some((generation, file)) = files.get(&form)
+            && *generation == standing.generation
+        {
+            return Ok(Some(Arc::clone(file)));
+        }
+        let listed = reports.greylist().await?;
+        let Some(standing) = listed.standing else { return Ok(None) };
+        let stamp = Stamp { as_of: standing.as_of, terms: self.terms().to_owned() };
+        let write =
+            move || Download::new(form.write(&stamp, &listed.entries), stamp.as_of, form.content_type(), LATEST);
+        let file = tokio::task::spawn_blocking(write).await;
+        let file = Arc::new(file.map_err(|error| sview_store::Error::Value(error.to_string()))?);
+        files.insert(form, (standing.generation, Arc::clone(&file)));
+        Ok(Some(file))
+    }
+
+    fn terms(&self) -> &str {
+        &self.services.jobs.greylist.settings.terms
+    }
+
+    /// What the list says of an address. A database that does not answer at once is no reason to keep a page waiting.
+    pub(super) async fn greylisted(&self, ip: std::net::IpAddr) -> Greylisted {
+        if let Some(never) = self.services.jobs.greylist.settings.rules.never(ip) {
+            return Greylisted::Never(never);
+        }
+        match tokio::time::timeout(PATIENCE, self.services.reports.greylist_entry(ip)).await {
+            Ok(Ok(listed)) => match (listed.standing, listed.entries.into_iter().next()) {
+                (None, _) => Greylisted::NotMade,
+                (Some(standing), Some(entry)) => Greylisted::Listed(Box::new(entry), standing.as_of),
+                (Some(standing), None) => Greylisted::NotListed(standing.as_of),
+            },
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the greylist cannot be read");
+                Greylisted::Unknown
+            }
+            Err(_) => Greylisted::Unknown,
+        }
+    }
+}
+
+/// The page about the list.
+pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Response {
+    let period = query::page_period(&uri).unwrap_or_default();
+    let read = async {
+        let reports = &app.services.reports;
+        let (standing, days) = (reports.greylist_standing().await?, reports.greylist_days().await?);
+        Ok::<_, sview_store::Error>((standing, reports.greylist_size().await?, days))
+    };
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok(Ok((standing, addresses, days))) => {
+            let site = site(&headers);
+            let as_of = standing.map(|standing| standing.as_of);
+            let state = GreylistState { as_of, addresses, days: &days, site: &site, terms: app.terms() };
+            super::html(pages::greylist(&app.context(period), &state))
+        }
+        Ok(Err(error)) => Problem::unavailable(&error).page(&app),
+        Err(_) => Problem::unavailable(&"the database did not answer in time").page(&app),
+    }
+}
+
+/// The page of a year's lists.
+pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, PathRejection>, uri: Uri) -> Response {
+    let year = path.ok().and_then(|Path(text)| year_of(&text));
+    let period = query::page_period(&uri).unwrap_or_default();
+    let Some(year) = year else { return Problem::not_found().page(&app) };
+    match tokio::time::timeout(PATIENCE, app.services.reports.greylist_days()).await {
+        Ok(Ok(mut days)) => {
+            days.retain(|(day, _)| day.year() == year);
+            if days.is_empty() {
+                return Problem::not_found().page(&app);
+            }
+            super::html(pages::greylist_year(&app.context(period), year, &days))
+        }
+        Ok(Err(error)) => Problem::unavailable(&error).page(&app),
+        Err(_) => Problem::unavailable(&"the database did not answer in time").page(&app),
+    }
+}
+
+/// The latest list as a file.
+pub(super) async fn latest(
+    State(app): State<App>,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let name = path.map(|Path(name)| name).unwrap_or_default();
+    let Some(form) = Form::ALL.iter().find(|form| form.file() == name) else {
+        return Problem::not_found().page(&app);
+    };
+    match app.latest(*form).await {
+        Ok(Some(file)) => file.respond(&headers),
+        Ok(None) => Problem::not_yet().page(&app),
+        Err(error) => Problem::unavailable(&error).page(&app),
+    }
+}
+
+/// The list of a day as a file.
+pub(super) async fn archive(
+    State(app): State<App>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let day = path.ok().and_then(|Path((year, name))| day_of(&year, &name));
+    let Some(day) = day else { return Problem::not_found().page(&app) };
+    match app.services.reports.greylist_day(day).await {
+        Ok(Some(rows)) => {
+            let as_of = day.and_time(NaiveTime::MIN).and_utc();
+            let text = csv_of(&Stamp { as_of, terms: app.terms().to_owned() }, &rows);
+            Download::new(text, as_of, Form::Csv.content_type(), FOR_GOOD).respond(&headers)
+        }
+        Ok(None) => Problem::not_found().page(&app),
+        Err(error) => Problem::unavailable(&error).page(&app),
+    }
+}
+
+fn year_of(text: &str) -> Option<i32> {
+    let digits = text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+/// The day of a file of the archive, written in the one way in which it is linked.
+fn day_of(year: &str, name: &str) -> Option<NaiveDate> {
+    let text = name.strip_prefix("greylist-")?.strip_suffix(".csv")?;
+    let day: NaiveDate = text.parse().ok()?;
+    (day.to_string() == text && year_of(year) == Some(day.year())).then_some(day)
+}
+
+/// This site's address as the visitor knows it, for lines to be copied; a placeholder where it cannot be told.
+fn site(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let fit =
+        (1..=253).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
+    if !fit {
+        return format!("https://SITE{}", GREYLIST.trim_end_matches('/'));
+    }
+    // What has no name has no certificate.
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let plain = name == "localhost" || name.parse::<std::net::Ipv4Addr>().is_ok() || host.starts_with('[');
+    format!("{}://{host}{}", if plain { "http" } else { "https" }, GREYLIST.trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_one_address_of_a_day_leads_to_it() {
+        assert_eq!(day_of("2026", "greylist-2026-03-15.csv"), NaiveDate::from_ymd_opt(2026, 3, 15));
+        for (year, name) in [
+            ("2025", "greylist-2026-03-15.csv"),
+            ("2026", "greylist-2026-3-15.csv"),
+            ("2026", "greylist-2026-02-30.csv"),
+            ("2026", "greylist-+2026-03-15.csv"),
+            ("02026", "greylist-2026-03-15.csv"),
+            ("..", "greylist-2026-03-15.csv"),
+            ("2026", "../../secret"),
+            ("2026", "greylist-2026-03-15.csv.gz"),
+        ] {
+            assert_eq!(day_of(year, name), None, "{year}/{name}");
+        }
+    }
+
+    #[test]
+    fn lines_to_copy_hold_no_more_than_a_host() {
+        let of =
+            |host: &'static str| site(&HeaderMap::from_iter([(header::HOST, header::HeaderValue::from_static(host))]));
+        assert_eq!(of("view.example.org"), "https://view.example.org/greylist-data");
+        assert_eq!(of("127.0.0.1:8080"), "http://127.0.0.1:8080/greylist-data");
+        assert_eq!(of("[::1]:8080"), "http://[::1]:8080/greylist-data");
+        assert_eq!(of("evil; rm -rf /"), "https://SITE/greylist-data");
+        assert_eq!(of("a`b`"), "https://SITE/greylist-data");
+    }
+}

@@ -1,0 +1,27 @@
+//! How long the greylist takes to be made and to be kept: `cargo run -p sview-store --example greylist -- DATABASE_URL NOW`.
+//! What is kept replaces the list that is there.
+#![allow(clippy::print_stdout, clippy::unwrap_used)] // an example, for people
+
+use std::time::Instant;
+
+use sview_model::greylist::Rules;
+use sview_store::{Reports, Settings};
+
+#[tokio::main]
+async fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (url, now) = (&args[0], args[1].parse().unwrap());
+    let reports = Reports::open(url, Settings::default()).unwrap();
+    reports.migrate().await.unwrap();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let entries = reports.greylist_from_reports(&Rules::default(), now).await.unwrap();
+        let made = begun.elapsed();
+        reports.keep_greylist(now, &entries).await.unwrap();
+        let (listed, kept) = (entries.len(), begun.elapsed() - made);
+        let begun = Instant::now();
+        let read = reports.greylist().await.unwrap().entries.len();
+        assert_eq!(read, listed);
+        println!("{listed} listed: made in {made:.2?}, kept in {kept:.2?}, read in {:.2?}", begun.elapsed());
+    }
+}

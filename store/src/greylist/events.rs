@@ -1,0 +1,50 @@
+//! What was reported just now, for the live feed.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use sview_model::{Action, Trap};
+
+use crate::{Reports, Result};
+
+/// What an address did, as one row of reports says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// When, UTC.
+    pub time: DateTime<Utc>,
+    /// What caught it.
+    pub trap: Trap,
+    /// What it did.
+    pub action: Action,
+    /// Who.
+    pub ip: IpAddr,
+}
+
+impl Reports {
+    /// The first `most` incidents after a moment, up to and with another, in their order. Found by the index on time.
+    pub async fn deeds(&self, after: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Result<Vec<Deed>> {
+        let d = self.engine.dialect();
+        let sql = format!(
+            "SELECT {}, {}, {}, {} FROM incidents WHERE time > {} AND time <= {} ORDER BY time LIMIT {most}",
+            d.text("ip"),
+            d.text("trap"),
+            d.text("action"),
+            d.micros("time"),
+            d.time(after.timestamp_micros()),
+            d.time(until.timestamp_micros()),
+        );
+        let rows = self.engine.snapshot().await?.rows(sql, 3, &[]).await?;
+        let read = |row: &crate::engine::Row| {
+            let ([Some(ip), Some(trap), Some(action)], [time]) = (row.texts.as_slice(), row.ints.as_slice()) else {
+                return None;
+            };
+            Some(Deed {
+                time: DateTime::from_timestamp_micros(*time)?,
+                trap: trap.parse().ok()?,
+                action: action.parse().ok()?,
+                ip: ip.parse::<IpAddr>().ok()?.to_canonical(),
+            })
+        };
+        Ok(rows.iter().filter_map(read).collect())
+    }
+}

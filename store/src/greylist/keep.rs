@@ -1,0 +1,119 @@
+//! The list that everybody reads: pages, files, the publisher. Written whole, in one transaction.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sview_model::greylist::{DECIMALS, Entry, Points, as_text};
+
+use super::{Listed, Standing};
+use crate::engine::{Row, Tx};
+use crate::{Error, Reports, Result};
+
+/// A list that is older than the one that is there by less than this was made by a worker that was held up, and is dropped. One
+/// that is older by more was made under a clock that was set back since.
+const HELD_UP: TimeDelta = TimeDelta::hours(1);
+
+/// Rows in one statement: below SQLite's bound of 32,766 parameters.
+const ROWS: usize = 500;
+
+const COLUMNS: &str = "ip, tags, evidence, score, probes, first_seen, last_seen, expires";
+
+impl Reports {
+    /// Puts a list in the place of the one that is there; whether it was kept. Readers see the one or the other, whole.
+    pub async fn keep_greylist(&self, as_of: DateTime<Utc>, entries: &[Entry]) -> Result<bool> {
+        let mut tx = self.engine.begin().await?;
+        let known = standing(&mut *tx, self.engine.dialect().for_update()).await?;
+        if known.is_some_and(|known| known.as_of > as_of && known.as_of - as_of < HELD_UP) {
+            return Ok(false);
+        }
+        tx.execute("DELETE FROM sview_greylist".to_owned()).await?;
+        for entries in entries.chunks(ROWS) {
+            let (mut values, mut binds) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len() * 3));
+            for entry in entries {
+                let evidence = serde_json::to_string(&entry.evidence).map_err(|e| Error::Value(e.to_string()))?;
+                binds.extend([entry.ip.to_string(), as_text(&entry.tags), evidence]);
+                let n = binds.len();
+                let numbers = [
+                    (entry.score * scale()).round() as i64,
+                    i64::try_from(entry.probes).unwrap_or(i64::MAX),
+                    entry.first_seen.timestamp_micros(),
+                    entry.last_seen.timestamp_micros(),
+                    entry.expires.timestamp_micros(),
+                ];
+                // $1 is understood by both engines.
+                values.push(format!("(${}, ${}, ${n}, {})", n - 2, n - 1, numbers.map(|n| n.to_string()).join(", ")));
+            }
+            let values = values.join(", ");
+            tx.execute_with(format!("INSERT INTO sview_greylist ({COLUMNS}) VALUES {values}"), &binds).await?;
+        }
+        let as_of = as_of.timestamp_micros();
+        let sql = format!("UPDATE sview_greylist_state SET as_of = {as_of}, generation = generation + 1 WHERE id = 1");
+        tx.execute(sql).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Which list there is; `None` before the first was made. One row by its key.
+    pub async fn greylist_standing(&self) -> Result<Option<Standing>> {
+        standing(&mut *self.engine.snapshot().await?, "").await
+    }
+
+    /// How many addresses are on the list.
+    pub async fn greylist_size(&self) -> Result<u64> {
+        let rows = self.engine.snapshot().await?.ints("SELECT count(*) FROM sview_greylist".to_owned()).await?;
+        Ok(rows.first().and_then(|row| row.first().copied().flatten()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+
+    /// The whole list, of one generation.
+    pub async fn greylist(&self) -> Result<Listed> {
+        let mut tx = self.engine.snapshot().await?;
+        let standing = standing(&mut *tx, "").await?;
+        let order = self.engine.dialect().byte_order();
+        let rows = tx.rows(format!("SELECT {COLUMNS} FROM sview_greylist ORDER BY ip {order}"), 3, &[]).await?;
+        let mut entries = rows.iter().map(entry).collect::<Result<Vec<_>>>()?;
+        entries.sort_by_key(|entry| entry.ip);
+        Ok(Listed { standing, entries })
+    }
+
+    /// The entry of one address, if it is listed: two rows by their keys.
+    pub async fn greylist_entry(&self, ip: IpAddr) -> Result<Listed> {
+        let mut tx = self.engine.snapshot().await?;
+        let standing = standing(&mut *tx, "").await?;
+        let sql = format!("SELECT {COLUMNS} FROM sview_greylist WHERE ip = $1");
+        let rows = tx.rows(sql, 3, &[ip.to_canonical().to_string()]).await?;
+        Ok(Listed { standing, entries: rows.iter().map(entry).collect::<Result<_>>()? })
+    }
+}
+
+async fn standing(tx: &mut dyn Tx, lock: &str) -> Result<Option<Standing>> {
+    let rows = tx.ints(format!("SELECT as_of, generation FROM sview_greylist_state WHERE id = 1 {lock}")).await?;
+    let Some([Some(as_of), Some(generation)]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
+    Ok(Some(Standing { as_of: moment(*as_of)?, generation: u64::try_from(*generation).unwrap_or(0) }))
+}
+
+fn scale() -> Points {
+    Points::from(10_u32.pow(DECIMALS))
+}
+
+fn moment(at: i64) -> Result<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(at).ok_or_else(|| Error::Value(format!("a greylist's time: {at}")))
+}
+
+fn entry(row: &Row) -> Result<Entry> {
+    let wrong = |what: String| Error::Value(format!("a row of the greylist: {what}"));
+    let ([Some(ip), Some(tags), Some(evidence)], [score, probes, first_seen, last_seen, expires]) =
+        (row.texts.as_slice(), row.ints.as_slice())
+    else {
+        return Err(wrong("a column is empty".to_owned()));
+    };
+    Ok(Entry {
+        ip: ip.parse().map_err(|_| wrong(format!("{ip:?} is no address")))?,
+        score: *score as Points / scale(),
+        first_seen: moment(*first_seen)?,
+        last_seen: moment(*last_seen)?,
+        expires: moment(*expires)?,
+        tags: tags.split(',').filter_map(|tag| tag.parse().ok()).collect(),
+        probes: u64::try_from(*probes).unwrap_or(0),
+        evidence: serde_json::from_str(evidence).map_err(|error| wrong(error.to_string()))?,
+    })
+}

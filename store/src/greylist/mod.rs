@@ -1,0 +1,30 @@
+//! The greylist: made from reports ([`Reports::greylist_from_reports`]), kept as one list that everybody reads, and a list for
+//! every day. The rules are in [`sview_model::greylist`].
+
+mod days;
+mod events;
+mod keep;
+mod weigh;
+
+pub use self::events::Deed;
+
+use chrono::{DateTime, Utc};
+use sview_model::greylist::Entry;
+
+/// Which list there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// As of when it is, UTC.
+    pub as_of: DateTime<Utc>,
+    /// Grows whenever the list is written: two of the same generation are the same list.
+    pub generation: u64,
+}
+
+/// The list, or a part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Which list; `None` before the first was made.
+    pub standing: Option<Standing>,
+    /// Its entries, by the bytes of their addresses' text.
+    pub entries: Vec<Entry>,
+}

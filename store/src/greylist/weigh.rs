@@ -1,0 +1,121 @@
+//! Weighing reports: the one query over them that the greylist needs, bounded by its horizon.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use sview_model::greylist::{Entry, History, MOST, Rules, Sighting};
+use sview_model::{Kind, Precision, Span};
+
+use crate::compute::{PARTS, Plan, Segment};
+use crate::engine::Tx;
+use crate::{Error, Reports, Result};
+
+impl Reports {
+    /// The greylist that the reports make, as of `now`: from one unchanging state of the database, from aggregated rows where there
+    /// are some, and the same however far aggregation is. In the order of addresses.
+    ///
+    /// Rows come in the order of their addresses, so one address at a time is in memory, and those that are listed.
+    pub async fn greylist_from_reports(&self, rules: &Rules, now: DateTime<Utc>) -> Result<Vec<Entry>> {
+        let mut tx = self.engine.snapshot().await?;
+        let mut listed: HashMap<IpAddr, Entry> = HashMap::new();
+        let mut weigh = |address: &str, sightings: &[Sighting]| {
+            // What is no address was written by another program, and is nobody to list.
+            let Ok(ip) = address.parse::<IpAddr>() else { return };
+            let entry = Entry::of(ip, &History::of(sightings, now), now);
+            if let Some(entry) = entry.filter(|_| rules.never(ip).is_none()) {
+                // An address may come twice, in IPv4 and in IPv6 clothes.
+                match listed.get(&entry.ip) {
+                    Some(other) if other.score >= entry.score => {}
+                    _ => drop(listed.insert(entry.ip, entry)),
+                }
+            }
+        };
+        let sql = self.sightings(&mut *tx, now, None).await?;
+        let (mut address, mut sightings) = (String::new(), Vec::new());
+        let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
+            let (Some(ip), Some(sighting)) = (texts.first().copied().flatten(), read(texts, ints)) else {
+                return Ok(());
+            };
+            if ip != address {
+                weigh(&address, &sightings);
+                sightings.clear();
+                ip.clone_into(&mut address);
+            }
+            sightings.push(sighting);
+            Ok(())
+        };
+        tx.each(sql, 3, &mut visit).await?;
+        weigh(&address, &sightings);
+        let mut entries: Vec<Entry> = listed.into_values().collect();
+        if entries.len() > MOST {
+            entries.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.ip.cmp(&b.ip)));
+            entries.truncate(MOST);
+        }
+        entries.sort_by_key(|entry| entry.ip);
+        Ok(entries)
+    }
+
+    /// What one address did as far as it counts, as of `now`. This is a query over reports, too slow for a page.
+    pub async fn history_from_reports(&self, ip: IpAddr, now: DateTime<Utc>) -> Result<History> {
+        let mut tx = self.engine.snapshot().await?;
+        let sql = self.sightings(&mut *tx, now, Some(self.engine.dialect().bind_ip(1))).await?;
+        let rows = tx.rows(sql, 3, &[ip.to_canonical().to_string()]).await?;
+        let sightings = rows.iter().filter_map(|row| {
+            let texts: Vec<Option<&str>> = row.texts.iter().map(Option::as_deref).collect();
+            read(&texts, &row.ints)
+        });
+        Ok(History::of(&sightings.collect::<Vec<_>>(), now))
+    }
+
+    /// The query for all rows that count, in the order of addresses: `address, trap, action, time, probe, count`.
+    async fn sightings(&self, tx: &mut dyn Tx, now: DateTime<Utc>, ip: Option<String>) -> Result<String> {
+        let d = self.engine.dialect();
+        let (start, recent) = (History::start(now), History::recent(now));
+        let mut segments = self.parts(tx, Precision::Daily, Span::new(start, recent)).await?;
+        segments.extend(self.parts(tx, Precision::Hourly, Span::new(recent, now)).await?);
+        let condition = ip.map_or(String::new(), |ip| format!(" AND ip = {ip}"));
+        let parts: Vec<String> = segments
+            .iter()
+            .map(|s| {
+                let (table, start, finish) = (&s.table, d.time(s.start), d.time(s.finish));
+                format!(
+                    "SELECT ip, trap, action, time, identity_id, raw_count FROM {table}
+                     WHERE time >= {start} AND time < {finish}{condition}"
+                )
+            })
+            .collect();
+        if parts.is_empty() {
+            return Err(Error::Value("the greylist's horizon is empty".to_owned()));
+        }
+        let (ip, trap, action) = (d.text("ip"), d.text("trap"), d.text("action"));
+        Ok(format!(
+            "SELECT {ip}, {trap}, {action}, {time}, identity_id, CAST(coalesce(raw_count, 0) AS bigint)
+             FROM ({parts}) AS reports ORDER BY {ip} {order}",
+            time = d.micros("time"),
+            parts = parts.join(" UNION ALL "),
+            order = d.byte_order(),
+        ))
+    }
+
+    async fn parts(&self, tx: &mut dyn Tx, source: Precision, span: Span) -> Result<Vec<Segment>> {
+        let Plan { segments, .. } = self.segments(tx, Kind::Incidents, source, span, true).await?;
+        if segments.len() <= PARTS {
+            return Ok(segments);
+        }
+        // One query cannot have so many parts: what is to be made anew is taken as it is.
+        Ok(self.segments(tx, Kind::Incidents, source, span, false).await?.segments)
+    }
+}
+
+/// A row as a sighting; `None` where a word in it is none of ours.
+fn read(texts: &[Option<&str>], ints: &[i64]) -> Option<Sighting> {
+    let ([_, Some(trap), Some(action)], [time, probe, count]) = (texts, ints) else { return None };
+    Some(Sighting {
+        time: DateTime::from_timestamp_micros(*time)?,
+        trap: trap.parse().ok()?,
+        action: action.parse().ok()?,
+        probe: *probe,
+        count: u64::try_from(*count).ok()?,
+    })
+}

@@ -1,0 +1,128 @@
+//! `sview dynfw-publish` as a client of the original network meets it: pyzmq, by the rules of the public clients, over both stores.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sview_testing::{Deployment, both, python, run, script, sview};
+
+const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
+
+fn command(deployment: &Deployment, args: &[&str]) -> Command {
+    let mut command = sview(SVIEW, deployment, args);
+    command.env("SVIEW_GREYLIST_NOBODYS", "true").env("SVIEW_GREYLIST_ALLOW", "198.18.7.0/24");
+    command
+}
+
+/// Stores reports of these addresses and makes the list; reports of the last minutes, for there are no others in real life.
+fn report(deployment: &Deployment, name: &str, addresses: &[&str]) {
+    let (token, path) = ("a".repeat(64), deployment.data_dir.join(name));
+    // Now, as the machine says it: events are told of what happened just now.
+    let now = run(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]));
+    let mut text = "time,raw_count,device_token,trap,action,ip,country\n".to_owned();
+    for ip in addresses {
+        text.push_str(&format!("{},50,{token},haas,login,{ip},CZ\n", now.trim()));
+    }
+    std::fs::write(&path, text).unwrap();
+    run(&mut command(deployment, &["ingest", &path.display().to_string()]));
+    run(&mut command(deployment, &["greylist", "--make"]));
+}
+
+/// A running process; killed when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the publisher on a port; the address that it told.
+fn publisher(deployment: &Deployment, keys: &Path, port: &str) -> (Running, String) {
+    let (bind, keys) = (format!("127.0.0.1:{port}"), keys.display().to_string());
+    let args = ["dynfw-publish", "--bind", &bind, "--cert-dir", &keys, "--list-every", "1", "--event-delay", "1"];
+    let mut child = command(deployment, &args).env("SVIEW_LOG", "info").stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let running = Running(child);
+    let address =
+        lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("publishing on ")?.1.to_owned()));
+    std::thread::spawn(move || lines.for_each(drop));
+    (running, address.expect("the publisher tells its address"))
+}
+
+/// A client, and what it tells.
+fn client(address: &str, keys: &Path) -> (Running, Receiver<Value>) {
+    let mut child = Command::new(python())
+        .arg(script("follow.py"))
+        .args([address, &keys.join("server.key").display().to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (send, told) = channel();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            let _ = send.send(serde_json::from_str(&line).unwrap());
+        }
+    });
+    (Running(child), told)
+}
+
+/// What the client tells first that is as it should be.
+fn until(told: &Receiver<Value>, what: &str, right: impl Fn(&Value) -> bool) -> Value {
+    let (begun, mut last) = (Instant::now(), Value::Null);
+    while begun.elapsed() < Duration::from_secs(30) {
+        if let Ok(now) = told.recv_timeout(Duration::from_secs(1)) {
+            if right(&now) {
+                return now;
+            }
+            last = now;
+        }
+    }
+    panic!("not within 30 s: {what}; the last was {last}");
+}
+
+both! {
+    async fn a_client_of_the_original_network_follows_the_list_through_restarts(deployment: Deployment) {
+        let keys = deployment.data_dir.join("keys");
+        report(&deployment, "one.csv", &["198.18.0.1", "2001:db8::1", "198.18.7.7"]);
+        let (server, address) = publisher(&deployment, &keys, "0");
+        let (_client, told) = client(&address, &keys);
+        let list = |told: &Value| told["list"].clone();
+        let first = until(&told, "the list", |told| told["lists"] == 1);
+        assert_eq!(list(&first), json!(["198.18.0.1", "2001:db8::1"]));
+
+        // What is reported changes the list by deltas, and is told; who is never listed is no event either.
+        report(&deployment, "two.csv", &["198.18.0.2", "198.18.7.8"]);
+        let both = json!(["198.18.0.1", "198.18.0.2", "2001:db8::1"]);
+        let second = until(&told, "an address was added", |told| list(told) == both);
+        assert!(second["serial"].as_u64() > first["serial"].as_u64());
+        let third = until(&told, "an event", |told| told["events"].as_array().unwrap().contains(&json!(["haas_logged", "198.18.0.2"])));
+        assert!(!third["events"].to_string().contains("198.18.7."));
+        // An operator lets one never be listed any more.
+        let mut less = command(&deployment, &["greylist", "--make"]);
+        run(less.env("SVIEW_GREYLIST_ALLOW", "198.18.7.0/24,198.18.0.1"));
+        let fourth = until(&told, "an address was removed", |told| list(told) == json!(["198.18.0.2", "2001:db8::1"]));
+        assert_eq!(fourth["waiting"], false);
+
+        // Killed, and the list changes meanwhile. Few deltas only: a client that waits for ten to be missing must notice nevertheless.
+        drop(server);
+        report(&deployment, "three.csv", &["198.18.0.3"]);
+        let port = address.rsplit(':').next().unwrap();
+        let (_server, again) = publisher(&deployment, &keys, port);
+        assert_eq!(again, address);
+        let after = until(&told, "the list after a restart", |told| told["lists"].as_u64() > fourth["lists"].as_u64());
+        assert_eq!(list(&after), json!(["198.18.0.1", "198.18.0.2", "198.18.0.3", "2001:db8::1"]));
+        assert!(after["serial"].as_u64() > fourth["serial"].as_u64(), "serials never fall");
+
+        // And deltas go on from there.
+        report(&deployment, "four.csv", &["198.18.0.4"]);
+        let last = until(&told, "a delta after the restart", |told| list(told).as_array().unwrap().len() == 5 && told["waiting"] == false);
+        assert!(last["serial"].as_u64() > after["serial"].as_u64());
+    }
+}

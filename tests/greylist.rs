@@ -1,0 +1,294 @@
+//! The greylist from reports to firewalls: what pages, files and commands say of it, over both ways to deploy sview.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use sview_testing::{Deployment, Server, both, http, is_there, patiently, run, sview, told};
+
+const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
+const NOW: &str = "2026-03-15T12:34:56Z";
+/// Addresses that are nobody's, which the list admits where it is told so.
+const BUSY: &str = "198.18.0.1";
+const BUSY6: &str = "2001:db8::1";
+const ALLOWED: &str = "198.18.7.7";
+const IDLE: &str = "198.18.0.2";
+const PRIVATE: &str = "10.0.0.1";
+
+/// Reports of the busy ones, of one who only looked in, and of two who are never listed.
+fn ingest(deployment: &Deployment) {
+    let mut text = "time,raw_count,device_token,trap,action,ip,country\n".to_owned();
+    let mut row = |day: u32, probe: char, count: u32, what: &str, ip: &str| {
+        let token = probe.to_string().repeat(64);
+        let _ = writeln!(text, "2026-03-{day}T10:10:00.000Z,{count},{token},{what},{ip},CZ");
+    };
+    for ip in [BUSY, BUSY6, ALLOWED, PRIVATE] {
+        row(12, 'a', 70, "fwlogs,big_port_scan", ip);
+        row(14, 'a', 30, "minipot_telnet,login", ip);
+        row(15, 'b', 12, "minipot_telnet,login", ip);
+    }
+    row(15, 'a', 1, "minipot_http,connect", IDLE);
+    // Two whole networks of others, so that files are long enough to be compressed and fetched in parts.
+    for n in 0..600 {
+        row(15, 'a', 9, "haas,message", &format!("198.19.{}.{}", n / 200, n % 200));
+    }
+    let path = deployment.data_dir.join("incidents.csv");
+    std::fs::write(&path, text).unwrap();
+    run(&mut command(deployment, &["ingest", &path.display().to_string()], NOW));
+}
+
+/// How many addresses are listed.
+const LISTED: usize = 602;
+
+fn command(deployment: &Deployment, args: &[&str], now: &str) -> Command {
+    let mut command = sview(SVIEW, deployment, args);
+    command.env("SVIEW_NOW", now).env("SVIEW_GREYLIST_NOBODYS", "true").env("SVIEW_GREYLIST_ALLOW", "198.18.7.0/24");
+    command.env("SVIEW_GREYLIST_TERMS", "Be kind.\nNo warranty.");
+    command
+}
+
+fn serve(deployment: &Deployment) -> Server {
+    Server::start(&mut command(deployment, &["serve"], NOW))
+}
+
+fn make(deployment: &Deployment, now: &str) -> String {
+    run(&mut command(deployment, &["greylist", "--make", "--format", "txt"], now))
+}
+
+/// The rows of the published format, as a CSV reader that skips comments reads them.
+fn rows(csv: &str) -> Vec<(String, String)> {
+    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(csv.as_bytes());
+    assert_eq!(reader.headers().unwrap(), vec!["Address", "Tags"]);
+    reader.records().map(|r| r.unwrap()).map(|r| (r[0].to_owned(), r[1].to_owned())).collect()
+}
+
+/// What is in a file once it is there.
+fn written(path: &std::path::Path) -> String {
+    for _ in 0..500 {
+        if let Ok(text) = std::fs::read_to_string(path) {
+            return text;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("{} is not written", path.display());
+}
+
+/// Runs a program of the kernel's packet filter within a network of its own, so that nothing outside is touched.
+fn filter(args: &[&str], input: &str) -> Output {
+    assert!(is_there(args[0]), "{} is missing: run the tests by tests/run.sh", args[0]);
+    let mut command = Command::new("unshare");
+    let command = command.args(["--map-root-user", "--net"]).args(args);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("unshare starts");
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+both! {
+    async fn a_worker_makes_the_list_and_the_day_and_every_form_says_the_same(deployment: Deployment) {
+        ingest(&deployment);
+        let files = tempfile::tempdir().unwrap();
+        let directory = files.path().display().to_string();
+        let server = Server::start(command(&deployment, &["up"], NOW).env("SVIEW_GREYLIST_DIR", &directory));
+        let get = |file: &str| http::get(&format!("{}/greylist-data/{file}", server.url));
+        // The scheduler has it made at its start.
+        let csv = patiently(|| get("greylist-latest.csv"), |answer| answer.status == 200).body;
+        assert!(csv.starts_with("# Greylist of Sentinel View, as of 2026-03-15T12:34:56Z\n# Be kind.\n# No warranty.\nAddress,Tags\n"), "{csv}");
+        let rows = rows(&csv);
+        let tags = |ip: &str| rows.iter().find(|(address, _)| address == ip).map(|(_, tags)| tags.as_str());
+        assert_eq!((rows.len(), tags(BUSY), tags(BUSY6), tags("198.19.1.7")), (LISTED, Some("telnet,port_scan"), Some("telnet,port_scan"), Some("haas")));
+        assert_eq!((tags(ALLOWED), tags(PRIVATE), tags(IDLE)), (None, None, None));
+
+        let addresses: Vec<String> = rows.iter().map(|(address, _)| address.clone()).collect();
+        assert_eq!(get("greylist-latest.txt").body, addresses.join("\n") + "\n");
+        let lines: Vec<serde_json::Value> = get("greylist-latest.jsonl").body.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(lines.iter().map(|l| l["ip"].as_str().unwrap()).collect::<Vec<_>>(), addresses);
+        let busy = lines.iter().find(|l| l["ip"] == BUSY).unwrap();
+        assert_eq!((&busy["first_seen"], &busy["last_seen"], &busy["probes"]), (&"2026-03-12T00:00:00Z".into(), &"2026-03-15T10:00:00Z".into(), &2.into()));
+
+        // What the command prints and what is in the directory is what is served.
+        for form in ["csv", "txt", "jsonl", "ipset", "nft"] {
+            let name = format!("greylist-latest.{form}");
+            let served = get(&name).body;
+            assert_eq!(run(&mut command(&deployment, &["greylist", "--format", form], NOW)), served, "{form}");
+            let path = files.path().join(&name);
+            assert_eq!(written(&path), served);
+        }
+        let document: serde_json::Value = serde_json::from_str(&run(&mut command(&deployment, &["greylist", "--json"], NOW))).unwrap();
+        assert_eq!(document["addresses"].as_array().unwrap().len(), LISTED);
+
+        // The day's list is as of its midnight: what happened on the day itself is not in it.
+        let day = "archive/2026/greylist-2026-03-15.csv";
+        let archived = patiently(|| get(day), |answer| answer.status == 200).body;
+        let midnight = self::rows(&archived);
+        assert_eq!(midnight.iter().map(|(ip, _)| ip.as_str()).collect::<Vec<_>>(), [BUSY, BUSY6]);
+        assert!(archived.contains("as of 2026-03-15T00:00:00Z"));
+        assert_eq!(written(&files.path().join(day)), archived);
+        let strays = std::fs::read_dir(files.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
+        assert_eq!(strays.count(), 0, "nothing unfinished is left");
+
+        let index = get("").body;
+        assert!(index.contains("602 addresses") && index.contains(&format!("/greylist-data/{day}")) && index.contains("Be kind."), "{index}");
+        assert!(index.contains(&format!("{}/greylist-data/greylist-latest.ipset | ipset restore", server.url)));
+        assert!(get("archive/2026/").body.contains("greylist-2026-03-15.csv"));
+        assert!(http::get(&server.url).body.contains("/greylist-data/"), "it is in the navigation");
+    }
+
+    async fn the_kernel_takes_the_sets(deployment: Deployment) {
+        ingest(&deployment);
+        make(&deployment, NOW);
+        let form = |form: &str| run(&mut command(&deployment, &["greylist", "--format", form], NOW));
+        let (ipset, nft) = (form("ipset"), form("nft"));
+        // Checked everywhere: nothing but the words of these languages, addresses and numbers.
+        let fit = |line: &str| line.starts_with('#') || line.bytes().all(|b| b.is_ascii_alphanumeric() || b" -.:{},;_".contains(&b));
+        assert!(ipset.lines().chain(nft.lines()).all(fit));
+        assert_eq!(ipset.matches("\nadd sview-greylist").count(), LISTED);
+        assert_eq!(nft.matches(" timeout ").count(), LISTED);
+        if std::env::var_os("SVIEW_TEST_NO_NETFILTER").is_some() {
+            return; // somebody said that this machine's kernel has no ipset and nftables
+        }
+        let why = "this kernel or its rights do not do; SVIEW_TEST_NO_NETFILTER=1 leaves this check out";
+        let loaded = filter(&["sh", "-c", "ipset restore -f /dev/stdin && ipset list"], &ipset);
+        let list = told(&loaded);
+        assert!(loaded.status.success(), "{why}: {list}");
+        assert_eq!(list.lines().filter(|line| line.contains(" timeout ") && !line.starts_with("Header")).count(), LISTED, "{list}");
+        assert!(list.contains(&format!("{BUSY6} timeout ")) && !list.contains("-new"));
+        // A second time, over the sets that are there.
+        let again = format!("{ipset}{ipset}");
+        let loaded = filter(&["ipset", "restore"], &again);
+        assert!(loaded.status.success(), "{}", told(&loaded));
+
+        let checked = filter(&["nft", "-c", "-f", "-"], &nft);
+        assert!(checked.status.success(), "{why}: {}", told(&checked));
+        let loaded = filter(&["sh", "-c", "cat > /tmp/$$.nft; nft -f /tmp/$$.nft && nft -f /tmp/$$.nft && nft list ruleset; c=$?; rm /tmp/$$.nft; exit $c"], &nft);
+        let list = told(&loaded);
+        assert!(loaded.status.success(), "{list}");
+        assert_eq!(list.matches(" expires ").count(), LISTED, "{list}");
+    }
+
+    async fn files_are_fetched_only_when_they_changed_and_in_parts(deployment: Deployment) {
+        let server = serve(&deployment);
+        let url = format!("{}/greylist-data/greylist-latest.csv", server.url);
+        let early = http::get(&url);
+        assert_eq!((early.status, early.header("cache-control")), (503, "no-store"));
+        assert!(!early.header("retry-after").is_empty());
+        ingest(&deployment);
+        make(&deployment, NOW);
+
+        let whole = http::get(&url);
+        let (etag, modified) = (whole.header("etag").to_owned(), whole.header("last-modified").to_owned());
+        assert_eq!((whole.status, whole.header("accept-ranges"), modified.as_str()), (200, "bytes", "Sun, 15 Mar 2026 12:34:56 GMT"));
+        assert!(etag.starts_with('"') && whole.header("content-type").starts_with("text/csv"));
+        let with = |headers: &[(&str, &str)]| http::get_with(&url, headers);
+
+        let gzip = with(&[("accept-encoding", "gzip")]);
+        assert_eq!(gzip.header("content-encoding"), "gzip");
+        let mut plain = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(gzip.bytes.as_slice()), &mut plain).unwrap();
+        assert!(plain == whole.body && gzip.bytes.len() * 2 < whole.bytes.len());
+        let zipped = gzip.header("etag").to_owned();
+        assert_ne!(zipped, etag, "parts of the two must not be put together");
+
+        for headers in [
+            vec![("if-none-match", etag.as_str())],
+            vec![("if-none-match", zipped.as_str()), ("accept-encoding", "gzip")],
+            vec![("if-none-match", "\"other\", *")],
+            vec![("if-modified-since", modified.as_str())],
+            vec![("if-modified-since", "Mon, 16 Mar 2026 00:00:00 GMT")],
+        ] {
+            let answer = with(&headers);
+            assert!(answer.status == 304 && answer.bytes.is_empty() && !answer.header("etag").is_empty(), "{headers:?}: {}", answer.status);
+        }
+        for headers in [
+            vec![("if-none-match", "\"other\"")],
+            // A tag outweighs a date.
+            vec![("if-none-match", "\"other\""), ("if-modified-since", modified.as_str())],
+            vec![("if-modified-since", "Sun, 15 Mar 2026 12:34:55 GMT")],
+            vec![("if-modified-since", "nonsense")],
+            vec![("range", "lines=1-2")],
+            vec![("range", "bytes=0-1,4-5")],
+            vec![("range", "bytes=0-9"), ("if-range", "\"other\"")],
+        ] {
+            let answer = with(&headers);
+            assert!(answer.status == 200 && answer.body == whole.body, "{headers:?}: {}", answer.status);
+        }
+        let length = whole.bytes.len();
+        for (range, part) in [("bytes=0-9", 0..10), ("bytes=100-", 100..length), ("bytes=-7", length - 7..length)] {
+            for more in [vec![], vec![("if-range", etag.as_str())], vec![("if-range", modified.as_str())], vec![("accept-encoding", "gzip")]] {
+                let answer = with(&[vec![("range", range)], more].concat());
+                let said = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+                assert_eq!((answer.status, answer.header("content-range"), answer.header("etag")), (206, said.as_str(), etag.as_str()), "{range}");
+                assert_eq!(answer.bytes, whole.bytes[part.clone()], "{range}");
+            }
+        }
+        let beyond = with(&[("range", "bytes=9999999-")]);
+        assert_eq!((beyond.status, beyond.header("content-range")), (416, format!("bytes */{length}").as_str()));
+        let head = Command::new("curl").args(["-sI", &url]).output().unwrap();
+        let head = String::from_utf8_lossy(&head.stdout).to_lowercase();
+        assert!(head.contains(" 200 ") && head.contains(&format!("content-length: {length}")) && head.contains("etag: "), "{head}");
+
+        // Another list has another tag.
+        make(&deployment, "2026-03-16T12:34:56Z");
+        let later = with(&[("if-none-match", etag.as_str()), ("if-modified-since", modified.as_str())]);
+        assert_eq!((later.status, later.header("last-modified")), (200, "Mon, 16 Mar 2026 12:34:56 GMT"));
+
+        for path in [
+            "greylist-latest.exe", "secret", "%2e%2e/secret", "..%2fsecret", "archive/2026/..%2f..%2fgreylist-latest.csv",
+            "archive/2026/greylist-2026-03-14.csv", "archive/2025/greylist-2026-03-15.csv", "archive/..%2f/greylist-2026-03-15.csv", "archive/1999/", "archive/x/", "%00",
+        ] {
+            assert_eq!(http::get(&format!("{}/greylist-data/{path}", server.url)).status, 404, "{path}");
+        }
+    }
+
+    async fn the_page_of_an_address_says_why_it_is_listed(deployment: Deployment) {
+        let server = serve(&deployment);
+        let page = |ip: &str| http::get(&format!("{}/attackers/details/ip/{ip}?period=1w", server.url)).body;
+        assert!(page(BUSY).contains("has not been made yet"));
+        ingest(&deployment);
+        make(&deployment, NOW);
+        for ip in [BUSY, BUSY6] {
+            let page = page(ip);
+            assert!(page.contains("Why is this address listed?") && page.contains(" points</b>") && page.contains("If it stops now"), "{page}");
+            assert!(page.contains("seen by 2 probes") && page.contains("big_port_scan") && page.contains("12 Mar 2026") && page.contains("15 Mar 2026 10:00"));
+        }
+        assert!(page(IDLE).contains("<b>not</b> on the"));
+        assert!(page(ALLOWED).contains("the operator of this site lets its network never be listed"));
+        assert!(page(PRIVATE).contains("no part of the public Internet (private)"));
+
+        let why = |ip: &str| command(&deployment, &["greylist", "--why", ip, "--json"], NOW).output().unwrap();
+        let json = |output: &Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+        let busy = why(BUSY);
+        let score = json(&busy)["score"].to_string();
+        assert!(busy.status.success() && json(&busy)["listed"] == true && page(BUSY).contains(&format!("<b>{score} points</b>")), "{score}");
+        for (ip, reason) in [(IDLE, false), (ALLOWED, true), (PRIVATE, true)] {
+            let told = why(ip);
+            assert_eq!((told.status.code(), json(&told)["listed"].as_bool(), json(&told)["never"].is_string()), (Some(1), Some(false), reason), "{ip}");
+        }
+        let text = run(&mut command(&deployment, &["greylist", "--why", BUSY], NOW));
+        assert!(text.contains("minipot_telnet") && text.contains("reported by 2 probes"), "{text}");
+    }
+
+    async fn a_day_that_was_missed_is_made_up_and_a_published_one_stays(deployment: Deployment) {
+        ingest(&deployment);
+        make(&deployment, "2026-03-14T00:05:00Z");
+        make(&deployment, "2026-03-14T23:55:00Z");
+        let missed = make(&deployment, "2026-03-17T06:00:00Z");
+        assert!(missed.contains(BUSY));
+        let server = serve(&deployment);
+        let day = |day: u32| http::get(&format!("{}/greylist-data/archive/2026/greylist-2026-03-{day}.csv", server.url));
+        assert_eq!([13, 14, 15, 16, 17, 18].map(|n| day(n).status), [404, 200, 200, 200, 200, 404]);
+        assert_eq!([14, 15, 16].map(|n| rows(&day(n).body).len()), [2, 2, LISTED]);
+        // Late reports change no list that was published.
+        let before = day(16).body;
+        let path = deployment.data_dir.join("late.csv");
+        let token = "a".repeat(64);
+        std::fs::write(&path, format!("time,raw_count,device_token,trap,action,ip,country\n2026-03-15T11:00:00Z,999,{token},haas,message,198.18.0.9,\n")).unwrap();
+        run(&mut command(&deployment, &["ingest", &path.display().to_string()], NOW));
+        assert!(make(&deployment, "2026-03-17T06:15:00Z").contains("198.18.0.9"));
+        assert_eq!(day(16).body, before);
+        let mut short = command(&deployment, &["greylist", "--make"], "2026-03-17T06:15:00Z");
+        run(short.env("SVIEW_GREYLIST_KEEP_DAYS", "1"));
+        assert_eq!([14, 15, 16, 17].map(|n| day(n).status), [404, 404, 200, 200]);
+    }
+}

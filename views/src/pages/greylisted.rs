@@ -1,0 +1,86 @@
+//! The card that says why an address is listed, or that it is not.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+use sview_model::greylist::{Entry, Never};
+
+use super::GREYLIST;
+use crate::{PageContext, moment, number};
+
+/// What the greylist says of an address. Times UTC.
+#[derive(Clone, Debug)]
+pub enum Greylisted {
+    /// It is listed, on the list as of that moment.
+    Listed(Box<Entry>, DateTime<Utc>),
+    /// It is not listed, on the list as of that moment.
+    NotListed(DateTime<Utc>),
+    /// It never is.
+    Never(Never),
+    /// There is no list yet.
+    NotMade,
+    /// The list cannot be read now.
+    Unknown,
+}
+
+/// The card.
+pub(super) fn card(context: &PageContext<'_>, greylisted: &Greylisted) -> Markup {
+    let now = context.now;
+    html! {
+        div.cards {
+            div.cell.full {
+                section.card.form aria-labelledby="h-greylisted" {
+                    h2 #h-greylisted { "Why is this address listed?" }
+                    @match greylisted {
+                        Greylisted::Listed(entry, as_of) if entry.expires > now => (listed(entry, *as_of, now)),
+                        Greylisted::Listed(_, as_of) | Greylisted::NotListed(as_of) => {
+                            p { "It is " b { "not" } " on the " (link()) " as of " (moment::at(*as_of, now)) ": it did too little lately, or too long ago." }
+                        },
+                        Greylisted::Never(never) => {
+                            p { "It is " b { "not" } " on the " (link()) ", whatever it does: " (never.reason()) "." }
+                        },
+                        Greylisted::NotMade => { p { "The " (link()) " has not been made yet." } },
+                        Greylisted::Unknown => { p { "What the " (link()) " says cannot be read at the moment." } },
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn link() -> Markup {
+    html! { a href=(GREYLIST) { "greylist" } }
+}
+
+fn listed(entry: &Entry, as_of: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
+    html! {
+        p {
+            "It is on the " (link()) " with " b { (entry.score) " points" } ", as of " (moment::at(as_of, now)) ". If it stops now, it leaves the list on "
+            b { (moment::at(entry.expires, now)) } "."
+        }
+        div.values { div.scroll tabindex="0" { table {
+            caption {
+                "What it did, as far back as counts, seen by " (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" }
+            }
+            thead { tr {
+                th scope="col" { "Trap" } th scope="col" { "Action" } th scope="col" { "First" } th scope="col" { "Last" }
+                th.number scope="col" { "How often" }
+            } }
+            tbody {
+                @for did in &entry.evidence {
+                    tr {
+                        th scope="row" { (did.trap) } td { (did.action) }
+                        td { (when(did.first)) } td { (when(did.last)) }
+                        td.number { (number::grouped(did.count)) }
+                    }
+                }
+            }
+        } } }
+    }
+}
+
+/// A time that is known to the hour or, where it is a midnight, to the day.
+fn when(time: DateTime<Utc>) -> Markup {
+    let day = time == sview_model::Precision::Daily.floor(time);
+    let text = time.format(if day { "%-d %b %Y" } else { "%-d %b %Y %H:00" });
+    html! { time datetime=(moment::iso(time)) { (text) } }
+}
