@@ -4,6 +4,7 @@
 
 mod clock;
 mod data;
+mod password_hash;
 mod period;
 mod precision;
 mod queue;
@@ -14,6 +15,7 @@ mod window;
 
 pub use clock::Clock;
 pub use data::{BadData, Data, MultiSeries, Point, Ranking, Row};
+pub use password_hash::{BadPrefix, HashKind, HashPrefix, PasswordHash, Source, Sources};
 pub use period::{LAG, Period, Scale};
 pub use precision::{Precision, floor};
 pub use queue::Queue;
