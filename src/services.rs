@@ -1,5 +1,6 @@
 //! What a deployment consists of, opened once a process: reports, cache, queues, clock.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -13,6 +14,8 @@ use crate::config::Places;
 pub struct Services {
     /// The database of reports.
     pub reports: Reports,
+    /// Where files of hashes of passwords are.
+    pub passwords: PathBuf,
     /// What jobs, pages and commands share: statistics, cache, queues, clock.
     pub jobs: Context,
 }
@@ -41,7 +44,7 @@ impl Services {
             }
         };
         let jobs = Context { statistics: Arc::new(reports.clone()), cache, queues, clock };
-        Ok(Self { reports, jobs })
+        Ok(Self { reports, passwords: places.passwords(), jobs })
     }
 
     /// What is needed, and whether it answers.

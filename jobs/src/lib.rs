@@ -30,8 +30,8 @@ pub use error::{Error, Result};
 pub use exchange::{Cause, Claim, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
-    Aggregate, Backoff, CacheGroup, CacheResource, Caching, Failure, Job, MAX_DEVICE_AGE, Registry, aggregate,
-    cache_group, cache_resource,
+    Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, Job, MAX_DEVICE_AGE, Registry,
+    aggregate, cache_group, cache_resource,
 };
 pub use ledger::{
     Flow, Inspect, KEPT_ACTIONS, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, redis_client,

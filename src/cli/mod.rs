@@ -7,6 +7,7 @@ mod cache_resource;
 mod clear_cache;
 mod clear_timeouts;
 mod demo;
+mod import_passwords;
 mod ingest;
 mod migrate;
 mod migrate_period;
@@ -20,6 +21,7 @@ mod suggestions;
 mod table;
 mod units;
 mod up;
+mod verify_passwords;
 mod view_cache;
 mod view_jobs;
 mod view_timeouts;
@@ -111,6 +113,10 @@ pub enum Command {
     Migrate,
     /// Read reports from files
     Ingest(ingest::Args),
+    /// Make the file of hashes for the password checker, from lists
+    ImportPasswords(import_passwords::Args),
+    /// Read all of the password checker's files, and say whether they are whole
+    VerifyPasswords(verify_passwords::Args),
     /// Queue every aggregation and every value that is due
     Refresh(refresh::Args),
     /// Suggest the aggregation of all kinds of reports into a precision
@@ -195,6 +201,8 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::Scheduler => scheduler::run(settings).await,
         Command::Migrate => migrate::run(settings).await,
         Command::Ingest(args) => ingest::run(settings, &args).await,
+        Command::ImportPasswords(args) => import_passwords::run(settings, &args).await,
+        Command::VerifyPasswords(args) => verify_passwords::run(settings, &args).await,
         Command::Refresh(args) => refresh::run(settings, &args).await,
         Command::AggregatePeriod(args) => aggregate_period::run(settings, &args).await,
         Command::CachePeriod(args) => cache_period::run(settings, &args).await,

@@ -12,6 +12,7 @@ mod fragment;
 mod health;
 mod limit;
 mod openapi;
+mod passcheck;
 mod query;
 mod recent;
 mod session;
@@ -28,13 +29,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, OPENAPI, PAGES};
-use sview_views::{PageContext, Site};
+use sview_views::pages::{API, DEVICES, OPENAPI, PAGES, PASSCHECK};
+use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::error::Problem;
 use self::limit::Limit;
+use self::passcheck::Passwords;
 use self::recent::Recent;
 use self::slots::Slots;
 use crate::Services;
@@ -49,6 +51,7 @@ pub struct App {
     site: Arc<Site>,
     slots: Arc<Slots>,
     recent: Arc<Recent>,
+    passwords: Arc<Passwords>,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
@@ -66,11 +69,12 @@ impl App {
     /// The application over open services.
     #[must_use]
     pub fn new(services: Services, settings: &WebSettings, secret: &Secret) -> Self {
+        let passwords = Passwords::new(&services, &settings.limit);
         let site = Site {
             licence: settings.licence.clone(),
             formats: Some(API.to_owned()),
             data_links: true,
-            more: Vec::new(),
+            more: vec![NavEntry { path: PASSCHECK, label: "Password check" }],
         };
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
         Self {
@@ -78,6 +82,7 @@ impl App {
             site: Arc::new(site),
             slots: Arc::new(slots),
             recent: Arc::default(),
+            passwords: Arc::new(passwords),
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
         }
@@ -108,6 +113,7 @@ pub fn router(app: App) -> Router {
         .route(OPENAPI, get(openapi::document))
         .route("/api/resource", get(api::resource))
         .route("/resource/{file}", get(export::file))
+        .merge(passcheck::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(not_found);
@@ -132,7 +138,8 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API].contains(&with_slash.as_str()) {
+    if PAGES.iter().any(|page| page.path == with_slash) || [DEVICES.path, API, PASSCHECK].contains(&with_slash.as_str())
+    {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();
     }

@@ -52,13 +52,20 @@ pub fn admin_script() -> &'static Asset {
     &ASSETS[4]
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+/// The script of the password checker, beside [`script`].
+#[must_use]
+pub fn passcheck_script() -> &'static Asset {
+    &ASSETS[5]
+}
+
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     [
         asset("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css")),
         asset("app", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/app.js")),
         asset("icon", "svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
         asset("admin", "css", "text/css; charset=utf-8", include_bytes!("../assets/admin.css")),
         asset("admin", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/admin.js")),
+        asset("passcheck", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/passcheck.js")),
     ]
 });
 

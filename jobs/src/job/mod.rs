@@ -3,6 +3,7 @@
 mod aggregate;
 mod cache_group;
 mod cache_resource;
+mod count_passwords;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,6 +20,7 @@ use sview_model::Queue;
 pub use self::aggregate::{Aggregate, aggregate};
 pub use self::cache_group::{CacheGroup, cache_group};
 pub use self::cache_resource::{CacheResource, Caching, MAX_DEVICE_AGE, cache_resource};
+pub use self::count_passwords::CountPasswords;
 use crate::Context;
 
 /// Why an attempt failed.
@@ -144,6 +146,7 @@ impl Registry {
             .with::<Aggregate>(context.clone())
             .with::<CacheGroup>(context.clone())
             .with::<CacheResource>(context.clone())
+            .with::<CountPasswords>(context.clone())
     }
 
     /// One job more.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::refresh::{Suggestion, Verdict, refresh};
-use crate::{Cause, Context, Error, Result, machine_now, workers};
+use crate::{Cause, Context, CountPasswords, Error, Pushed, Result, machine_now, workers};
 
 /// Something that is done by the clock.
 pub struct Producer {
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Producer {
 }
 
 /// Every producer.
-pub static PRODUCERS: [Producer; 2] = [
+pub static PRODUCERS: [Producer; 3] = [
     Producer {
         name: "refresh",
         cron: "0 * * * * *",
@@ -58,6 +58,22 @@ pub static PRODUCERS: [Producer; 2] = [
                 let jobs = context.queues.vacuum().await?;
                 let values = context.cache.vacuum().await?;
                 Ok(format!("{jobs} jobs and {values} cached values forgotten"))
+            }
+            .boxed()
+        },
+    },
+    Producer {
+        name: "count-passwords",
+        // A day is counted once it is aggregated; the later ticks are for reports that come late.
+        cron: "0 20 * * * *",
+        what: "counts the passwords of days, for the password checker",
+        effect: |context| {
+            async move {
+                let pushed = context.queues.enqueue(&CountPasswords {}, &Cause::Tick("count-passwords")).await?;
+                Ok(match pushed {
+                    Pushed::Queued(_) => "queued".to_owned(),
+                    Pushed::Already { .. } => "under way already".to_owned(),
+                })
             }
             .boxed()
         },

@@ -50,6 +50,7 @@ impl Engine for Postgres {
             (3, "time", include_str!("../../../migrations/postgres/0003_time.sql")),
             (4, "rollup", include_str!("../../../migrations/postgres/0004_rollup.sql")),
             (5, "tally", include_str!("../../../migrations/postgres/0005_tally.sql")),
+            (6, "passwords", include_str!("../../../migrations/postgres/0006_passwords.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }
@@ -110,6 +111,11 @@ impl Tx for PgTx {
             Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
         };
         rows.iter().map(read).collect()
+    }
+
+    async fn blob(&mut self, sql: String) -> Result<Option<Vec<u8>>> {
+        let row = once(sql, &[]).fetch_optional(&mut *self.tx).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()> {

@@ -68,6 +68,7 @@ impl Engine for Sqlite {
             (1, "reports", include_str!("../../../migrations/sqlite/0001_reports.sql")),
             (2, "rollup", include_str!("../../../migrations/sqlite/0002_rollup.sql")),
             (3, "tally", include_str!("../../../migrations/sqlite/0003_tally.sql")),
+            (4, "passwords", include_str!("../../../migrations/sqlite/0004_passwords.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
@@ -120,6 +121,11 @@ impl Tx for SqliteTx {
             Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
         };
         rows.iter().map(read).collect()
+    }
+
+    async fn blob(&mut self, sql: String) -> Result<Option<Vec<u8>>> {
+        let row = once(sql, &[]).fetch_optional(&mut *self.tx).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()> {

@@ -4,6 +4,7 @@ mod api;
 mod details;
 mod devices;
 mod error;
+mod passcheck;
 mod statistics;
 
 use sview_model::{Parameters, Period, Request, ResourceName};
@@ -12,6 +13,7 @@ pub use api::{API, Answer, Endpoint, OPENAPI, Parameter, api};
 pub use details::{attacker, password};
 pub use devices::{Devices, confirm_device, devices};
 pub use error::{ErrorPage, error};
+pub use passcheck::{PASSCHECK, PASSCHECK_API, PASSCHECK_DOC, Schema, passcheck, passcheck_doc};
 pub use statistics::statistics;
 
 /// How much of the page's width a card takes. Below about 1000 pixels every card has a row of its own.
