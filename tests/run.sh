@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 need cc gcc libc6-dev
 need chromium chromium
 need chromedriver chromium-driver
+python_tools
+node_tools
 start_services
 cargo build --workspace --quiet
 cargo test --workspace "$@"
