@@ -94,7 +94,7 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let (began, bar) = (Instant::now(), bar(size));
     let mut importer = Importer::begin(directory, kind, MEMORY, args.merge)?;
-    let (mut lines, mut rejected) = (0, 0);
+    let (mut lines, mut good, mut rejected) = (0, 0_u64, 0);
     let bytes = Arc::new(AtomicU64::new(0));
     for path in &args.files {
         let name = path.display().to_string();
@@ -106,7 +106,10 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
         let mut list = Lines::new(Counted(source, Arc::clone(&bytes)), kind).with_context(|| name.clone())?;
         while let Some(line) = list.read().with_context(|| format!("{name}: nothing was imported"))? {
             match line {
-                Ok(entry) => importer.push(&entry)?,
+                Ok(entry) => {
+                    importer.push(&entry)?;
+                    good += 1;
+                }
                 Err(reject) => {
                     rejected += 1;
                     if let Some(file) = &mut rejects {
@@ -127,7 +130,7 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(mut rejects) = rejects {
         rejects.flush().context("--rejects")?;
     }
-    ensure!(rejected == 0 || rejected < lines, "no line of the lists holds a hash and its count; nothing was imported");
+    ensure!(good > 0, "no line of the lists holds a hash and its count; nothing was imported");
     let facts = importer.finish(&mut |phase, done, of| {
         bar.set_length(of);
         bar.set_position(done);

@@ -22,6 +22,15 @@ fn count(server: &Server, password: &str) -> Option<u64> {
     body.lines().find_map(|line| line.strip_prefix(&hash[5..])?.strip_prefix(':')?.trim().parse().ok())
 }
 
+/// Waits until the server has noticed the new file.
+fn becomes(server: &Server, password: &str, expected: u64) {
+    let begun = std::time::Instant::now();
+    while count(server, password) != Some(expected) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", count(server, password));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_imported_merged_and_replaced() {
     let deployment = Deployment::new(Backend::Embedded).await;
@@ -61,11 +70,11 @@ async fn lists_are_imported_merged_and_replaced() {
             .unwrap()
             .contains("more.csv:4: it does not begin with a hash of 40 hex digits: nonsense")
     );
-    sview_testing::patiently(|| count(&server, "0"), |count| *count == Some(11));
+    becomes(&server, "0", 11);
     assert_eq!(count(&server, "new"), Some(3));
     let told_ = told(&call(&deployment, &["import-passwords", "--replace", more]));
     assert!(told_.contains("more.csv:4: it does not begin"), "{told_}");
-    sview_testing::patiently(|| count(&server, "0"), |count| *count == Some(10));
+    becomes(&server, "0", 10);
     assert_eq!(count(&server, "1"), None);
 
     // What cannot be read changes nothing.
@@ -137,6 +146,6 @@ async fn an_import_that_is_killed_loses_nothing_and_the_next_one_begins_clean() 
     let new = list(&deployment, "new.txt", &rows(1000));
     assert!(call(&deployment, &["import-passwords", "--merge", new.to_str().unwrap()]).status.success());
     assert_eq!(leftovers(), 0);
-    sview_testing::patiently(|| count(&server, "999"), |count| *count == Some(1));
+    becomes(&server, "999", 1);
     assert_eq!(count(&server, "old"), Some(7));
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use sview_model::HashKind;
-use sview_testing::{Backend, Deployment, Server, run, sview};
+use sview_testing::{Deployment, Server, run, sview};
 
 pub(crate) const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 pub(crate) const NOW: &str = "2026-03-15T12:34:56Z";
@@ -90,8 +90,4 @@ pub(crate) fn tool(path: &str) -> String {
     let path = format!("{}/target/test-tools/{path}", env!("CARGO_MANIFEST_DIR"));
     assert!(std::path::Path::new(&path).exists(), "{path} is missing: run the tests by tests/run.sh");
     path
-}
-
-pub(crate) fn is_embedded(deployment: &Deployment) -> bool {
-    deployment.backend == Backend::Embedded
 }

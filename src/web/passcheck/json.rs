@@ -1,9 +1,9 @@
 //! What the addresses of the password checker that take JSON have in common.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::web::limit::Refused;
@@ -17,23 +17,41 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// The largest request, in bytes.
+const MOST: usize = 16 * 1024;
+
+/// How much of a larger one is read to the end all the same, so that who sends it is there to hear that it is too large.
+const HEARD: usize = 4 << 20;
+
 /// The JSON of a body. What it holds is not told in errors: it is about a password.
-pub(super) fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Value, ApiError> {
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, ApiError> {
     let bad = |text| ApiError(StatusCode::BAD_REQUEST, text);
+    let body = whole(body).await?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if kind != "application/json" {
         return Err(bad("the request must be JSON: send it with the header Content-Type: application/json"));
     }
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large: it has less than 100 bytes")
-        }
-        _ => bad("the request could not be read"),
-    })?;
     serde_json::from_slice::<Strict>(&body)
         .map(|Strict(value)| value)
         .map_err(|_| bad("the request is not JSON, or nested too deeply"))
+}
+
+/// All of a body, which is kept only as far as it may be long.
+async fn whole(body: Body) -> Result<Vec<u8>, ApiError> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| ApiError(StatusCode::BAD_REQUEST, "the request could not be read"))?;
+        length += piece.len();
+        if length <= MOST {
+            kept.extend_from_slice(&piece);
+        } else if length > HEARD {
+            break;
+        }
+    }
+    let large = "the request is too large: it has less than 100 bytes";
+    if length > MOST { Err(ApiError(StatusCode::PAYLOAD_TOO_LARGE, large)) } else { Ok(kept) }
 }
 
 /// Any JSON in which no object has a key twice: which of the two would count?
@@ -58,7 +76,7 @@ impl<'de> serde::Deserialize<'de> for Strict {
                 Ok(Strict(object.into()))
             }
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Strict, A::Error> {
-                while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+                while seq.next_element::<Value>()?.is_some() {}
                 Ok(Strict(Value::Array(Vec::new())))
             }
             fn visit_str<E>(self, _: &str) -> Result<Strict, E> {

@@ -1,8 +1,7 @@
 //! The API that Sentinel View has had from the beginning: six digits of a hash in, the hashes that begin so out.
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
@@ -16,13 +15,8 @@ use crate::web::client::Client;
 const TOLD: usize = 6;
 
 /// Answers a request of the API.
-pub(super) async fn leaked(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let request = match json::read(&headers, body) {
+pub(super) async fn leaked(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+    let request = match json::read(&headers, body).await {
         Ok(request) => request,
         Err(error) => return error.into_response(),
     };

@@ -1,9 +1,8 @@
 //! What the page asks for: the same as the API's answer, with the days on which passwords were seen. By POST, so that no proxy on
 //! the way writes the prefix into its log of addresses.
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
@@ -18,13 +17,8 @@ use crate::web::client::Client;
 pub(super) const PATH: &str = "/passcheck/apiv1/seen";
 
 /// Answers the page.
-pub(super) async fn seen(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let request = match json::read(&headers, body) {
+pub(super) async fn seen(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+    let request = match json::read(&headers, body).await {
         Ok(request) => request,
         Err(error) => return error.into_response(),
     };
