@@ -1,5 +1,6 @@
 //! What a deployment consists of, opened once a process: reports, cache, queues, clock.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -15,6 +16,8 @@ use crate::config::Places;
 pub struct Services {
     /// The database of reports.
     pub reports: Reports,
+    /// Where files of hashes of passwords are.
+    pub passwords: PathBuf,
     /// What jobs, pages and commands share: statistics, cache, queues, clock.
     pub jobs: Context,
 }
@@ -45,7 +48,7 @@ impl Services {
         let settings = Arc::new(places.greylist.for_jobs());
         let greylist = Greylisting { reports: reports.clone(), settings };
         let jobs = Context { statistics: Arc::new(reports.clone()), cache, queues, greylist, clock };
-        Ok(Self { reports, jobs })
+        Ok(Self { reports, passwords: places.passwords(), jobs })
     }
 
     /// What is needed, and whether it answers.

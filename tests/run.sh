@@ -10,6 +10,8 @@ need chromedriver chromium-driver
 need curl curl
 need nft nftables
 need ipset ipset
+python_tools
+node_tools
 start_services
 cargo build --workspace --quiet
 cargo test --workspace "$@"

@@ -70,10 +70,10 @@ start_redis() {
   exit 1
 }
 
-start_python() { # a virtual environment with what publishers and clients of others are written with; made once, kept under target/
-  local dir wanted
-  dir="$(dirname "${BASH_SOURCE[0]}")/../target/python" wanted="$(dirname "${BASH_SOURCE[0]}")/requirements.txt"
-  if ! cmp -s "$wanted" "$dir/requirements.txt"; then
+python_tools() { # Python with what tests/requirements.txt names, in target/test-tools/venv
+  local venv=target/test-tools/venv
+  need python3 python3
+  if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
     if ! python3 -c 'import ensurepip' 2>/dev/null; then
       if [ "$(id -u)" != 0 ]; then
         echo "The tests need Python's venv. Install it with: sudo apt-get install python3-venv" >&2
@@ -83,19 +83,27 @@ start_python() { # a virtual environment with what publishers and clients of oth
       APT_UPDATED=1
       DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
     fi
-    rm -rf "$dir"
-    mkdir -p "$(dirname "$dir")"
-    python3 -m venv "$dir"
-    "$dir/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
-    cp "$wanted" "$dir/requirements.txt"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$venv/requirements.txt"
   fi
-  SVIEW_TEST_PYTHON="$(cd "$dir" && pwd)/bin/python"
-  export SVIEW_TEST_PYTHON
+}
+
+node_tools() { # what Node needs of tests/package.json, in target/test-tools/node_modules
+  local tools=target/test-tools
+  need node nodejs
+  need npm npm
+  mkdir -p "$tools"
+  if ! cmp -s tests/package.json "$tools/package.json" || ! [ -d "$tools/node_modules" ]; then
+    cp tests/package.json "$tools/package.json.new"
+    (cd "$tools" && mv package.json.new package.json && npm install --silent --no-audit --no-fund --no-package-lock) ||
+      { rm -f "$tools/package.json"; return 1; }
+  fi
 }
 
 start_services() {
   need python3 python3
-  start_python
   SERVICES=$(mktemp -d "${TMPDIR:-/tmp}/sview-tests.XXXXXX")
   chmod 755 "$SERVICES"
   trap stop_services EXIT INT TERM

@@ -33,6 +33,10 @@ pub trait Statistics: Send + Sync + 'static {
     }
     /// Computes a resource: see [`Reports::compute`].
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed>;
+    /// Counts the passwords of a day, if one is to be counted: see [`Reports::count_passwords`].
+    async fn count_passwords(&self) -> sview_store::Result<bool> {
+        Ok(false)
+    }
 }
 
 #[async_trait]
@@ -56,6 +60,10 @@ impl Statistics for Reports {
 
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {
         Self::compute(self, request, now).await
+    }
+
+    async fn count_passwords(&self) -> sview_store::Result<bool> {
+        Self::count_passwords(self).await
     }
 }
 

@@ -31,7 +31,7 @@ pub use error::{Error, Result};
 pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
-    Aggregate, Backoff, CacheGroup, CacheResource, Caching, Failure, GreylistSettings, Greylisting, Job,
+    Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, GreylistSettings, Greylisting, Job,
     MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource, make_greylist,
 };
 pub use ledger::{

@@ -11,6 +11,7 @@ mod demo;
 mod dynfw_backend;
 mod dynfw_publish;
 mod greylist;
+mod import_passwords;
 mod ingest;
 mod migrate;
 mod migrate_period;
@@ -24,6 +25,7 @@ mod suggestions;
 mod table;
 mod units;
 mod up;
+mod verify_passwords;
 mod view_cache;
 mod view_jobs;
 mod view_timeouts;
@@ -124,6 +126,10 @@ pub enum Command {
     Greylist(greylist::Args),
     /// Publish the greylist as the live feed of a dynamic firewall
     DynfwPublish(dynfw_publish::Args),
+    /// Make the file of hashes for the password checker, from lists
+    ImportPasswords(import_passwords::Args),
+    /// Read all of the password checker's files, and say whether they are whole
+    VerifyPasswords(verify_passwords::Args),
     /// Queue every aggregation and every value that is due
     Refresh(refresh::Args),
     /// Suggest the aggregation of all kinds of reports into a precision
@@ -213,6 +219,8 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::Ingest(args) => ingest::run(settings, &args).await,
         Command::Greylist(args) => greylist::run(settings, &args).await,
         Command::DynfwPublish(args) => dynfw_publish::run(settings, &args).await,
+        Command::ImportPasswords(args) => import_passwords::run(settings, &args).await,
+        Command::VerifyPasswords(args) => verify_passwords::run(settings, &args).await,
         Command::Refresh(args) => refresh::run(settings, &args).await,
         Command::AggregatePeriod(args) => aggregate_period::run(settings, &args).await,
         Command::CachePeriod(args) => cache_period::run(settings, &args).await,

@@ -19,6 +19,16 @@ pub struct LimitSettings {
     /// For how many seconds a client that asks for more is refused further computations
     #[arg(long, env = "SVIEW_RLIMIT_BAN_TIME", global = true, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=7 * 24 * 3600), help_heading = "Settings")]
     pub rlimit_ban_time: u32,
+    /// How many prefixes of passwords' hashes a client may ask for in a minute (0: any number)
+    #[arg(
+        long,
+        env = "SVIEW_RLIMIT_PASSWORD_HITS",
+        global = true,
+        default_value_t = 600,
+        value_name = "N",
+        help_heading = "Settings"
+    )]
+    pub rlimit_password_hits: u32,
     /// Proxies whose X-Forwarded-For is believed: networks like 10.0.0.0/8,fd00::/8  [default: none; a client is who connects]
     #[arg(
         long,

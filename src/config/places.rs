@@ -55,6 +55,12 @@ impl Places {
         self.database_url.clone().unwrap_or_else(embedded)
     }
 
+    /// Where files of hashes of passwords are.
+    #[must_use]
+    pub fn passwords(&self) -> PathBuf {
+        self.data_dir.join("passwords")
+    }
+
     /// How reports are kept.
     #[must_use]
     pub fn store_settings(&self) -> sview_store::Settings {

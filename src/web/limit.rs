@@ -44,8 +44,13 @@ pub(super) struct Charge(Option<(Limit, Client, Instant)>);
 
 impl Limit {
     pub(super) fn new(settings: &LimitSettings) -> Self {
+        Self::of(settings.rlimit_max_hits, settings)
+    }
+
+    /// A limit of so many hits a minute, with a count of its own.
+    pub(super) fn of(most: u32, settings: &LimitSettings) -> Self {
         let ban = Duration::from_secs(settings.rlimit_ban_time.into());
-        Self { most: settings.rlimit_max_hits, ban, accounts: Arc::default() }
+        Self { most, ban, accounts: Arc::default() }
     }
 
     /// Counts a hit of a client, or refuses it.

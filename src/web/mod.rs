@@ -15,6 +15,7 @@ mod health;
 mod known;
 mod limit;
 mod openapi;
+mod passcheck;
 mod query;
 mod recent;
 mod session;
@@ -31,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, OPENAPI, PAGES};
+use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, OPENAPI, PAGES, PASSCHECK};
 use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::client::Client;
 use self::error::Problem;
 use self::limit::Limit;
+use self::passcheck::Passwords;
 use self::recent::Recent;
 use self::slots::Slots;
 use crate::Services;
@@ -56,6 +58,7 @@ pub struct App {
     live: Option<Live>,
     recent: Arc<Recent>,
     greylist: Arc<greylist::Files>,
+    passwords: Arc<Passwords>,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
@@ -79,6 +82,7 @@ impl App {
     /// The application over open services.
     #[must_use]
     pub fn new(services: Services, settings: &WebSettings, secret: &Secret, live: Option<Live>) -> Self {
+        let passwords = Passwords::new(&services, &settings.limit);
         let site = Site {
             licence: settings.licence.clone(),
             formats: Some(API.to_owned()),
@@ -93,6 +97,7 @@ impl App {
             live,
             recent: Arc::default(),
             greylist: Arc::default(),
+            passwords: Arc::new(passwords),
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
         }
@@ -127,6 +132,7 @@ pub fn router(app: App) -> Router {
         .route(OPENAPI, get(openapi::document))
         .route("/api/resource", get(api::resource))
         .route("/resource/{file}", get(export::file))
+        .merge(passcheck::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(not_found);
@@ -158,13 +164,15 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
 /// The navigation's entries besides the statistics pages.
 fn more(live: bool) -> Vec<NavEntry> {
     let live = live.then_some(NavEntry { path: DYNFW, label: "Live" });
-    live.into_iter().chain([NavEntry { path: GREYLIST, label: "Greylist" }]).collect()
+    let always =
+        [NavEntry { path: GREYLIST, label: "Greylist" }, NavEntry { path: PASSCHECK, label: "Password check" }];
+    live.into_iter().chain(always).collect()
 }
 
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    let others = [DEVICES.path, API, DYNFW, GREYLIST];
+    let others = [DEVICES.path, API, DYNFW, GREYLIST, PASSCHECK];
     if PAGES.iter().any(|page| page.path == with_slash) || others.contains(&with_slash.as_str()) {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();

@@ -117,7 +117,7 @@ both! {
                 calls += 1;
             }
         }
-        assert_eq!(calls, 8);
+        assert_eq!(calls, 9);
 
         // Every precached resource has one of the described shapes, and errors theirs.
         for resource in CATALOGUE.iter().filter(|r| r.precached()) {

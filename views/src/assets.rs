@@ -64,7 +64,13 @@ pub fn admin_script() -> &'static Asset {
     &ASSETS[4]
 }
 
-static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+/// The script of the password checker, beside [`script`].
+#[must_use]
+pub fn passcheck_script() -> &'static Asset {
+    &ASSETS[7]
+}
+
+static ASSETS: LazyLock<[Asset; 8]> = LazyLock::new(|| {
     [
         asset("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css")),
         asset("app", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/app.js")),
@@ -73,6 +79,7 @@ static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
         asset("admin", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/admin.js")),
         asset("dynfw", "css", "text/css; charset=utf-8", include_bytes!("../assets/dynfw.css")),
         asset("dynfw", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/dynfw.js")),
+        asset("passcheck", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/passcheck.js")),
     ]
 });
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use sview_model::{Clock, Kind, Precision, Queue};
 use sview_store::Step;
 
-use super::{Failure, Job};
-use crate::{Context, Statistics, refresh};
+use super::{CountPasswords, Failure, Job};
+use crate::{Cause, Context, Statistics, refresh};
 
 /// Aggregates what is due of a kind into a precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,10 @@ impl Job for Aggregate {
 
     /// What rests on this aggregation is made at once, and not only at the next minute.
     async fn after_done(&self, context: &Context) -> Result<(), Failure> {
+        if (self.kind, self.precision) == (Kind::Passwords, Precision::Daily) {
+            let counting = context.queues.enqueue(&CountPasswords {}, &Cause::After(self.words())).await;
+            counting.map_err(|error| Failure::Passing(error.to_string()))?;
+        }
         let refreshed = refresh::after_aggregation(context, *self).await;
         refreshed.map(drop).map_err(|error| Failure::Passing(error.to_string()))
     }

@@ -3,6 +3,7 @@
 mod aggregate;
 mod cache_group;
 mod cache_resource;
+mod count_passwords;
 mod greylist;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use sview_model::Queue;
 pub use self::aggregate::{Aggregate, aggregate};
 pub use self::cache_group::{CacheGroup, cache_group};
 pub use self::cache_resource::{CacheResource, Caching, MAX_DEVICE_AGE, cache_resource};
+pub use self::count_passwords::CountPasswords;
 pub use self::greylist::{GreylistSettings, Greylisting, MakeGreylist, make_greylist};
 use crate::Context;
 
@@ -153,6 +155,7 @@ impl Registry {
             .with::<CacheGroup>(context.clone())
             .with::<CacheResource>(context.clone())
             .with::<MakeGreylist>(context.clone())
+            .with::<CountPasswords>(context.clone())
     }
 
     /// One job more.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::refresh::{Suggestion, Verdict, refresh};
-use crate::{Cause, Context, Error, MakeGreylist, Pushed, Result, machine_now, workers};
+use crate::{Cause, Context, CountPasswords, Error, Job, MakeGreylist, Pushed, Result, machine_now, workers};
 
 /// Something that is done by the clock.
 pub struct Producer {
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Producer {
 }
 
 /// Every producer.
-pub static PRODUCERS: [Producer; 3] = [
+pub static PRODUCERS: [Producer; 4] = [
     Producer {
         name: "refresh",
         cron: "0 * * * * *",
@@ -54,7 +54,7 @@ pub static PRODUCERS: [Producer; 3] = [
         // When the quarter of an hour has been aggregated.
         cron: "30 4,19,34,49 * * * *",
         what: "queues the making of the greylist, and of the day's where it is missing",
-        effect: |context| async move { Ok(greylist(&context, &Cause::Tick("greylist")).await?.to_owned()) }.boxed(),
+        effect: |context, cause| async move { enqueue(&context, &MakeGreylist {}, &cause).await }.boxed(),
     },
     Producer {
         name: "vacuum",
@@ -69,15 +69,23 @@ pub static PRODUCERS: [Producer; 3] = [
             .boxed()
         },
     },
+    Producer {
+        name: "count-passwords",
+        // A day is counted once it is aggregated; the later ticks are for reports that come late.
+        cron: "0 20 * * * *",
+        what: "counts the passwords of days, for the password checker",
+        effect: |context, cause| async move { enqueue(&context, &CountPasswords {}, &cause).await }.boxed(),
+    },
 ];
 
-/// Queues the making of the greylist.
-async fn greylist(context: &Context, cause: &Cause) -> Result<&'static str> {
-    let pushed = context.queues.enqueue(&MakeGreylist {}, cause).await?;
+/// Queues a job, and says so.
+async fn enqueue(context: &Context, job: &impl Job, cause: &Cause) -> Result<String> {
+    let pushed = context.queues.enqueue(job, cause).await?;
     Ok(match pushed {
         Pushed::Queued(_) => "1 job queued",
         Pushed::Already { .. } => "it is under way",
-    })
+    }
+    .to_owned())
 }
 
 fn summary(suggestions: &[Suggestion]) -> String {
@@ -149,7 +157,7 @@ impl Scheduler {
                     Ok(suggestions) => tracing::info!(done = summary(&suggestions), "refresh at start"),
                     Err(error) => tracing::warn!(%error, "no refresh at start; the next tick does it"),
                 }
-                if let Err(error) = greylist(&context, &Cause::Start).await {
+                if let Err(error) = enqueue(&context, &MakeGreylist {}, &Cause::Start).await {
                     tracing::warn!(%error, "no greylist at start; the next tick does it");
                 }
                 loop {

@@ -12,8 +12,8 @@ use sview_model::Period;
 use utoipa::OpenApi;
 
 pub(super) use self::page::show;
-pub(super) use self::schemas::{Answer, Data, Error, Form, PeriodName, ResourceName};
-use super::{answer, api, devices, export, health};
+pub(super) use self::schemas::{Answer, Data, Digits, Error, Form, Hashing, PeriodName, ResourceName};
+use super::{answer, api, devices, export, health, passcheck};
 
 /// Everything that programs may use.
 #[derive(OpenApi)]
@@ -29,11 +29,12 @@ use super::{answer, api, devices, export, health};
         devices::confirm,
         devices::add,
         devices::delete,
+        passcheck::range::range,
         document,
         health::alive,
         health::ready,
     ),
-    components(schemas(ResourceName, PeriodName, Form))
+    components(schemas(ResourceName, PeriodName, Form, Digits, Hashing))
 )]
 struct Description;
 

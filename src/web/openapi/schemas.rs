@@ -1,7 +1,7 @@
 //! What the description says of names, periods and data: from the model, so that it cannot tell of others.
 
 use serde_json::{Value, json};
-use sview_model::{CATALOGUE, Period, Shape, Subject};
+use sview_model::{CATALOGUE, HashKind, Period, Shape, Subject};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType, Type,
@@ -37,6 +37,11 @@ schemas! {
     PeriodName = words(Period::ALL.iter().map(|p| p.as_str()), Some(Period::default().as_str()), &periods(), Period::default().as_str());
     /// The forms of files.
     Form = words(FORMS, None, "The form of the file.", FORMS[1]);
+    /// The first digits of a hash.
+    Digits = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9A-Fa-f]{5}$"))
+        .description(Some("Five hex digits of either case.")).examples(["5BAA6"]).build();
+    /// How passwords are hashed.
+    Hashing = words(HashKind::ALL.iter().map(|kind| kind.as_str()), Some(HashKind::Sha1.as_str()), "How passwords are hashed.", HashKind::Sha1.as_str());
     /// The data of a resource.
     Data uses Series, MultiSeries, Ranking, Map = OneOfBuilder::new()
         .description(Some("The data of a resource; which of the shapes it has is told with the resource's name."))

@@ -58,6 +58,8 @@ pub(crate) trait Tx: Send {
     async fn ints(&mut self, sql: String) -> Result<Vec<Vec<Option<i64>>>>;
     /// A query with text parameters that gives `texts` text columns and then integers.
     async fn rows(&mut self, sql: String, texts: usize, binds: &[String]) -> Result<Vec<Row>>;
+    /// The bytes that a query gives; `None` when it gives no row.
+    async fn blob(&mut self, sql: String) -> Result<Option<Vec<u8>>>;
     /// Visits the rows of a query, which gives `texts` text columns (at most [`TEXTS`]) and then integers, without keeping them.
     async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()>;
     /// Visits the written tallies of buckets in `[start, finish)`, in the order of their buckets.
@@ -147,6 +149,22 @@ impl Dialect {
         match self {
             Self::Postgres => "COLLATE \"C\"",
             Self::Sqlite => "COLLATE BINARY",
+        }
+    }
+
+    /// The function that gives the greatest of its values.
+    pub(crate) fn greatest(self) -> &'static str {
+        match self {
+            Self::Postgres => "greatest",
+            Self::Sqlite => "max",
+        }
+    }
+
+    /// The function that gives the least of its values.
+    pub(crate) fn least(self) -> &'static str {
+        match self {
+            Self::Postgres => "least",
+            Self::Sqlite => "min",
         }
     }
 

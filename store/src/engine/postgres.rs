@@ -52,6 +52,7 @@ impl Engine for Postgres {
             (5, "tally", include_str!("../../../migrations/postgres/0005_tally.sql")),
             (6, "grown", include_str!("../../../migrations/postgres/0006_grown.sql")),
             (7, "greylist", include_str!("../../../migrations/postgres/0007_greylist.sql")),
+            (8, "passwords", include_str!("../../../migrations/postgres/0008_passwords.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }
@@ -112,6 +113,11 @@ impl Tx for PgTx {
             Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
         };
         rows.iter().map(read).collect()
+    }
+
+    async fn blob(&mut self, sql: String) -> Result<Option<Vec<u8>>> {
+        let row = once(sql, &[]).fetch_optional(&mut *self.tx).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()> {

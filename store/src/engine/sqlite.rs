@@ -70,6 +70,7 @@ impl Engine for Sqlite {
             (3, "tally", include_str!("../../../migrations/sqlite/0003_tally.sql")),
             (4, "grown", include_str!("../../../migrations/sqlite/0004_grown.sql")),
             (5, "greylist", include_str!("../../../migrations/sqlite/0005_greylist.sql")),
+            (6, "passwords", include_str!("../../../migrations/sqlite/0006_passwords.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
@@ -122,6 +123,11 @@ impl Tx for SqliteTx {
             Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
         };
         rows.iter().map(read).collect()
+    }
+
+    async fn blob(&mut self, sql: String) -> Result<Option<Vec<u8>>> {
+        let row = once(sql, &[]).fetch_optional(&mut *self.tx).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()> {

@@ -194,6 +194,18 @@ impl Tally {
 
 const LOW: u64 = 0xffff_ffff;
 
+/// How often each password is in a written tally of passwords, whatever the user name.
+pub(crate) fn passwords(bytes: &[u8]) -> Result<HashMap<String, i64>> {
+    let (mut names, mut draft) = (Names::default(), Draft::default());
+    draft.read(Kind::Passwords, &mut names, bytes)?;
+    let mut counts = HashMap::<u64, i64>::new();
+    for (key, count) in draft.main {
+        let sum = counts.entry(key & LOW).or_default();
+        *sum = sum.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    Ok(counts.into_iter().map(|(text, count)| (names.text_of(text).to_owned(), count)).collect())
+}
+
 /// Numbers of texts within one tally.
 #[derive(Default)]
 struct Local {

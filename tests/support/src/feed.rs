@@ -6,11 +6,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Python with pyzmq, msgpack and websockets. Fails the test where `tests/run.sh` did not make it.
+/// Python with what tests/requirements.txt names. Fails the test where `tests/run.sh` did not make it.
 #[must_use]
 pub fn python() -> PathBuf {
-    let made = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/python/bin/python");
-    let path = std::env::var_os("SVIEW_TEST_PYTHON").map_or_else(|| PathBuf::from(made), PathBuf::from);
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/test-tools/venv/bin/python"));
     assert!(path.exists(), "{} is missing: run the tests by tests/run.sh", path.display());
     path
 }

@@ -7,6 +7,7 @@ mod dynfw;
 mod error;
 mod greylist;
 mod greylisted;
+mod passcheck;
 mod statistics;
 
 use sview_model::{Parameters, Period, Request, ResourceName};
@@ -18,6 +19,7 @@ pub use dynfw::{DYNFW, LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, 
 pub use error::{ErrorPage, error};
 pub use greylist::{GREYLIST, GreylistState, greylist, greylist_year};
 pub use greylisted::Greylisted;
+pub use passcheck::{PASSCHECK, PASSCHECK_API, PASSCHECK_DOC, Schema, passcheck, passcheck_doc};
 pub use statistics::statistics;
 
 /// How much of the page's width a card takes. Below about 1000 pixels every card has a row of its own.

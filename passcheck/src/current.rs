@@ -1,0 +1,123 @@
+//! The file that a server reads at the moment: a new one is taken into use when it is good.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use sview_model::HashKind;
+
+use crate::{Bulk, Error, Result};
+
+/// How often it is worth looking for a new file.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The file of a kind in a directory, whichever that is at the moment.
+#[derive(Debug)]
+pub struct Current {
+    path: PathBuf,
+    kind: HashKind,
+    state: RwLock<State>,
+    began: Instant,
+    /// When it was looked at last, in milliseconds since it began.
+    looked: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bulk: Option<Arc<Bulk>>,
+    /// The file that was looked at last, good or bad.
+    seen: Option<Generation>,
+    /// What is wrong with that file, when no other is in use.
+    trouble: Option<String>,
+}
+
+/// What tells one file at a path from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Generation {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Current {
+    /// Looks for the file of a kind in a directory. It need not be there, and it need not be good: see [`Current::get`].
+    #[must_use]
+    pub fn of(directory: &Path, kind: HashKind) -> Self {
+        let path = crate::path(directory, kind);
+        let current = Self { path, kind, state: RwLock::default(), began: Instant::now(), looked: AtomicU64::new(0) };
+        current.look();
+        current
+    }
+
+    /// The file in use; `None` when there is none. An error when there is one that cannot be used, and no older one: an answer
+    /// without it would tell of a password that it was not seen.
+    pub fn get(&self) -> Result<Option<Arc<Bulk>>, String> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match (&state.bulk, &state.trouble) {
+            (None, Some(trouble)) => Err(trouble.clone()),
+            (bulk, _) => Ok(bulk.clone()),
+        }
+    }
+
+    /// Whether it is time to [look](Current::look) again; true for one caller only.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let looked = self.looked.load(Ordering::Relaxed);
+        let interval = INTERVAL.as_millis() as u64;
+        now >= looked.saturating_add(interval)
+            && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes a new file into use, if there is one and it is good. Waits for the disk: where another file is in use meanwhile, all
+    /// of the new one is read first, since nobody has to wait for it.
+    pub fn look(&self) {
+        let seen = match std::fs::metadata(&self.path) {
+            Ok(data) => Some(Generation {
+                device: data.dev(),
+                inode: data.ino(),
+                length: data.len(),
+                modified: (data.mtime(), data.mtime_nsec()),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                // It may be there again in a moment. What is in use stays in use.
+                tracing::warn!(path = %self.path.display(), %error, "the file of hashes cannot be looked at");
+                return;
+            }
+        };
+        let before = self.state.read().unwrap_or_else(PoisonError::into_inner).seen;
+        if seen == before {
+            return;
+        }
+        let opened = seen.map(|_| Bulk::open(&self.path, self.kind)).transpose();
+        let others = self.state.read().unwrap_or_else(PoisonError::into_inner).bulk.is_some();
+        let opened = opened.and_then(|bulk| match bulk {
+            Some(bulk) if others => bulk.verify(|_| {}).map(|_| Some(bulk)),
+            bulk => Ok(bulk),
+        });
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.seen = seen;
+        match opened {
+            Ok(bulk) => {
+                if let Some(bulk) = &bulk {
+                    tracing::info!(path = %self.path.display(), hashes = bulk.facts().hashes, "hashes of passwords are in use");
+                }
+                *state = State { bulk: bulk.map(Arc::new), seen, trouble: None };
+            }
+            Err(error) => self.refused(&mut state, &error),
+        }
+    }
+
+    fn refused(&self, state: &mut State, error: &Error) {
+        if state.bulk.is_some() {
+            tracing::error!(%error, "a new file of hashes is refused; the old one stays in use");
+        } else {
+            tracing::error!(%error, "the file of hashes cannot be used; passwords are not checked until it is mended");
+            state.trouble = Some(error.to_string());
+        }
+    }
+}

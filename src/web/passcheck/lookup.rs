@@ -1,0 +1,178 @@
+//! What is known under a prefix: the file of hashes and the database, as one answer.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use sview_model::{HashKind, HashPrefix, PasswordHash, Sources};
+use sview_passcheck::{Current, Entry};
+use sview_store::{Reports, SeenPassword};
+
+use crate::Services;
+use crate::config::LimitSettings;
+use crate::web::limit::Limit;
+
+/// How often it is asked whether sview has counted more.
+const REVISION: Duration = Duration::from_secs(10);
+
+/// How often the database's prefixes are read again all the same: another program may have added some.
+const PREFIXES: Duration = Duration::from_secs(600);
+
+/// A password that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) hash: PasswordHash,
+    pub(super) count: u64,
+    pub(super) sources: Sources,
+    pub(super) first_seen: Option<DateTime<Utc>>,
+    pub(super) last_seen: Option<DateTime<Utc>>,
+}
+
+impl From<Entry> for Found {
+    fn from(entry: Entry) -> Self {
+        let Entry { hash, count, sources } = entry;
+        Self { hash, count, sources, first_seen: None, last_seen: None }
+    }
+}
+
+/// Why nothing can be answered: a part of what is known cannot be read, and without it an answer would be wrong.
+#[derive(Debug)]
+pub(super) struct Unavailable(String);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All that is known of passwords.
+#[derive(Debug)]
+pub(in crate::web) struct Passwords {
+    reports: Reports,
+    files: [Arc<Current>; 2],
+    occupied: Arc<Occupied>,
+    pub(super) limit: Limit,
+}
+
+impl Passwords {
+    pub(in crate::web) fn new(services: &Services, limit: &LimitSettings) -> Self {
+        let file = |kind| Arc::new(Current::of(&services.passwords, kind));
+        Self {
+            reports: services.reports.clone(),
+            files: [file(HashKind::Sha1), file(HashKind::Ntlm)],
+            occupied: Arc::default(),
+            limit: Limit::of(limit.rlimit_password_hits, limit),
+        }
+    }
+
+    /// What is known under a prefix, in the order of the hashes.
+    pub(super) async fn of(&self, kind: HashKind, prefix: HashPrefix) -> Result<Vec<Found>, Unavailable> {
+        let listed = self.listed(kind, prefix).await?;
+        if self.occupied.is_due() {
+            tokio::spawn(Arc::clone(&self.occupied).read(self.reports.clone()));
+        }
+        if !self.occupied.may_hold(kind, prefix) {
+            return Ok(listed);
+        }
+        let seen = self.reports.passwords_seen(kind, prefix).await.map_err(|error| Unavailable(error.to_string()))?;
+        Ok(united(listed, &seen))
+    }
+
+    /// What the file says.
+    async fn listed(&self, kind: HashKind, prefix: HashPrefix) -> Result<Vec<Found>, Unavailable> {
+        let current = &self.files[kind as usize];
+        if current.is_due() {
+            let current = Arc::clone(current);
+            tokio::task::spawn_blocking(move || current.look());
+        }
+        let Some(bulk) = current.get().map_err(Unavailable)? else { return Ok(Vec::new()) };
+        // Most of what is asked for is in the page cache; only what is not is worth a thread that waits.
+        let entries = match bulk.range_at_once(prefix) {
+            Some(entries) => entries,
+            None => tokio::task::spawn_blocking(move || bulk.range(prefix))
+                .await
+                .map_err(|error| Unavailable(error.to_string()))?,
+        };
+        let entries = entries.map_err(|error| Unavailable(error.to_string()))?;
+        Ok(entries.into_iter().map(Found::from).collect())
+    }
+}
+
+fn united(listed: Vec<Found>, seen: &std::collections::BTreeMap<PasswordHash, SeenPassword>) -> Vec<Found> {
+    let mut all: std::collections::BTreeMap<_, _> = listed.into_iter().map(|found| (found.hash, found)).collect();
+    for (hash, seen) in seen {
+        let nothing = Found { hash: *hash, count: 0, sources: Sources::NONE, first_seen: None, last_seen: None };
+        let found = all.entry(*hash).or_insert(nothing);
+        found.count = found.count.saturating_add(seen.count).min(sview_passcheck::MAX_COUNT);
+        found.sources = found.sources.union(seen.sources);
+        (found.first_seen, found.last_seen) = (seen.first_seen, seen.last_seen);
+    }
+    all.into_values().collect()
+}
+
+/// Under which prefixes the database knows of passwords, a bit each: under all others it need not be asked. Until that was read, it
+/// is asked always; what is counted since shows when it was read again, some seconds later.
+#[derive(Debug, Default)]
+struct Occupied {
+    bits: RwLock<Option<[Box<[u64]>; 2]>>,
+    read: Mutex<Option<Read>>,
+    busy: AtomicBool,
+}
+
+/// What was read, and when.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    revision: i64,
+    prefixes: Instant,
+    asked: Instant,
+}
+
+impl Occupied {
+    fn may_hold(&self, kind: HashKind, prefix: HashPrefix) -> bool {
+        let bits = self.bits.read().unwrap_or_else(PoisonError::into_inner);
+        let n = prefix.number() as usize;
+        bits.as_ref().is_none_or(|bits| bits[kind as usize][n / 64] & 1 << (n % 64) != 0)
+    }
+
+    /// Whether it is time to read again; true for one caller only, until that has ended.
+    fn is_due(&self) -> bool {
+        let read = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.is_none_or(|read| read.asked.elapsed() >= REVISION) && !self.busy.swap(true, Ordering::Relaxed)
+    }
+
+    async fn read(self: Arc<Self>, reports: Reports) {
+        if let Err(error) = self.read_again(&reports).await {
+            // What was read stays; whoever asks under one of its prefixes learns of the trouble.
+            tracing::warn!(%error, "the prefixes of counted passwords cannot be read");
+        }
+        self.busy.store(false, Ordering::Relaxed);
+    }
+
+    async fn read_again(&self, reports: &Reports) -> sview_store::Result<()> {
+        let revision = reports.passwords_revision().await?;
+        let now = Instant::now();
+        let last = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = Read { revision, prefixes: now, asked: now };
+        match last {
+            Some(last) if last.revision == revision && last.prefixes.elapsed() < PREFIXES => {
+                read.prefixes = last.prefixes
+            }
+            _ => {
+                let mut all = [vec![0; SIZE].into_boxed_slice(), vec![0; SIZE].into_boxed_slice()];
+                for (kind, bits) in HashKind::ALL.iter().zip(&mut all) {
+                    for prefix in reports.password_prefixes(*kind).await? {
+                        bits[prefix.number() as usize / 64] |= 1 << (prefix.number() % 64);
+                    }
+                }
+                *self.bits.write().unwrap_or_else(PoisonError::into_inner) = Some(all);
+            }
+        }
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+        Ok(())
+    }
+}
+
+/// Words of 64 bits for all prefixes.
+const SIZE: usize = HashPrefix::COUNT as usize / 64;

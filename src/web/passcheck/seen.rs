@@ -1,0 +1,49 @@
+//! What the page asks for: the same as the API's answer, with the days on which passwords were seen. By POST, so that no proxy on
+//! the way writes the prefix into its log of addresses.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sview_model::{HashKind, HashPrefix};
+
+use super::json::{self, answer};
+use crate::web::App;
+use crate::web::client::Client;
+
+/// Where it is.
+pub(super) const PATH: &str = "/passcheck/apiv1/seen";
+
+/// Answers the page.
+pub(super) async fn seen(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+    let request = match json::read(&headers, body).await {
+        Ok(request) => request,
+        Err(error) => return error.into_response(),
+    };
+    let prefix = request.as_object().filter(|object| object.len() == 1).and_then(|object| object.get("prefix"));
+    let Some(prefix) = prefix.and_then(Value::as_str).and_then(|text| text.parse::<HashPrefix>().ok()) else {
+        let error = "the request must be {\"prefix\": …}, with 5 hex digits, and nothing else";
+        return answer(StatusCode::BAD_REQUEST, &json!({ "error": error }));
+    };
+    match app.passwords.limit.charge(client) {
+        Ok(charge) => charge.spend(),
+        Err(refused) => return json::limited(refused),
+    }
+    let found = match app.passwords.of(HashKind::Sha1, prefix).await {
+        Ok(found) => found,
+        Err(error) => return json::unavailable(&error),
+    };
+    let day = |time: Option<DateTime<Utc>>| time.map(|time| time.format("%Y-%m-%d").to_string());
+    let passwords: Vec<Value> = found
+        .iter()
+        .map(|found| {
+            json!({
+                "hash": found.hash.to_hex(HashKind::Sha1), "count": found.count, "sources": found.sources,
+                "first_seen": day(found.first_seen), "last_seen": day(found.last_seen),
+            })
+        })
+        .collect();
+    answer(StatusCode::OK, &json!({ "passwords": passwords }))
+}

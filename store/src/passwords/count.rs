@@ -1,0 +1,107 @@
+//! Counting passwords from the reports, by the days' tallies: each report once, however often this runs and however late it came.
+//!
+//! Of every day the tally is kept as it was counted. A day whose tally is another one by now is counted anew: what it holds more (or
+//! less, where an operator rebuilt it) is added, and the new tally is kept, in one transaction. So the sum over all days is at any
+//! time what those tallies say, and nothing rests on when or how often this is called. That retention takes reports and tallies
+//! away takes nothing off the counts.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sview_model::{HashKind, Kind, PasswordHash};
+
+use crate::engine::{Micros, Tx};
+use crate::tally::passwords;
+use crate::{Reports, Result};
+
+/// Rows in one statement.
+const ROWS: usize = 400;
+
+impl Reports {
+    /// Counts the passwords of one day that was aggregated and is not counted as it is now, the oldest first, in one transaction.
+    /// Whether there may be more of them.
+    pub async fn count_passwords(&self) -> Result<bool> {
+        let d = self.engine.dialect();
+        let mut tx = self.engine.begin().await?;
+        let lock = d.for_update();
+        let counted = tx.ints(format!("SELECT watermark, made FROM sview_password_state {lock}")).await?;
+        let rollup = "SELECT watermark, revision FROM sview_rollup WHERE kind = 'passwords' AND precision = 'daily'";
+        let rollup = tx.ints(rollup.to_owned()).await?;
+        if counted == rollup {
+            return Ok(false);
+        }
+        let sql = "SELECT t.bucket FROM sview_tally AS t LEFT JOIN sview_password_day AS d ON d.bucket = t.bucket
+                   WHERE t.kind = 'passwords' AND t.precision = 'daily' AND (d.body IS NULL OR d.body <> t.body)
+                   ORDER BY t.bucket LIMIT 1";
+        let day = tx.ints(sql.to_owned()).await?.first().and_then(|row| row.first().copied().flatten());
+        let Some(day) = day else {
+            // What is aggregated from now on moves the watermark or the revision.
+            let word = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
+            if let Some([watermark, revision]) = rollup.first().map(Vec::as_slice) {
+                let (watermark, made) = (word(*watermark), word(*revision));
+                tx.execute(format!("UPDATE sview_password_state SET watermark = {watermark}, made = {made}")).await?;
+            }
+            tx.commit().await?;
+            return Ok(false);
+        };
+        let tally = format!("FROM sview_tally WHERE kind = 'passwords' AND precision = 'daily' AND bucket = {day}");
+        // Locked: an aggregation that makes it anew meanwhile waits, so what is kept is what was counted.
+        let now = tx.blob(format!("SELECT body {tally} {lock}")).await?;
+        let Some(now) = now else { return Ok(true) };
+        let before = tx.blob(format!("SELECT body FROM sview_password_day WHERE bucket = {day}")).await?;
+        let difference =
+            difference(&passwords(&now)?, &before.as_deref().map(passwords).transpose()?.unwrap_or_default());
+        for kind in HashKind::ALL {
+            add(&mut *tx, *kind, day, d.greatest(), d.least(), &difference).await?;
+        }
+        let keep = format!(
+            "INSERT INTO sview_password_day (bucket, body) SELECT bucket, body {tally}
+             ON CONFLICT (bucket) DO UPDATE SET body = excluded.body"
+        );
+        tx.execute(keep).await?;
+        tx.execute("UPDATE sview_password_state SET revision = revision + 1".to_owned()).await?;
+        tx.commit().await?;
+        tracing::debug!(kind = %Kind::Passwords, passwords = difference.len(), "passwords of a day counted");
+        Ok(true)
+    }
+}
+
+/// What is more in one tally than in another; less is negative.
+fn difference(now: &HashMap<String, i64>, before: &HashMap<String, i64>) -> Vec<(String, i64)> {
+    let grown = now.iter().map(|(password, count)| (password, count - before.get(password).copied().unwrap_or(0)));
+    let gone =
+        before.iter().filter(|(password, _)| !now.contains_key(*password)).map(|(password, count)| (password, -count));
+    grown.chain(gone).filter(|(_, more)| *more != 0).map(|(password, more)| (password.clone(), more)).collect()
+}
+
+async fn add(
+    tx: &mut dyn Tx,
+    kind: HashKind,
+    day: Micros,
+    greatest: &str,
+    least: &str,
+    passwords: &[(String, i64)],
+) -> Result<()> {
+    // By hash: attackers can make two passwords of one MD4, and one statement must not meet a row twice.
+    let mut hashes = BTreeMap::<PasswordHash, i64>::new();
+    for (password, more) in passwords {
+        *hashes.entry(kind.of(password)).or_default() += more;
+    }
+    let hashes: Vec<_> = hashes.into_iter().collect();
+    for rows in hashes.chunks(ROWS) {
+        let values: Vec<String> = rows
+            .iter()
+            .enumerate()
+            .map(|(i, (_, more))| format!("('{kind}', ${}, {more}, {day}, {day})", i + 1))
+            .collect();
+        let sql = format!(
+            "INSERT INTO sview_password (kind, hash, count, first_seen, last_seen) VALUES {}
+             ON CONFLICT (kind, hash) DO UPDATE SET count = {greatest}(sview_password.count + excluded.count, 0),
+               first_seen = {least}(sview_password.first_seen, excluded.first_seen),
+               last_seen = {greatest}(sview_password.last_seen, excluded.last_seen)",
+            values.join(", ")
+        );
+        let binds: Vec<String> = rows.iter().map(|(hash, _)| hash.to_hex(kind)).collect();
+        tx.execute_with(sql, &binds).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Passwords that are counted from reports: each report once, however late it comes and however often the count runs.
+
+use serde_json::{Value, json};
+use sview::Services;
+use sview::config::Places;
+use sview_jobs::{Cause, PRODUCERS, WorkerSettings, run_now, work_until_idle};
+use sview_model::{HashKind, HashPrefix};
+use sview_testing::{Deployment, both};
+
+use crate::site::{NOW, ingest, refresh};
+
+async fn services(deployment: &Deployment) -> Services {
+    let places = Places {
+        data_dir: deployment.data_dir.clone(),
+        database_url: Some(deployment.database_url.clone()),
+        redis_url: deployment.redis_url.clone(),
+        redis_prefix: deployment.prefix.clone(),
+        now: Some(NOW.parse().unwrap()),
+        reread_hours: 24,
+        greylist: sview::config::GreylistSettings::default(),
+    };
+    Services::open(&places).await.unwrap()
+}
+
+/// Runs the producer and what it queues.
+async fn count(services: &Services) {
+    let producer = PRODUCERS.iter().find(|producer| producer.name == "count-passwords").unwrap();
+    run_now(&services.jobs, producer, Cause::Operator).await.unwrap();
+    let worked = work_until_idle(&services.jobs, &Cause::Operator, 1, &WorkerSettings::default()).await.unwrap();
+    assert!(worked.dead.is_empty(), "{:?}", worked.dead);
+}
+
+/// Count, first and last day of a password, by both kinds of hashes, which must agree.
+async fn seen(services: &Services, password: &str) -> Value {
+    let mut all = Vec::new();
+    for kind in HashKind::ALL {
+        let hash = kind.of(password);
+        let found = services.reports.passwords_seen(*kind, hash.prefix()).await.unwrap();
+        let day = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|t| t.format("%m-%d").to_string());
+        all.push(found.get(&hash).map_or(Value::Null, |s| json!([s.count, day(s.first_seen), day(s.last_seen)])));
+    }
+    assert_eq!(all[0], all[1], "{password}");
+    all.swap_remove(0)
+}
+
+both! {
+    async fn every_report_counts_once_however_often_and_late(deployment: Deployment) {
+        let hostile = "<script>'; DROP TABLE passwords;--\n密码";
+        ingest(&deployment, &[
+            ("2026-03-10T10:00:00Z", 2, "secret"), ("2026-03-10T11:00:00Z", 1, "secret"), ("2026-03-12T10:00:00Z", 4, "secret"),
+            ("2026-03-12T10:00:00Z", 1, hostile), ("2026-03-12T10:00:00Z", 9, ""), ("2026-03-15T12:00:00Z", 5, "today"),
+        ]);
+        let services = services(&deployment).await;
+        assert_eq!(seen(&services, "secret").await, Value::Null);
+        refresh(&deployment);
+        for _ in 0..3 {
+            assert_eq!(seen(&services, "secret").await, json!([7, "03-10", "03-12"]));
+            assert_eq!(seen(&services, hostile).await, json!([1, "03-12", "03-12"]));
+            assert_eq!(seen(&services, "").await, json!([9, "03-12", "03-12"]));
+            assert_eq!(seen(&services, "today").await, Value::Null, "the day is not over");
+            count(&services).await;
+        }
+        let revision = services.reports.passwords_revision().await.unwrap();
+        count(&services).await;
+        assert_eq!(services.reports.passwords_revision().await.unwrap(), revision, "nothing to do, nothing done");
+
+        // Reports that come late: for days that were counted, and for one that was not there.
+        ingest(&deployment, &[("2026-03-10T10:00:00Z", 10, "secret"), ("2026-03-08T10:00:00Z", 100, "secret"), ("2026-03-13T10:00:00Z", 1, "late")]);
+        refresh(&deployment);
+        count(&services).await;
+        assert_eq!(seen(&services, "secret").await, json!([117, "03-08", "03-12"]));
+        assert_eq!(seen(&services, "late").await, json!([1, "03-13", "03-13"]));
+        assert_eq!(seen(&services, hostile).await, json!([1, "03-12", "03-12"]));
+
+        // Several at once.
+        ingest(&deployment, &[("2026-03-11T10:00:00Z", 1000, "secret")]);
+        deployment.sql("UPDATE sview_password_state SET watermark = NULL").await;
+        refresh(&deployment);
+        let step = || services.reports.count_passwords();
+        let (a, b, c, d) = tokio::join!(step(), step(), step(), step());
+        a.and(b).and(c).and(d).unwrap();
+        assert_eq!(seen(&services, "secret").await, json!([1117, "03-08", "03-12"]));
+        // What the web knows of prefixes is all there is.
+        for kind in HashKind::ALL {
+            let mut known = services.reports.password_prefixes(*kind).await.unwrap();
+            known.sort();
+            let mut expected: Vec<HashPrefix> = ["secret", hostile, "", "late"].iter().map(|p| kind.of(p).prefix()).collect();
+            expected.sort();
+            assert_eq!(known, expected);
+        }
+    }
+}

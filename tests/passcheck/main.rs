@@ -1,0 +1,11 @@
+//! The password checker, over both ways to deploy it.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
+
+mod api;
+mod clients;
+mod counting;
+mod importing;
+mod page;
+mod privacy;
+mod ranges;
+mod site;
