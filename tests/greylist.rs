@@ -132,7 +132,8 @@ both! {
         assert!(index.contains("602 addresses") && index.contains(&format!("/greylist-data/{day}")) && index.contains("Be kind."), "{index}");
         assert!(index.contains(&format!("{}/greylist-data/greylist-latest.ipset | ipset restore", server.url)));
         assert!(get("archive/2026/").body.contains("greylist-2026-03-15.csv"));
-        assert!(http::get(&server.url).body.contains("/greylist-data/"), "it is in the navigation");
+        let overview = http::get(&format!("{}/?period=1w", server.url)).body;
+        assert!(overview.contains("/greylist-data/?period=1w"), "it is in the navigation");
     }
 
     async fn the_kernel_takes_the_sets(deployment: Deployment) {
@@ -259,7 +260,7 @@ both! {
         let why = |ip: &str| command(&deployment, &["greylist", "--why", ip, "--json"], NOW).output().unwrap();
         let json = |output: &Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
         let busy = why(BUSY);
-        let score = json(&busy)["score"].to_string();
+        let score = json(&busy)["score"].as_f64().unwrap();
         assert!(busy.status.success() && json(&busy)["listed"] == true && page(BUSY).contains(&format!("<b>{score} points</b>")), "{score}");
         for (ip, reason) in [(IDLE, false), (ALLOWED, true), (PRIVATE, true)] {
             let told = why(ip);

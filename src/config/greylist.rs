@@ -7,7 +7,7 @@ use sview_model::Networks;
 use sview_model::greylist::Rules;
 
 /// Settings of the greylist. Those of all processes of a deployment should be the same.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct GreylistSettings {
     /// Networks that are never put on the greylist, like 192.0.2.0/24,2001:db8::/32; private and reserved ones never are
     #[arg(

@@ -54,6 +54,7 @@ both! {
         args.extend(files.iter().map(String::as_str));
         run(sview(SVIEW, &deployment, &args).env("SVIEW_NOW", NOW));
         run(sview(SVIEW, &deployment, &["refresh", "--wait"]).env("SVIEW_NOW", NOW));
+        run(sview(SVIEW, &deployment, &["greylist", "--make"]).env("SVIEW_NOW", NOW));
         let server = start(&deployment, "up");
         let mut shown: BTreeMap<String, String> =
             PAGES.iter().map(|(name, path)| ((*name).to_owned(), whole(&server, path, ""))).collect();
