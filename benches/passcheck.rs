@@ -100,7 +100,7 @@ async fn main() {
     let body: axum::body::Bytes = vec![b'x'; lines * 39].into();
     let size = body.len();
     let constant = get(move || async move { body.into_response() });
-    let routes = router(App::new(services, &cli.settings.web, &secret)).route("/constant/{any}", constant);
+    let routes = router(App::new(services, &cli.settings.web, &secret, None)).route("/constant/{any}", constant);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let service = routes.into_make_service_with_connect_info::<std::net::SocketAddr>();
