@@ -12,11 +12,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sview_jobs::{
-    Cause, Context, Failure, Job, JobId, LedgerSettings, Pool, Queues, RedisLedger, Registry, Scheduler, SqliteLedger,
-    Statistics, WorkerSettings, Workers, redis_client, redis_connection,
+    Cause, Context, Failure, Greylisting, Job, JobId, LedgerSettings, Pool, Queues, RedisLedger, Registry, Scheduler,
+    SqliteLedger, Statistics, WorkerSettings, Workers, redis_client, redis_connection,
 };
 use sview_model::{Clock, Kind, Precision, Queue, Request};
-use sview_store::{Computed, Coverage, RedisCache, Step};
+use sview_store::{Computed, Coverage, RedisCache, Reports, Settings, Step};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -142,6 +142,11 @@ async fn idle(url: &str) {
     const SECONDS: u64 = 60;
     let prefix = format!("idle-{}", JobId::generate());
     let stop = CancellationToken::new();
+    let directory = tempfile::tempdir().unwrap();
+    let reports = format!("sqlite://{}/reports.sqlite", directory.path().display());
+    let reports = Reports::open(&reports, Settings::default()).unwrap();
+    reports.migrate().await.unwrap();
+    let greylist = Greylisting { reports, settings: Arc::default() };
     let (mut workers, mut schedulers) = (Vec::new(), Vec::new());
     for member in 0..6 {
         let connection = redis_connection(&redis_client(url).unwrap()).unwrap();
@@ -149,6 +154,7 @@ async fn idle(url: &str) {
             statistics: Arc::new(NoReports),
             cache: Arc::new(RedisCache::new(connection, &prefix)),
             queues: Queues::new(RedisLedger::new(url, &prefix, LedgerSettings::default()).unwrap()),
+            greylist: greylist.clone(),
             clock: Clock::System,
         };
         if member < 4 {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use sview_model::{Clock, Data, Kind, Precision, Request};
-use sview_store::{Computed, Coverage, SqliteCache, Step};
+use sview_store::{Computed, Coverage, Reports, Settings, SqliteCache, Step};
 
 use super::*;
 use crate::job::Registry;
 use crate::workers::{Pool, WorkerSettings, Workers};
-use crate::{Filter, LedgerSettings, Queues, SqliteLedger, Statistics};
+use crate::{Filter, Greylisting, LedgerSettings, Queues, SqliteLedger, Statistics};
 
 /// A store whose aggregations are always done in time.
 struct Prompt(DateTime<Utc>);
@@ -59,8 +59,14 @@ async fn live(schedulers: usize, minutes: &[i64]) -> Done {
         let mut states = Vec::new();
         for _ in 0..schedulers {
             let cache = SqliteCache::open(&directory.path().join("cache.sqlite"), clock).await.unwrap();
-            let context =
-                Context { statistics: Arc::new(Prompt(at)), cache: Arc::new(cache), queues: open().await, clock };
+            let reports = Reports::open("sqlite://:memory:", Settings::default()).unwrap(); // never asked
+            let context = Context {
+                statistics: Arc::new(Prompt(at)),
+                cache: Arc::new(cache),
+                queues: open().await,
+                greylist: Greylisting { reports, settings: Arc::default() },
+                clock,
+            };
             let busy = tokio::sync::Mutex::default();
             states.push(State { producer: &PRODUCERS[0], context, errors: Arc::default(), busy });
         }
