@@ -39,7 +39,8 @@ pub struct WorkerSettings {
     pub time_limit: Option<Duration>,
     /// How long failed jobs wait; `None` (the default): what the job says.
     pub backoff: Option<Backoff>,
-    /// How long jobs wait for a server that is away. Default 5 s, so that they run within ten seconds of its return.
+    /// How long jobs wait for a server that is away. Default 3 s, so that they run within ten seconds of its return,
+    /// though an attempt may have to find out first.
     pub outage: Backoff,
 }
 
@@ -52,7 +53,7 @@ impl Default for WorkerSettings {
             grace: Duration::from_secs(30),
             time_limit: None,
             backoff: None,
-            outage: Backoff { first: Duration::from_secs(5), factor: 1, max: Duration::from_secs(5) },
+            outage: Backoff { first: Duration::from_secs(3), factor: 1, max: Duration::from_secs(3) },
         }
     }
 }
