@@ -147,13 +147,13 @@ fn forms(state: &GreylistState<'_>) -> Markup {
 fn rules() -> Markup {
     let did = [
         ("a session on an SSH honeypot", weight(Trap::Haas, Action::Message)),
-        ("a log-in attempt there", weight(Trap::Haas, Action::Login)),
-        ("a connection there", weight(Trap::Haas, Action::Connect)),
+        ("a log-in attempt at one", weight(Trap::Haas, Action::Login)),
+        ("a connection to one", weight(Trap::Haas, Action::Connect)),
         ("a log-in attempt at another trap", weight(Trap::Telnet, Action::Login)),
         ("a scan of many ports", weight(Trap::Fwlogs, Action::BigPortScan)),
         ("a message to another trap", weight(Trap::Http, Action::Message)),
-        ("breaking the protocol there", weight(Trap::Ftp, Action::Invalid)),
-        ("a connection there", weight(Trap::Smtp, Action::Connect)),
+        ("breaking another trap’s protocol", weight(Trap::Ftp, Action::Invalid)),
+        ("a connection to another trap", weight(Trap::Smtp, Action::Connect)),
         ("a scan of a few ports", weight(Trap::Fwlogs, Action::SmallPortScan)),
     ];
     html! {
