@@ -63,7 +63,7 @@ async fn a_password_is_checked_and_told_about() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_script_it_says_why_and_over_plain_http_too() {
+async fn without_script_it_says_why_it_needs_one() {
     let (_deployment, server) = begin(&[]).await;
     let browser = Browser::open(Look { script: false, ..Look::default() }).await;
     browser.visit(&format!("{}/passcheck/", server.url)).await;
