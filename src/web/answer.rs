@@ -49,7 +49,9 @@ impl Answer {
             return (StatusCode::NOT_MODIFIED, head).into_response();
         }
         head.insert(header::CONTENT_TYPE, self.content_type.clone());
-        let body = match self.gzip.get_or_init(|| compress(&self.body)).as_ref().filter(|_| reads_gzip(request)) {
+        // Only for who reads it: some answers are made for one request alone.
+        let gzip = reads_gzip(request).then(|| self.gzip.get_or_init(|| compress(&self.body)).as_ref()).flatten();
+        let body = match gzip {
             Some(gzip) => {
                 head.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 gzip.clone()
