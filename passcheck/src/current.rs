@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use sview_model::HashKind;
@@ -19,6 +19,8 @@ pub struct Current {
     path: PathBuf,
     kind: HashKind,
     state: RwLock<State>,
+    /// Held while a new file is read, which may take minutes: nobody else begins to meanwhile.
+    turn: Mutex<()>,
     began: Instant,
     /// When it was looked at last, in milliseconds since it began.
     looked: AtomicU64,
@@ -31,6 +33,8 @@ struct State {
     seen: Option<Generation>,
     /// What is wrong with that file, when no other is in use.
     trouble: Option<String>,
+    /// What was last said to be wrong: said once, however often it is looked at.
+    said: Option<String>,
 }
 
 /// What tells one file at a path from another.
@@ -40,6 +44,8 @@ struct Generation {
     inode: u64,
     length: u64,
     modified: (i64, i64),
+    /// When its content or its rights were changed.
+    changed: (i64, i64),
 }
 
 impl Current {
@@ -47,7 +53,8 @@ impl Current {
     #[must_use]
     pub fn of(directory: &Path, kind: HashKind) -> Self {
         let path = crate::path(directory, kind);
-        let current = Self { path, kind, state: RwLock::default(), began: Instant::now(), looked: AtomicU64::new(0) };
+        let (state, turn) = (RwLock::default(), Mutex::default());
+        let current = Self { path, kind, state, turn, began: Instant::now(), looked: AtomicU64::new(0) };
         current.look();
         current
     }
@@ -75,12 +82,18 @@ impl Current {
     /// Takes a new file into use, if there is one and it is good. Waits for the disk: where another file is in use meanwhile, all
     /// of the new one is read first, since nobody has to wait for it.
     pub fn look(&self) {
+        let _turn = match self.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         let seen = match std::fs::metadata(&self.path) {
             Ok(data) => Some(Generation {
                 device: data.dev(),
                 inode: data.ino(),
                 length: data.len(),
                 modified: (data.mtime(), data.mtime_nsec()),
+                changed: (data.ctime(), data.ctime_nsec()),
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -100,19 +113,25 @@ impl Current {
             bulk => Ok(bulk),
         });
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.seen = seen;
+        // What the system could not do, it may be able to do a second later; a bad file stays bad.
+        state.seen = if matches!(opened, Err(Error::Io { .. })) { before } else { seen };
         match opened {
             Ok(bulk) => {
                 if let Some(bulk) = &bulk {
                     tracing::info!(path = %self.path.display(), hashes = bulk.facts().hashes, "hashes of passwords are in use");
                 }
-                *state = State { bulk: bulk.map(Arc::new), seen, trouble: None };
+                *state = State { bulk: bulk.map(Arc::new), seen, ..State::default() };
             }
             Err(error) => self.refused(&mut state, &error),
         }
     }
 
     fn refused(&self, state: &mut State, error: &Error) {
+        let text = error.to_string();
+        if state.said.as_ref() == Some(&text) {
+            return;
+        }
+        state.said = Some(text);
         if state.bulk.is_some() {
             tracing::error!(%error, "a new file of hashes is refused; the old one stays in use");
         } else {

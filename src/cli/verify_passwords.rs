@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let directory = settings.places.passwords();
     let verify = move || -> Vec<_> {
         let files = HashKind::ALL.iter().map(|kind| (*kind, sview_passcheck::path(&directory, *kind)));
-        let there = files.filter(|(_, path)| path.exists());
+        let there = files.filter(|(_, path)| !matches!(path.try_exists(), Ok(false)));
         there.map(|(kind, path)| (kind, Bulk::open(&path, kind).and_then(|bulk| bulk.verify(|_| {})), path)).collect()
     };
     let files = tokio::task::spawn_blocking(verify).await?;
