@@ -33,9 +33,9 @@ pub trait Statistics: Send + Sync + 'static {
     }
     /// Computes a resource: see [`Reports::compute`].
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed>;
-    /// Counts the passwords of a day, if one is to be counted: see [`Reports::count_passwords`].
-    async fn count_passwords(&self) -> sview_store::Result<bool> {
-        Ok(false)
+    /// Counts the passwords of the days that are not counted as they are: see [`Reports::count_passwords`].
+    async fn count_passwords(&self) -> sview_store::Result<u64> {
+        Ok(0)
     }
 }
 
@@ -62,7 +62,7 @@ impl Statistics for Reports {
         Self::compute(self, request, now).await
     }
 
-    async fn count_passwords(&self) -> sview_store::Result<bool> {
+    async fn count_passwords(&self) -> sview_store::Result<u64> {
         Self::count_passwords(self).await
     }
 }

@@ -17,36 +17,55 @@ use crate::{Reports, Result};
 const ROWS: usize = 400;
 
 impl Reports {
-    /// Counts the passwords of one day that was aggregated and is not counted as it is now, the oldest first, in one transaction.
-    /// Whether there may be more of them.
-    pub async fn count_passwords(&self) -> Result<bool> {
-        let d = self.engine.dialect();
-        let mut tx = self.engine.begin().await?;
-        let lock = d.for_update();
-        let counted = tx.ints(format!("SELECT watermark, made FROM sview_password_state {lock}")).await?;
+    /// Counts the passwords of all days that were aggregated and are not counted as they are now, the oldest first, each in a
+    /// transaction of its own: whatever ends it half-way, what was counted stays. Returns how many days there were.
+    pub async fn count_passwords(&self) -> Result<u64> {
+        let mut tx = self.engine.snapshot().await?;
+        let counted = tx.ints("SELECT watermark, made FROM sview_password_state".to_owned()).await?;
         let rollup = "SELECT watermark, revision FROM sview_rollup WHERE kind = 'passwords' AND precision = 'daily'";
         let rollup = tx.ints(rollup.to_owned()).await?;
+        drop(tx);
         if counted == rollup {
-            return Ok(false);
+            return Ok(0);
         }
-        let sql = "SELECT t.bucket FROM sview_tally AS t LEFT JOIN sview_password_day AS d ON d.bucket = t.bucket
-                   WHERE t.kind = 'passwords' AND t.precision = 'daily' AND (d.body IS NULL OR d.body <> t.body)
-                   ORDER BY t.bucket LIMIT 1";
-        let day = tx.ints(sql.to_owned()).await?.first().and_then(|row| row.first().copied().flatten());
-        let Some(day) = day else {
-            // What is aggregated from now on moves the watermark or the revision.
-            let word = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
-            if let Some([watermark, revision]) = rollup.first().map(Vec::as_slice) {
-                let (watermark, made) = (word(*watermark), word(*revision));
-                tx.execute(format!("UPDATE sview_password_state SET watermark = {watermark}, made = {made}")).await?;
-            }
+        let (mut days, mut last) = (0, Micros::MIN);
+        while let Some(day) = self.next_day(last).await? {
+            self.count_day(day).await?;
+            (days, last) = (days + 1, day);
+        }
+        // As it was when this began: what was aggregated meanwhile, behind the last day, moves the watermark or the revision.
+        let word = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
+        if let Some([watermark, revision]) = rollup.first().map(Vec::as_slice) {
+            let (watermark, made) = (word(*watermark), word(*revision));
+            let mut tx = self.engine.begin().await?;
+            tx.execute(format!("UPDATE sview_password_state SET watermark = {watermark}, made = {made}")).await?;
             tx.commit().await?;
-            return Ok(false);
-        };
+        }
+        Ok(days)
+    }
+
+    /// The first day after another that is not counted as it is. Looked for without holding up any writer, since all bodies are read.
+    async fn next_day(&self, last: Micros) -> Result<Option<Micros>> {
+        let sql = format!(
+            "SELECT t.bucket FROM sview_tally AS t LEFT JOIN sview_password_day AS d ON d.bucket = t.bucket
+             WHERE t.kind = 'passwords' AND t.precision = 'daily' AND t.bucket > {last}
+               AND (d.body IS NULL OR d.body <> t.body)
+             ORDER BY t.bucket LIMIT 1"
+        );
+        let mut tx = self.engine.snapshot().await?;
+        Ok(tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()))
+    }
+
+    async fn count_day(&self, day: Micros) -> Result<()> {
+        let d = self.engine.dialect();
+        let lock = d.for_update();
+        let mut tx = self.engine.begin().await?;
+        // Two that count at once take turns.
+        tx.ints(format!("SELECT made FROM sview_password_state {lock}")).await?;
         let tally = format!("FROM sview_tally WHERE kind = 'passwords' AND precision = 'daily' AND bucket = {day}");
         // Locked: an aggregation that makes it anew meanwhile waits, so what is kept is what was counted.
         let now = tx.blob(format!("SELECT body {tally} {lock}")).await?;
-        let Some(now) = now else { return Ok(true) };
+        let Some(now) = now else { return Ok(()) };
         let before = tx.blob(format!("SELECT body FROM sview_password_day WHERE bucket = {day}")).await?;
         let difference =
             difference(&passwords(&now)?, &before.as_deref().map(passwords).transpose()?.unwrap_or_default());
@@ -61,7 +80,7 @@ impl Reports {
         tx.execute("UPDATE sview_password_state SET revision = revision + 1".to_owned()).await?;
         tx.commit().await?;
         tracing::debug!(kind = %Kind::Passwords, passwords = difference.len(), "passwords of a day counted");
-        Ok(true)
+        Ok(())
     }
 }
 
