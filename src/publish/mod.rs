@@ -41,6 +41,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long clients of an earlier run have to connect again, before they are told that they have missed something.
 const SETTLING: Duration = Duration::from_secs(3);
 
+/// An address for documentation: added and taken back where there is no other.
+const NOBODYS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
 /// After a look that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -52,9 +55,8 @@ pub async fn publish(services: &Services, settings: &PublishSettings, stop: &Can
     let publisher = Publisher::bind(settings.bind, &certificate).await?;
     tracing::info!("publishing on tcp://{}", publisher.address());
     tracing::info!("clients need {}", settings.directory.join("server.key").display());
-    let mut work = Work::begin(services, settings, &publisher, &mut high_water).await?;
     let done = tokio::select! {
-        done = work.run() => done,
+        done = async { Work::begin(services, settings, &publisher, &mut high_water).await?.run().await } => done,
         () = stop.cancelled() => Ok(()),
     };
     publisher.close(Duration::from_secs(1)).await?;
@@ -124,9 +126,11 @@ impl<'a> Work<'a> {
     /// Sends a change and takes it back: whoever followed an earlier run sees by its serial that something was missed.
     async fn nudge(&mut self) -> anyhow::Result<()> {
         let wanted = self.serials.addresses().clone();
-        let mut without = wanted.clone();
-        without.pop_first();
-        self.change(&without).await?;
+        let mut other = wanted.clone();
+        if other.pop_first().is_none() {
+            other.insert(NOBODYS);
+        }
+        self.change(&other).await?;
         self.change(&wanted).await
     }
 
@@ -157,8 +161,10 @@ impl<'a> Work<'a> {
 
     /// Sends what changes the list into another. Serials are kept before they are sent, so that none is ever used twice.
     async fn change(&mut self, wanted: &BTreeSet<IpAddr>) -> anyhow::Result<()> {
-        let deltas: Vec<Delta> = self.serials.change(wanted, seconds(self.services.jobs.clock.now()));
-        self.high_water.keep(self.serials.version(), self.serials.serial())?;
+        let mut next = self.serials.clone();
+        let deltas: Vec<Delta> = next.change(wanted, seconds(self.services.jobs.clock.now()));
+        self.high_water.keep(next.version(), next.serial())?;
+        self.serials = next;
         for deltas in deltas.chunks(BURST) {
             for delta in deltas {
                 self.publisher.delta(*delta).await?;
@@ -178,6 +184,8 @@ impl<'a> Work<'a> {
     /// Sends what was reported since the last time, at most so much; the rest of it is left out.
     async fn tell_events(&mut self) -> anyhow::Result<()> {
         let until = self.services.jobs.clock.now() - self.settings.delay;
+        // Where the clock was set back, events begin anew instead of waiting for it to catch up.
+        self.told = self.told.min(until + TimeDelta::minutes(1));
         if until <= self.told || self.settings.events == 0 {
             return Ok(());
         }

@@ -75,8 +75,11 @@ pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Res
         reports.forget_greylist_days(settings.keep_days, now).await?;
     }
     if let Some(directory) = &settings.directory {
-        let stamp = Stamp { as_of: now, terms: settings.terms.clone() };
-        files::write_latest(directory.clone(), stamp.clone(), entries).await?;
+        // What is kept, which may be newer: a worker that was held up must not take the files back.
+        let listed = reports.greylist().await?;
+        let as_of = listed.standing.map_or(now, |standing| standing.as_of);
+        let stamp = Stamp { as_of, terms: settings.terms.clone() };
+        files::write_latest(directory.clone(), stamp.clone(), listed.entries).await?;
         let days = reports.greylist_days().await?;
         for day in files::missing(directory.clone(), days.into_iter().map(|(day, _)| day).collect()).await? {
             if let Some(body) = reports.greylist_day(day).await? {
