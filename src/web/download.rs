@@ -51,9 +51,15 @@ impl Download {
     /// The answer to a request with these headers.
     pub(super) fn respond(&self, request: &HeaderMap) -> Response {
         let part = self.part(request);
+        let kept = self.is_kept(request);
         // A part is one of the plain form, whatever else is accepted.
-        let gzip = (part == Part::Whole && reads_gzip(request)).then(|| self.compressed()).flatten();
-        let tag = if gzip.is_some() { format!("\"{}-gzip\"", self.tag) } else { format!("\"{}\"", self.tag) };
+        let reads = part == Part::Whole && reads_gzip(request);
+        let gzip = (reads && !kept).then(|| self.compressed()).flatten();
+        let tag = if gzip.is_some() || reads && kept {
+            format!("\"{}-gzip\"", self.tag)
+        } else {
+            format!("\"{}\"", self.tag)
+        };
         let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
         let mut head = HeaderMap::with_capacity(10);
         head.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
@@ -61,7 +67,7 @@ impl Download {
         head.insert(header::LAST_MODIFIED, value(&http_date(self.modified)));
         head.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        if self.is_kept(request) {
+        if kept {
             return (StatusCode::NOT_MODIFIED, head).into_response();
         }
         let whole = self.body.len();
@@ -82,6 +88,11 @@ impl Download {
         };
         head.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         (status, head, body).into_response()
+    }
+
+    /// Compresses it beforehand, where that holds up nobody.
+    pub(super) fn compress(&self) {
+        self.compressed();
     }
 
     fn compressed(&self) -> Option<Bytes> {

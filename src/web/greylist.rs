@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use sview_model::greylist::{Form, Stamp, csv_of};
@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use super::download::Download;
 use super::error::Problem;
+use super::site::site;
 use super::{App, query};
 
 /// For how long a page waits for a row of the list.
@@ -50,8 +51,11 @@ impl App {
         let listed = reports.greylist().await?;
         let Some(standing) = listed.standing else { return Ok(None) };
         let stamp = Stamp { as_of: standing.as_of, terms: self.terms().to_owned() };
-        let write =
-            move || Download::new(form.write(&stamp, &listed.entries), stamp.as_of, form.content_type(), LATEST);
+        let write = move || {
+            let file = Download::new(form.write(&stamp, &listed.entries), stamp.as_of, form.content_type(), LATEST);
+            file.compress();
+            file
+        };
         let file = tokio::task::spawn_blocking(write).await;
         let file = Arc::new(file.map_err(|error| sview_store::Error::Value(error.to_string()))?);
         files.insert(form, (standing.generation, Arc::clone(&file)));
@@ -92,7 +96,7 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
     };
     match tokio::time::timeout(PATIENCE, read).await {
         Ok(Ok((standing, addresses, days))) => {
-            let site = site(&headers);
+            let site = format!("{}{}", site(&headers), GREYLIST.trim_end_matches('/'));
             let as_of = standing.map(|standing| standing.as_of);
             let state = GreylistState { as_of, addresses, days: &days, site: &site, terms: app.terms() };
             super::html(pages::greylist(&app.context(period), &state))
@@ -148,8 +152,11 @@ pub(super) async fn archive(
     match app.services.reports.greylist_day(day).await {
         Ok(Some(rows)) => {
             let as_of = day.and_time(NaiveTime::MIN).and_utc();
-            let text = csv_of(&Stamp { as_of, terms: app.terms().to_owned() }, &rows);
-            Download::new(text, as_of, Form::Csv.content_type(), FOR_GOOD).respond(&headers)
+            let stamp = Stamp { as_of, terms: app.terms().to_owned() };
+            let answer = tokio::task::spawn_blocking(move || {
+                Download::new(csv_of(&stamp, &rows), as_of, Form::Csv.content_type(), FOR_GOOD).respond(&headers)
+            });
+            answer.await.unwrap_or_else(|error| Problem::unavailable(&error).page(&app))
         }
         Ok(None) => Problem::not_found().page(&app),
         Err(error) => Problem::unavailable(&error).page(&app),
@@ -166,20 +173,6 @@ fn day_of(year: &str, name: &str) -> Option<NaiveDate> {
     let text = name.strip_prefix("greylist-")?.strip_suffix(".csv")?;
     let day: NaiveDate = text.parse().ok()?;
     (day.to_string() == text && year_of(year) == Some(day.year())).then_some(day)
-}
-
-/// This site's address as the visitor knows it, for lines to be copied; a placeholder where it cannot be told.
-fn site(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let fit =
-        (1..=253).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
-    if !fit {
-        return format!("https://SITE{}", GREYLIST.trim_end_matches('/'));
-    }
-    // What has no name has no certificate.
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let plain = name == "localhost" || name.parse::<std::net::Ipv4Addr>().is_ok() || host.starts_with('[');
-    format!("{}://{host}{}", if plain { "http" } else { "https" }, GREYLIST.trim_end_matches('/'))
 }
 
 #[cfg(test)]
@@ -201,16 +194,5 @@ mod tests {
         ] {
             assert_eq!(day_of(year, name), None, "{year}/{name}");
         }
-    }
-
-    #[test]
-    fn lines_to_copy_hold_no_more_than_a_host() {
-        let of =
-            |host: &'static str| site(&HeaderMap::from_iter([(header::HOST, header::HeaderValue::from_static(host))]));
-        assert_eq!(of("view.example.org"), "https://view.example.org/greylist-data");
-        assert_eq!(of("127.0.0.1:8080"), "http://127.0.0.1:8080/greylist-data");
-        assert_eq!(of("[::1]:8080"), "http://[::1]:8080/greylist-data");
-        assert_eq!(of("evil; rm -rf /"), "https://SITE/greylist-data");
-        assert_eq!(of("a`b`"), "https://SITE/greylist-data");
     }
 }

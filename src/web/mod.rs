@@ -19,6 +19,7 @@ mod passcheck;
 mod query;
 mod recent;
 mod session;
+mod site;
 mod slots;
 mod statistics;
 

@@ -40,11 +40,11 @@ fn sha1() -> String {
 #[utoipa::path(
     get,
     path = "/range/{prefix}",
-    description = "Lines of `SUFFIX:COUNT` in the order of the hashes, each ended by CRLF: the API that checkers of leaked passwords speak \
-        elsewhere too. With the header `Add-Padding: true` the answer has 800 to 1,000 lines, those with the count 0 made up.",
+    description = "Lines of SUFFIX:COUNT in the order of the hashes, each ended by CRLF: the API that checkers of leaked passwords speak \
+        elsewhere too. With the header Add-Padding: true the answer has 800 to 1,000 lines, those with the count 0 made up.",
     params(
         ("prefix" = Digits, Path, description = "The first five hex digits of the password's hash, of either case."),
-        ("mode" = Option<Hashing>, Query, description = "How passwords are hashed: `sha1` (the default) or `ntlm`."),
+        ("mode" = Option<Hashing>, Query, description = "How passwords are hashed: sha1 (the default) or ntlm."),
     ),
     responses(
         (status = 200, description = "The lines; none where nothing was seen.", content_type = "text/plain"),

@@ -10,7 +10,7 @@ use super::frame::{Frame, page};
 pub fn login(context: &AdminContext, next: &str, wrong: bool) -> Markup {
     let content = html! {
         section.card.form.login {
-            @if wrong { p.message role="alert" { "That is neither of the tokens." } }
+            @if wrong { p.message.bad role="alert" { "That is neither of the tokens." } }
             form method="post" action="/login" {
                 input type="hidden" name="next" value=(next);
                 label for="token" { "Token" }

@@ -231,7 +231,9 @@ fn countries(state: &LiveState) -> Markup {
                         }
                     }
                 }
-                p.nothing #no-countries hidden[!state.countries.is_empty()] { "No events yet." }
+                p.nothing #no-countries hidden[!state.countries.is_empty()] {
+                    (if state.knows_countries { "No events yet." } else { "Countries are not known here." })
+                }
             }
         }
     }

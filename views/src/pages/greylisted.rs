@@ -29,11 +29,20 @@ pub(super) fn card(context: &PageContext<'_>, greylisted: &Greylisted) -> Markup
         div.cards {
             div.cell.full {
                 section.card.form aria-labelledby="h-greylisted" {
-                    h2 #h-greylisted { "Why is this address listed?" }
+                    h2 #h-greylisted {
+                        @if matches!(greylisted, Greylisted::Listed(entry, _) if entry.expires > now) { "Why is this address listed?" }
+                        @else { "Is this address listed?" }
+                    }
                     @match greylisted {
                         Greylisted::Listed(entry, as_of) if entry.expires > now => (listed(entry, *as_of, now)),
-                        Greylisted::Listed(_, as_of) | Greylisted::NotListed(as_of) => {
-                            p { "It is " b { "not" } " on the " (link()) " as of " (moment::at(*as_of, now)) ": it did too little lately, or too long ago." }
+                        Greylisted::Listed(entry, _) => {
+                            p { "It is " b { "not" } " on the " (link()) " any more: it left it on " (moment::at(entry.expires, now)) "." }
+                        },
+                        Greylisted::NotListed(as_of) => {
+                            p {
+                                "It is " b { "not" } " on the " (link()) " as of " (moment::at(*as_of, now))
+                                ": nothing, or too little, was reported of it in the last 14 days."
+                            }
                         },
                         Greylisted::Never(never) => {
                             p { "It is " b { "not" } " on the " (link()) ", whatever it does: " (never.reason()) "." }
@@ -54,12 +63,12 @@ fn link() -> Markup {
 fn listed(entry: &Entry, as_of: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
     html! {
         p {
-            "It is on the " (link()) " with " b { (entry.score) " points" } ", as of " (moment::at(as_of, now)) ". If it stops now, it leaves the list on "
+            "It is on the " (link()) " with " b { (entry.score) " points" } ", as of " (moment::at(as_of, now)) ". Without new reports it leaves the list on "
             b { (moment::at(entry.expires, now)) } "."
         }
         div.values { div.scroll tabindex="0" { table {
             caption {
-                "What it did, as far back as counts, seen by " (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" }
+                "What it did in the last 14 days, seen by " (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" }
             }
             thead { tr {
                 th scope="col" { "Trap" } th scope="col" { "Action" } th scope="col" { "First" } th scope="col" { "Last" }

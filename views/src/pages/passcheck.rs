@@ -26,13 +26,13 @@ pub struct Schema {
     pub text: String,
 }
 
-/// The checker.
+/// The checker, at `site`: scheme and host, as its visitor knows them.
 #[must_use]
-pub fn passcheck(context: &PageContext<'_>) -> Markup {
+pub fn passcheck(context: &PageContext<'_>, site: &str) -> Markup {
     let content = html! {
         div.cards {
             div.cell.half { (checker()) }
-            div.cell.half { (explained()) }
+            div.cell.half { (explained(site)) }
         }
         script src=(assets::passcheck_script().path) defer {}
     };
@@ -70,7 +70,7 @@ fn checker() -> Markup {
     }
 }
 
-fn explained() -> Markup {
+fn explained(site: &str) -> Markup {
     html! {
         section.card.form {
             h2 { "How it stays a secret" }
@@ -85,24 +85,25 @@ fn explained() -> Markup {
                 "The same is to be had " a href=(PASSCHECK_DOC) { "for programs" } ", and at "
                 code { "/range/" } " with every tool that checks passwords by ranges of hashes. By hand:"
             }
-            pre.typed { code { (BY_HAND) } }
+            pre.typed { code { (BY_HAND.replace("$SITE", site)) } }
+            p.hint { "No line means that it was not seen, as long as there is no error message." }
         }
     }
 }
 
 const BY_HAND: &str = "\
-read -rs PASSWORD
+IFS= read -rs PASSWORD
 HASH=$(printf %s \"$PASSWORD\" | sha1sum | cut -c-40 | tr a-f A-F)
-curl -s \"$SITE/range/${HASH%${HASH#?????}}\" | grep \"^${HASH#?????}:\"";
+curl -fsS \"$SITE/range/${HASH%${HASH#?????}}\" | grep \"^${HASH#?????}:\"";
 
-/// The page of the API.
+/// The page of the API, at `site`.
 #[must_use]
-pub fn passcheck_doc(context: &PageContext<'_>, schemas: &[Schema]) -> Markup {
+pub fn passcheck_doc(context: &PageContext<'_>, site: &str, schemas: &[Schema]) -> Markup {
     let content = html! {
         div.cards {
             div.cell.full { (introduction()) }
-            div.cell.half { (example("With curl", CURL)) }
-            div.cell.half { (example("In Python", PYTHON)) }
+            div.cell.half { (example("With curl", &CURL.replace("$SITE", site))) }
+            div.cell.half { (example("In Python", &PYTHON.replace("$SITE", site))) }
             @for schema in schemas {
                 div.cell.half {
                     section.card.form {
@@ -130,13 +131,13 @@ fn introduction() -> Markup {
                 "Hash the password with SHA-1 and send the first six hex digits, in lower case, by POST as JSON to "
                 code { (PASSCHECK_API) } " or " code { "/api/leaked" } ". The answer holds all known passwords whose hash begins so; look "
                 "yourself whether yours is among them. " code { "SUCCESS" } " is an answer with data, " code { "NO_QUERY" }
-                " one without, " code { "VALIDATION_ERROR" } " tells what is wrong with a request. What is no JSON at all is answered by "
+                " one without, " code { "VALIDATION_ERROR" } " says what is wrong with a request; what is not JSON at all is answered with "
                 code { "API error" } "."
             }
             p {
                 code { "POST /passcheck/apiv1/seen" } " takes five digits and tells the first and the last day as well. "
                 code { "GET /range/5BAA6" } " answers in the lines that other checkers of leaked passwords use, for NTLM hashes with "
-                code { "?mode=ntlm" } "; with the header " code { "Add-Padding: true" } " its length tells nothing."
+                code { "?mode=ntlm" } "; with the header " code { "Add-Padding: true" } " its length does not tell how many there are."
             }
             p { "How many requests a client may send in a minute is limited; the answer 429 says in " code { "Retry-After" } " when to go on." }
         }
@@ -160,11 +161,11 @@ $ curl --json '{\"msg_type\": \"request\", \"hash\": \"5baa61\"}' $SITE/passchec
   {\"hash\": \"5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8\", \"count\": 42, \"sources\": [\"telnet\", \"haas\"]}]}";
 
 const PYTHON: &str = "\
-import getpass, hashlib, json, os, urllib.request
+import getpass, hashlib, json, urllib.request
 
 digest = hashlib.sha1(getpass.getpass().encode()).hexdigest()
 request = urllib.request.Request(
-    os.environ[\"SITE\"] + \"/passcheck/apiv1/\",
+    \"$SITE/passcheck/apiv1/\",
     json.dumps({\"msg_type\": \"request\", \"hash\": digest[:6]}).encode(),
     {\"Content-Type\": \"application/json\"},
 )
