@@ -11,3 +11,8 @@ pub mod telemetry;
 pub mod web;
 
 pub use services::Services;
+
+/// Computations take and give back tens of megabytes from changing threads, which the C library's allocator keeps in an arena a
+/// thread; this one gives them back to the system.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

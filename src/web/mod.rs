@@ -111,7 +111,12 @@ impl App {
 
 /// All addresses.
 pub fn router(app: App) -> Router {
-    let mut router = Router::new();
+    router_with(app, Router::new())
+}
+
+/// All addresses and some more, under the same limits and with the same headers: what a benchmark compares with.
+pub fn router_with(app: App, more: Router<App>) -> Router {
+    let mut router = more;
     for page in &PAGES {
         router = router.route(page.path, get(statistics::page));
     }
