@@ -120,14 +120,19 @@ fn open_to_all(mut response: Response) -> Response {
 /// The lines, as they are sent: the greater part of what a request costs, so written byte by byte.
 fn text(kind: HashKind, lines: &[(PasswordHash, u64)]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let mut text = Vec::with_capacity(lines.len() * (kind.digits() + 3));
+    let digit = |nibble: u8| DIGITS[usize::from(nibble & 15)];
+    let digits = kind.digits() - HashPrefix::DIGITS;
+    let mut text = Vec::with_capacity(lines.len() * (digits + 12));
+    let mut line = [b':'; 64];
     for (hash, count) in lines {
         let bytes = &hash.0[HashPrefix::DIGITS / 2..kind.bytes()];
-        text.push(DIGITS[usize::from(bytes[0] & 15)]);
-        text.extend(bytes[1..].iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]));
-        text.push(b':');
+        line[0] = digit(bytes[0]);
+        for (pair, byte) in line[1..digits].chunks_exact_mut(2).zip(&bytes[1..]) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(*byte)]);
+        }
+        text.extend_from_slice(&line[..=digits]);
         push_number(&mut text, *count);
-        text.extend(b"\r\n");
+        text.extend_from_slice(b"\r\n");
     }
     // Nothing but ASCII was written.
     String::from_utf8(text).unwrap_or_default()
