@@ -104,6 +104,7 @@ pub(super) async fn state(State(desk): State<Desk>) -> Response {
         let error = "There is no live feed here: the operator has named no publisher";
         return (StatusCode::NOT_FOUND, LIVE, axum::Json(serde_json::json!({ "error": error }))).into_response();
     };
+    let now = desk.clock.now();
     let iso = |time: DateTime<Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let feed = live.feed();
     let list = feed.follower.list();
@@ -122,6 +123,7 @@ pub(super) async fn state(State(desk): State<Desk>) -> Response {
         "addresses": list.map(|list| list.addresses.len()),
         "updated": list.and_then(|list| time(list.ts)).map(iso),
         "catching_up": list.is_some() && feed.wants_list(),
+        "countries": feed.countries.sums(now),
         "messages": messages,
         "dropped": dropped,
         "list_asked_again": asked,

@@ -36,6 +36,19 @@ async fn the_page_keeps_itself_up_to_date_through_restarts() {
     assert!(browser.text("#live-countries").await.contains("Czechia"));
     let title = browser.run("return document.querySelector('.map path[data-code=CZ] title').textContent").await;
     assert_eq!(title, "Czechia: 1");
+    // An hour later the server no longer counts it, and neither does a page that was left open.
+    browser
+        .run(
+            "const real = fetch;
+             window.fetch = async () => new Response(JSON.stringify({ countries: { DE: 5 } }));
+             document.dispatchEvent(new Event('visibilitychange'));
+             setTimeout(() => { window.fetch = real; }, 0);",
+        )
+        .await;
+    browser.until("document.querySelector('.map path[data-code=CZ] title').textContent === 'Czechia: 0'").await;
+    browser.until("document.querySelector('.map path[data-code=DE]').classList.contains('m1')").await;
+    assert!(browser.text("#live-countries").await.contains("Germany"));
+    assert_eq!(browser.count("#live-countries tr").await, 1);
     let href = browser.run("return document.querySelector('#live-events a').getAttribute('href')").await;
     assert_eq!(href, "/attackers/details/ip/192.0.2.1?period=1w");
 

@@ -50,13 +50,14 @@
   const counts = new Map([...outlines].map(([code, path]) => [code, Number(path.dataset.n)]).filter(([, n]) => n));
   const digit = (n) => { const power = 10 ** Math.floor(Math.log10(n + 1e-9)); return Math.floor((n + 1e-9) / power) * power; };
   const drawCountries = () => {
-    const numbers = [...counts.values()];
+    const numbers = [...counts.values()].filter((n) => n > 0);
     const least = Math.max(1, Math.min(...numbers)), ratio = Math.max(...numbers) / least;
     const bounds = [...new Set([0, 1, 2, 3, 4, 5].map((i) => digit(least * ratio ** (i / 6))))];
     for (const [code, n] of counts) {
       const path = outlines.get(code);
       if (!path) continue;
-      path.setAttribute("class", `m${bounds.findLastIndex((bound) => n >= bound) + 1}${path.classList.contains("on") ? " on" : ""}`);
+      const shade = n > 0 ? [`m${bounds.findLastIndex((bound) => n >= bound) + 1}`] : [];
+      path.setAttribute("class", [...shade, ...(path.classList.contains("on") ? ["on"] : [])].join(" "));
       if (path.dataset.n === String(n)) continue;
       path.dataset.n = n;
       path.querySelector("title")?.remove();
@@ -65,7 +66,7 @@
       path.append(title);
     }
     const body = id("live-countries");
-    const first = [...counts].sort((a, b) => b[1] - a[1]).slice(0, Number(body.dataset.rows));
+    const first = [...counts].filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]).slice(0, Number(body.dataset.rows));
     body.replaceChildren(...first.map(([code, n]) => {
       const tr = document.createElement("tr");
       const mark = make("span", flag(code), { className: "flag" });
@@ -75,8 +76,19 @@
       tr.append(name, make("td", group(n), { className: "number" }));
       return tr;
     }));
-    id("no-countries").hidden = true;
+    id("no-countries").hidden = numbers.length > 0;
   };
+  // Events are only added as they come; the server says every minute which ones are of the last hour.
+  const recount = async () => {
+    const answer = await fetch("/dynfw/state.json").catch(() => undefined);
+    if (!answer?.ok) return;
+    const { countries } = await answer.json();
+    for (const code of counts.keys()) counts.set(code, 0);
+    for (const [code, n] of Object.entries(countries)) counts.set(code, n);
+    soon();
+  };
+  setInterval(recount, 60000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) recount(); });
 
   const drawList = () => {
     sorted ??= [...addresses].sort((a, b) => (a[1] < b[1] ? -1 : 1)).map(([ip]) => ip);
