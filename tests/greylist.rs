@@ -250,7 +250,7 @@ both! {
         make(&deployment, NOW);
         for ip in [BUSY, BUSY6] {
             let page = page(ip);
-            assert!(page.contains("Why is this address listed?") && page.contains(" points</b>") && page.contains("If it stops now"), "{page}");
+            assert!(page.contains("Why is this address listed?") && page.contains(" points</b>") && page.contains("Without new reports it leaves the list on"), "{page}");
             assert!(page.contains("seen by 2 probes") && page.contains("big_port_scan") && page.contains("12 Mar 2026") && page.contains("15 Mar 2026 10:00"));
         }
         assert!(page(IDLE).contains("<b>not</b> on the"));
