@@ -3,21 +3,22 @@
 //!
 //! `cargo bench -p sview --bench http -- DATA_DIR`
 //!
-//! DATA_DIR is a data directory with reports in it; everything is computed first. Needs `wrk`.
+//! DATA_DIR is a data directory with reports in it; everything is computed first. Needs `wrk`, `curl` and two cores.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
-use std::process::Command;
-use std::time::Duration;
+mod load;
 
-use axum::response::IntoResponse as _;
-use axum::routing::get;
+use std::process::Command;
+
+use axum::Router;
 use clap::Parser as _;
 use sview::Services;
 use sview::cli::Cli;
 use sview::config::Secret;
-use sview::web::{App, router};
+use sview::web::{App, router_with};
 use sview_jobs::{Cause, WorkerSettings, work_until_idle};
-use tokio::net::TcpListener;
+
+use self::load::{ask, constant, median, output, resident, serve, take_core};
 
 /// What is measured, each with its constant counterpart.
 const ADDRESSES: [&str; 4] = [
@@ -27,7 +28,7 @@ const ADDRESSES: [&str; 4] = [
     "/resource/all_countries_by_incidents_list.csv?period=1w",
 ];
 
-#[tokio::main]
+#[tokio::main(worker_threads = 1)]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let Some(directory) = args.first() else {
@@ -42,73 +43,23 @@ async fn main() {
     let secret = Secret::load(None, &cli.settings.places.data_dir).unwrap();
     let app = App::new(services, &cli.settings.web, &secret, None);
     // Once to learn the sizes, then with constants of these sizes beside the real routes.
-    let (base, _) = serve(router(app.clone())).await;
-    let sizes: Vec<usize> = ADDRESSES.iter().map(|address| fetch(&format!("{base}{address}"))).collect();
-    let mut routes = router(app);
-    for (i, size) in sizes.iter().enumerate() {
-        let body: axum::body::Bytes = vec![b'x'; *size].into();
-        routes = routes.route(&format!("/constant/{i}"), get(move || async move { body.into_response() }));
-    }
-    let (base, _) = serve(routes).await;
+    let base = serve(router_with(app.clone(), Router::new())).await;
+    let size = |address| output(Command::new("curl").args(["-s", "-S", "-f", &format!("{base}{address}")])).len();
+    let sizes: Vec<usize> = ADDRESSES.iter().map(size).collect();
+    let constants = sizes.iter().enumerate().map(|(i, size)| (format!("/constant/{i}"), constant(*size)));
+    let base =
+        serve(router_with(app, constants.fold(Router::new(), |all, (path, route)| all.route(&path, route)))).await;
+    take_core();
     println!("| what | requests/s | constant body | ratio | p99 |\n|---|---|---|---|---|");
     for (i, address) in ADDRESSES.iter().enumerate() {
-        let (mut ours, mut constant, mut p99) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ours, mut plain) = (Vec::new(), Vec::new());
         for _ in 0..3 {
-            let (rate, latency) = wrk(&format!("{base}{address}"));
-            ours.push(rate);
-            p99.push(latency);
-            constant.push(wrk(&format!("{base}/constant/{i}")).0);
+            ours.push(ask(&[&format!("{base}{address}")]));
+            plain.push(ask(&[&format!("{base}/constant/{i}")]));
         }
-        let (ours, constant, p99) = (median(ours), median(constant), median(p99));
-        println!(
-            "| `{address}`, {} KB | {ours:.0} | {constant:.0} | {:.2} | {p99:.1} ms |",
-            sizes[i] / 1024,
-            ours / constant
-        );
+        let (ours, plain, size) = (median(&ours), median(&plain), sizes[i] / 1024);
+        let ratio = ours.rate / plain.rate;
+        println!("| `{address}`, {size} KB | {:.0} | {:.0} | {ratio:.2} | {:.1} ms |", ours.rate, plain.rate, ours.p99);
     }
     println!("| resident memory after serving | {} MB | | |", resident() / 1024);
-}
-
-async fn serve(routes: axum::Router) -> (String, tokio::task::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let service = routes.into_make_service_with_connect_info::<std::net::SocketAddr>();
-    (base, tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }))
-}
-
-fn fetch(url: &str) -> usize {
-    tokio::task::block_in_place(|| {
-        let out = Command::new("curl").args(["-s", "-S", "-f", url]).output().unwrap();
-        assert!(out.status.success(), "{url}: {}", String::from_utf8_lossy(&out.stderr));
-        out.stdout.len()
-    })
-}
-
-/// Requests a second, and the 99th percentile of the latency in milliseconds, at 32 connections.
-fn wrk(url: &str) -> (f64, f64) {
-    let text = tokio::task::block_in_place(|| {
-        let out = Command::new("wrk").args(["-t1", "-c32", "-d4s", "--latency", url]).output().unwrap();
-        String::from_utf8(out.stdout).unwrap()
-    });
-    assert!(!text.contains("Non-2xx"), "{text}");
-    let find = |name: &str| {
-        text.lines().find_map(|l| l.trim().strip_prefix(name)).unwrap_or_else(|| panic!("{text}")).trim().to_owned()
-    };
-    let latency = find("99%");
-    let number = |end: &str| latency.strip_suffix(end).and_then(|n| n.parse::<f64>().ok());
-    let millis = number("us").map(|n| n / 1000.0).or_else(|| number("ms")).or_else(|| number("s").map(|n| n * 1000.0));
-    (find("Requests/sec:").parse().unwrap(), millis.unwrap())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Resident memory in KiB.
-fn resident() -> u64 {
-    std::thread::sleep(Duration::from_millis(100));
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:"));
-    line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse().ok()).unwrap_or(0)
 }

@@ -4,18 +4,17 @@
 //! `cargo bench -p sview --bench passcheck -- DIRECTORY [HASHES]`
 //!
 //! The list is made from a seed, line by line while it is read, and is nowhere as a whole. HASHES is 100,000,000 unless told, which
-//! takes 2.2 GB in DIRECTORY. Needs `wrk`.
+//! takes 2.2 GB in DIRECTORY. Needs `wrk` and two cores.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+mod load;
 
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use axum::Router;
-use axum::response::IntoResponse as _;
-use axum::routing::get;
 use clap::Parser as _;
 use sview::Services;
 use sview::cli::Cli;
@@ -23,7 +22,8 @@ use sview::config::Secret;
 use sview::web::{App, router_with};
 use sview_model::{HashKind, HashPrefix};
 use sview_passcheck::{Bulk, Importer, Lines, path};
-use tokio::net::TcpListener;
+
+use self::load::{Measured, ask, constant, median, resident, serve, take_core};
 
 /// Lines `HASH:COUNT` in their order, as the public lists have them.
 struct List {
@@ -62,7 +62,7 @@ impl Read for List {
     }
 }
 
-#[tokio::main]
+#[tokio::main(worker_threads = 1)]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let Some(directory) = args.first() else {
@@ -98,31 +98,28 @@ async fn main() {
 
     let services = Services::open(&cli.settings.places).await.unwrap();
     let secret = Secret::load(None, &cli.settings.places.data_dir).unwrap();
-    let body: axum::body::Bytes = vec![b'x'; lines * 39].into();
-    let size = body.len();
-    let constant = get(move || async move { body.into_response() });
+    let size = lines * 39;
     let app = App::new(services, &cli.settings.web, &secret, None);
-    let routes = router_with(app, Router::new().route("/constant/{any}", constant));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let service = routes.into_make_service_with_connect_info::<std::net::SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+    let base = serve(router_with(app, Router::new().route("/constant/{any}", constant(size)))).await;
+    take_core();
     wrk(directory, &base, "range", 0); // warm
-    let (mut ours, mut constant) = (Vec::new(), Vec::new());
+    let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..5 {
         ours.push(wrk(directory, &base, "range", 0));
-        constant.push(wrk(directory, &base, "constant", 0));
+        plain.push(wrk(directory, &base, "constant", 0));
     }
     let paced: Vec<_> = (0..5).map(|_| wrk(directory, &base, "range", 20)).collect();
-    let (rate, p99) = median(&ours);
-    let (plain, plain_p99) = median(&constant);
-    println!("| ranges of {lines} lines, 32 connections without pause | {rate:.0} a second, p99 {p99:.1} ms |");
+    let (ours, plain, paced) = (median(&ours), median(&plain), median(&paced));
     println!(
-        "| a constant body of {size} bytes, under the same limits and headers | {plain:.0} a second, p99 {plain_p99:.1} ms |"
+        "| ranges of {lines} lines, 32 connections without pause | {:.0} a second, p99 {:.2} ms |",
+        ours.rate, ours.p99
     );
-    println!("| ratio | {:.2} |", rate / plain);
-    let (rate, p99) = median(&paced);
-    println!("| ranges, 32 connections with pauses | {rate:.0} a second, p99 {p99:.2} ms |");
+    println!(
+        "| a constant body of {size} bytes, under the same limits and headers | {:.0} a second, p99 {:.2} ms |",
+        plain.rate, plain.p99
+    );
+    println!("| ratio | {:.2} |", ours.rate / plain.rate);
+    println!("| ranges, 32 connections with pauses | {:.0} a second, p99 {:.2} ms |", paced.rate, paced.p99);
     println!("| resident memory after serving | {} MB |", resident() / 1024);
 }
 
@@ -138,9 +135,8 @@ fn import(directory: &Path, hashes: u64) -> u64 {
     facts.bytes
 }
 
-/// Requests a second and the 99th percentile of the latency in milliseconds, at 32 connections and any prefixes. Both kinds of
-/// requests are made by the same script.
-fn wrk(directory: &str, base: &str, what: &str, pause: u32) -> (f64, f64) {
+/// Asks for any prefixes. Both kinds of requests are made by the same script.
+fn wrk(directory: &str, base: &str, what: &str, pause: u32) -> Measured {
     let script = format!("{directory}/wrk.lua");
     let mut lua = format!(
         "request = function() return wrk.format('GET', string.format('/{what}/%05x', math.random(0, 1048575))) end\n"
@@ -149,32 +145,5 @@ fn wrk(directory: &str, base: &str, what: &str, pause: u32) -> (f64, f64) {
         let _ = writeln!(lua, "delay = function() return math.random(0, {pause}) end");
     }
     std::fs::write(&script, lua).unwrap();
-    let text = tokio::task::block_in_place(|| {
-        let out = Command::new("wrk").args(["-t1", "-c32", "-d4s", "--latency", "-s", &script, base]).output().unwrap();
-        String::from_utf8(out.stdout).unwrap()
-    });
-    assert!(!text.contains("Non-2xx"), "{text}");
-    let find = |name: &str| {
-        text.lines().find_map(|l| l.trim().strip_prefix(name)).unwrap_or_else(|| panic!("{text}")).trim().to_owned()
-    };
-    let latency = find("99%");
-    let number = |end: &str| latency.strip_suffix(end).and_then(|n| n.parse::<f64>().ok());
-    let millis = number("us").map(|n| n / 1000.0).or_else(|| number("ms")).or_else(|| number("s").map(|n| n * 1000.0));
-    (find("Requests/sec:").parse().unwrap(), millis.unwrap())
-}
-
-/// The medians of rates and of latencies.
-fn median(runs: &[(f64, f64)]) -> (f64, f64) {
-    let middle = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    (middle(runs.iter().map(|r| r.0).collect()), middle(runs.iter().map(|r| r.1).collect()))
-}
-
-/// Resident memory in KiB.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:"));
-    line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse().ok()).unwrap_or(0)
+    ask(&["-s", &script, base])
 }

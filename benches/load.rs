@@ -1,0 +1,80 @@
+//! A server under load, for the benchmarks of HTTP: it and its client have a core each, so that neither waits for the other's turn.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use axum::body::Bytes;
+use axum::response::IntoResponse as _;
+use axum::routing::{MethodRouter, get};
+use sview::web::App;
+use tokio::net::TcpListener;
+
+/// What a client measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Measured {
+    /// Requests a second.
+    pub(crate) rate: f64,
+    /// The 99th percentile of the latency, in milliseconds.
+    pub(crate) p99: f64,
+}
+
+/// Keeps the process on its core, with all threads that it has by now.
+pub(crate) fn take_core() {
+    output(Command::new("taskset").args(["--cpu-list", "--all-tasks", "--pid", "0", &std::process::id().to_string()]));
+}
+
+/// Serves; the address to ask at.
+pub(crate) async fn serve(routes: axum::Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+    base
+}
+
+/// What answers with the same body of this size always.
+pub(crate) fn constant(size: usize) -> MethodRouter<App> {
+    let body: Bytes = vec![b'x'; size].into();
+    get(move || async move { body.into_response() })
+}
+
+/// Asks at 32 connections for four seconds; `more` are options of wrk and the address.
+pub(crate) fn ask(more: &[&str]) -> Measured {
+    let mut wrk = Command::new("taskset");
+    wrk.args(["--cpu-list", "1", "wrk", "-t1", "-c32", "-d4s", "--latency"]).args(more);
+    let text = output(&mut wrk);
+    assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{text}");
+    let find = |name: &str| {
+        text.lines().find_map(|l| l.trim().strip_prefix(name)).unwrap_or_else(|| panic!("{text}")).trim().to_owned()
+    };
+    let latency = find("99%");
+    let number = |end: &str| latency.strip_suffix(end).and_then(|n| n.parse::<f64>().ok());
+    let p99 = number("us").map(|n| n / 1000.0).or_else(|| number("ms")).or_else(|| number("s").map(|n| n * 1000.0));
+    Measured { rate: find("Requests/sec:").parse().unwrap(), p99: p99.unwrap() }
+}
+
+/// The medians of rates and of latencies.
+pub(crate) fn median(runs: &[Measured]) -> Measured {
+    let middle = |number: fn(&Measured) -> f64| {
+        let mut numbers: Vec<f64> = runs.iter().map(number).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers[numbers.len() / 2]
+    };
+    Measured { rate: middle(|m| m.rate), p99: middle(|m| m.p99) }
+}
+
+/// Resident memory of this process in KiB.
+pub(crate) fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmRSS:"));
+    line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// What a program writes, which must succeed.
+pub(crate) fn output(command: &mut Command) -> String {
+    tokio::task::block_in_place(|| {
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    })
+}
