@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p sview --bench http -- DATA_DIR`
 //!
-//! DATA_DIR is a data directory with reports in it; everything is computed first. Needs `wrk`, `curl` and two cores.
+//! DATA_DIR is a data directory with reports in it; everything is computed first. Needs `wrk` and `curl`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod load;
@@ -18,7 +18,7 @@ use sview::config::Secret;
 use sview::web::{App, router_with};
 use sview_jobs::{Cause, WorkerSettings, work_until_idle};
 
-use self::load::{ask, constant, median, output, resident, serve, take_core};
+use self::load::{ask, constant, median, output, resident, serve};
 
 /// What is measured, each with its constant counterpart.
 const ADDRESSES: [&str; 4] = [
@@ -28,7 +28,7 @@ const ADDRESSES: [&str; 4] = [
     "/resource/all_countries_by_incidents_list.csv?period=1w",
 ];
 
-#[tokio::main(worker_threads = 1)]
+#[tokio::main]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let Some(directory) = args.first() else {
@@ -49,7 +49,6 @@ async fn main() {
     let constants = sizes.iter().enumerate().map(|(i, size)| (format!("/constant/{i}"), constant(*size)));
     let base =
         serve(router_with(app, constants.fold(Router::new(), |all, (path, route)| all.route(&path, route)))).await;
-    take_core();
     println!("| what | requests/s | constant body | ratio | p99 |\n|---|---|---|---|---|");
     for (i, address) in ADDRESSES.iter().enumerate() {
         let (mut ours, mut plain) = (Vec::new(), Vec::new());

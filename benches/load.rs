@@ -1,4 +1,4 @@
-//! A server under load, for the benchmarks of HTTP: it and its client have a core each, so that neither waits for the other's turn.
+//! A server under load, for the benchmarks of HTTP. It runs as it does elsewhere, and shares the machine with its client.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -18,11 +18,6 @@ pub(crate) struct Measured {
     pub(crate) p99: f64,
 }
 
-/// Keeps the process on its core, with all threads that it has by now.
-pub(crate) fn take_core() {
-    output(Command::new("taskset").args(["--cpu-list", "--all-tasks", "--pid", "0", &std::process::id().to_string()]));
-}
-
 /// Serves; the address to ask at.
 pub(crate) async fn serve(routes: axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -40,9 +35,7 @@ pub(crate) fn constant(size: usize) -> MethodRouter<App> {
 
 /// Asks at 32 connections for four seconds; `more` are options of wrk and the address.
 pub(crate) fn ask(more: &[&str]) -> Measured {
-    let mut wrk = Command::new("taskset");
-    wrk.args(["--cpu-list", "1", "wrk", "-t1", "-c32", "-d4s", "--latency"]).args(more);
-    let text = output(&mut wrk);
+    let text = output(Command::new("wrk").args(["-t1", "-c32", "-d4s", "--latency"]).args(more));
     assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{text}");
     let find = |name: &str| {
         text.lines().find_map(|l| l.trim().strip_prefix(name)).unwrap_or_else(|| panic!("{text}")).trim().to_owned()

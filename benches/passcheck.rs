@@ -4,7 +4,7 @@
 //! `cargo bench -p sview --bench passcheck -- DIRECTORY [HASHES]`
 //!
 //! The list is made from a seed, line by line while it is read, and is nowhere as a whole. HASHES is 100,000,000 unless told, which
-//! takes 2.2 GB in DIRECTORY. Needs `wrk` and two cores.
+//! takes 2.2 GB in DIRECTORY. Needs `wrk`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod load;
@@ -23,7 +23,7 @@ use sview::web::{App, router_with};
 use sview_model::{HashKind, HashPrefix};
 use sview_passcheck::{Bulk, Importer, Lines, path};
 
-use self::load::{Measured, ask, constant, median, resident, serve, take_core};
+use self::load::{Measured, ask, constant, median, resident, serve};
 
 /// Lines `HASH:COUNT` in their order, as the public lists have them.
 struct List {
@@ -62,7 +62,7 @@ impl Read for List {
     }
 }
 
-#[tokio::main(worker_threads = 1)]
+#[tokio::main]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let Some(directory) = args.first() else {
@@ -101,7 +101,6 @@ async fn main() {
     let size = lines * 39;
     let app = App::new(services, &cli.settings.web, &secret, None);
     let base = serve(router_with(app, Router::new().route("/constant/{any}", constant(size)))).await;
-    take_core();
     wrk(directory, &base, "range", 0); // warm
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..5 {

@@ -78,6 +78,13 @@ impl Bulk {
         Facts { hashes: self.header.hashes, sum: self.header.sum, bytes: self.header.length() }
     }
 
+    /// What tells the entries of a prefix from those in another file, in hex digits: the same on every host that has this file.
+    #[must_use]
+    pub fn tag(&self, prefix: HashPrefix) -> String {
+        let Header { great_crc, index_crc, .. } = self.header;
+        format!("{index_crc:08x}{great_crc:08x}{:08x}", self.crcs[prefix.number() as usize])
+    }
+
     /// The entries of a prefix, in the order of their hashes. May wait for the disk.
     pub fn range(&self, prefix: HashPrefix) -> Result<Vec<Entry>> {
         let (first, mut bytes, at) = self.group(prefix);
@@ -149,9 +156,14 @@ impl Bulk {
         if crc32fast::hash(bytes) != self.crcs[prefix.number() as usize] {
             return Err(Error::damaged(&self.path, "checksum of a group"));
         }
-        let kind = self.header.kind;
-        let records = bytes.chunks_exact(format::record(kind));
-        let mut entries: Vec<Entry> = records.map(|record| format::take(kind, prefix, record)).collect();
+        // A loop for each kind, so that the compiler knows the lengths.
+        let all = |kind, size| -> Vec<Entry> {
+            bytes.chunks_exact(size).map(|record| format::take(kind, prefix, record)).collect()
+        };
+        let mut entries = match self.header.kind {
+            HashKind::Sha1 => all(HashKind::Sha1, const { format::record(HashKind::Sha1) }),
+            HashKind::Ntlm => all(HashKind::Ntlm, const { format::record(HashKind::Ntlm) }),
+        };
         for (number, entry) in (first..).zip(&mut entries).filter(|(_, entry)| entry.count == ESCAPE) {
             let found = self.great.binary_search_by_key(&number, |(number, _)| *number);
             entry.count = self.great[found.map_err(|_| Error::damaged(&self.path, "a great count is missing"))?].1;

@@ -27,13 +27,20 @@ pub(super) struct Answer {
 
 impl Answer {
     /// An answer of this media type, to be kept as `cache_control` says.
-    pub(super) fn new(body: String, content_type: &'static str, cache_control: &str) -> Self {
-        let etag = format!("W/\"{}\"", &hex(&Sha256::digest(body.as_bytes()))[..20]);
+    pub(super) fn new(body: impl Into<Bytes>, content_type: &'static str, cache_control: &str) -> Self {
+        let body = body.into();
+        let tag = hex(&Sha256::digest(&body));
+        Self::tagged(body, &tag[..20], content_type, cache_control)
+    }
+
+    /// The same, where it is known already what tells this content from all others at its address: characters that may stand in
+    /// a tag.
+    pub(super) fn tagged(body: impl Into<Bytes>, tag: &str, content_type: &'static str, cache_control: &str) -> Self {
         let header = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("no-store"));
         Self {
             body: body.into(),
             gzip: OnceLock::new(),
-            etag: header(&etag),
+            etag: header(&format!("W/\"{tag}\"")),
             content_type: HeaderValue::from_static(content_type),
             cache_control: header(cache_control),
         }

@@ -24,6 +24,7 @@ mod slots;
 mod statistics;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -50,16 +51,19 @@ use crate::http::metrics::Server;
 use crate::http::{asset, headers, html};
 use crate::live::{self, Desk, Live};
 
-/// What every handler needs. Cheap to clone.
+/// What every handler needs. Cloned for every request, so one pointer.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// The parts of an application.
+pub struct Parts {
     services: Services,
     site: Arc<Site>,
-    slots: Arc<Slots>,
+    slots: Slots,
     live: Option<Live>,
-    recent: Arc<Recent>,
-    greylist: Arc<greylist::Files>,
-    passwords: Arc<Passwords>,
+    recent: Recent,
+    greylist: greylist::Files,
+    passwords: Passwords,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
@@ -71,6 +75,13 @@ pub struct App {
 enum Negotiated {
     Page,
     Json,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<App> for Arc<TrustedProxies> {
@@ -91,17 +102,17 @@ impl App {
             more: more(live.is_some()),
         };
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
-        Self {
+        Self(Arc::new(Parts {
             services,
             site: Arc::new(site),
-            slots: Arc::new(slots),
+            slots,
             live,
-            recent: Arc::default(),
-            greylist: Arc::default(),
-            passwords: Arc::new(passwords),
+            recent: Recent::default(),
+            greylist: greylist::Files::default(),
+            passwords,
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
-        }
+        }))
     }
 
     fn context(&self, period: Period) -> PageContext<'_> {

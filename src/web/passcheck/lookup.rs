@@ -1,5 +1,6 @@
 //! What is known under a prefix: the file of hashes and the database, as one answer.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sview_model::{HashKind, HashPrefix, PasswordHash, Sources};
-use sview_passcheck::{Current, Entry};
+use sview_passcheck::{Bulk, Current, Entry};
 use sview_store::{Reports, SeenPassword};
 
 use crate::Services;
@@ -69,39 +70,64 @@ impl Passwords {
 
     /// What is known under a prefix, in the order of the hashes.
     pub(super) async fn of(&self, kind: HashKind, prefix: HashPrefix) -> Result<Vec<Found>, Unavailable> {
-        let listed = self.listed(kind, prefix).await?;
-        if self.occupied.is_due() {
-            tokio::spawn(Arc::clone(&self.occupied).read(self.reports.clone()));
-        }
-        if !self.occupied.may_hold(kind, prefix) {
-            return Ok(listed);
-        }
-        let seen = self.reports.passwords_seen(kind, prefix).await.map_err(|error| Unavailable(error.to_string()))?;
-        Ok(united(listed, &seen))
+        let listed = self.listed(kind, prefix).await?.0.into_iter().map(Found::from).collect();
+        Ok(match self.seen(kind, prefix).await? {
+            Some(seen) => united(listed, &seen),
+            None => listed,
+        })
     }
 
-    /// What the file says.
-    async fn listed(&self, kind: HashKind, prefix: HashPrefix) -> Result<Vec<Found>, Unavailable> {
+    /// How often they were seen alone; and, where the file says all of it, what tells that from what
+    /// another file says.
+    pub(super) async fn counts(
+        &self,
+        kind: HashKind,
+        prefix: HashPrefix,
+    ) -> Result<(Vec<Entry>, Option<String>), Unavailable> {
+        let (listed, file) = self.listed(kind, prefix).await?;
+        let Some(seen) = self.seen(kind, prefix).await? else { return Ok((listed, file.map(|bulk| bulk.tag(prefix)))) };
+        let all = united(listed.into_iter().map(Found::from).collect(), &seen).into_iter();
+        Ok((all.map(|Found { hash, count, sources, .. }| Entry { hash, count, sources }).collect(), None))
+    }
+
+    /// What the file says, and the file.
+    async fn listed(&self, kind: HashKind, prefix: HashPrefix) -> Result<(Vec<Entry>, Option<Arc<Bulk>>), Unavailable> {
         let current = &self.files[kind as usize];
         if current.is_due() {
             let current = Arc::clone(current);
             tokio::task::spawn_blocking(move || current.look());
         }
-        let Some(bulk) = current.get().map_err(Unavailable)? else { return Ok(Vec::new()) };
+        let Some(bulk) = current.get().map_err(Unavailable)? else { return Ok((Vec::new(), None)) };
         // Most of what is asked for is in the page cache; only what is not is worth a thread that waits.
         let entries = match bulk.range_at_once(prefix) {
             Some(entries) => entries,
-            None => tokio::task::spawn_blocking(move || bulk.range(prefix))
-                .await
-                .map_err(|error| Unavailable(error.to_string()))?,
+            None => {
+                let bulk = Arc::clone(&bulk);
+                let reading = tokio::task::spawn_blocking(move || bulk.range(prefix)).await;
+                reading.map_err(|error| Unavailable(error.to_string()))?
+            }
         };
-        let entries = entries.map_err(|error| Unavailable(error.to_string()))?;
-        Ok(entries.into_iter().map(Found::from).collect())
+        Ok((entries.map_err(|error| Unavailable(error.to_string()))?, Some(bulk)))
+    }
+
+    /// What the database says; `None` when it has nothing under this prefix.
+    async fn seen(&self, kind: HashKind, prefix: HashPrefix) -> Result<Option<Seen>, Unavailable> {
+        if self.occupied.is_due() {
+            tokio::spawn(Arc::clone(&self.occupied).read(self.reports.clone()));
+        }
+        if !self.occupied.may_hold(kind, prefix) {
+            return Ok(None);
+        }
+        let seen = self.reports.passwords_seen(kind, prefix).await;
+        seen.map(Some).map_err(|error| Unavailable(error.to_string()))
     }
 }
 
-fn united(listed: Vec<Found>, seen: &std::collections::BTreeMap<PasswordHash, SeenPassword>) -> Vec<Found> {
-    let mut all: std::collections::BTreeMap<_, _> = listed.into_iter().map(|found| (found.hash, found)).collect();
+/// What the database says under a prefix.
+type Seen = BTreeMap<PasswordHash, SeenPassword>;
+
+fn united(listed: Vec<Found>, seen: &Seen) -> Vec<Found> {
+    let mut all: BTreeMap<_, _> = listed.into_iter().map(|found| (found.hash, found)).collect();
     for (hash, seen) in seen {
         let nothing = Found { hash: *hash, count: 0, sources: Sources::NONE, first_seen: None, last_seen: None };
         let found = all.entry(*hash).or_insert(nothing);

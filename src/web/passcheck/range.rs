@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt as _;
 use serde::Deserialize;
-use sview_model::{HashKind, HashPrefix, PasswordHash};
+use sview_model::{HashKind, HashPrefix, PasswordHash, Sources};
+use sview_passcheck::{Entry, MAX_COUNT};
 
 use crate::web::App;
 use crate::web::answer::Answer;
@@ -57,7 +58,7 @@ pub(super) async fn range(
     client: Client,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Mode>, QueryRejection>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
     let Some(prefix) = path.ok().and_then(|Path(text)| text.parse::<HashPrefix>().ok()) else {
         return plain(StatusCode::BAD_REQUEST, "The hash prefix was not in a valid format");
@@ -74,22 +75,26 @@ pub(super) async fn range(
             return response;
         }
     }
-    let found = match app.passwords.of(kind, prefix).await {
-        Ok(found) => found,
+    let (entries, tag) = match app.passwords.counts(kind, prefix).await {
+        Ok(counts) => counts,
         Err(error) => {
             tracing::error!(%error, "passwords cannot be checked");
             return plain(StatusCode::SERVICE_UNAVAILABLE, "Passwords cannot be checked at the moment");
         }
     };
-    let mut lines: Vec<(PasswordHash, u64)> = found.iter().map(|found| (found.hash, found.count)).collect();
+    let headers = request.headers();
     let padded = headers.get(ADD_PADDING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
     let mut response = if padded {
-        lines = pad(prefix, kind, &lines);
         // A tag over the real lines would tell when two answers are the same; one over all lines would be of no use.
         let kept = (header::CACHE_CONTROL, "private, max-age=600");
-        (StatusCode::OK, [kept, (header::CONTENT_TYPE, TEXT)], text(kind, &lines)).into_response()
+        (StatusCode::OK, [kept, (header::CONTENT_TYPE, TEXT)], text(kind, &pad(prefix, kind, entries))).into_response()
     } else {
-        Answer::new(text(kind, &lines), TEXT, KEPT).respond(&headers)
+        let text = text(kind, &entries);
+        let answer = match tag {
+            Some(tag) => Answer::tagged(text, &tag, TEXT, KEPT),
+            None => Answer::new(text, TEXT, KEPT),
+        };
+        answer.respond(headers)
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding, add-padding"));
     open_to_all(response)
@@ -118,46 +123,51 @@ fn open_to_all(mut response: Response) -> Response {
 }
 
 /// The lines, as they are sent: the greater part of what a request costs, so written byte by byte.
-fn text(kind: HashKind, lines: &[(PasswordHash, u64)]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |nibble: u8| DIGITS[usize::from(nibble & 15)];
+fn text(kind: HashKind, entries: &[Entry]) -> Vec<u8> {
+    /// A line without its digits: the colon, a count of at most 2⁵³ − 1, and the end.
+    const REST: usize = 1 + 16 + 2;
     let digits = kind.digits() - HashPrefix::DIGITS;
-    let mut text = Vec::with_capacity(lines.len() * (digits + 12));
-    let mut line = [b':'; 64];
-    for (hash, count) in lines {
+    let mut text = vec![0; entries.len() * (digits + REST)];
+    let mut length = 0;
+    for Entry { hash, count, .. } in entries {
+        let line = &mut text[length..length + digits + REST];
         let bytes = &hash.0[HashPrefix::DIGITS / 2..kind.bytes()];
-        line[0] = digit(bytes[0]);
+        line[0] = PAIRS[usize::from(bytes[0])][1];
         for (pair, byte) in line[1..digits].chunks_exact_mut(2).zip(&bytes[1..]) {
-            pair.copy_from_slice(&[digit(byte >> 4), digit(*byte)]);
+            pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
         }
-        text.extend_from_slice(&line[..=digits]);
-        push_number(&mut text, *count);
-        text.extend_from_slice(b"\r\n");
+        line[digits] = b':';
+        let count = (*count).min(MAX_COUNT);
+        let end = digits + 1 + count.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut left = count;
+        for digit in line[digits + 1..end].iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        line[end..end + 2].copy_from_slice(b"\r\n");
+        length += end + 2;
     }
-    // Nothing but ASCII was written.
-    String::from_utf8(text).unwrap_or_default()
+    text.truncate(length);
+    text
 }
 
-/// A number in decimal digits.
-fn push_number(text: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+/// The two hex digits of every byte.
+const PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789ABCDEF";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
     }
-    text.extend(&digits[at..]);
-}
+    pairs
+};
 
 /// As many lines as a padded answer has, the real ones among made-up ones; more than that stay as they are.
-fn pad(prefix: HashPrefix, kind: HashKind, lines: &[(PasswordHash, u64)]) -> Vec<(PasswordHash, u64)> {
+fn pad(prefix: HashPrefix, kind: HashKind, entries: Vec<Entry>) -> Vec<Entry> {
     let mut rng = rand::rng();
     let wanted = rng.random_range(PADDED);
-    let mut all: BTreeMap<PasswordHash, u64> = lines.iter().copied().collect();
+    let mut all: BTreeMap<PasswordHash, Entry> = entries.into_iter().map(|entry| (entry.hash, entry)).collect();
     while all.len() < wanted {
         let mut hash = [0; 20];
         rng.fill(&mut hash[..kind.bytes()]);
@@ -165,25 +175,33 @@ fn pad(prefix: HashPrefix, kind: HashKind, lines: &[(PasswordHash, u64)]) -> Vec
         hash[0] = (number >> 16) as u8;
         hash[1] = (number >> 8) as u8;
         hash[2] = (number & 0xf0) as u8 | hash[2] & 15;
-        all.entry(PasswordHash(hash)).or_insert(0);
+        let hash = PasswordHash(hash);
+        all.entry(hash).or_insert(Entry { hash, count: 0, sources: Sources::NONE });
     }
-    all.into_iter().collect()
+    all.into_values().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn entry(hash: PasswordHash, count: u64) -> Entry {
+        Entry { hash, count, sources: Sources::NONE }
+    }
+
     #[test]
     fn lines_are_the_digits_after_the_prefix() {
-        let lines = |kind: HashKind| text(kind, &[(kind.of("password"), 42)]);
+        let lines = |kind: HashKind| String::from_utf8(text(kind, &[entry(kind.of("password"), 42)])).unwrap();
         assert_eq!(lines(HashKind::Sha1), "1E4C9B93F3F0682250B6CF8331B7EE68FD8:42\r\n");
         assert_eq!(lines(HashKind::Ntlm), "7EAEE8FB117AD06BDD830B7586C:42\r\n");
-        for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
-            let mut text = Vec::new();
-            push_number(&mut text, number);
-            assert_eq!(String::from_utf8(text).unwrap(), number.to_string());
+        for kind in HashKind::ALL {
+            let counts = [0, 1, 9, 10, 99, 100, 4_294_967_296, MAX_COUNT];
+            let hash = kind.of("password");
+            let suffix = hash.to_hex(*kind)[HashPrefix::DIGITS..].to_uppercase();
+            let expected: String = counts.iter().map(|count| format!("{suffix}:{count}\r\n")).collect();
+            assert_eq!(text(*kind, &counts.map(|count| entry(hash, count))), expected.as_bytes());
         }
+        assert!(text(HashKind::Sha1, &[]).is_empty());
     }
 
     #[test]
@@ -191,22 +209,17 @@ mod tests {
         for kind in HashKind::ALL {
             let prefix = kind.of("password").prefix();
             for n in [0, 1, 799, 1200] {
-                let real = pad(prefix, *kind, &[]).into_iter().cycle().take(n.min(700)).map(|(hash, _)| (hash, 7));
-                let mut real: Vec<_> = real.collect();
-                let mut next = real.last().map_or(PasswordHash([0; 20]), |(hash, _)| *hash);
-                while real.len() < n {
-                    next.0[15] = next.0[15].wrapping_add(1);
-                    next.0[14] = next.0[14].wrapping_add(u8::from(next.0[15] == 0));
-                    real.push((next, 7));
-                }
-                real.sort_unstable();
-                real.dedup();
-                let padded = pad(prefix, *kind, &real);
-                assert!(padded.len() == real.len().max(padded.len()) && padded.is_sorted());
-                assert!(PADDED.contains(&padded.len()) || padded.len() == real.len(), "{}", padded.len());
-                assert_eq!(padded.iter().filter(|(_, count)| *count > 0).copied().collect::<Vec<_>>(), real);
-                let made_up = padded.iter().filter(|(_, count)| *count == 0);
-                assert!(made_up.into_iter().all(|(hash, _)| hash.prefix() == prefix));
+                let made_up = |n: usize| {
+                    let mut hash = kind.of("password");
+                    (hash.0[14], hash.0[15]) = ((n >> 8) as u8, n as u8);
+                    entry(hash, 7)
+                };
+                let real: Vec<Entry> = (0..n).map(made_up).collect();
+                let padded = pad(prefix, *kind, real.clone());
+                assert!(PADDED.contains(&padded.len()) || padded.len() == n && n > 1000, "{n}: {}", padded.len());
+                assert!(padded.is_sorted_by_key(|entry| entry.hash));
+                assert_eq!(padded.iter().filter(|entry| entry.count > 0).copied().collect::<Vec<_>>(), real);
+                assert!(padded.iter().all(|entry| entry.hash.prefix() == prefix));
             }
         }
     }
