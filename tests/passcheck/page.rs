@@ -77,6 +77,18 @@ async fn without_script_it_says_why_it_needs_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn over_plain_http_it_says_that_browsers_do_not_hash_there() {
+    let (_deployment, server) = begin(&[]).await;
+    let browser = Browser::open(Look::default()).await;
+    browser.visit(&format!("{}/passcheck/", server.url.replace("127.0.0.1", "elsewhere.test"))).await;
+    browser.until("!document.getElementById('insecure').hidden").await;
+    let text = browser.text("#insecure").await;
+    assert!(text.contains("https"), "{text}");
+    assert_eq!(browser.run("return document.getElementById('passcheck').offsetHeight").await, json!(0));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn trouble_is_told() {
     let (_deployment, server) = begin(&[("SVIEW_RLIMIT_PASSWORD_HITS", "1")]).await;
     let browser = Browser::open(Look::default()).await;

@@ -58,6 +58,8 @@ impl Browser {
             "--disable-component-update",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
+            // The server under another name: browsers trust 127.0.0.1 more than what comes over a network.
+            "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
         ]
         .map(str::to_owned)
         .into();
