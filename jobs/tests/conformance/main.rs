@@ -4,6 +4,7 @@
 mod busy;
 mod lab;
 mod ledger;
+mod listing;
 mod operator;
 mod outages;
 mod workers;

@@ -17,6 +17,9 @@ use crate::{Action, Ended, Filter, JobId, NewAction, QueueCounts, Record, Result
 /// How many records are fetched at once.
 const PAGE: usize = 200;
 
+/// By how much the clock of a host that queues jobs may differ from the server's, and the server's from itself after a jump.
+const SKEW: Duration = Duration::from_secs(3600);
+
 #[async_trait]
 impl Inspect for RedisLedger {
     async fn standing(&self, keys: &[String]) -> Result<Vec<Standing>> {
@@ -53,44 +56,40 @@ impl Inspect for RedisLedger {
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Record>> {
-        let mut connection = self.connection.clone();
-        let states = if filter.states.is_empty() { &State::ALL[..] } else { &filter.states };
-        let queues = filter.queue.as_ref().map_or(Queue::ALL, std::slice::from_ref);
-        let mut pipe = redis::pipe();
-        for queue in queues {
-            for state in states {
-                pipe.zrange(self.key(&format!("{queue}:{state}")), 0, -1);
-            }
-        }
-        // Ids are as many as jobs are kept, which is bounded; they sort by creation.
-        let sets: Vec<Vec<String>> = pipe.query_async(&mut connection).await?;
-        let before = filter.before.map(|id| id.to_string());
-        let mut ids: Vec<String> = sets.into_iter().flatten().collect();
-        ids.retain(|id| before.as_ref().is_none_or(|before| id < before));
-        ids.sort_unstable_by(|a, b| b.cmp(a));
         let text = filter.text.as_ref().map(|text| text.to_lowercase());
+        // Who looks for a word reads many to find a few.
+        let page = if text.is_none() && filter.name.is_none() { PAGE.min(filter.limit.max(1)) } else { PAGE };
         let mut found = Vec::new();
-        for page in ids.chunks(PAGE.min(filter.limit.max(1))) {
-            let mut pipe = redis::pipe();
-            for id in page {
-                pipe.hgetall(self.key(&format!("job:{id}")));
-            }
-            let rows: Vec<HashMap<String, String>> = pipe.query_async(&mut connection).await?;
-            for fields in rows.iter().filter(|fields| fields.contains_key("payload")) {
-                let record = record(fields)?;
-                let wanted = filter.spans(record.created_at)
-                    && filter.name.as_ref().is_none_or(|name| *name == record.name)
-                    && (filter.states.is_empty() || filter.states.contains(&record.state))
-                    && text.as_ref().is_none_or(|text| record.words.to_lowercase().contains(text));
-                if wanted && found.len() < filter.limit {
-                    found.push(record);
+        let mut before = filter.before.map(|id| id.to_string());
+        let mut depth = PAGE.max(filter.limit.saturating_mul(2));
+        loop {
+            let (ids, whole) = self.newest(filter, before.as_deref(), depth).await?;
+            for page in ids.chunks(page) {
+                let mut pipe = redis::pipe();
+                for id in page {
+                    pipe.hgetall(self.key(&format!("job:{id}")));
+                }
+                let rows: Vec<HashMap<String, String>> = pipe.query_async(&mut self.connection.clone()).await?;
+                for fields in rows.iter().filter(|fields| fields.contains_key("payload")) {
+                    let record = record(fields)?;
+                    let wanted = filter.spans(record.created_at)
+                        && filter.name.as_ref().is_none_or(|name| *name == record.name)
+                        && (filter.states.is_empty() || filter.states.contains(&record.state))
+                        && text.as_ref().is_none_or(|text| record.words.to_lowercase().contains(text));
+                    if wanted && found.len() < filter.limit {
+                        found.push(record);
+                    }
+                }
+                if found.len() >= filter.limit {
+                    return Ok(found);
                 }
             }
-            if found.len() >= filter.limit {
-                break;
+            if whole {
+                return Ok(found);
             }
+            before = ids.last().cloned().or(before);
+            depth = depth.saturating_mul(4);
         }
-        Ok(found)
     }
 
     async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>> {
@@ -160,5 +159,38 @@ impl Inspect for RedisLedger {
     async fn ping(&self) -> Result<()> {
         redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await?;
         Ok(())
+    }
+}
+
+impl RedisLedger {
+    /// The newest ids of the queues and states that a filter asks for, newest first, of those before an id; and whether these are all.
+    ///
+    /// Ids sort by creation, but the sets by when a job is to run, or ended, which is later. So of each set only the `depth` last ones are
+    /// read: whatever was created after the lowest of them is among them.
+    async fn newest(&self, filter: &Filter, before: Option<&str>, depth: usize) -> Result<(Vec<String>, bool)> {
+        let states = if filter.states.is_empty() { &State::ALL[..] } else { &filter.states };
+        let queues = filter.queue.as_ref().map_or(Queue::ALL, std::slice::from_ref);
+        let from =
+            filter.from.map_or(i64::MIN, |from| millis(SKEW).saturating_neg().saturating_add(from.timestamp_millis()));
+        let mut pipe = redis::pipe();
+        for queue in queues {
+            for state in states {
+                let (key, depth) =
+                    (self.key(&format!("{queue}:{state}")), isize::try_from(depth).unwrap_or(isize::MAX));
+                pipe.zrevrangebyscore_limit_withscores(key, "+inf", from, 0, depth);
+            }
+        }
+        let sets: Vec<Vec<(String, f64)>> = pipe.query_async(&mut self.connection.clone()).await?;
+        let cut = sets.iter().filter(|set| set.len() >= depth).filter_map(|set| set.last());
+        // What was created before this moment may be in a part that was not read.
+        let known_from = cut.map(|(_, score)| *score as i64).max().map(|score| score.saturating_add(millis(SKEW)));
+        let floor = known_from.map(|at| JobId::from_parts(u64::try_from(at).unwrap_or(0), 0).to_string());
+        let fit =
+            |id: &String| before.is_none_or(|b| id.as_str() < b) && floor.as_ref().is_none_or(|floor| id >= floor);
+        let mut ids: Vec<String> = sets.into_iter().flatten().map(|(id, _)| id).filter(fit).collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        // A job that is moved while they are read is in two of them.
+        ids.dedup();
+        Ok((ids, floor.is_none()))
     }
 }
