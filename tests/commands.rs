@@ -75,6 +75,7 @@ async fn services(deployment: &Deployment) -> Services {
         redis_prefix: deployment.prefix.clone(),
         now: Some(now()),
         reread_hours: 24,
+        count_passwords: true,
         greylist: sview::config::GreylistSettings::default(),
     })
     .await

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::Args;
+use clap::{ArgAction, Args};
 use sview_model::Clock;
 
 use super::GreylistSettings;
@@ -36,6 +36,10 @@ pub struct Places {
     /// How many hours of reports are read again at each quarter, for rows that another program wrote (0: never)
     #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Settings")]
     pub reread_hours: u16,
+    /// Whether passwords are counted from the reports for the password checker: not where another program counts the same reports into
+    /// passwords_pwned, which is read as well
+    #[arg(long, env = "SVIEW_COUNT_PASSWORDS", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
+    pub count_passwords: bool,
     /// The greylist: every process of a deployment must know who is never on it.
     #[command(flatten)]
     pub greylist: GreylistSettings,
@@ -65,7 +69,8 @@ impl Places {
     #[must_use]
     pub fn store_settings(&self) -> sview_store::Settings {
         let reread = TimeDelta::hours(self.reread_hours.into());
-        sview_store::Settings { reread, ..sview_store::Settings::default() }
+        let count_passwords = self.count_passwords;
+        sview_store::Settings { reread, count_passwords, ..sview_store::Settings::default() }
     }
 }
 

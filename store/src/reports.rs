@@ -22,11 +22,14 @@ pub struct Settings {
     pub reread: TimeDelta,
     /// The most connections to the database.
     pub connections: u32,
+    /// Whether passwords are counted from the reports, and what was counted is told. Not where another program counts the same
+    /// reports into `passwords_pwned`: there each would count twice.
+    pub count_passwords: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { reread: TimeDelta::hours(24), connections: 10 }
+        Self { reread: TimeDelta::hours(24), connections: 10, count_passwords: true }
     }
 }
 

@@ -10,6 +10,10 @@ use sview_testing::{Deployment, both};
 use crate::site::{NOW, ingest, refresh};
 
 async fn services(deployment: &Deployment) -> Services {
+    counting(deployment, true).await
+}
+
+async fn counting(deployment: &Deployment, count_passwords: bool) -> Services {
     let places = Places {
         data_dir: deployment.data_dir.clone(),
         database_url: Some(deployment.database_url.clone()),
@@ -17,6 +21,7 @@ async fn services(deployment: &Deployment) -> Services {
         redis_prefix: deployment.prefix.clone(),
         now: Some(NOW.parse().unwrap()),
         reread_hours: 24,
+        count_passwords,
         greylist: sview::config::GreylistSettings::default(),
     };
     Services::open(&places).await.unwrap()
@@ -88,5 +93,27 @@ both! {
             expected.sort();
             assert_eq!(known, expected);
         }
+    }
+
+    async fn where_another_program_counts_none_is_counted_or_told(deployment: Deployment) {
+        ingest(&deployment, &[("2026-03-10T10:00:00Z", 2, "secret")]);
+        let services = services(&deployment).await;
+        refresh(&deployment);
+        assert_eq!(seen(&services, "secret").await, json!([2, "03-10", "03-10"]));
+        let other = counting(&deployment, false).await;
+        ingest(&deployment, &[("2026-03-10T10:00:00Z", 5, "secret")]);
+        other.jobs.statistics.aggregate(sview_model::Kind::Passwords, sview_model::Precision::Daily, NOW.parse().unwrap()).await.unwrap();
+        count(&other).await;
+        assert_eq!(seen(&other, "secret").await, Value::Null);
+        let hash = HashKind::Sha1.of("secret").to_hex(HashKind::Sha1);
+        deployment.sql(&format!("INSERT INTO passwords_pwned (password_hash, password_source, password_count) VALUES ('{hash}', 'telnet', 9)")).await;
+        let found = other.reports.passwords_seen(HashKind::Sha1, HashKind::Sha1.of("secret").prefix()).await.unwrap();
+        assert_eq!(found.values().map(|seen| seen.count).collect::<Vec<_>>(), [9]);
+        assert_eq!(other.reports.password_prefixes(HashKind::Sha1).await.unwrap(), [HashKind::Sha1.of("secret").prefix()]);
+        assert_eq!(other.reports.password_prefixes(HashKind::Ntlm).await.unwrap(), []);
+        // Nothing is lost: it is counted as soon as that is asked for.
+        count(&services).await;
+        let found = services.reports.passwords_seen(HashKind::Sha1, HashKind::Sha1.of("secret").prefix()).await.unwrap();
+        assert_eq!(found.values().map(|seen| seen.count).collect::<Vec<_>>(), [16]);
     }
 }

@@ -37,8 +37,9 @@ impl Reports {
         // No digit comes after the letter f.
         let binds = [lower.clone(), format!("{lower}g"), upper.clone(), format!("{upper}G")];
         let counted = format!(
-            "SELECT hash, '' AS source, count, first_seen, last_seen FROM sview_password
-             WHERE kind = '{kind}' AND hash >= $1 AND hash < $2 AND count > 0"
+            "SELECT hash, '' AS source, count, first_seen, last_seen FROM {}
+             WHERE kind = '{kind}' AND hash >= $1 AND hash < $2 AND count > 0",
+            self.counted()
         );
         let (sql, binds) = match kind {
             HashKind::Ntlm => (counted, &binds[..2]),
@@ -75,7 +76,7 @@ impl Reports {
 
     /// The prefixes under which the database knows of any password. Reads all of it: not for every request.
     pub async fn password_prefixes(&self, kind: HashKind) -> Result<Vec<HashPrefix>> {
-        let mut sql = format!("SELECT DISTINCT substr(hash, 1, 5) FROM sview_password WHERE kind = '{kind}'");
+        let mut sql = format!("SELECT DISTINCT substr(hash, 1, 5) FROM {} WHERE kind = '{kind}'", self.counted());
         if kind == HashKind::Sha1 {
             sql += " UNION SELECT DISTINCT lower(substr(CAST(password_hash AS text), 1, 5)) FROM passwords_pwned";
         }
@@ -92,6 +93,17 @@ impl Reports {
     pub async fn passwords_revision(&self) -> Result<i64> {
         let rows = self.engine.snapshot().await?.ints("SELECT revision FROM sview_password_state".to_owned()).await?;
         Ok(rows.first().and_then(|row| row.first().copied().flatten()).unwrap_or(0))
+    }
+}
+
+impl Reports {
+    /// The table of what sview counted; nothing of it where another program counts.
+    fn counted(&self) -> &'static str {
+        if self.settings.count_passwords {
+            "sview_password"
+        } else {
+            "(SELECT * FROM sview_password WHERE 1 = 0) AS uncounted"
+        }
     }
 }
 
