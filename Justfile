@@ -15,7 +15,7 @@ test *ARGS:
 fuzz:
     SVIEW_LONG=1 cargo test -p sview-dynfw --test parsing --release
 
-# Outages of a minute and of ten, which take three quarters of an hour; the other tests are in `test`
+# Outages of a minute and of ten, which take 24 minutes; the other tests are in `test`
 long:
     SVIEW_TEST_OUTAGES=60,600 tests/run.sh --test fleet outages -- --nocapture
 

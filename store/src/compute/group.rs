@@ -138,7 +138,7 @@ fn top(
 
 /// Whether a key is a label that counts: a known country, a text that is not blank.
 fn known(names: &Names, by: Dimension, key: u64) -> bool {
-    let blank = |key: u64| matches!(names.word(key), "" | "\n");
+    let blank = |key: u64| matches!(&*names.word(key), "" | "\n");
     match by {
         Dimension::Country => key != 0,
         Dimension::Password | Dimension::Username => !blank(key),
@@ -153,9 +153,11 @@ fn labels(names: &Names, by: Dimension, key: u64) -> Vec<Option<String>> {
         Dimension::Country => vec![names.country_text(key)],
         Dimension::Attacker => vec![Some(names.ip(key).to_string())],
         Dimension::Trap | Dimension::Action | Dimension::Password | Dimension::Username | Dimension::Login => {
-            vec![Some(names.word(key).to_owned())]
+            vec![Some(names.word(key).into_owned())]
         }
-        Dimension::IncidentType | Dimension::Combination => vec![Some(first().to_owned()), Some(second().to_owned())],
+        Dimension::IncidentType | Dimension::Combination => {
+            vec![Some(first().into_owned()), Some(second().into_owned())]
+        }
         Dimension::Port => vec![Some(format!("{}/{}", first(), second()))],
     }
 }

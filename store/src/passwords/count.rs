@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use sview_model::{HashKind, Kind, PasswordHash};
 
 use crate::engine::{Micros, Tx};
-use crate::tally::passwords;
+use crate::tally::{hash, passwords};
 use crate::{Reports, Result};
 
 /// Rows in one statement.
@@ -107,7 +107,7 @@ async fn add(
     // By hash: attackers can make two passwords of one MD4, and one statement must not meet a row twice.
     let mut hashes = BTreeMap::<PasswordHash, i64>::new();
     for (password, more) in passwords {
-        *hashes.entry(kind.of(password)).or_default() += more;
+        *hashes.entry(hash(kind, password)).or_default() += more;
     }
     let hashes: Vec<_> = hashes.into_iter().collect();
     for rows in hashes.chunks(ROWS) {

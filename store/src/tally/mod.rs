@@ -9,6 +9,7 @@
 mod codec;
 mod counts;
 mod intern;
+mod long;
 mod names;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use sview_model::Kind;
 
 use self::codec::{Reader, Writer, damaged};
 pub(crate) use self::counts::Counts;
+pub(crate) use self::long::hash;
 pub(crate) use self::names::Names;
 use crate::engine::{Dialect, Micros};
 use crate::{Error, Result};
@@ -76,7 +78,7 @@ impl Draft {
     /// Adds a written tally.
     pub(crate) fn read(&mut self, kind: Kind, names: &mut Names, bytes: &[u8]) -> Result<()> {
         let mut from = Reader::new(bytes)?;
-        let texts = (0..from.len()?).map(|_| Ok(names.text(from.text()?))).collect::<Result<Vec<u64>>>()?;
+        let texts = (0..from.len()?).map(|_| Ok(names.held_text(from.text()?))).collect::<Result<Vec<u64>>>()?;
         let text = |i: u64| usize::try_from(i).ok().and_then(|i| texts.get(i)).copied().ok_or_else(damaged);
         if kind != Kind::Incidents {
             for _ in 0..from.len()? {
@@ -194,7 +196,7 @@ impl Tally {
 
 const LOW: u64 = 0xffff_ffff;
 
-/// How often each password is in a written tally of passwords, whatever the user name.
+/// How often each password, as tallies [hold](long) it, is in a written tally of passwords, whatever the user name.
 pub(crate) fn passwords(bytes: &[u8]) -> Result<HashMap<String, i64>> {
     let (mut names, mut draft) = (Names::default(), Draft::default());
     draft.read(Kind::Passwords, &mut names, bytes)?;
@@ -304,6 +306,24 @@ mod tests {
             draft.row(kind, names, &texts, *count).unwrap();
         }
         draft.finish()
+    }
+
+    #[test]
+    fn a_long_text_that_an_older_tally_holds_whole_is_the_same_text() {
+        let long = "x".repeat(70_000);
+        let mut older = Writer::new();
+        older.len(2);
+        older.text("root");
+        older.text(&long);
+        [1, 0, 1, 1, 5].map(|int| older.int(int)); // one user name, the first text, with one password, the second, five times
+        let mut names = Names::default();
+        let newer = tally(Kind::Passwords, &mut names, &[(vec![Some("root".to_owned()), Some(long.clone())], 5)]);
+        let newer = newer.write(Kind::Passwords, &names);
+        assert!(newer.len() < 300, "{}", newer.len());
+        assert_eq!(passwords(&older.finish()).unwrap(), passwords(&newer).unwrap());
+        let counted = passwords(&newer).unwrap();
+        let hashes: Vec<_> = counted.keys().map(|held| hash(sview_model::HashKind::Sha1, held)).collect();
+        assert_eq!(hashes, [sview_model::HashKind::Sha1.of(&long)]);
     }
 
     proptest! {

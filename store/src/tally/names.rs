@@ -1,8 +1,10 @@
 //! What the keys of tallies mean.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::intern::{Address, Addresses, Texts};
+use super::long;
 
 /// Texts and addresses by number, and how keys are put together. Valid for one computation.
 #[derive(Debug, Default)]
@@ -15,8 +17,14 @@ pub(crate) struct Names {
 const ADDRESS_BITS: u32 = 33;
 
 impl Names {
+    /// The number of a text of a row.
     pub(super) fn text(&mut self, text: &str) -> u64 {
-        u64::from(self.texts.number(text))
+        self.texts.number(&long::held(text)).into()
+    }
+
+    /// The number of a text of a written tally.
+    pub(super) fn held_text(&mut self, text: &str) -> u64 {
+        self.texts.number(&long::held_already(text)).into()
     }
 
     pub(super) fn pair(&mut self, first: &str, second: &str) -> u64 {
@@ -59,9 +67,11 @@ impl Names {
         self.addresses.number(ip)
     }
 
-    /// The key of a text, as [`Names::first`] and [`Names::second`] give it.
-    pub(crate) fn word_key(&mut self, text: &str) -> u64 {
-        self.text(text)
+    /// The keys of a text, as [`Names::first`] and [`Names::second`] give them: its own, and that of the long text of which it is all
+    /// that is told.
+    pub(crate) fn word_keys(&mut self, text: &str) -> [u64; 2] {
+        let own = self.text(text);
+        [own, long::meant(text).map_or(own, |held| self.held_text(&held))]
     }
 
     /// An attacker's country as a key: 0 is unknown.
@@ -89,9 +99,9 @@ impl Names {
         key.checked_sub(1).map(|number| self.text_of(number).to_owned())
     }
 
-    /// The text of a key of [`Names::first`] or [`Names::second`].
-    pub(crate) fn word(&self, key: u64) -> &str {
-        self.text_of(key)
+    /// What is told of the text of a key of [`Names::first`] or [`Names::second`]: all of it, or the beginning of a long one.
+    pub(crate) fn word(&self, key: u64) -> Cow<'_, str> {
+        long::shown(self.text_of(key))
     }
 
     /// The address of a key of [`Names::address`].
