@@ -315,7 +315,8 @@ mod tests {
         older.len(2);
         older.text("root");
         older.text(&long);
-        [1, 0, 1, 1, 5].map(|int| older.int(int)); // one user name, the first text, with one password, the second, five times
+        // One user name, the first text, with one password, the second, five times.
+        [1, 0, 1, 1, 5].into_iter().for_each(|int| older.int(int));
         let mut names = Names::default();
         let newer = tally(Kind::Passwords, &mut names, &[(vec![Some("root".to_owned()), Some(long.clone())], 5)]);
         let newer = newer.write(Kind::Passwords, &names);
