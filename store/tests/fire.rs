@@ -9,48 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sview_model::{Action, Batch, Identity, Incident, Kind, Password, Port, Precision, Protocol, Trap};
+use chrono::{DateTime, Utc};
+use sview_model::{Kind, Precision};
 use sview_store::{Reports, Settings};
-use sview_testing::both;
+use sview_testing::{Random, both};
 
 const NOW: &str = "2026-03-15T12:34:56Z";
 const KILLS: u32 = 50;
-
-/// A sequence without a pattern, the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        // xorshift: good enough to scatter kills and reports.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
-fn batch(now: DateTime<Utc>, rows: u64, random: &mut Random) -> Batch {
-    let mut batch = Batch::default();
-    for _ in 0..rows {
-        let range = [900, 86_400, 60 * 86_400][random.below(3) as usize];
-        let time = now - TimeDelta::seconds(random.below(range) as i64);
-        let raw_count = 1 + random.below(4) as i64;
-        batch.incidents.push(Incident {
-            time,
-            raw_count,
-            identity: Identity { sn: String::new(), device_token: "a".repeat(64).parse().unwrap() },
-            trap: Trap::ALL[random.below(6) as usize],
-            action: Action::ALL[random.below(6) as usize],
-            ip: [192, 0, 2, random.below(50) as u8].into(),
-            country: "CZ".parse().ok(),
-        });
-        let word = format!("w{}", random.below(30));
-        batch.passwords.push(Password { time, raw_count, username: word.clone(), password: word });
-        batch.ports.push(Port { time, raw_count, port: random.below(30) as u16, protocol: Protocol::Tcp });
-    }
-    batch
-}
 
 fn aggregator() -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -65,7 +30,7 @@ both! {
         reports.migrate().await.unwrap();
         let now: DateTime<Utc> = NOW.parse().unwrap();
         let mut random = Random(0x5eed_5eed_5eed_5eed);
-        reports.insert(&batch(now, 4_000, &mut random), None).await.unwrap();
+        reports.insert(&random.reports(now, 4_000), None).await.unwrap();
 
         let (stop, inserted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(4_000)));
         let feeding = {
@@ -73,7 +38,7 @@ both! {
             tokio::spawn(async move {
                 let mut random = Random(0xfeed_feed_feed_feed);
                 while !stop.load(Ordering::Relaxed) {
-                    reports.insert(&batch(now, 60, &mut random), None).await.unwrap();
+                    reports.insert(&random.reports(now, 60), None).await.unwrap();
                     inserted.fetch_add(60, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }

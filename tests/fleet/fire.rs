@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use sview_model::Period;
 use sview_store::{Reports, Settings};
-use sview_testing::{both, http};
+use sview_testing::{Random, both, http};
 
 use crate::members::{Member, assert_none_ran_twice_at_once, free_port};
-use crate::reports::{Random, assert_whole, batch, document, settle};
+use crate::reports::{assert_whole, batch, document, settle};
 
 const KILLS: u32 = 200;
 

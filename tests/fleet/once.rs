@@ -3,10 +3,10 @@
 use std::sync::{Arc, Barrier};
 
 use sview_store::{Reports, Settings};
-use sview_testing::{both, http, patiently};
+use sview_testing::{Random, both, http, patiently};
 
 use crate::members::{Member, free_port};
-use crate::reports::{Random, batch, document, settle};
+use crate::reports::{batch, document, settle};
 
 const ASKERS: usize = 1_000;
 

@@ -12,10 +12,10 @@ use chrono::{DateTime, Utc};
 use sview_jobs::machine_now;
 use sview_model::Period;
 use sview_store::{Reports, Settings};
-use sview_testing::{Backend, Deployment, Relay, http};
+use sview_testing::{Backend, Deployment, Random, Relay, http};
 
 use crate::members::{Member, assert_none_ran_twice_at_once, free_port};
-use crate::reports::{Random, assert_whole, batch, document, settle};
+use crate::reports::{assert_whole, batch, document, settle};
 
 /// How long workers may take to be back.
 const BACK: Duration = Duration::from_secs(10);

@@ -1,51 +1,18 @@
-//! Reports by chance, the same in every run.
+//! What a fleet counts, and how that is looked at.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use sview_model::{Action, Batch, Identity, Incident, Password, Port, Protocol, Trap};
-use sview_testing::{Deployment, sview, told};
+use sview_model::Batch;
+use sview_testing::{Deployment, Random, sview, told};
 
 use crate::members::Member;
 use crate::{NOW, SVIEW};
 
-/// A sequence without a pattern, the same in every run.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
-        // xorshift: good enough to scatter kills and reports.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
 /// So many reports of each kind, in the last quarter of an hour, day or two months.
 pub(crate) fn batch(rows: u64, random: &mut Random) -> Batch {
-    let now: DateTime<Utc> = NOW.parse().unwrap();
-    let mut batch = Batch::default();
-    for _ in 0..rows {
-        let range = [900, 86_400, 60 * 86_400][random.below(3) as usize];
-        let time = now - TimeDelta::seconds(random.below(range) as i64);
-        let raw_count = 1 + random.below(4) as i64;
-        batch.incidents.push(Incident {
-            time,
-            raw_count,
-            identity: Identity { sn: String::new(), device_token: "a".repeat(64).parse().unwrap() },
-            trap: Trap::ALL[random.below(6) as usize],
-            action: Action::ALL[random.below(6) as usize],
-            ip: [192, 0, 2, random.below(50) as u8].into(),
-            country: "CZ".parse().ok(),
-        });
-        let word = format!("w{}", random.below(30));
-        batch.passwords.push(Password { time, raw_count, username: word.clone(), password: word });
-        batch.ports.push(Port { time, raw_count, port: random.below(30) as u16, protocol: Protocol::Tcp });
-    }
-    batch
+    random.reports(NOW.parse().unwrap(), rows)
 }
 
 /// Runs a command that prints JSON and may end with 1; its document.

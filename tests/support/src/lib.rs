@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic)] // a panic here is the report of a test that cannot run
 
 mod browser;
+mod chance;
 mod compare;
 mod feed;
 pub mod http;
@@ -18,6 +19,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteCo
 use tempfile::TempDir;
 
 pub use browser::{Browser, Look};
+pub use chance::Random;
 pub use compare::difference;
 pub use feed::{Feed, python, script};
 pub use relay::Relay;
