@@ -31,8 +31,20 @@ as_owner() { # PostgreSQL refuses to run as root
   if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 
+make_certificates() { # an authority, and a certificate of localhost by it
+  local new=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes) dir="$SERVICES/tls"
+  need openssl openssl
+  mkdir -p "$dir"
+  openssl req -x509 "${new[@]}" -days 2 -subj "/CN=tests of sview" -keyout "$dir/ca.key" -out "$dir/ca.pem" 2>"$dir/log"
+  openssl req "${new[@]}" -subj "/CN=localhost" -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" \
+    -keyout "$dir/server.key" -out "$dir/server.csr" 2>>"$dir/log"
+  openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 2 -copy_extensions copy \
+    -out "$dir/server.pem" 2>>"$dir/log"
+  export SVIEW_TEST_CA="$dir/ca.pem"
+}
+
 start_postgres() {
-  local bin port dir="$SERVICES/postgres"
+  local bin port dir="$SERVICES/postgres" tls="$SERVICES/tls"
   bin=$(postgres_bin)
   if [ -z "$bin" ] || ! [ -x "$bin/initdb" ]; then
     if [ "$(id -u)" != 0 ]; then
@@ -46,22 +58,26 @@ start_postgres() {
   fi
   port=$(free_port)
   mkdir -p "$dir"
-  [ "$(id -u)" = 0 ] && chown postgres "$dir"
+  install -m 600 "$tls/server.key" "$dir/server.key"
+  [ "$(id -u)" = 0 ] && chown -R postgres "$dir"
   (cd / && as_owner "$bin/initdb" -D "$dir/data" -U sview --auth=trust --encoding=UTF8 --locale=C >"$SERVICES/initdb.log")
   (cd / && as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start \
-    -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c max_connections=200 -c fsync=off -c shared_buffers=${POSTGRES_BUFFERS:-128MB}" >/dev/null)
+    -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c max_connections=200 -c fsync=off -c shared_buffers=${POSTGRES_BUFFERS:-128MB} \
+      -c ssl=on -c ssl_cert_file=$tls/server.pem -c ssl_key_file=$dir/server.key" >/dev/null)
   STOP_POSTGRES="$bin/pg_ctl"
   export SVIEW_TEST_POSTGRES_URL="postgres://sview@127.0.0.1:$port/postgres"
 }
 
 start_redis() {
-  local port
+  local port tls_port tls="$SERVICES/tls"
   need redis-server redis-server
   port=$(free_port)
+  tls_port=$(free_port)
   mkdir -p "$SERVICES/redis"
   redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$SERVICES/redis" --daemonize yes \
-    --pidfile "$SERVICES/redis/pid" --logfile "$SERVICES/redis/log" >/dev/null
-  export SVIEW_TEST_REDIS_URL="redis://127.0.0.1:$port/"
+    --tls-port "$tls_port" --tls-cert-file "$tls/server.pem" --tls-key-file "$tls/server.key" --tls-ca-cert-file "$tls/ca.pem" \
+    --tls-auth-clients no --pidfile "$SERVICES/redis/pid" --logfile "$SERVICES/redis/log" >/dev/null
+  export SVIEW_TEST_REDIS_URL="redis://127.0.0.1:$port/" SVIEW_TEST_REDIS_TLS_URL="rediss://localhost:$tls_port/"
   for _ in $(seq 100); do
     redis-cli -p "$port" ping >/dev/null 2>&1 && return
     sleep 0.1
@@ -107,6 +123,7 @@ start_services() {
   SERVICES=$(mktemp -d "${TMPDIR:-/tmp}/sview-tests.XXXXXX")
   chmod 755 "$SERVICES"
   trap stop_services EXIT INT TERM
+  make_certificates
   start_postgres
   start_redis
 }

@@ -76,7 +76,12 @@ impl Deployment {
                 let sql = format!("CREATE DATABASE {name}");
                 connection.execute(AssertSqlSafe(sql)).await.expect("a database is created");
                 let (server, _) = admin.rsplit_once('/').expect("the address names a database");
-                (format!("{server}/{name}"), Some(self::server("SVIEW_TEST_REDIS_URL")), Some(admin.clone()))
+                // Without TLS, which one test is about: a handshake for every connection would make all others slower.
+                (
+                    format!("{server}/{name}?sslmode=disable"),
+                    Some(self::server("SVIEW_TEST_REDIS_URL")),
+                    Some(admin.clone()),
+                )
             }
         };
         Self { backend, database_url, redis_url, prefix: name, data_dir, admin_url, _directory: directory }

@@ -1,0 +1,53 @@
+//! PostgreSQL and Redis over TLS: by a certificate of an authority that the system trusts, and by no other.
+#![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
+
+use std::process::{Command, Stdio};
+
+use sview_testing::{Backend, Deployment, Server, run, sview, told};
+
+const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
+
+/// A command whose servers are asked by name, with TLS demanded and their certificates checked.
+fn over_tls(deployment: &Deployment, args: &[&str]) -> Command {
+    let plain = deployment.database_url.split('?').next().unwrap().replace("127.0.0.1", "localhost");
+    let mut command = sview(SVIEW, deployment, args);
+    command.env("SVIEW_DATABASE_URL", format!("{plain}?sslmode=verify-full"));
+    command.env("SVIEW_REDIS_URL", std::env::var("SVIEW_TEST_REDIS_TLS_URL").expect("run the tests by tests/run.sh"));
+    command
+}
+
+fn authority() -> String {
+    std::env::var("SVIEW_TEST_CA").expect("run the tests by tests/run.sh")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn database_and_redis_are_reached_over_tls() {
+    let deployment = Deployment::new(Backend::Production).await;
+    let reports = deployment.data_dir.join("ports.csv");
+    std::fs::write(&reports, "time,raw_count,port,protocol\n2026-03-15T12:00:00Z,3,23,TCP\n").unwrap();
+    run(over_tls(&deployment, &["ingest", reports.to_str().unwrap()]).env("SSL_CERT_FILE", authority()));
+    let server = Server::start(
+        over_tls(&deployment, &["up"]).env("SSL_CERT_FILE", authority()).env("SVIEW_NOW", "2026-03-15T12:34:56Z"),
+    );
+    let encrypted = format!(
+        "SELECT 1 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND datname = '{}'",
+        deployment.prefix
+    );
+    assert!(deployment.sql(&encrypted).await > 0, "its connections are encrypted");
+    let data = server.data("name=top_ports_by_scans_list_long&period=1d", &[]);
+    assert!(data.to_string().contains("TCP/23"), "{data}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_nobody_that_is_trusted_is_refused() {
+    let deployment = Deployment::new(Backend::Production).await;
+    for wrong in ["SVIEW_DATABASE_URL", "SVIEW_REDIS_URL"] {
+        let mut command = over_tls(&deployment, &["view-jobs"]);
+        for (name, plain) in deployment.environment().iter().filter(|(name, _)| *name != wrong) {
+            command.env(name, plain);
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let told = told(&output);
+        assert!(!output.status.success() && told.to_lowercase().contains("certificate"), "{wrong}: {told}");
+    }
+}
