@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
-use super::jobs::{JobRow, table};
+use super::jobs::{JobRow, list};
 use super::spans::seen;
 use super::{AdminContext, chart};
 use crate::number::grouped;
@@ -62,11 +62,11 @@ pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
         div.queues { @for queue in &shown.queues { (card(context, queue)) } }
         section.card.list {
             h2 { "Running now" }
-            @if shown.running.is_empty() { p.empty { "No job runs." } } @else { (table(context, &shown.running)) }
+            @if shown.running.is_empty() { p.empty { "No job runs." } } @else { (list(context, &shown.running)) }
         }
         section.card.list {
             h2 { "Last dead" }
-            @if shown.dead.is_empty() { p.empty { "No job died lately." } } @else { (table(context, &shown.dead)) }
+            @if shown.dead.is_empty() { p.empty { "No job died lately." } } @else { (list(context, &shown.dead)) }
         }
     };
     page(context, &Frame { title: "Queues", nav: "/", lead: None, live: true }, &content)

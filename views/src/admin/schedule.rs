@@ -7,6 +7,7 @@ use super::AdminContext;
 use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
 use super::spans::{exact, seen};
+use super::table::{Column, table};
 
 /// Something that is done by the clock.
 #[derive(Clone, Debug)]
@@ -31,29 +32,25 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
     let tick = |at: Option<DateTime<Utc>>, none: &'static str| {
         html! { @match at { Some(at) => { (seen(at, context.now)) p.remark { (exact(at)) } }, None => { (none) } } }
     };
+    let columns = [
+        Column::subject("Producer"),
+        Column::new("When"),
+        Column::new("Last tick"),
+        Column::new("Next tick"),
+        Column::acts(),
+    ];
+    let cells = |row: &ProducerRow| {
+        [
+            html! { b { (row.name) } p.remark { (row.what) } },
+            html! { code { (row.cron) } },
+            tick(row.last, "none yet"),
+            tick(row.next, "none"),
+            buttons(context, &row.asks),
+        ]
+    };
     let content = html! {
         section.card.list {
-            div.rows tabindex="0" {
-                table.jobs.stack {
-                    thead {
-                        tr {
-                            th scope="col" { "Producer" } th scope="col" { "When" } th scope="col" { "Last tick" }
-                            th scope="col" { "Next tick" } th { span.unseen { "Actions" } }
-                        }
-                    }
-                    tbody {
-                        @for row in rows {
-                            tr {
-                                td.words { b { (row.name) } p.remark { (row.what) } }
-                                td data-label="When" { code { (row.cron) } }
-                                td data-label="Last tick" { div { (tick(row.last, "none yet")) } }
-                                td data-label="Next tick" { div { (tick(row.next, "none")) } }
-                                td { (buttons(context, &row.asks)) }
-                            }
-                        }
-                    }
-                }
-            }
+            (table(columns, rows.iter().map(cells)))
         }
     };
     let lead = html! { "Any number of schedulers may run; of each tick one acts. A tick that was missed is made up by the next." };
