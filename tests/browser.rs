@@ -134,6 +134,12 @@ async fn a_phone_never_scrolls_sideways_and_a_finger_hits() {
             browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
         assert_eq!(wide, 0, "{page}");
         assert_eq!(browser.run(SMALL_TARGETS).await, serde_json::json!([]), "{page}");
+        let foot = "return document.querySelector('footer.site').getBoundingClientRect().bottom >= innerHeight - 1";
+        assert_eq!(browser.run(foot).await, true, "the footer of {page} hangs in mid-page");
+        let hole =
+            "const ends = [...document.querySelectorAll('nav.periods a')].map((a) => a.getBoundingClientRect().right);
+            return ends.length > 0 && Math.abs(Math.max(...ends) - ends.at(-1)) > 1";
+        assert_eq!(browser.run(hole).await, false, "the periods' last row on {page} is not full");
     }
     browser.close().await;
 }
