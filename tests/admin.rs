@@ -240,12 +240,51 @@ both! {
         let other = push(&queues, &new_job(Queue::SlowCache, "b")).await;
         let asked = get(&format!("{url}/confirm?action=cancel&all=yes&queue=quick-cache"));
         assert!(asked.body.contains("Cancel 2 jobs?") && asked.body.contains("name=\"until\""), "{}", asked.body);
+        assert!(asked.body.contains("All jobs are meant that are in queue quick-cache."), "{}", asked.body);
+        assert!(asked.body.contains("These are 2 queued, queued from 2"), "{}", asked.body);
         let order = json!({ "action": "cancel", "all": "yes", "queue": "quick-cache" }).to_string();
         let did = send_json(&format!("{url}/api/jobs/actions"), &order, &[]);
         assert_eq!(did.json()["changed"], 2, "{}", did.body);
         assert_eq!(state(&queues, &other).await, Some(State::Queued));
         assert_eq!(newest_action(&queues).await.what, "cancel all of queue=quick-cache: 2 jobs");
         assert_eq!(get(&format!("{url}/api/jobs/actions")).json()["actions"][0]["what"], "cancel all of queue=quick-cache: 2 jobs");
+    }
+
+    async fn an_action_without_a_filter_says_that_it_means_all_jobs(deployment: Deployment) {
+        let (_server, url) = serve(&deployment, &[]);
+        let queues = queues(&deployment).await;
+        for key in ["a", "b"] {
+            push(&queues, &new_job(Queue::QuickCache, key)).await;
+        }
+        let Take::Job(taken) = queues.take(&[Queue::QuickCache], "w", Duration::from_secs(60)).await.unwrap() else {
+            panic!("nothing to take")
+        };
+        queues.finish(&taken.claim, &Outcome::Dead { error: "why".into() }).await.unwrap();
+        push(&queues, &NewJob { delay: Duration::from_secs(900), ..new_job(Queue::SlowCache, "c") }).await;
+        assert!(get(&format!("{url}/jobs")).body.contains("All jobs:"));
+        assert!(get(&format!("{url}/jobs?state=dead")).body.contains("All that match the filter:"));
+
+        let asked = get(&format!("{url}/confirm?action=delete&all=yes")).body;
+        for said in [
+            "Delete 3 jobs?", "No filter is set: all jobs are meant, of every queue and kind.",
+            "These are 1 queued, 1 scheduled and 1 dead, queued from 2", "Jobs that are running are left as they are.",
+        ] {
+            assert!(asked.contains(said), "{said} is not in {asked}");
+        }
+        // What is queued after the question is not deleted by its answer.
+        let until = asked.split("name=\"until\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let late = push(&queues, &new_job(Queue::QuickCache, "late")).await;
+        post(&format!("{url}/act"), &[("action", "delete"), ("all", "yes"), ("until", &until)], &[]);
+        assert_eq!(newest_action(&queues).await.what, format!("delete all jobs queued before {until}: 3 jobs"));
+        assert_eq!(ids(&get(&format!("{url}/api/jobs")).json()), [late]);
+        // Nothing is in a state to which that does anything.
+        let asked = get(&format!("{url}/confirm?action=retry&all=yes&state=queued")).body;
+        assert!(asked.contains("Retry 0 jobs?") && asked.contains("Jobs that are queued are left as they are."), "{asked}");
+        assert!(!asked.contains(">Retry them<"), "{asked}");
+        let order = json!({ "action": "delete", "all": "yes" }).to_string();
+        assert_eq!(send_json(&format!("{url}/api/jobs/actions"), &order, &[]).json()["changed"], 1);
+        assert_eq!(newest_action(&queues).await.what, "delete all jobs: 1 job");
     }
 
     async fn what_is_done_by_command_is_written_down_too(deployment: Deployment) {

@@ -116,7 +116,7 @@ pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
         }
     };
     let lead = html! { (filter_form(shown)) @if !shown.rows.is_empty() && context.may_act {
-        div.bulk { span { "All that match:" } (buttons(context, &shown.asks)) }
+        div.bulk { span { @if shown.filter.fields().is_empty() { "All jobs:" } @else { "All that match the filter:" } } (buttons(context, &shown.asks)) }
     } };
     page(context, &Frame { title: "Jobs", nav: "/jobs", lead: Some(lead), live: true }, &content)
 }
