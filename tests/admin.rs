@@ -109,6 +109,9 @@ both! {
             assert_eq!(get(&format!("{url}/jobs?{wrong}")).status, 400, "{wrong}");
         }
         let html = get(&format!("{url}/jobs?state=scheduled")).body;
+        for kind in sview_jobs::JOB_NAMES {
+            assert!(html.contains(&format!("<option value=\"{kind}\">")), "{kind} cannot be chosen: {html}");
+        }
         assert!(html.contains("beta") && !html.contains("alpha"), "{html}");
         let counts = get(&format!("{url}/api/jobs/counts")).json();
         assert_eq!(counts["queues"][1]["states"]["scheduled"], 1);

@@ -70,7 +70,8 @@ pub fn cache(context: &AdminContext, shown: &CachePage) -> Markup {
         }
     };
     let lead = html! {
-        (grouped(shown.count as u64)) " values, " (short(shown.bytes)) "B"
+        (grouped(shown.count as u64)) " values, " (short(shown.bytes)) "B. When one is due it is computed anew; until that is done visitors see the stale one, with its age. \
+         It is kept for some time even if nobody computes it."
         form.filter method="get" action="/cache" {
             label.wide { span { "Text in the key" } input type="search" name="text" value=(shown.text) maxlength="200"; }
             button.button type="submit" { "Show" }

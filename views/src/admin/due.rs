@@ -94,12 +94,15 @@ pub fn due(context: &AdminContext, shown: &DuePage) -> Markup {
         p.lead.under { "As of " (exact(shown.now)) ", the time of the statistics." }
         section.card.list {
             h2 { "Aggregations" }
+            p.remark { "Reports are summed into quarters of an hour, these into hours, and those into days. A span is pending when reports came for it that are not summed yet." }
             (table(AGGREGATIONS, shown.aggregations.iter().map(aggregation)))
         }
         section.card.list {
             h2 { "Values" }
+            p.remark { "What pages show is computed for a kind of reports and a period at once, when its windows roll over." }
             (table(VALUES, shown.values.iter().map(value)))
         }
     };
-    page(context, &Frame { title: "Due", nav: "/due", lead: None, live: true }, &content)
+    let lead = html! { "What is to be aggregated and computed next, and what the minute's refresh would do about it now: queue it, or skip it and why." };
+    page(context, &Frame { title: "Due", nav: "/due", lead: Some(lead), live: true }, &content)
 }

@@ -115,10 +115,28 @@ pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
             }
         }
     };
-    let lead = html! { (filter_form(shown)) @if !shown.rows.is_empty() && context.may_act {
+    let lead = html! { (filter_form(shown)) (legend()) @if !shown.rows.is_empty() && context.may_act {
         div.bulk { span { @if shown.filter.fields().is_empty() { "All jobs:" } @else { "All that match the filter:" } } (buttons(context, &shown.asks)) }
     } };
     page(context, &Frame { title: "Jobs", nav: "/jobs", lead: Some(lead), live: true }, &content)
+}
+
+/// What the states mean.
+fn legend() -> Markup {
+    let states = [
+        ("queued", "ready; taken as soon as a worker is free"),
+        ("scheduled", "waits for its time: delayed, or to be tried again after a failure"),
+        ("running", "a worker is at it"),
+        ("done", "ended well"),
+        ("dead", "given up: out of attempts, or not readable"),
+        ("cancelled", "ended by an operator"),
+    ];
+    html! {
+        details.values {
+            summary { "What the states mean" }
+            dl.facts { @for (state, meaning) in states { dt { (badge(state)) } dd { (meaning) } } }
+        }
+    }
 }
 
 fn filter_form(shown: &JobsPage) -> Markup {

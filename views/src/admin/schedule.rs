@@ -42,7 +42,7 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
     let cells = |row: &ProducerRow| {
         [
             html! { b { (row.name) } p.remark { (row.what) } },
-            html! { code { (row.cron) } },
+            html! { @if let Some(words) = in_words(row.cron) { (words) p.remark { code { (row.cron) } } } @else { code { (row.cron) } } },
             tick(row.last, "none yet"),
             tick(row.next, "none"),
             buttons(context, &row.asks),
@@ -53,6 +53,38 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
             (table(columns, rows.iter().map(cells)))
         }
     };
-    let lead = html! { "Any number of schedulers may run; of each tick one acts. A tick that was missed is made up by the next." };
+    let lead = html! {
+        "What is done by the clock, in UTC. Any number of schedulers may run: of each tick one acts, and a tick that was missed is made up by \
+         the next. The fields of an expression are second, minute, hour, day of the month, month and day of the week: cron's, with \
+         seconds in front; " code { "*" } " is every one."
+    };
     page(context, &Frame { title: "Schedule", nav: "/schedule", lead: Some(lead), live: true }, &content)
+}
+
+/// When a cron expression with seconds ticks, as far as it is about minutes of every hour: `every hour at :07:30`.
+fn in_words(cron: &str) -> Option<String> {
+    let [second, minutes, "*", "*", "*", "*"] = cron.split(' ').collect::<Vec<_>>()[..] else { return None };
+    let second: u8 = second.parse().ok()?;
+    if minutes == "*" {
+        return Some(if second == 0 { "every minute".to_owned() } else { format!("every minute at second {second}") });
+    }
+    let at: Option<Vec<String>> =
+        minutes.split(',').map(|minute| Some(format!(":{:02}:{second:02}", minute.parse::<u8>().ok()?))).collect();
+    Some(format!("every hour at {}", at?.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_told_in_words_or_not_at_all() {
+        let told = |cron| in_words(cron);
+        assert_eq!(told("0 * * * * *").as_deref(), Some("every minute"));
+        assert_eq!(told("15 * * * * *").as_deref(), Some("every minute at second 15"));
+        assert_eq!(told("30 4,19 * * * *").as_deref(), Some("every hour at :04:30, :19:30"));
+        for other in ["0 0 3 * * *", "0 */5 * * * *", "* * * * * *", "0 1-5 * * * *", "", "0 * * * *"] {
+            assert_eq!(told(other), None, "{other}");
+        }
+    }
 }

@@ -62,8 +62,8 @@ pub fn workers(context: &AdminContext, rows: &[WorkerRow]) -> Markup {
             }
         }
     };
-    let lead =
-        html! { "A worker tells of itself every 5 seconds; one that is silent for two minutes is no longer shown." };
+    let lead = html! { "A process that takes jobs from its queues, the most urgent first. It tells of itself every 5 seconds; when it is silent its \
+    jobs are given to others, and after two minutes it is no longer shown." };
     page(context, &Frame { title: "Workers", nav: "/workers", lead: Some(lead), live: true }, &content)
 }
 
