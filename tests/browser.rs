@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sview_testing::{Backend, Browser, Deployment, Look, Server, run, sview};
+use sview_testing::{Backend, Browser, Deployment, Look, SMALL_TARGETS, Server, run, sview};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
@@ -111,7 +111,7 @@ async fn a_device_is_added_shown_and_removed_by_forms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_never_scrolls_sideways() {
+async fn a_phone_never_scrolls_sideways_and_a_finger_hits() {
     let (_deployment, server) = full().await;
     let browser = Browser::open(Look { width: 390, ..WIDE }).await;
     let pages = [
@@ -122,6 +122,8 @@ async fn a_phone_never_scrolls_sideways() {
         "/ports/",
         "/devices/",
         "/api/",
+        "/passcheck/",
+        "/greylist-data/",
         "/nowhere",
         "/attackers/details/ip/212.239.229.64",
         "/passwords/details/PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg",
@@ -131,6 +133,13 @@ async fn a_phone_never_scrolls_sideways() {
         let wide =
             browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
         assert_eq!(wide, 0, "{page}");
+        assert_eq!(browser.run(SMALL_TARGETS).await, serde_json::json!([]), "{page}");
+        let foot = "return document.querySelector('footer.site').getBoundingClientRect().bottom >= innerHeight - 1";
+        assert_eq!(browser.run(foot).await, true, "the footer of {page} hangs in mid-page");
+        let hole =
+            "const ends = [...document.querySelectorAll('nav.periods a')].map((a) => a.getBoundingClientRect().right);
+            return ends.length > 0 && Math.abs(Math.max(...ends) - ends.at(-1)) > 1";
+        assert_eq!(browser.run(hole).await, false, "the periods' last row on {page} is not full");
     }
     browser.close().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use sview_jobs::{JobId, LedgerSettings, NewJob, Outcome, Pushed, Queues, SqliteLedger, State, Take};
 use sview_model::Queue;
-use sview_testing::{Backend, Browser, Deployment, Look, Server, sview};
+use sview_testing::{Backend, Browser, Deployment, Look, SMALL_TARGETS, Server, sview};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const TOKEN: &str = "full-0123456789abcdef";
@@ -123,6 +123,11 @@ async fn pages_fit_a_phone_and_the_dark() {
             browser.visit(&format!("{url}{path}")).await;
             let sticks_out = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
             assert_eq!(browser.run(sticks_out).await, json!(0), "{name} at {width}");
+            if width == 390 {
+                let sideways = "return [...document.querySelectorAll('.rows')].filter((e) => e.scrollWidth > e.clientWidth).length";
+                assert_eq!(browser.run(sideways).await, json!(0), "a table of {name} scrolls sideways");
+                assert_eq!(browser.run(SMALL_TARGETS).await, json!([]), "{name}");
+            }
             let light = "const rgb = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);
                 return rgb[0] + rgb[1] + rgb[2] > 384";
             assert_eq!(browser.run(light).await, json!(!dark), "{name}");

@@ -32,7 +32,7 @@ pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Tak
 pub use idle::{Worked, work_until_idle};
 pub use job::{
     Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, GreylistSettings, Greylisting,
-    Job, MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource, make_greylist,
+    JOB_NAMES, Job, MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource, make_greylist,
 };
 pub use ledger::{
     Flow, Inspect, KEPT_ACTIONS, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, redis_client,

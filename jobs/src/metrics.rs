@@ -10,10 +10,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::Outcome;
-use crate::job::{Aggregate, CacheGroup, CacheResource, Job as _};
+use crate::job::JOB_NAMES;
 
-/// Names of jobs; whatever else a ledger may hold counts as `unknown`, so that labels stay few.
-const JOBS: [&str; 4] = [Aggregate::NAME, CacheGroup::NAME, CacheResource::NAME, "unknown"];
+/// What a ledger may hold besides the jobs of sview counts as this, so that labels stay few.
+const UNKNOWN: &str = "unknown";
 
 /// How attempts end.
 const OUTCOMES: [&str; 7] = ["done", "retry", "put-off", "dead", "release", "cancelled", "lost"];
@@ -49,7 +49,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         attempts: Family::default(),
     };
     // A series that is there from the beginning shows its first event as an increase.
-    for job in JOBS {
+    for job in JOB_NAMES.iter().copied().chain([UNKNOWN]) {
         drop(metrics.run.get_or_create(&Kind { job }));
         drop(metrics.wait.get_or_create(&Kind { job }));
         for outcome in OUTCOMES {
@@ -70,7 +70,7 @@ pub fn register(registry: &mut Registry) {
 }
 
 fn known(name: &str) -> &'static str {
-    JOBS.into_iter().find(|job| *job == name).unwrap_or("unknown")
+    JOB_NAMES.iter().find(|job| **job == name).copied().unwrap_or(UNKNOWN)
 }
 
 /// Notes that an attempt began.

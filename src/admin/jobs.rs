@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State as Extract};
 use axum::http::Uri;
 use axum::response::Response;
-use sview_jobs::{Aggregate, CacheGroup, CacheResource, Job as _, JobId, State, Steering, Surroundings};
+use sview_jobs::{JOB_NAMES, JobId, State, Steering, Surroundings};
 use sview_model::Queue;
 use sview_views::admin::{self, Ask, AttemptRow, JobPage, JobsPage};
 
@@ -15,9 +15,6 @@ use crate::http::html;
 
 /// Jobs on a page.
 const PAGE: usize = 50;
-
-/// Kinds of jobs that can be chosen.
-const NAMES: [&str; 3] = [Aggregate::NAME, CacheGroup::NAME, CacheResource::NAME];
 
 /// What can be done to all that match, as far as it can do anything to jobs in these states.
 fn bulk(query: &JobsQuery, states: &[State]) -> Vec<Ask> {
@@ -57,7 +54,7 @@ pub(super) async fn list(
             filter: query.typed(),
             states: State::ALL.iter().map(|state| state.as_str()).collect(),
             queues: Queue::ALL.iter().map(|queue| queue.as_str()).collect(),
-            names: NAMES.to_vec(),
+            names: JOB_NAMES.to_vec(),
             rows: records.iter().map(|record| rows::job(record, around.as_ref())).collect(),
             older: records.last().filter(|_| more).map(|record| record.id.to_string()),
             paged,

@@ -7,6 +7,7 @@ mod access;
 mod act;
 mod answers;
 mod api;
+mod confirm;
 mod context;
 mod events;
 mod jobs;
@@ -133,7 +134,7 @@ fn router(admin: Admin) -> Router {
         .route("/due", get(pages::due))
         .route("/cache", get(pages::cache))
         .route("/actions", get(pages::actions))
-        .route("/confirm", get(act::confirm))
+        .route("/confirm", get(confirm::page))
         .route("/act", post(act::form))
         .route("/logout", post(login::out))
         .route("/events", get(events::stream))

@@ -6,9 +6,10 @@ use sview_model::Queue;
 use sview_views::admin::JobsFilter;
 use utoipa::ToSchema;
 
+use super::Admin;
+use super::jobs::id as job_id;
 use super::problem::Problem;
 use super::query::JobsQuery;
-use super::{Admin, jobs};
 
 /// The most jobs that one order is carried out on.
 pub(super) const AT_ONCE: usize = 5_000;
@@ -89,7 +90,7 @@ impl Asked {
             }
         };
         match (self.id, self.all.as_deref()) {
-            (Some(id), None) => Ok(Order::One(steering, jobs::id(&id)?)),
+            (Some(id), None) => Ok(Order::One(steering, job_id(&id)?)),
             (None, Some("yes")) => {
                 let query = JobsQuery {
                     state: self.state,
@@ -111,10 +112,14 @@ impl Asked {
     }
 }
 
-/// A filter in words.
-pub(super) fn told(filter: &JobsFilter) -> String {
+/// Which jobs a filter means, for the log of actions.
+fn told(filter: &JobsFilter) -> String {
     let parts: Vec<String> = filter.fields().iter().map(|(name, value)| format!("{name}={value}")).collect();
-    if parts.is_empty() { "any filter".to_owned() } else { parts.join(", ") }
+    match filter {
+        _ if parts.is_empty() => "all jobs".to_owned(),
+        JobsFilter { until, .. } if parts.len() == 1 && !until.is_empty() => format!("all jobs queued before {until}"),
+        _ => format!("all of {}", parts.join(", ")),
+    }
 }
 
 impl Order {
@@ -135,7 +140,7 @@ impl Order {
         admin: &Admin,
         note: impl AsyncFnOnce(String) -> Result<(), Problem>,
     ) -> Result<Did, Problem> {
-        let (jobs, queues) = (&admin.services.jobs, &admin.services.jobs.queues);
+        let (context, queues) = (&admin.services.jobs, &admin.services.jobs.queues);
         let plain = |said: String| Did { said, changed: 0, asked: 0, unchanged: 0 };
         match self {
             Self::One(steering, id) => {
@@ -144,8 +149,9 @@ impl Order {
                 Ok(did(steering, steer(queues, steering, &[id]).await?))
             }
             Self::Matching { steering, filter, typed } => {
-                let ids = sview_jobs::matching(queues, steering, &filter).await?;
-                note(format!("{} all of {}: {} jobs", name(steering), told(&typed), ids.len())).await?;
+                let matching = sview_jobs::matching(queues, steering, &filter).await?;
+                let ids: Vec<JobId> = matching.iter().map(|record| record.id).collect();
+                note(format!("{} {}: {}", name(steering), told(&typed), jobs(ids.len() as u64))).await?;
                 Ok(did(steering, steer(queues, steering, &ids).await?))
             }
             Self::Pause(queue, paused) => {
@@ -156,16 +162,20 @@ impl Order {
             }
             Self::Run(producer) => {
                 note(format!("run producer {}", producer.name)).await?;
-                let done = sview_jobs::run_now(jobs, producer, Cause::Operator).await?;
+                let done = sview_jobs::run_now(context, producer, Cause::Operator).await?;
                 Ok(plain(format!("{}: {done}.", producer.name)))
             }
         }
     }
 }
 
+/// A number of jobs in words.
+pub(super) fn jobs(n: u64) -> String {
+    if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") }
+}
+
 fn did(steering: Steering, effect: Effect) -> Did {
     let Effect { changed, asked, unchanged } = effect;
-    let jobs = |n: u64| if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") };
     let done = match steering {
         Steering::Retry => "queued to run at once",
         Steering::Cancel => "cancelled",

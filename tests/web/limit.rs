@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sview_testing::http::{self, Answer};
-use sview_testing::{Server, both};
+use sview_testing::{Server, both, patiently};
 
 use crate::site::{full, ingest, start, token};
 
@@ -15,9 +15,11 @@ fn cost(server: &Server, n: usize, headers: &[(&str, &str)]) -> Answer {
     http::get_with(&url, headers)
 }
 
-/// What a server takes in before it can count it.
-fn settle() {
-    std::thread::sleep(Duration::from_millis(150));
+/// Waits until so many computations for one asker alone are in a state, as the operators' API of a server tells.
+fn until_jobs(server: &Server, state: &str, number: usize) {
+    let url = format!("{}/api/jobs?job=cache-resource&state={state}", server.admin_url());
+    let jobs = |answer: &Answer| answer.json()["jobs"].as_array().map(Vec::len);
+    patiently(|| http::get(&url), |answer| jobs(answer) == Some(number));
 }
 
 both! {
@@ -57,8 +59,10 @@ both! {
 
     async fn asking_again_for_what_is_on_its_way_or_cached_costs_nothing(deployment: Deployment) {
         ingest(&deployment);
-        let server = start(&deployment, "serve", &THREE);
+        let server = start(&deployment, "serve", &[THREE[0], THREE[1], ("SVIEW_ADMIN_LISTEN", "127.0.0.1:0")]);
         let fragment = format!("{}/fragment/selected_attacker_incidents_graph?period=1h&ip=192.0.2.1", server.url);
+        assert_eq!(http::get(&fragment).status, 202);
+        until_jobs(&server, "queued", 1);
         // For longer than the server remembers by itself that it was suggested: the queue knows.
         for _ in 0..26 {
             assert_eq!(http::get(&fragment).status, 202);
@@ -67,8 +71,10 @@ both! {
         for n in 2..=3 {
             assert_eq!(cost(&server, n, &[]).status, 200, "only one was counted");
         }
+        until_jobs(&server, "queued", 3);
         // Somebody else's server computes them; then they are cached, and looking at them costs nothing.
         let workers = start(&deployment, "up", &[]);
+        until_jobs(&server, "done", 3);
         for _ in 0..10 {
             for n in 1..=3 {
                 let points = server.data(&format!("name=selected_attacker_incidents_graph&period=1h&ip=192.0.2.{n}"), &[]);
@@ -128,7 +134,6 @@ both! {
         for _ in 0..10 {
             assert_eq!(http::get(&format!("{}/attackers/details/ip/x?period=1h", server.url)).status, 400);
         }
-        settle();
         for n in 1..=3 {
             assert_eq!(cost(&server, n, &[]).status, 200);
         }

@@ -147,17 +147,6 @@ impl std::fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// Every job of sview.
-    #[must_use]
-    pub fn of(context: &Context) -> Self {
-        Self::default()
-            .with::<Aggregate>(context.clone())
-            .with::<CacheGroup>(context.clone())
-            .with::<CacheResource>(context.clone())
-            .with::<MakeGreylist>(context.clone())
-            .with::<CountPasswords>(context.clone())
-    }
-
     /// One job more.
     #[must_use]
     pub fn with<J: Job>(mut self, context: J::Context) -> Self {
@@ -175,6 +164,24 @@ impl Registry {
         reader(payload).map_err(|error| format!("the payload cannot be read: {error}"))
     }
 }
+
+/// The jobs of sview, listed once: their names, and the code that reads each.
+macro_rules! jobs {
+    ($($job:ty),+) => {
+        /// The names of sview's kinds of jobs.
+        pub const JOB_NAMES: &[&str] = &[$(<$job>::NAME),+];
+
+        impl Registry {
+            /// Every job of sview.
+            #[must_use]
+            pub fn of(context: &Context) -> Self {
+                Self::default()$(.with::<$job>(context.clone()))+
+            }
+        }
+    };
+}
+
+jobs!(Aggregate, CacheGroup, CacheResource, MakeGreylist, CountPasswords);
 
 #[cfg(test)]
 mod tests {

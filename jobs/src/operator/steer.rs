@@ -2,7 +2,7 @@
 
 use sview_model::Queue;
 
-use crate::{CancelOutcome, Filter, JobId, Pushed, Queues, Result, State};
+use crate::{CancelOutcome, Filter, JobId, Pushed, Queues, Record, Result, State};
 
 /// What can be done to jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Effect {
 }
 
 /// The jobs that match a filter and that the action applies to, newest first, at most the filter's limit.
-pub async fn matching(queues: &Queues, steering: Steering, filter: &Filter) -> Result<Vec<JobId>> {
+pub async fn matching(queues: &Queues, steering: Steering, filter: &Filter) -> Result<Vec<Record>> {
     let mut filter = filter.clone();
     let applies = steering.applies_to();
     if filter.states.is_empty() {
@@ -50,7 +50,7 @@ pub async fn matching(queues: &Queues, steering: Steering, filter: &Filter) -> R
             return Ok(Vec::new());
         }
     }
-    Ok(queues.list(&filter).await?.into_iter().map(|record| record.id).collect())
+    queues.list(&filter).await
 }
 
 /// Acts on jobs, one after the other, each atomically. On a failure of the ledger, those before stay as they were made.

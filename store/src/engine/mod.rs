@@ -4,6 +4,7 @@
 
 mod postgres;
 mod sqlite;
+mod statements;
 
 use async_trait::async_trait;
 use sview_model::{Batch, Kind, Precision};
@@ -47,9 +48,9 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn snapshot(&self) -> Result<Box<dyn Tx>>;
 }
 
-/// An open transaction; dropped without [`Tx::commit`] it changes nothing.
+/// What is asked of an open transaction in SQL. A macro in `statements.rs` writes it for each engine.
 #[async_trait]
-pub(crate) trait Tx: Send {
+pub(crate) trait Statements: Send {
     /// Runs one statement; returns the number of rows changed.
     async fn execute(&mut self, sql: String) -> Result<u64>;
     /// Runs one statement with text parameters; returns the number of rows changed.
@@ -70,6 +71,11 @@ pub(crate) trait Tx: Send {
         span: (Micros, Micros),
         visit: VisitTally<'_>,
     ) -> Result<()>;
+}
+
+/// An open transaction; dropped without [`Tx::commit`] it changes nothing.
+#[async_trait]
+pub(crate) trait Tx: Statements {
     /// Writes tallies, in place of those that there are.
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()>;
     /// Adds the reports of a batch, and the identities that they need; nothing else.

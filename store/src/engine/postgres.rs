@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor as _, Postgres as Db, Row as _, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
-use super::{Dialect, Engine, Micros, Row, TEXTS, Tx, Visit, VisitTally};
+use super::statements::statements;
+use super::{Dialect, Engine, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally};
 use crate::Result;
 use crate::reports::migrator;
 
@@ -83,82 +84,10 @@ struct PgTx {
     fresh: HashMap<DeviceToken, i64>,
 }
 
-/// A statement that is used once in this wording: not worth a place among the prepared ones.
-fn once(sql: String, binds: &[String]) -> Query<'_, Db, PgArguments> {
-    let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-    binds.iter().fold(query, |query, bind| query.bind(bind.as_str()))
-}
+statements!(PgTx, Db);
 
 #[async_trait]
 impl Tx for PgTx {
-    async fn execute(&mut self, sql: String) -> Result<u64> {
-        self.execute_with(sql, &[]).await
-    }
-
-    async fn execute_with(&mut self, sql: String, binds: &[String]) -> Result<u64> {
-        Ok(once(sql, binds).execute(&mut *self.tx).await?.rows_affected())
-    }
-
-    async fn ints(&mut self, sql: String) -> Result<Vec<Vec<Option<i64>>>> {
-        let rows = once(sql, &[]).fetch_all(&mut *self.tx).await?;
-        let read = |row: &PgRow| (0..row.len()).map(|i| Ok(row.try_get(i)?)).collect();
-        rows.iter().map(read).collect()
-    }
-
-    async fn rows(&mut self, sql: String, texts: usize, binds: &[String]) -> Result<Vec<Row>> {
-        let rows = once(sql, binds).fetch_all(&mut *self.tx).await?;
-        let read = |row: &PgRow| {
-            let texts = (0..texts).map(|i| Ok(row.try_get(i)?)).collect::<Result<_>>();
-            let ints = (texts.as_ref().map_or(0, Vec::len)..row.len()).map(|i| Ok(row.try_get(i)?));
-            Ok(Row { ints: ints.collect::<Result<_>>()?, texts: texts? })
-        };
-        rows.iter().map(read).collect()
-    }
-
-    async fn blob(&mut self, sql: String) -> Result<Option<Vec<u8>>> {
-        let row = once(sql, &[]).fetch_optional(&mut *self.tx).await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
-    }
-
-    async fn each(&mut self, sql: String, texts: usize, visit: Visit<'_>) -> Result<()> {
-        let mut rows = once(sql, &[]).fetch(&mut *self.tx);
-        let mut ints = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            let mut words = [None; TEXTS];
-            for (i, word) in words.iter_mut().take(texts).enumerate() {
-                *word = row.try_get(i)?;
-            }
-            ints.clear();
-            for i in texts..row.len() {
-                ints.push(row.try_get(i)?);
-            }
-            visit(&words[..texts], &ints)?;
-        }
-        Ok(())
-    }
-
-    async fn each_tally(
-        &mut self,
-        kind: Kind,
-        precision: Precision,
-        (start, finish): (Micros, Micros),
-        visit: VisitTally<'_>,
-    ) -> Result<()> {
-        let mut rows = sqlx::query(
-            "SELECT bucket, body FROM sview_tally
-             WHERE kind = $1 AND precision = $2 AND bucket >= $3 AND bucket < $4 ORDER BY bucket",
-        )
-        .bind(kind.as_str())
-        .bind(precision.as_str())
-        .bind(start)
-        .bind(finish)
-        .fetch(&mut *self.tx);
-        while let Some(row) = rows.try_next().await? {
-            visit(row.try_get(0)?, row.try_get::<&[u8], _>(1)?)?;
-        }
-        Ok(())
-    }
-
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()> {
         // A statement at a time of up to some megabytes: a month's tallies together may be more than one can carry.
         if tallies.len() > 1 && tallies.iter().map(|(_, body)| body.len()).sum::<usize>() > STATEMENT {

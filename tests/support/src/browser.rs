@@ -9,6 +9,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+/// A script that gives what a finger misses: links lower than 24 px, and buttons, fields and entries of bars lower than 44.
+pub const SMALL_TARGETS: &str = "
+    return [...document.querySelectorAll('a, button, input, select, summary')]
+        .filter((e) => e.checkVisibility() && !e.matches('.skip, [type=hidden]'))
+        .map((e) => [e, e.matches('button, .button, select, input, nav.periods a, header nav a') ? 44 : 24])
+        .filter(([e, least]) => e.getBoundingClientRect().height < least - 0.5)
+        .map(([e]) => e.outerHTML.slice(0, 80))";
+
 /// How the browser is set.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {

@@ -18,7 +18,7 @@ use std::process::Command;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-pub use browser::{Browser, Look};
+pub use browser::{Browser, Look, SMALL_TARGETS};
 pub use chance::Random;
 pub use compare::difference;
 pub use feed::{Feed, python, script};

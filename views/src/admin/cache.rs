@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::AdminContext;
 use super::frame::{Frame, page};
 use super::spans::{coarse, exact};
+use super::table::{Column, table};
 use crate::number::{grouped, short};
 use crate::{links, moment, text};
 
@@ -46,22 +47,19 @@ pub struct CachePage {
 /// Cached values with age, size and time to live.
 #[must_use]
 pub fn cache(context: &AdminContext, shown: &CachePage) -> Markup {
+    let columns = [
+        Column::subject("Key"),
+        Column::number("Bytes"),
+        Column::new("Computed"),
+        Column::new("Due"),
+        Column::number("Kept for"),
+    ];
     let content = html! {
         section.card.list {
             @if shown.rows.is_empty() {
                 p.empty { "Nothing is cached." }
             } @else {
-                div.rows tabindex="0" {
-                    table.jobs {
-                        thead {
-                            tr {
-                                th scope="col" { "Key" } th.number scope="col" { "Bytes" } th scope="col" { "Computed" }
-                                th scope="col" { "Due" } th.number scope="col" { "Kept for" }
-                            }
-                        }
-                        tbody { @for row in &shown.rows { (tr(shown, row)) } }
-                    }
-                }
+                (table(columns, shown.rows.iter().map(|row| cells(shown, row))))
             }
             @if let Some(key) = &shown.more {
                 nav.pager aria-label="Pages of the list" {
@@ -72,7 +70,8 @@ pub fn cache(context: &AdminContext, shown: &CachePage) -> Markup {
         }
     };
     let lead = html! {
-        (grouped(shown.count as u64)) " values, " (short(shown.bytes)) "B"
+        (grouped(shown.count as u64)) " values, " (short(shown.bytes)) "B. When one is due it is computed anew; until that is done visitors see the stale one, with its age. \
+         It is kept for some time even if nobody computes it."
         form.filter method="get" action="/cache" {
             label.wide { span { "Text in the key" } input type="search" name="text" value=(shown.text) maxlength="200"; }
             button.button type="submit" { "Show" }
@@ -81,17 +80,17 @@ pub fn cache(context: &AdminContext, shown: &CachePage) -> Markup {
     page(context, &Frame { title: "Cache", nav: "/cache", lead: Some(lead), live: true }, &content)
 }
 
-fn tr(shown: &CachePage, row: &CacheRow) -> Markup {
+fn cells(shown: &CachePage, row: &CacheRow) -> [Markup; 5] {
     let now = shown.now;
-    html! {
-        tr {
-            td.words { code { (text::visible(&row.key, 160)) } }
-            td.number { (grouped(row.bytes)) }
-            td { span title=(exact(row.computed_at)) { (moment::age(now - row.computed_at)) } }
-            td title=(exact(row.refresh_at)) {
+    [
+        html! { code { (text::visible(&row.key, 160)) } },
+        html! { (grouped(row.bytes)) },
+        html! { span title=(exact(row.computed_at)) { (moment::age(now - row.computed_at)) } },
+        html! {
+            span title=(exact(row.refresh_at)) {
                 @if row.refresh_at > now { "in " (coarse(row.refresh_at - now)) } @else { span.warn { "stale" } }
             }
-            td.number { (coarse(TimeDelta::from_std(row.ttl).unwrap_or(TimeDelta::MAX))) }
-        }
-    }
+        },
+        html! { (coarse(TimeDelta::from_std(row.ttl).unwrap_or(TimeDelta::MAX))) },
+    ]
 }

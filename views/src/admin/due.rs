@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::AdminContext;
 use super::frame::{Frame, page};
 use super::spans::{coarse, exact};
+use super::table::{Column, table};
 use crate::number::grouped;
 use crate::text;
 
@@ -52,61 +53,56 @@ pub struct DuePage {
     pub values: Vec<ValueRow>,
 }
 
+const AGGREGATIONS: [Column; 5] = [
+    Column::name("Aggregation"),
+    Column::new("Complete to"),
+    Column::new("Behind"),
+    Column::number("Pending spans"),
+    Column::words("A refresh now"),
+];
+
+const VALUES: [Column; 4] =
+    [Column::name("Values"), Column::new("Queue"), Column::new("Due"), Column::words("A refresh now")];
+
 /// When aggregations and values are due, and why the rest waits.
 #[must_use]
 pub fn due(context: &AdminContext, shown: &DuePage) -> Markup {
     let verdict = |words: &str, job: &Option<(String, String)>| {
         html! {
-            td.words {
-                (text::visible(words, 200))
-                @if let Some((id, told)) = job { p.remark { a href={ "/jobs/" (id) } { (text::visible(told, 200)) } } }
-            }
+            (text::visible(words, 200))
+            @if let Some((id, told)) = job { p.remark { a href={ "/jobs/" (id) } { (text::visible(told, 200)) } } }
         }
+    };
+    let aggregation = |row: &AggregationRow| {
+        [
+            html! { b { (row.name) } },
+            html! { @match row.watermark { Some(at) => { (exact(at)) }, None => { "nothing yet" } } },
+            html! { @match &row.lag { Some(lag) => { span.warn { (lag) } }, None => { "–" } } },
+            html! { (grouped(row.pending)) },
+            verdict(&row.verdict, &row.job),
+        ]
+    };
+    let value = |row: &ValueRow| {
+        [
+            html! { (text::label(&row.name)) },
+            html! { (row.queue) },
+            html! { @match row.due { Some(at) if at > shown.now => { "in " (coarse(at - shown.now)) }, _ => { span.warn { "now" } } } },
+            verdict(&row.verdict, &row.job),
+        ]
     };
     let content = html! {
         p.lead.under { "As of " (exact(shown.now)) ", the time of the statistics." }
         section.card.list {
             h2 { "Aggregations" }
-            div.rows tabindex="0" {
-                table.jobs {
-                    thead {
-                        tr {
-                            th scope="col" { "Aggregation" } th scope="col" { "Complete to" } th scope="col" { "Behind" }
-                            th.number scope="col" { "Pending spans" } th scope="col" { "A refresh now" }
-                        }
-                    }
-                    tbody {
-                        @for row in &shown.aggregations {
-                            tr {
-                                td { b { (row.name) } }
-                                td { @match row.watermark { Some(at) => { (exact(at)) }, None => { "nothing yet" } } }
-                                td { @match &row.lag { Some(lag) => { span.warn { (lag) } }, None => { "–" } } }
-                                td.number { (grouped(row.pending)) }
-                                (verdict(&row.verdict, &row.job))
-                            }
-                        }
-                    }
-                }
-            }
+            p.remark { "Reports are summed into quarters of an hour, these into hours, and those into days. A span is pending when reports came for it that are not summed yet." }
+            (table(AGGREGATIONS, shown.aggregations.iter().map(aggregation)))
         }
         section.card.list {
             h2 { "Values" }
-            div.rows tabindex="0" {
-                table.jobs {
-                    thead { tr { th scope="col" { "Values" } th scope="col" { "Queue" } th scope="col" { "Due" } th scope="col" { "A refresh now" } } }
-                    tbody {
-                        @for row in &shown.values {
-                            tr {
-                                td { (text::label(&row.name)) }
-                                td { (row.queue) }
-                                td { @match row.due { Some(at) if at > shown.now => { "in " (coarse(at - shown.now)) }, _ => { span.warn { "now" } } } }
-                                (verdict(&row.verdict, &row.job))
-                            }
-                        }
-                    }
-                }
-            }
+            p.remark { "What pages show is computed for a kind of reports and a period at once, when its windows roll over." }
+            (table(VALUES, shown.values.iter().map(value)))
         }
     };
-    page(context, &Frame { title: "Due", nav: "/due", lead: None, live: true }, &content)
+    let lead = html! { "What is to be aggregated and computed next, and what the minute's refresh would do about it now: queue it, or skip it and why." };
+    page(context, &Frame { title: "Due", nav: "/due", lead: Some(lead), live: true }, &content)
 }

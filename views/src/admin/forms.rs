@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::AdminContext;
 use super::frame::{Frame, page};
-use crate::links;
+use crate::number::grouped;
+use crate::{links, text};
 
 /// An action, as the fields of the form that does it. Values may be hostile text.
 #[derive(Clone, Debug)]
@@ -56,8 +57,10 @@ pub struct Confirm {
     pub question: String,
     /// What will happen, a sentence each.
     pub consequences: Vec<String>,
-    /// Words of some of the things that it is done to; may be hostile.
+    /// Words of the newest of the things that it is done to; may be hostile.
     pub examples: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
     /// The action.
     pub ask: Ask,
     /// Where to go instead.
@@ -73,7 +76,10 @@ pub fn confirm(context: &AdminContext, confirm: &Confirm) -> Markup {
         section.card.form {
             @for sentence in &confirm.consequences { p { (sentence) } }
             @if !confirm.examples.is_empty() {
-                ul.examples { @for words in &confirm.examples { li { (crate::text::label(words)) } } }
+                ul.examples {
+                    @for words in &confirm.examples { li { (text::visible(words, 300)) } }
+                    @if confirm.more > 0 { li { "and " (grouped(confirm.more as u64)) " more" } }
+                }
             }
             form method="post" action="/act" {
                 (hidden(&confirm.ask.fields))

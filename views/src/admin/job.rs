@@ -8,6 +8,7 @@ use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
 use super::jobs::{JobRow, badge};
 use super::spans::{exact, fine, seen};
+use super::table::{Column, table};
 use crate::text;
 
 /// A reason for a job to wait.
@@ -53,10 +54,19 @@ pub struct JobPage {
     pub asks: Vec<Ask>,
 }
 
+const ATTEMPTS: [Column; 3] = [Column::number("Attempt"), Column::new("Ended"), Column::words("Why")];
+
 /// The page of a job.
 #[must_use]
 pub fn job(context: &AdminContext, shown: &JobPage) -> Markup {
     let row = &shown.row;
+    let attempt = |attempt: &AttemptRow| {
+        [
+            html! { (attempt.attempt) },
+            seen(attempt.at, context.now),
+            html! { code { (text::visible(&attempt.message, 400)) } },
+        ]
+    };
     let content = html! {
         // State and actions change with the job, so they are in the part that is kept up to date.
         div.lead.under { (badge(row.state)) " " code { (row.id) } (buttons(context, &shown.asks)) }
@@ -90,19 +100,7 @@ pub fn job(context: &AdminContext, shown: &JobPage) -> Markup {
             @if shown.attempts.is_empty() {
                 p.empty { "No attempt has failed." }
             } @else {
-                div.rows tabindex="0" {
-                    table.jobs {
-                        thead { tr { th.number scope="col" { "Attempt" } th scope="col" { "Ended" } th scope="col" { "Why" } } }
-                        tbody {
-                            @for attempt in shown.attempts.iter().rev() {
-                                tr {
-                                    td.number { (attempt.attempt) } td { (seen(attempt.at, context.now)) }
-                                    td.words { code { (text::visible(&attempt.message, 400)) } }
-                                }
-                            }
-                        }
-                    }
-                }
+                (table(ATTEMPTS, shown.attempts.iter().rev().map(attempt)))
             }
         }
     };

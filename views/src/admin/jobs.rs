@@ -7,6 +7,7 @@ use super::AdminContext;
 use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
 use super::spans::{coarse, fine, seen};
+use super::table::{Column, table};
 use crate::{links, text};
 
 /// A job in a list.
@@ -104,7 +105,7 @@ pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
             @if shown.rows.is_empty() {
                 p.empty { "No job matches." }
             } @else {
-                (table(context, &shown.rows))
+                (list(context, &shown.rows))
             }
             @if shown.paged || shown.older.is_some() {
                 nav.pager aria-label="Pages of the list" {
@@ -114,10 +115,28 @@ pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
             }
         }
     };
-    let lead = html! { (filter_form(shown)) @if !shown.rows.is_empty() && context.may_act {
-        div.bulk { span { "All that match:" } (buttons(context, &shown.asks)) }
+    let lead = html! { (filter_form(shown)) (legend()) @if !shown.rows.is_empty() && context.may_act {
+        div.bulk { span { @if shown.filter.fields().is_empty() { "All jobs:" } @else { "All that match the filter:" } } (buttons(context, &shown.asks)) }
     } };
     page(context, &Frame { title: "Jobs", nav: "/jobs", lead: Some(lead), live: true }, &content)
+}
+
+/// What the states mean.
+fn legend() -> Markup {
+    let states = [
+        ("queued", "ready; taken as soon as a worker is free"),
+        ("scheduled", "waits for its time: delayed, or to be tried again after a failure"),
+        ("running", "a worker is at it"),
+        ("done", "ended well"),
+        ("dead", "given up: out of attempts, or not readable"),
+        ("cancelled", "ended by an operator"),
+    ];
+    html! {
+        details.values {
+            summary { "What the states mean" }
+            dl.facts { @for (state, meaning) in states { dt { (badge(state)) } dd { (meaning) } } }
+        }
+    }
 }
 
 fn filter_form(shown: &JobsPage) -> Markup {
@@ -148,34 +167,29 @@ fn filter_form(shown: &JobsPage) -> Markup {
 }
 
 /// A table of jobs.
-pub(super) fn table(context: &AdminContext, rows: &[JobRow]) -> Markup {
-    html! {
-        div.rows tabindex="0" {
-            table.jobs {
-                thead {
-                    tr {
-                        th scope="col" { "State" } th scope="col" { "Job" } th scope="col" { "Queue" }
-                        th.number scope="col" { "Attempt" } th scope="col" { "Queued" } th scope="col" { "Ran" }
-                    }
-                }
-                tbody {
-                    @for row in rows {
-                        tr {
-                            td { (badge(row.state)) }
-                            td.words {
-                                a href={ "/jobs/" (row.id) } { (text::label(&row.words)) }
-                                @if let Some(remark) = &row.remark { p.remark { (text::visible(remark, 160)) } }
-                            }
-                            td { (row.queue) }
-                            td.number { (row.attempts.0) " of " (row.attempts.1) }
-                            td { (seen(row.created_at, context.now)) }
-                            td { (ran(context, row)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
+pub(super) fn list(context: &AdminContext, rows: &[JobRow]) -> Markup {
+    let columns = [
+        Column::mark("State"),
+        Column::subject("Job"),
+        Column::new("Queue"),
+        Column::number("Attempt"),
+        Column::new("Queued"),
+        Column::new("Ran"),
+    ];
+    let cells = |row: &JobRow| {
+        [
+            badge(row.state),
+            html! {
+                a href={ "/jobs/" (row.id) } { (text::label(&row.words)) }
+                @if let Some(remark) = &row.remark { p.remark { (text::visible(remark, 160)) } }
+            },
+            html! { (row.queue) },
+            html! { (row.attempts.0) " of " (row.attempts.1) },
+            seen(row.created_at, context.now),
+            html! { (ran(context, row)) },
+        ]
+    };
+    table(columns, rows.iter().map(cells))
 }
 
 fn ran(context: &AdminContext, row: &JobRow) -> String {

@@ -15,6 +15,7 @@ mod notice;
 mod overview;
 mod schedule;
 mod spans;
+mod table;
 mod workers;
 
 pub use cache::{CachePage, CacheRow, cache};

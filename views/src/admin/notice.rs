@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::AdminContext;
 use super::frame::{Frame, page};
 use super::spans::{exact, seen};
+use super::table::{Column, table};
 use crate::text;
 
 /// What an operator did.
@@ -24,25 +25,21 @@ pub struct ActionRow {
 /// The log of actions, newest first.
 #[must_use]
 pub fn actions(context: &AdminContext, rows: &[ActionRow]) -> Markup {
+    let columns = [Column::subject("What"), Column::new("When"), Column::new("Who"), Column::new("From")];
+    let cells = |row: &ActionRow| {
+        [
+            html! { (text::visible(&row.what, 300)) },
+            html! { (seen(row.at, context.now)) p.remark { (exact(row.at)) } },
+            html! { (text::visible(&row.who, 60)) },
+            html! { code { (text::visible(&row.peer, 60)) } },
+        ]
+    };
     let content = html! {
         section.card.list {
             @if rows.is_empty() {
                 p.empty { "Nobody did anything yet." }
             } @else {
-                div.rows tabindex="0" {
-                    table.jobs {
-                        thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "From" } th scope="col" { "What" } } }
-                        tbody {
-                            @for row in rows {
-                                tr {
-                                    td { (seen(row.at, context.now)) p.remark { (exact(row.at)) } }
-                                    td { (text::visible(&row.who, 60)) } td { code { (text::visible(&row.peer, 60)) } }
-                                    td.words { (text::visible(&row.what, 300)) }
-                                }
-                            }
-                        }
-                    }
-                }
+                (table(columns, rows.iter().map(cells)))
             }
         }
     };

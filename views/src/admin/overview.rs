@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
-use super::jobs::{JobRow, table};
+use super::jobs::{JobRow, list};
 use super::spans::seen;
 use super::{AdminContext, chart};
 use crate::number::grouped;
@@ -62,14 +62,23 @@ pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
         div.queues { @for queue in &shown.queues { (card(context, queue)) } }
         section.card.list {
             h2 { "Running now" }
-            @if shown.running.is_empty() { p.empty { "No job runs." } } @else { (table(context, &shown.running)) }
+            @if shown.running.is_empty() { p.empty { "No job runs." } } @else { (list(context, &shown.running)) }
         }
         section.card.list {
             h2 { "Last dead" }
-            @if shown.dead.is_empty() { p.empty { "No job died lately." } } @else { (table(context, &shown.dead)) }
+            @if shown.dead.is_empty() { p.empty { "No job died lately." } } @else { (list(context, &shown.dead)) }
         }
     };
-    page(context, &Frame { title: "Queues", nav: "/", lead: None, live: true }, &content)
+    let lead = html! {
+        "The most urgent first. A job waits until a worker is free for it; one that fails is scheduled to be tried again, and is dead when \
+         its attempts are used up. Of a paused queue no job is begun."
+    };
+    page(context, &Frame { title: "Queues", nav: "/", lead: Some(lead), live: true }, &content)
+}
+
+/// A percentile, by its usual name for who knows it: `within 329 ms`.
+fn within(name: &str, meaning: &str, time: &str) -> Markup {
+    html! { span title={ (name) ": " (meaning) } { "within " (time) } }
 }
 
 fn card(context: &AdminContext, queue: &QueueCard) -> Markup {
@@ -93,10 +102,17 @@ fn card(context: &AdminContext, queue: &QueueCard) -> Markup {
                 dd { @match queue.oldest_waiting { Some(at) => { (seen(at, context.now)) }, None => { "–" } } }
                 dt { "Scheduled" }
                 dd { a href={ "/jobs?queue=" (queue.name) "&state=scheduled" } { (grouped(count("scheduled"))) } }
-                dt { "Workers" } dd { (queue.workers.0) ", " (queue.workers.1) @if queue.workers.1 == 1 { " slot" } @else { " slots" } }
-                dt { "Failure rate" } dd { (queue.failure_rate.as_deref().unwrap_or("–")) }
-                dt title="Half, 95 and 99 of 100 attempts took no longer" { "p50 / p95 / p99" }
-                dd { @match &queue.run_times { Some([a, b, c]) => { (a) " / " (b) " / " (c) }, None => { "–" } } }
+                dt { "Workers" } dd { (queue.workers.0) @if queue.workers.1 > 0 { ", for " (queue.workers.1) @if queue.workers.1 == 1 { " job at once" } @else { " jobs at once" } } }
+                dt { "Died in 24 h" } dd { @match &queue.failure_rate { Some(rate) => { (rate) " of what ended" }, None => { "–" } } }
+                dt { "Run time" }
+                dd { @match &queue.run_times {
+                    Some([p50, p95, p99]) => {
+                        "half " (within("p50", "Half of the last day's attempts took no longer", p50))
+                        ", 95 % " (within("p95", "95 of 100 attempts took no longer", p95))
+                        ", 99 % " (within("p99", "99 of 100 attempts took no longer", p99))
+                    },
+                    None => { "–" },
+                } }
             }
             (chart::throughput(queue.name, &queue.hours))
             (buttons(context, &queue.asks))

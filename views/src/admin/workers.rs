@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::AdminContext;
 use super::frame::{Frame, page};
 use super::spans::{coarse, seen};
+use super::table::{Column, table};
 use crate::text;
 
 /// A job that a worker is at.
@@ -44,48 +45,42 @@ const SILENT: i64 = 15;
 /// The workers.
 #[must_use]
 pub fn workers(context: &AdminContext, rows: &[WorkerRow]) -> Markup {
+    let columns = [
+        Column::name("Worker"),
+        Column::new("Queues"),
+        Column::number("Busy"),
+        Column::words("Doing"),
+        Column::new("Heard of"),
+        Column::new("Started"),
+    ];
     let content = html! {
         section.card.list {
             @if rows.is_empty() {
                 p.empty { "No worker was heard of in the last two minutes. Start one by " code { "sview worker aggregation quick-cache" } "." }
             } @else {
-                div.rows tabindex="0" {
-                    table.jobs.stack {
-                        thead {
-                            tr {
-                                th scope="col" { "Worker" } th scope="col" { "Queues" } th.number scope="col" { "Busy" }
-                                th scope="col" { "Doing" } th scope="col" { "Heard of" } th scope="col" { "Started" }
-                            }
-                        }
-                        tbody { @for row in rows { (tr(context, row)) } }
-                    }
-                }
+                (table(columns, rows.iter().map(|row| cells(context, row))))
             }
         }
     };
-    let lead =
-        html! { "A worker tells of itself every 5 seconds; one that is silent for two minutes is no longer shown." };
+    let lead = html! { "A process that takes jobs from its queues, the most urgent first. It tells of itself every 5 seconds; when it is silent its \
+    jobs are given to others, and after two minutes it is no longer shown." };
     page(context, &Frame { title: "Workers", nav: "/workers", lead: Some(lead), live: true }, &content)
 }
 
-fn tr(context: &AdminContext, row: &WorkerRow) -> Markup {
+fn cells(context: &AdminContext, row: &WorkerRow) -> [Markup; 6] {
     let silent = (context.now - row.heard).num_seconds() > SILENT;
-    html! {
-        tr {
-            td { b { (text::visible(&row.place, 80)) } p.remark { (text::visible(&row.name, 120)) } }
-            td data-label="Queues" { (row.queues.join(", ")) }
-            td.number data-label="Busy" { span { (row.running.len()) " of " (row.slots) } }
-            td.words data-label="Doing" {
-                div {
-                    @if row.running.is_empty() { span.soft { "idle" } }
-                    @for job in &row.running {
-                        p { a href={ "/jobs/" (job.id) } { (text::label(&job.words)) }
-                            @if let Some(since) = job.since { " for " (coarse(context.now - since)) } }
-                    }
-                }
+    [
+        html! { b { (text::visible(&row.place, 80)) } p.remark { (text::visible(&row.name, 120)) } },
+        html! { (row.queues.join(", ")) },
+        html! { (row.running.len()) " of " (row.slots) },
+        html! {
+            @if row.running.is_empty() { span.soft { "idle" } }
+            @for job in &row.running {
+                p { a href={ "/jobs/" (job.id) } { (text::label(&job.words)) }
+                    @if let Some(since) = job.since { " for " (coarse(context.now - since)) } }
             }
-            td data-label="Heard of" { span { (seen(row.heard, context.now)) @if silent { " " span.tag.bad { "silent" } } } }
-            td data-label="Started" { (seen(row.since, context.now)) }
-        }
-    }
+        },
+        html! { (seen(row.heard, context.now)) @if silent { " " span.tag.bad { "silent" } } },
+        seen(row.since, context.now),
+    ]
 }

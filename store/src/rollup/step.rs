@@ -1,0 +1,149 @@
+//! One step of aggregation: the watermark moves to what is due, and the newest pending spans are taken and made.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use sview_model::{Kind, Precision, Span};
+
+use super::{Spans, Step, first, mark, micros, moment, pairs, pending_of, watermark};
+use crate::Result;
+use crate::engine::{Dialect, Micros, Tx, table};
+
+/// How many pending spans a step looks at, newest first: so the work of a step does not grow with all that is pending.
+const TAKEN: u32 = 2_000;
+
+/// After this time a step makes no further span.
+const BUDGET: Duration = Duration::from_secs(1);
+
+/// One step in progress.
+pub(super) struct Work<'a> {
+    pub(super) tx: &'a mut dyn Tx,
+    pub(super) dialect: Dialect,
+    pub(super) kind: Kind,
+    pub(super) precision: Precision,
+    pub(super) source: String,
+    pub(super) target: String,
+    pub(super) width: Micros,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        tx: &'a mut dyn Tx,
+        dialect: Dialect,
+        kind: Kind,
+        precision: Precision,
+        finer: Precision,
+    ) -> Self {
+        let (source, target) = (table(kind, finer), table(kind, precision));
+        Self { tx, dialect, kind, precision, source, target, width: micros(precision.width()) }
+    }
+
+    pub(super) async fn step(&mut self, finer: Precision, now: DateTime<Utc>, reread: Micros) -> Result<Step> {
+        let reached = watermark(self.tx, self.kind, self.precision, self.dialect.for_update()).await?;
+        let mut due = self.precision.due_to(now).timestamp_micros();
+        // Where the finer buckets are not made yet, there is nothing to build on.
+        let mut missing = Spans::default();
+        if finer != Precision::Native {
+            let Some(made_to) = watermark(self.tx, self.kind, finer, "").await? else { return Ok(Step::Blocked) };
+            due = due.min(made_to.div_euclid(self.width) * self.width);
+            missing = pending_of(self.tx, self.kind, finer, made_to).await?.cover(self.width);
+        }
+        let made_to = match reached {
+            // A watermark that is further ahead than clocks differ was set under a clock that was set back since. It follows, so
+            // that what is written meanwhile without a mark is not passed over; making buckets again changes none.
+            Some(at) if at > due + self.width => {
+                self.set_watermark(due).await?;
+                due
+            }
+            Some(at) if at >= due => at,
+            _ => {
+                self.advance(reached, due, finer, reread).await?;
+                due
+            }
+        };
+
+        let pending = self.take_pending(made_to).await?.cover(self.width).before(made_to);
+        if pending.is_empty() {
+            return Ok(Step::Idle);
+        }
+        let ready = pending.minus(&missing);
+        let (begun, mut built, mut rows, mut late) = (Instant::now(), Vec::new(), 0, false);
+        for span in ready.iter().rev() {
+            let (done, written) = self.build(span, finer).await?;
+            late |= written > 0 && reached.is_some_and(|settled| done.0 < settled);
+            rows += written;
+            built.push(done);
+            // Many small spans share a transaction; a large one has it for itself.
+            if begun.elapsed() > BUDGET {
+                break;
+            }
+        }
+        let built = Spans::new(built);
+        mark(self.tx, self.kind, self.precision, &pending.minus(&built)).await?;
+        if late {
+            self.raise_revision().await?;
+        }
+        let (Some(first), Some(last)) = (built.iter().next(), built.iter().next_back()) else {
+            return Ok(Step::Blocked);
+        };
+        Ok(Step::Built { span: Span::new(moment(first.0), moment(last.1)), rows })
+    }
+
+    /// Makes what was computed of these buckets due.
+    pub(super) async fn raise_revision(&mut self) -> Result<()> {
+        let (kind, precision) = (self.kind, self.precision);
+        let sql = format!(
+            "UPDATE sview_rollup SET revision = revision + 1 WHERE kind = '{kind}' AND precision = '{precision}'"
+        );
+        self.tx.execute(sql).await?;
+        Ok(())
+    }
+
+    async fn set_watermark(&mut self, to: Micros) -> Result<()> {
+        let (kind, precision) = (self.kind, self.precision);
+        let sql =
+            format!("UPDATE sview_rollup SET watermark = {to} WHERE kind = '{kind}' AND precision = '{precision}'");
+        self.tx.execute(sql).await?;
+        Ok(())
+    }
+
+    /// Takes away the newest pending spans before the watermark; what is not built in this transaction must be put back in it.
+    /// Spans after the watermark stay: its advance makes their buckets anyway.
+    async fn take_pending(&mut self, before: Micros) -> Result<Spans> {
+        let (kind, precision) = (self.kind, self.precision);
+        let sql = format!(
+            "DELETE FROM sview_pending WHERE id IN (
+               SELECT id FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}
+               ORDER BY start DESC LIMIT {TAKEN})
+             RETURNING start, finish"
+        );
+        Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
+    }
+
+    /// Moves the watermark, and makes pending what it passes over. Where the finer rows are reports, which another program may
+    /// write without telling, the trailing span is read again for buckets that grew.
+    async fn advance(&mut self, from: Option<Micros>, to: Micros, finer: Precision, reread: Micros) -> Result<()> {
+        let (kind, precision, d) = (self.kind, self.precision, self.dialect);
+        let mut pending = Vec::new();
+        match from {
+            Some(from) => {
+                pending.push((from, to));
+                if finer == Precision::Native {
+                    let since = (from - reread).div_euclid(self.width) * self.width;
+                    let grown = self.grown((since, from)).await?;
+                    pending.extend(grown.iter());
+                }
+            }
+            None => {
+                // Buckets that an older program made are looked at too: they have no tallies yet.
+                for table in [&self.source, &self.target] {
+                    let sql = format!("SELECT {} FROM {table} WHERE time < {}", d.micros("min(time)"), d.time(to));
+                    let first = first(self.tx, sql).await?;
+                    pending.extend(first.map(|first| (first.div_euclid(self.width) * self.width, to)));
+                }
+            }
+        }
+        mark(self.tx, kind, precision, &Spans::new(pending)).await?;
+        self.set_watermark(to).await
+    }
+}

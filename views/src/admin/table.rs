@@ -1,0 +1,84 @@
+//! Tables of operators' pages: columns on a wide screen; on a phone a row is a small card, each cell with its own label.
+
+use maud::{Markup, html};
+
+/// A column: its heading, and how its cells are shown.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    head: &'static str,
+    /// Classes of its cells.
+    class: &'static str,
+    /// Whether cells say their heading on a phone.
+    labelled: bool,
+}
+
+impl Column {
+    /// Something short.
+    pub(super) const fn new(head: &'static str) -> Self {
+        Self { head, class: "", labelled: true }
+    }
+
+    /// The name of what a row is about: the card's first line.
+    pub(super) const fn name(head: &'static str) -> Self {
+        Self { class: "about", labelled: false, ..Self::new(head) }
+    }
+
+    /// The same in words that need room.
+    pub(super) const fn subject(head: &'static str) -> Self {
+        Self { class: "words about", ..Self::name(head) }
+    }
+
+    /// Words that need room and may break.
+    pub(super) const fn words(head: &'static str) -> Self {
+        Self { class: "words", ..Self::new(head) }
+    }
+
+    /// A number.
+    pub(super) const fn number(head: &'static str) -> Self {
+        Self { class: "number", ..Self::new(head) }
+    }
+
+    /// Something that says itself what it is, like a state; beside the subject on a phone.
+    pub(super) const fn mark(head: &'static str) -> Self {
+        Self { class: "state-cell", labelled: false, ..Self::new(head) }
+    }
+
+    /// Buttons; the heading is only read out.
+    pub(super) const fn acts() -> Self {
+        Self { class: "acts-cell", labelled: false, ..Self::new("Actions") }
+    }
+
+    fn class(&self) -> Option<&'static str> {
+        (!self.class.is_empty()).then_some(self.class)
+    }
+}
+
+/// A table. Roles are written out, because some browsers forget that a table is one when its cells are laid out otherwise.
+pub(super) fn table<const N: usize>(columns: [Column; N], rows: impl IntoIterator<Item = [Markup; N]>) -> Markup {
+    html! {
+        div.rows tabindex="0" {
+            table.jobs role="table" {
+                thead role="rowgroup" {
+                    tr role="row" {
+                        @for column in columns {
+                            th scope="col" role="columnheader" class=[column.class()] {
+                                @if column.class == "acts-cell" { span.unseen { (column.head) } } @else { (column.head) }
+                            }
+                        }
+                    }
+                }
+                tbody role="rowgroup" {
+                    @for row in rows {
+                        tr role="row" {
+                            @for (column, cell) in columns.iter().zip(row) {
+                                td role="cell" class=[column.class()] data-label=[column.labelled.then_some(column.head)] {
+                                    div { (cell) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
