@@ -125,4 +125,32 @@ both! {
         let last = until(&told, "a delta after the restart", |told| list(told).as_array().unwrap().len() == 5 && told["waiting"] == false);
         assert!(last["serial"].as_u64() > after["serial"].as_u64());
     }
+
+    async fn what_passes_is_made_up_for_and_what_does_not_ends_it(deployment: Deployment) {
+        let keys = deployment.data_dir.join("keys");
+        report(&deployment, "one.csv", &["198.18.0.1"]);
+        let (mut server, address) = publisher(&deployment, &keys, "0");
+        let (gone, told) = client(&address, &keys);
+        until(&told, "the list", |told| told["lists"] == 1);
+
+        // A second one on the same address cannot start, and says why.
+        let taken = address.strip_prefix("tcp://").unwrap();
+        let again = keys.display().to_string();
+        let out = command(&deployment, &["dynfw-publish", "--bind", taken, "--cert-dir", &again]).output().unwrap();
+        assert_eq!(out.status.code(), Some(1), "{}", sview_testing::told(&out));
+        assert!(sview_testing::told(&out).contains(taken), "{}", sview_testing::told(&out));
+
+        // A client is killed, the database fails for a while: the list goes on being sent, and what was missed is made up for.
+        drop(gone);
+        deployment.sql("ALTER TABLE sview_greylist_state RENAME TO away").await;
+        let (_client, told) = client(&address, &keys);
+        until(&told, "the list, from who was there before", |told| told["list"] == json!(["198.18.0.1"]));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        deployment.sql("ALTER TABLE away RENAME TO sview_greylist_state").await;
+        report(&deployment, "two.csv", &["198.18.0.2"]);
+        until(&told, "what was added", |told| told["list"] == json!(["198.18.0.1", "198.18.0.2"]));
+        assert!(server.0.try_wait().unwrap().is_none(), "it goes on");
+        run(Command::new("kill").args(["-TERM", &server.0.id().to_string()]));
+        assert_eq!(server.0.wait().unwrap().code(), Some(0));
+    }
 }

@@ -23,7 +23,11 @@ Examples:
   sview dynfw-publish --bind 0.0.0.0:7087
   sview dynfw-publish --cert-dir /var/lib/sview/publisher --list-every 300
 
-Exit code: 0 when it was told to stop; 1 when it cannot bind or publish; 2 when the command line is wrong.")]
+Clients who are away or read slowly are no failure: a client that comes back, or has missed something, asks for the list again. While
+the database does not answer, or the disk keeps no serial, clients keep the list that they have; that is logged, and made up for.
+
+Exit code: 0 when it was told to stop; 1 when it cannot start (keys, serials or the database are out of reach, the address is not
+free) or its socket breaks; 2 when the command line is wrong.")]
 pub struct Args {
     /// Address that clients connect to; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:7087", value_name = "ADDRESS")]
