@@ -10,10 +10,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::Outcome;
-use crate::job::{Aggregate, CacheGroup, CacheResource, Job as _};
+use crate::job::{Aggregate, CacheGroup, CacheResource, CountPasswords, Job as _, MakeGreylist};
 
 /// Names of jobs; whatever else a ledger may hold counts as `unknown`, so that labels stay few.
-const JOBS: [&str; 4] = [Aggregate::NAME, CacheGroup::NAME, CacheResource::NAME, "unknown"];
+const JOBS: [&str; 6] =
+    [Aggregate::NAME, CacheGroup::NAME, CacheResource::NAME, MakeGreylist::NAME, CountPasswords::NAME, "unknown"];
 
 /// How attempts end.
 const OUTCOMES: [&str; 7] = ["done", "retry", "put-off", "dead", "release", "cancelled", "lost"];

@@ -1,6 +1,7 @@
 //! The dynamic firewall's publisher: the greylist and what is reported, as the live feed that clients of the original network read.
 
 mod event;
+pub(crate) mod metrics;
 mod serial;
 
 use std::collections::BTreeSet;
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_dynfw::{Certificate, Delta, Event, PublishError, Publisher, Saved, Serials};
+use sview_dynfw::{Certificate, Delta, Event, PublishError, Publisher, Saved, Serials, Topic};
 use tokio_util::sync::CancellationToken;
 
 pub use self::event::name as event_name;
+use self::metrics::METRICS;
 use self::serial::HighWater;
 use crate::Services;
 
@@ -129,8 +131,17 @@ impl<'a> Work<'a> {
         let (version, serial) = high_water.leap(seconds(now))?;
         let told = now - settings.delay;
         let serials = Serials::resume(Some(Saved { version, serial, addresses: Some(BTreeSet::new()) }), seconds(now));
-        let mut work =
-            Self { services, settings, publisher, high_water, serials, generation: None, expiries: Vec::new(), told };
+        let mut work = Self {
+            services,
+            settings,
+            publisher,
+            high_water,
+            serials,
+            generation: None,
+            expiries: Vec::new(),
+           
+            told,
+        };
         // Until the database answers, there is nothing to say.
         while let Err(error) = work.read().await {
             tracing::warn!(%error, "the greylist cannot be read");
@@ -182,6 +193,7 @@ impl<'a> Work<'a> {
         if wanted != *self.serials.addresses() {
             self.change(&wanted).await?;
         }
+        METRICS.clients.set(i64::try_from(self.publisher.clients().await?).unwrap_or(i64::MAX));
         self.tell_events().await
     }
 
@@ -204,20 +216,32 @@ impl<'a> Work<'a> {
         let deltas: Vec<Delta> = next.change(wanted, seconds(self.services.jobs.clock.now()));
         self.high_water.keep(next.version(), next.serial()).map_err(Failure::Passing)?;
         self.serials = next;
-        for deltas in deltas.chunks(BURST) {
-            for delta in deltas {
+        for burst in deltas.chunks(BURST) {
+            for delta in burst {
                 self.publisher.delta(*delta).await?;
+                METRICS.sent(Topic::Delta);
             }
-            if deltas.len() == BURST {
+            if burst.len() == BURST {
                 tokio::time::sleep(PAUSE).await;
             }
         }
+        self.measure();
         Ok(())
     }
 
     async fn send_list(&mut self) -> Result<(), PublishError> {
         let list = self.serials.list(seconds(self.services.jobs.clock.now()));
-        self.publisher.list(list.version, list.serial, &list.addresses, list.ts).await
+        self.publisher.list(list.version, list.serial, &list.addresses, list.ts).await?;
+        METRICS.sent(Topic::List);
+        METRICS.listed.set(list.ts as f64);
+        self.measure();
+        Ok(())
+    }
+
+    fn measure(&self) {
+        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        METRICS.addresses.set(whole(self.serials.addresses().len() as u64));
+        METRICS.serial.set(whole(self.serials.serial()));
     }
 
     /// Sends what was reported since the last time, at most so much; the rest of it is left out.
@@ -234,6 +258,7 @@ impl<'a> Work<'a> {
         for deed in deeds.into_iter().filter(|deed| rules.never(deed.ip).is_none()) {
             let Ok(name) = event_name(deed.trap, deed.action).parse() else { continue };
             self.publisher.event(Event { name, ip: deed.ip, ts: seconds(deed.time) }).await?;
+            METRICS.sent(Topic::Event);
         }
         Ok(())
     }
@@ -243,6 +268,7 @@ impl<'a> Work<'a> {
 async fn passing(failure: Failure, what: &'static str) -> Result<(), PublishError> {
     match failure {
         Failure::Passing(error) => {
+            METRICS.failed.inc();
             tracing::warn!(error = format!("{error:#}"), "{what}");
             tokio::time::sleep(AFTER_FAILURE).await;
             Ok(())
