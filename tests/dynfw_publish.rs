@@ -175,6 +175,11 @@ both! {
         deployment.sql("ALTER TABLE away RENAME TO sview_greylist_state").await;
         report(&deployment, "two.csv", &["198.18.0.2"]);
         until(&told, "what was added", |told| told["list"] == json!(["198.18.0.1", "198.18.0.2"]));
+        // A change as large as a day's end makes it, and events as fast as they go: nobody loses any of it.
+        let many: Vec<String> = (0..1200).map(|n| format!("198.19.{}.{}", n / 200, n % 200)).collect();
+        report(&deployment, "many.csv", &many.iter().map(String::as_str).collect::<Vec<_>>());
+        let after = until(&told, "a large change", |told| told["list"].as_array().unwrap().len() == 1202);
+        assert_eq!((&after["lists"], &after["waiting"]), (&json!(1), &json!(false)), "without asking for the list again");
         assert!(server.0.try_wait().unwrap().is_none(), "it goes on");
         run(Command::new("kill").args(["-TERM", &server.0.id().to_string()]));
         assert_eq!(server.0.wait().unwrap().code(), Some(0));

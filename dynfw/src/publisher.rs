@@ -33,7 +33,8 @@ pub enum PublishError {
 
 /// A PUB socket with CURVE, whose clients may have any key.
 ///
-/// A client that reads slowly loses messages and holds up nobody. Sending returns once a message is queued for those who subscribed.
+/// A client that reads slowly loses messages and holds up nobody. Sending returns once a message is queued for those who subscribed;
+/// more than some dozens without a pause find their queue full, and are lost.
 #[derive(Debug)]
 pub struct Publisher {
     socket: Socket,

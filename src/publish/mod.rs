@@ -36,9 +36,13 @@ pub struct PublishSettings {
     pub delay: TimeDelta,
 }
 
-/// So many deltas are sent at once; more wait a moment, so that a client has time to read them.
-const BURST: usize = 200;
+/// So many messages are sent at once, then the socket has a moment to pass them on: what it takes in one go is 64 messages for a client,
+/// whatever may wait for it later, and the rest is lost. A thousand a second also leave a client that is held up a second to catch up.
+const BURST: usize = 20;
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// After so many deltas at once the list follows, for those who lost some nevertheless and wait for it.
+const MANY: usize = 1000;
 
 /// How long clients of an earlier run have to connect again, before they are told that they have missed something.
 const SETTLING: Duration = Duration::from_secs(3);
@@ -114,6 +118,8 @@ struct Work<'a> {
     /// The generation of the list that is published, and when each of its addresses leaves it.
     generation: Option<u64>,
     expiries: Vec<(IpAddr, DateTime<Utc>)>,
+    /// When the published list is to be held against those: at once, or when the next address leaves.
+    due: DateTime<Utc>,
     /// Up to when reports have become events.
     told: DateTime<Utc>,
 }
@@ -139,7 +145,7 @@ impl<'a> Work<'a> {
             serials,
             generation: None,
             expiries: Vec::new(),
-           
+            due: now,
             told,
         };
         // Until the database answers, there is nothing to say.
@@ -189,18 +195,24 @@ impl<'a> Work<'a> {
         if standing.map(|standing| standing.generation) != self.generation {
             self.read().await?;
         }
-        let wanted = self.wanted();
-        if wanted != *self.serials.addresses() {
-            self.change(&wanted).await?;
+        let now = self.services.jobs.clock.now();
+        if self.due <= now {
+            let wanted = self.wanted();
+            if wanted != *self.serials.addresses() {
+                self.change(&wanted).await?;
+            }
+            let next = self.expiries.iter().map(|(_, expires)| *expires).filter(|expires| *expires > now).min();
+            self.due = next.unwrap_or(DateTime::<Utc>::MAX_UTC);
         }
         METRICS.clients.set(i64::try_from(self.publisher.clients().await?).unwrap_or(i64::MAX));
         self.tell_events().await
     }
 
     async fn read(&mut self) -> sview_store::Result<()> {
-        let listed = self.services.reports.greylist().await?;
-        self.generation = listed.standing.map(|standing| standing.generation);
-        self.expiries = listed.entries.iter().map(|entry| (entry.ip, entry.expires)).collect();
+        let (standing, expiries) = self.services.reports.greylist_expiries().await?;
+        self.generation = standing.map(|standing| standing.generation);
+        self.expiries = expiries;
+        self.due = DateTime::<Utc>::MIN_UTC;
         Ok(())
     }
 
@@ -226,6 +238,9 @@ impl<'a> Work<'a> {
             }
         }
         self.measure();
+        if deltas.len() >= MANY {
+            self.send_list().await?;
+        }
         Ok(())
     }
 
@@ -255,8 +270,11 @@ impl<'a> Work<'a> {
         let deeds = self.services.reports.deeds(self.told, until, self.settings.events).await?;
         self.told = until;
         let rules = &self.services.jobs.greylist.settings.rules;
-        for deed in deeds.into_iter().filter(|deed| rules.never(deed.ip).is_none()) {
+        for (sent, deed) in deeds.into_iter().filter(|deed| rules.never(deed.ip).is_none()).enumerate() {
             let Ok(name) = event_name(deed.trap, deed.action).parse() else { continue };
+            if sent > 0 && sent % BURST == 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
             self.publisher.event(Event { name, ip: deed.ip, ts: seconds(deed.time) }).await?;
             METRICS.sent(Topic::Event);
         }

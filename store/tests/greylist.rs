@@ -126,6 +126,10 @@ both! {
         assert_eq!((summary.standing, summary.took), (standing, Some(TimeDelta::microseconds(1234))));
         assert_eq!((summary.ipv4 + summary.ipv6, summary.ipv6), (listed.len() as u64, ipv6));
         assert!(ipv6 > 0 && summary.ipv4 > 0);
+        let (of, mut expiries) = reports.greylist_expiries().await.unwrap();
+        expiries.sort();
+        assert_eq!((of, expiries), (Some(standing), listed.iter().map(|entry| (entry.ip, entry.expires)).collect()));
+        assert_eq!((standing.as_of, standing.generation), (now(), 1));
         let one = reports.greylist_entry(listed[3].ip).await.unwrap();
         assert_eq!(one.entries, [listed[3].clone()]);
         assert_eq!(reports.greylist_entry("::ffff:8.8.4.5".parse().unwrap()).await.unwrap().entries.len(), 1);

@@ -80,6 +80,24 @@ impl Reports {
         Ok(Some(Summary { standing, took: took.map(TimeDelta::microseconds), ipv4: all.saturating_sub(ipv6), ipv6 }))
     }
 
+    /// Which list there is, and when each address leaves it, in no order: all that the publisher needs, at a small part of what
+    /// [`greylist`](Self::greylist) costs.
+    pub async fn greylist_expiries(&self) -> Result<(Option<Standing>, Vec<(IpAddr, DateTime<Utc>)>)> {
+        let mut tx = self.engine.snapshot().await?;
+        let standing = standing(&mut *tx, "").await?;
+        let mut all = Vec::new();
+        let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
+            let ([Some(ip)], [expires]) = (texts, ints) else {
+                return Err(Error::Value("a row of the greylist: a column is empty".to_owned()));
+            };
+            let ip = ip.parse().map_err(|_| Error::Value(format!("a row of the greylist: {ip:?} is no address")))?;
+            all.push((ip, moment(*expires)?));
+            Ok(())
+        };
+        tx.each("SELECT ip, expires FROM sview_greylist".to_owned(), 1, &mut visit).await?;
+        Ok((standing, all))
+    }
+
     /// The whole list, of one generation.
     pub async fn greylist(&self) -> Result<Listed> {
         let mut tx = self.engine.snapshot().await?;
