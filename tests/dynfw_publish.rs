@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sview_testing::{Deployment, both, python, run, script, sview};
+use sview_testing::{Deployment, both, http, python, run, script, sview};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 
@@ -42,17 +42,22 @@ impl Drop for Running {
     }
 }
 
-/// Starts the publisher on a port; the address that it told.
-fn publisher(deployment: &Deployment, keys: &Path, port: &str) -> (Running, String) {
+/// Starts the publisher on a port; the address that it told, and that of its operators' pages.
+fn publisher(deployment: &Deployment, keys: &Path, port: &str) -> (Running, String, String) {
     let (bind, keys) = (format!("127.0.0.1:{port}"), keys.display().to_string());
     let args = ["dynfw-publish", "--bind", &bind, "--cert-dir", &keys, "--list-every", "1", "--event-delay", "1"];
-    let mut child = command(deployment, &args).env("SVIEW_LOG", "info").stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = command(deployment, &args);
+    command.env("SVIEW_LOG", "info").env("SVIEW_ADMIN_LISTEN", "127.0.0.1:0");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let running = Running(child);
-    let address =
-        lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("publishing on ")?.1.to_owned()));
+    let mut after = |words: &str| {
+        let told = lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once(words)?.1.to_owned()));
+        told.expect("the publisher tells its addresses")
+    };
+    let (admin, address) = (after("operators' pages on "), after("publishing on "));
     std::thread::spawn(move || lines.for_each(drop));
-    (running, address.expect("the publisher tells its address"))
+    (running, address, admin)
 }
 
 /// A client, and what it tells.
@@ -91,7 +96,7 @@ both! {
     async fn a_client_of_the_original_network_follows_the_list_through_restarts(deployment: Deployment) {
         let keys = deployment.data_dir.join("keys");
         report(&deployment, "one.csv", &["198.18.0.1", "2001:db8::1", "198.18.7.7"]);
-        let (server, address) = publisher(&deployment, &keys, "0");
+        let (server, address, _) = publisher(&deployment, &keys, "0");
         let (_client, told) = client(&address, &keys);
         let list = |told: &Value| told["list"].clone();
         let first = until(&told, "the list", |told| told["lists"] == 1);
@@ -114,7 +119,7 @@ both! {
         drop(server);
         report(&deployment, "three.csv", &["198.18.0.3"]);
         let port = address.rsplit(':').next().unwrap();
-        let (_server, again) = publisher(&deployment, &keys, port);
+        let (_server, again, admin) = publisher(&deployment, &keys, port);
         assert_eq!(again, address);
         let after = until(&told, "the list after a restart", |told| told["lists"].as_u64() > fourth["lists"].as_u64());
         assert_eq!(list(&after), json!(["198.18.0.1", "198.18.0.2", "198.18.0.3", "2001:db8::1"]));
@@ -124,5 +129,59 @@ both! {
         report(&deployment, "four.csv", &["198.18.0.4"]);
         let last = until(&told, "a delta after the restart", |told| list(told).as_array().unwrap().len() == 5 && told["waiting"] == false);
         assert!(last["serial"].as_u64() > after["serial"].as_u64());
+
+        // What operators measure is what the client knows.
+        let now = run(Command::new("date").args(["-u", "+%s"])).trim().parse::<f64>().unwrap();
+        tokio::time::sleep(Duration::from_secs(3)).await; // a look, and a list
+        let text = http::get(&format!("{admin}metrics")).body;
+        let value = |series: &str| -> f64 {
+            let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("{series} is not in {text}")).parse().unwrap()
+        };
+        assert_eq!(value("sview_publisher_clients"), 1.0);
+        assert_eq!(value("sview_publisher_addresses"), 5.0);
+        assert_eq!(value("sview_publisher_serial"), last["serial"].as_f64().unwrap());
+        assert_eq!(value("sview_publisher_failed_looks_total"), 0.0);
+        assert_eq!(value("sview_publisher_messages_total{topic=\"delta\"}"), 3.0, "one and back at the start, and one");
+        assert!(value("sview_publisher_messages_total{topic=\"list\"}") >= 3.0);
+        assert!((now - 5.0..now + 30.0).contains(&value("sview_publisher_last_list_seconds")));
+        assert_eq!(value("sview_greylist_addresses{family=\"ipv4\"}"), 4.0);
+        assert_eq!(value("sview_greylist_addresses{family=\"ipv6\"}"), 1.0);
+        assert!((now - 90.0..now + 1.0).contains(&value("sview_greylist_made_seconds")));
+        assert!((0.000_001..60.0).contains(&value("sview_greylist_making_seconds")));
+        assert!((now..now + 920.0).contains(&value("sview_greylist_next_seconds")));
+    }
+
+    async fn what_passes_is_made_up_for_and_what_does_not_ends_it(deployment: Deployment) {
+        let keys = deployment.data_dir.join("keys");
+        report(&deployment, "one.csv", &["198.18.0.1"]);
+        let (mut server, address, _) = publisher(&deployment, &keys, "0");
+        let (gone, told) = client(&address, &keys);
+        until(&told, "the list", |told| told["lists"] == 1);
+
+        // A second one on the same address cannot start, and says why.
+        let taken = address.strip_prefix("tcp://").unwrap();
+        let again = keys.display().to_string();
+        let out = command(&deployment, &["dynfw-publish", "--bind", taken, "--cert-dir", &again]).output().unwrap();
+        assert_eq!(out.status.code(), Some(1), "{}", sview_testing::told(&out));
+        assert!(sview_testing::told(&out).contains(taken), "{}", sview_testing::told(&out));
+
+        // A client is killed, the database fails for a while: the list goes on being sent, and what was missed is made up for.
+        drop(gone);
+        deployment.sql("ALTER TABLE sview_greylist_state RENAME TO away").await;
+        let (_client, told) = client(&address, &keys);
+        until(&told, "the list, from who was there before", |told| told["list"] == json!(["198.18.0.1"]));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        deployment.sql("ALTER TABLE away RENAME TO sview_greylist_state").await;
+        report(&deployment, "two.csv", &["198.18.0.2"]);
+        until(&told, "what was added", |told| told["list"] == json!(["198.18.0.1", "198.18.0.2"]));
+        // A change as large as a day's end makes it, and events as fast as they go: nobody loses any of it.
+        let many: Vec<String> = (0..1200).map(|n| format!("198.19.{}.{}", n / 200, n % 200)).collect();
+        report(&deployment, "many.csv", &many.iter().map(String::as_str).collect::<Vec<_>>());
+        let after = until(&told, "a large change", |told| told["list"].as_array().unwrap().len() == 1202);
+        assert_eq!((&after["lists"], &after["waiting"]), (&json!(1), &json!(false)), "without asking for the list again");
+        assert!(server.0.try_wait().unwrap().is_none(), "it goes on");
+        run(Command::new("kill").args(["-TERM", &server.0.id().to_string()]));
+        assert_eq!(server.0.wait().unwrap().code(), Some(0));
     }
 }

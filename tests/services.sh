@@ -89,6 +89,7 @@ start_redis() {
 python_tools() { # Python with what tests/requirements.txt names, in target/test-tools/venv
   local venv=target/test-tools/venv
   need python3 python3
+  need openssl openssl
   if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
     if ! python3 -c 'import ensurepip' 2>/dev/null; then
       if [ "$(id -u)" != 0 ]; then

@@ -33,7 +33,8 @@ pub enum PublishError {
 
 /// A PUB socket with CURVE, whose clients may have any key.
 ///
-/// A client that reads slowly loses messages and holds up nobody. Sending returns once a message is queued for those who subscribed.
+/// A client that reads slowly loses messages and holds up nobody. Sending returns once a message is queued for those who subscribed;
+/// more than some dozens without a pause find their queue full, and are lost.
 #[derive(Debug)]
 pub struct Publisher {
     socket: Socket,
@@ -104,14 +105,37 @@ impl Publisher {
 
     async fn send(&self, topic: &'static str, payload: Vec<u8>) -> Result<(), PublishError> {
         let message = omq_tokio::Message::multipart([topic.as_bytes().to_vec(), payload]);
-        self.socket.send(message).await.map_err(|error| PublishError::Send(error.to_string()))
+        self.socket.send(message).await.map_err(failed)
     }
 
-    /// Closes the socket; what is queued is given `linger` to be sent.
+    /// How many clients are connected.
     ///
     /// # Errors
-    /// When it was closed already.
-    pub async fn close(self, linger: Duration) -> Result<(), PublishError> {
-        self.socket.close_with_linger(Some(linger)).await.map_err(|error| PublishError::Send(error.to_string()))
+    /// When the socket is closed.
+    pub async fn clients(&self) -> Result<usize, PublishError> {
+        Ok(self.socket.connections().await.map_err(failed)?.len())
     }
+
+    /// Waits until the socket is closed, by [`close`](Self::close) or because it broke. Clients who come and go close nothing.
+    pub async fn closed(&self) -> PublishError {
+        let mut seen = self.socket.connections_generation();
+        loop {
+            match self.socket.connections_changed(seen).await {
+                Ok(now) => seen = now,
+                Err(error) => return failed(error),
+            }
+        }
+    }
+
+    /// Closes the socket; what is queued is given `linger` to be sent. Nothing can be sent afterwards.
+    ///
+    /// # Errors
+    /// When what is queued could not be handed over.
+    pub async fn close(&self, linger: Duration) -> Result<(), PublishError> {
+        self.socket.clone().close_with_linger(Some(linger)).await.map_err(failed)
+    }
+}
+
+fn failed(error: omq_tokio::Error) -> PublishError {
+    PublishError::Send(error.to_string())
 }

@@ -227,4 +227,19 @@ async fn pyzmq_hears_our_publisher() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     client.until("the list is there", |heard| at(heard, 3, 1)).await;
+    assert_eq!(publisher.clients().await.unwrap(), 1, "whoever was killed is gone");
+
+    // Who is away is no failure; a closed socket is.
+    drop(client);
+    let begun = Instant::now();
+    while publisher.clients().await.unwrap() > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "a client that went is still counted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    publisher.event(event(1)).await.unwrap();
+    tokio::time::timeout(Duration::from_millis(100), publisher.closed()).await.unwrap_err();
+    let (ended, closed) = tokio::join!(publisher.closed(), publisher.close(Duration::ZERO));
+    closed.unwrap();
+    assert!(ended.to_string().contains("nothing can be sent"), "{ended}");
+    assert!(publisher.clients().await.is_err());
 }

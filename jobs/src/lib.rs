@@ -49,5 +49,5 @@ pub use refresh::{
     Cached, HOLD_OFF, Hold, Part, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation, consider,
     decide, refresh, refresh_part, suggest,
 };
-pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, run_now, ticking};
+pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, next_tick, run_now, ticking};
 pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers, host};

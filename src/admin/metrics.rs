@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicU64;
 use axum::extract::State as Extract;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use sview_jobs::{State, machine_now};
+use sview_jobs::{Job as _, MakeGreylist, State, machine_now};
 
 use super::Admin;
 use super::context::Viewer;
@@ -38,6 +38,11 @@ struct OfAggregation {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfFamily {
+    family: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfPart {
     part: &'static str,
 }
@@ -47,6 +52,7 @@ pub(super) fn register(registry: &mut Registry) {
     sview_jobs::metrics::register(registry);
     sview_store::metrics::register(registry);
     crate::http::metrics::register(registry);
+    crate::publish::metrics::register(registry);
 }
 
 fn seconds(span: TimeDelta) -> f64 {
@@ -80,6 +86,12 @@ async fn queues(admin: &Admin, registry: &mut Registry) -> sview_jobs::Result<()
     Ok(())
 }
 
+/// What the store says.
+async fn database(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
+    aggregations(admin, registry).await?;
+    greylist(admin, registry).await
+}
+
 /// What the store says of aggregations.
 async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
     let jobs = &admin.services.jobs;
@@ -99,6 +111,29 @@ async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Re
     Ok(())
 }
 
+/// What the store says of the greylist. Moments are seconds since 1970, 0 where there is none.
+async fn greylist(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
+    let summary = admin.services.reports.greylist_summary().await?;
+    let moment = |at: DateTime<Utc>| at.timestamp_millis() as f64 / 1000.0;
+    let (addresses, made, took, next) =
+        (Family::<OfFamily, Gauge>::default(), Seconds::default(), Seconds::default(), Seconds::default());
+    let counts = summary.map_or([("ipv4", 0), ("ipv6", 0)], |list| [("ipv4", list.ipv4), ("ipv6", list.ipv6)]);
+    for (family, count) in counts {
+        addresses.get_or_create(&OfFamily { family }).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    made.set(summary.map_or(0.0, |list| moment(list.standing.as_of)));
+    took.set(summary.and_then(|list| list.took).map_or(0.0, |took| took.as_seconds_f64()));
+    next.set(sview_jobs::next_tick(MakeGreylist::NAME).map_or(0.0, moment));
+    registry.register("sview_greylist_addresses", "Addresses on the greylist, by family", addresses);
+    let help = "As of when the greylist is, in seconds since 1970; 0 before the first";
+    registry.register_with_unit("sview_greylist_made", help, Unit::Seconds, made);
+    let help = "How long weighing the reports took for the greylist that there is; 0 where that is not known";
+    registry.register_with_unit("sview_greylist_making", help, Unit::Seconds, took);
+    let help = "When schedulers queue the next making of the greylist, in seconds since 1970";
+    registry.register_with_unit("sview_greylist_next", help, Unit::Seconds, next);
+    Ok(())
+}
+
 /// All metrics. What does not answer is missing, and `sview_part_up` says so.
 #[utoipa::path(
     get,
@@ -110,7 +145,7 @@ pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
     let up = Family::<OfPart, Gauge>::default();
     let answered = [
         ("queues", queues(&admin, &mut asked).await.map_err(|error| error.to_string())),
-        ("database", aggregations(&admin, &mut asked).await.map_err(|error| error.to_string())),
+        ("database", database(&admin, &mut asked).await.map_err(|error| error.to_string())),
         ("cache", admin.services.jobs.cache.ping().await.map_err(|error| error.to_string())),
     ];
     for (part, answer) in answered {

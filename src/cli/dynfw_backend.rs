@@ -19,6 +19,9 @@ their own process when SVIEW_DYNFW_SERVER is set; this is for a process of its o
 The flags stand for the settings SVIEW_DYNFW_SERVER, …_PORT, …_CERT_FILE, …_CERT_URL, …_GEOIP_DB and SVIEW_LISTEN. The own key
 pair is made at the first start and kept in the data directory.
 
+A certificate that is downloaded is kept there as well, and used where a later download fails. The server is trusted by the system's
+authorities, or by those in the file that SSL_CERT_FILE names; redirects are not followed.
+
 Exit codes: 0 when it was told to stop, 1 when it cannot start, 2 when the command line is wrong.
 
 Examples:

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 
 use super::{Settings, process};
 use crate::Services;
+use crate::config::AdminListen;
 use crate::publish::{PublishSettings, publish};
 
 #[derive(Debug, clap::Args)]
@@ -19,11 +20,17 @@ every now and then, dynfw/delta as the list changes, dynfw/event for what is rep
 The keys are made once, in --cert-dir: server.key is for clients, server.key_secret for nobody. serial.json beside them holds the
 serial that was reached; after a restart serials go on further up, so that clients ask for the list again.
 
+With SVIEW_ADMIN_LISTEN it has operators' pages, and metrics at /metrics, as workers do; each process needs an address of its own.
+
 Examples:
   sview dynfw-publish --bind 0.0.0.0:7087
   sview dynfw-publish --cert-dir /var/lib/sview/publisher --list-every 300
 
-Exit code: 0 when it was told to stop; 1 when it cannot bind or publish; 2 when the command line is wrong.")]
+Clients who are away or read slowly are no failure: a client that comes back, or has missed something, asks for the list again. While
+the database does not answer, or the disk keeps no serial, clients keep the list that they have; that is logged, and made up for.
+
+Exit code: 0 when it was told to stop; 1 when it cannot start (keys, serials or the database are out of reach, the address is not
+free) or its socket breaks; 2 when the command line is wrong.")]
 pub struct Args {
     /// Address that clients connect to; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:7087", value_name = "ADDRESS")]
@@ -46,6 +53,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let services = Services::open(&settings.places).await?;
     let stop = process::stop_on_signal()?;
     let directory = args.cert_dir.clone().unwrap_or_else(|| settings.places.data_dir.join("dynfw-publisher"));
+    let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let settings = PublishSettings {
         bind: args.bind,
         directory,
@@ -54,6 +62,9 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         events: args.events as usize,
         delay: TimeDelta::seconds(args.event_delay.into()),
     };
-    publish(&services, &settings, &stop).await?;
+    let published = publish(&services, &settings, &stop).await;
+    stop.cancel();
+    process::admin_stopped(admin).await;
+    published?;
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,8 @@ pub struct DynfwSettings {
     /// File of its public key, as pyzmq writes it
     #[arg(long, env = "SVIEW_DYNFW_CERT_FILE", global = true, value_name = "FILE", help_heading = "Settings")]
     pub dynfw_cert_file: Option<PathBuf>,
-    /// Address that its public key is fetched from at every start, when no file is named: https://…
+    /// Address that its public key is fetched from at every start, when no file is named: https://…; the key of the last start is used
+    /// where that fails. SSL_CERT_FILE names the authorities to trust instead of the system's
     #[arg(long, env = "SVIEW_DYNFW_CERT_URL", global = true, value_name = "URL", value_parser = https, help_heading = "Settings")]
     pub dynfw_cert_url: Option<String>,
     /// Database of countries in MaxMind's format, which tells where addresses of events are

@@ -103,7 +103,7 @@ impl Feed {
 
     fn turn(&mut self, connected: bool, now: DateTime<Utc>, said: &str) {
         (self.connected, self.since) = (connected, Some(now));
-        self.hub.tell(&told::info(said, connected));
+        self.hub.tell(&told::info(said, connected, self.since));
     }
 
     /// Tells the whole list, or owes it: it is large, so once a second is the most.
@@ -164,8 +164,8 @@ impl Feed {
 
     /// Gives a viewer a place.
     pub(super) fn sit(&mut self, client: Client) -> Result<Seat, Full> {
-        let Self { hub, follower, connected, .. } = self;
-        let info = told::info("Connected", *connected);
+        let Self { hub, follower, connected, since, .. } = self;
+        let info = told::info("Connected", *connected, *since);
         hub.sit(client, info, || follower.list().map(told::list))
     }
 }

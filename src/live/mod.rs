@@ -51,8 +51,8 @@ impl Live {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<(Self, JoinHandle<()>)>> {
         let Some(server) = settings.dynfw_server.as_deref() else { return Ok(None) };
-        let key = certificate::of_server(settings).await?;
         std::fs::create_dir_all(data_dir).with_context(|| format!("SVIEW_DATA_DIR {}", data_dir.display()))?;
+        let key = certificate::of_server(settings, data_dir).await?;
         let own = Certificate::load_or_make(data_dir, "dynfw_client")?;
         let subscription =
             SubscriberSettings::new(server, settings.dynfw_port, key, own).context("SVIEW_DYNFW_SERVER")?;

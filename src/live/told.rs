@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use axum::body::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use sview_dynfw::{Delta, Event, FollowedList};
 use sview_model::CountryCode;
@@ -19,6 +20,8 @@ struct Info<'a> {
     msg: &'a str,
     /// Whether the publisher is connected; ours, where the original has nothing.
     publisher: bool,
+    /// Since when it is, or is not, in RFC 3339; null before that is known. Ours as well.
+    since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -52,8 +55,9 @@ fn bytes<P: Serialize>(msgtype: &'static str, payload: P) -> Bytes {
 }
 
 /// Something about the connection.
-pub(super) fn info(msg: &str, publisher: bool) -> Bytes {
-    bytes("info", Info { msg, publisher })
+pub(super) fn info(msg: &str, publisher: bool, since: Option<DateTime<Utc>>) -> Bytes {
+    let since = since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
+    bytes("info", Info { msg, publisher, since })
 }
 
 /// The whole list.
@@ -89,6 +93,6 @@ mod tests {
         let told = list(&FollowedList { version: 3, serial: 2, ts: 1, addresses: [ip].into() });
         let expected = r#"{"msgtype":"dynfw list","payload":{"version":3,"serial":2,"list":["192.0.2.1"],"ts":1}}"#;
         assert_eq!(text(told), expected);
-        assert!(text(info("Connected", true)).starts_with(r#"{"msgtype":"info","payload":{"msg":"Connected""#));
+        assert!(text(info("Connected", true, None)).starts_with(r#"{"msgtype":"info","payload":{"msg":"Connected""#));
     }
 }

@@ -17,7 +17,7 @@ async fn main() {
         let begun = Instant::now();
         let entries = reports.greylist_from_reports(&Rules::default(), now).await.unwrap();
         let made = begun.elapsed();
-        reports.keep_greylist(now, &entries).await.unwrap();
+        reports.keep_greylist(now, made, &entries).await.unwrap();
         let (listed, kept) = (entries.len(), begun.elapsed() - made);
         let begun = Instant::now();
         let read = reports.greylist().await.unwrap().entries.len();

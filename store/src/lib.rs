@@ -20,7 +20,7 @@ mod testing;
 pub use cache::{Cache, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
 pub use error::{Error, Result};
-pub use greylist::{Deed, Listed, Standing};
+pub use greylist::{Deed, Listed, Standing, Summary as GreylistSummary};
 pub use ingest::{Earlier, Inserted, Progress};
 pub use passwords::SeenPassword;
 pub use reports::{Reports, Settings};

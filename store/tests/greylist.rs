@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::{Entry, History, Rules, Sighting};
@@ -115,10 +116,19 @@ both! {
         assert!(empty.standing.is_none() && empty.entries.is_empty());
 
         let listed = expected(&incidents, &Rules::default(), now());
-        assert!(reports.keep_greylist(now(), &listed).await.unwrap());
+        assert_eq!(reports.greylist_summary().await.unwrap(), None);
+        assert!(reports.keep_greylist(now(), Duration::from_micros(1234), &listed).await.unwrap());
         let kept = reports.greylist().await.unwrap();
         assert_eq!(kept.entries, listed);
         let standing = kept.standing.unwrap();
+        let summary = reports.greylist_summary().await.unwrap().unwrap();
+        let ipv6 = listed.iter().filter(|entry| entry.ip.is_ipv6()).count() as u64;
+        assert_eq!((summary.standing, summary.took), (standing, Some(TimeDelta::microseconds(1234))));
+        assert_eq!((summary.ipv4 + summary.ipv6, summary.ipv6), (listed.len() as u64, ipv6));
+        assert!(ipv6 > 0 && summary.ipv4 > 0);
+        let (of, mut expiries) = reports.greylist_expiries().await.unwrap();
+        expiries.sort();
+        assert_eq!((of, expiries), (Some(standing), listed.iter().map(|entry| (entry.ip, entry.expires)).collect()));
         assert_eq!((standing.as_of, standing.generation), (now(), 1));
         let one = reports.greylist_entry(listed[3].ip).await.unwrap();
         assert_eq!(one.entries, [listed[3].clone()]);
@@ -126,14 +136,18 @@ both! {
         assert_eq!(reports.greylist_entry("9.9.9.9".parse().unwrap()).await.unwrap().entries, []);
 
         // A worker that was held up; then a clock that was set back.
-        assert!(!reports.keep_greylist(now() - TimeDelta::minutes(10), &[]).await.unwrap());
+        assert!(!reports.keep_greylist(now() - TimeDelta::minutes(10), Duration::ZERO, &[]).await.unwrap());
         assert_eq!(reports.greylist().await.unwrap(), kept);
-        assert!(reports.keep_greylist(now() - TimeDelta::days(10), &[]).await.unwrap());
+        assert!(reports.keep_greylist(now() - TimeDelta::days(10), Duration::ZERO, &[]).await.unwrap());
         assert_eq!(reports.greylist_standing().await.unwrap().unwrap().generation, 2);
+
+        // An older sview makes a list without telling how long it took.
+        deployment.sql("UPDATE sview_greylist_state SET generation = generation + 1").await;
+        assert_eq!(reports.greylist_summary().await.unwrap().unwrap().took, None);
 
         // More than one statement can carry.
         let many: Vec<Entry> = (0..12_345_u32).map(|i| Entry { ip: IpAddr::from((0x0800_0000 + i).to_be_bytes()), ..listed[0].clone() }).collect();
-        let (one, other) = futures::join!(reports.keep_greylist(now(), &many), reports.keep_greylist(now(), &many));
+        let (one, other) = futures::join!(reports.keep_greylist(now(), Duration::ZERO, &many), reports.keep_greylist(now(), Duration::ZERO, &many));
         assert!(one.unwrap() && other.unwrap());
         assert_eq!(reports.greylist().await.unwrap().entries, many);
     }

@@ -1,6 +1,7 @@
 //! The live feed, from a publisher that is not ours to viewers.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
+mod fetching;
 mod page;
 mod stress;
 mod viewer;

@@ -30,7 +30,7 @@ async fn the_page_keeps_itself_up_to_date_through_restarts() {
     browser.until("document.querySelector('#live-count').textContent === '1,001'").await;
     browser.until("document.querySelector('#live-events tr')").await;
     assert!(browser.text("#live-events tr").await.ends_with("192.0.2.1 Telnet: tried to log in"));
-    assert!(browser.text("#live-changes tr").await.ends_with("9.9.9.9 added"));
+    assert!(browser.text("#live-updates tr").await.ends_with("9.9.9.9 added"));
     assert_eq!(browser.text("#live-list li").await, "9.9.9.9", "addresses are in the order of their numbers");
     browser.until("document.querySelector('.map path[data-code=CZ]').classList.contains('m1')").await;
     assert!(browser.text("#live-countries").await.contains("Czechia"));
@@ -62,7 +62,19 @@ async fn the_page_keeps_itself_up_to_date_through_restarts() {
 
     // The publisher goes and comes; then the server.
     feed.end();
-    browser.until("document.querySelector('#live-connection').textContent.startsWith('Not connected')").await;
+    browser.until("document.querySelector('#live-connection').textContent === 'Not connected to the publisher'").await;
+    let note = "document.querySelector('#live-note').textContent";
+    let words = r"/^ since \d\d:\d\d UTC\. What is shown is the last that is known\.$/";
+    browser.until(&format!("{words}.test({note})")).await;
+    assert_eq!(browser.text("#live-count").await, "1,001", "what was known is still shown");
+    browser.visit(&format!("{}/dynfw/?period=1w", server.url)).await;
+    let read = browser.text("#live-note").await;
+    assert_eq!(
+        browser.run(&format!("return {words}.test({note})")).await,
+        true,
+        "whoever comes now reads the same: {read:?}"
+    );
+    browser.run("window.untouched = true").await;
     let mut feed = feed.restarted();
     feed.tell("set 7 1 5000");
     feed.tell("every 0.1");
@@ -85,7 +97,7 @@ async fn without_script_it_shows_what_was_known_and_says_so() {
     assert!(browser.text("noscript").await.contains("Without script this page does not move"));
     assert_eq!(browser.text("#live-count").await, "1,001");
     assert!(browser.text("#live-events tr").await.contains("HTTP: sent a request"));
-    assert!(browser.text("#live-changes tr").await.contains("2001:db8::7"));
+    assert!(browser.text("#live-updates tr").await.contains("2001:db8::7"));
     assert!(browser.text("#live-countries").await.contains("Germany"));
     browser.visit(&format!("{}/dynfw/?q=DB8%3A&page=1", server.url)).await;
     assert_eq!(browser.text("#live-list").await, "2001:db8::7");
@@ -112,5 +124,6 @@ async fn with_a_wrong_key_the_page_says_that_nothing_is_connected() {
     known(&server, "refused", |state| state["connections"]["failed"].as_u64() > Some(0)).await;
     let page = http::get(&format!("{}/dynfw/", server.url)).body;
     assert!(page.contains("Not connected to the publisher") && page.contains("No list has come yet"), "{page}");
+    assert!(page.contains(" since <time") && !page.contains("the last that is known"), "{page}");
     assert!(server.log().contains("no connection to the publisher"), "{}", server.log());
 }

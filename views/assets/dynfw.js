@@ -145,11 +145,19 @@
     set("live-connection", text);
     set("live-note", note && " " + note);
   };
+  // Since when it is not heard, and what is shown nevertheless; in the words of the page.
+  const lastKnown = (since) => {
+    const iso = since.toISOString(), today = iso.slice(0, 10) === new Date().toISOString().slice(0, 10);
+    const shown = id("live-count").textContent === "–" ? "No list has come yet." : "What is shown is the last that is known.";
+    return `since ${today ? "" : iso.slice(0, 10) + " "}${iso.slice(11, 16)} UTC. ${shown}`;
+  };
   const known_words = (name) => words.get(name) ?? String(name).replaceAll("_", " ");
   const take = {
-    info: ({ publisher }) => {
+    info: ({ publisher, since }) => {
       if (publisher === undefined) return;
-      connection(publisher, publisher ? "Connected" : "Not connected to the publisher", publisher ? "" : "What it said last is shown.");
+      if (publisher) connection(true, "Connected");
+      else if (since) connection(false, "Not connected to the publisher", lastKnown(new Date(since)));
+      else connection(false, "Connecting to the publisher");
     },
     "dynfw list": (payload) => {
       addresses.clear();
@@ -159,7 +167,7 @@
       version = payload.version;
       set("live-version", String(version));
       set("live-serial", String(payload.serial));
-      set("live-note", "");
+      if (live.querySelector(".connection").dataset.state === "on") set("live-note", ""); // else it says since when nothing is heard
       updated = new Date(payload.ts * 1000).toISOString();
     },
     "dynfw delta": ({ serial, delta, ip, ts }) => {
@@ -171,8 +179,8 @@
       set("live-serial", String(serial));
       updated = new Date(ts * 1000).toISOString();
       if (!replayed(serial)) {
-        row(id("live-changes"), moment(ts), link(ip), make("span", added ? "added" : "removed", { className: added ? "added" : "removed" }));
-        id("no-changes").hidden = true;
+        row(id("live-updates"), moment(ts), link(ip), make("span", added ? "added" : "removed", { className: added ? "added" : "removed" }));
+        id("no-updates").hidden = true;
       }
     },
     "dynfw event": ({ event, ip, ts, geo }) => {
@@ -187,11 +195,12 @@
   let from = Number(id("live-serial").textContent) || 0, opened = 0;
   const replayed = (serial) => performance.now() - opened < 2000 && serial <= from && serial > from - 1000;
 
-  let pause = 1000;
+  let pause = 1000, lost;
   const connect = () => {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${live.dataset.socket}`);
     socket.addEventListener("open", () => {
       pause = 1000;
+      lost = undefined;
       opened = performance.now();
       from = Number(id("live-serial").textContent) || 0;
     });
@@ -203,7 +212,8 @@
       soon();
     });
     socket.addEventListener("close", ({ code }) => {
-      connection(false, code === 1013 ? "Too much for this browser" : "Not connected", "Trying again…");
+      lost ??= new Date();
+      connection(false, code === 1013 ? "Too much for this browser" : "Not connected to this site", lastKnown(lost) + " Trying again…");
       // A little of chance, so that thousands do not come back at once.
       setTimeout(connect, pause * (0.5 + Math.random()));
       pause = Math.min(pause * 2, 30000);

@@ -64,8 +64,9 @@ impl Job for MakeGreylist {
 /// is not done again, so it may be stopped anywhere and called again.
 pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Result<(), Failure> {
     let Greylisting { reports, settings } = greylisting;
+    let begun = std::time::Instant::now();
     let entries = reports.greylist_from_reports(&settings.rules, now).await?;
-    if reports.keep_greylist(now, &entries).await? {
+    if reports.keep_greylist(now, begun.elapsed(), &entries).await? {
         tracing::debug!(addresses = entries.len(), "the greylist is made");
     }
     for day in missing(&reports.greylist_days().await?, now) {

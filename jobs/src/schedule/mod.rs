@@ -110,12 +110,19 @@ pub struct Ticking {
     pub next: Option<DateTime<Utc>>,
 }
 
+/// The next tick of the producer of this name, by the machine's time.
+#[must_use]
+pub fn next_tick(name: &str) -> Option<DateTime<Utc>> {
+    let producer = PRODUCERS.iter().find(|producer| producer.name == name)?;
+    cron::Schedule::from_str(producer.cron).ok()?.after(&machine_now()).next()
+}
+
 /// The producers with their last and next ticks.
 pub async fn ticking(context: &Context) -> Result<Vec<Ticking>> {
     let mut all = Vec::with_capacity(PRODUCERS.len());
     for producer in &PRODUCERS {
-        let next = cron::Schedule::from_str(producer.cron).ok().and_then(|s| s.after(&machine_now()).next());
-        all.push(Ticking { producer, last: context.queues.last_tick(producer.name).await?, next });
+        let (last, next) = (context.queues.last_tick(producer.name).await?, next_tick(producer.name));
+        all.push(Ticking { producer, last, next });
     }
     Ok(all)
 }

@@ -54,6 +54,7 @@ impl Engine for Postgres {
             (6, "grown", include_str!("../../../migrations/postgres/0006_grown.sql")),
             (7, "greylist", include_str!("../../../migrations/postgres/0007_greylist.sql")),
             (8, "passwords", include_str!("../../../migrations/postgres/0008_passwords.sql")),
+            (9, "greylist_took", include_str!("../../../migrations/postgres/0009_greylist_took.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }

@@ -69,6 +69,7 @@ impl Engine for Sqlite {
             (4, "grown", include_str!("../../../migrations/sqlite/0004_grown.sql")),
             (5, "greylist", include_str!("../../../migrations/sqlite/0005_greylist.sql")),
             (6, "passwords", include_str!("../../../migrations/sqlite/0006_passwords.sql")),
+            (7, "greylist_took", include_str!("../../../migrations/sqlite/0007_greylist_took.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }

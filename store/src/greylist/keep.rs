@@ -1,11 +1,12 @@
 //! The list that everybody reads: pages, files, the publisher. Written whole, in one transaction.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::{DECIMALS, Entry, Points, as_text};
 
-use super::{Listed, Standing};
+use super::{Listed, Standing, Summary};
 use crate::engine::{Row, Tx};
 use crate::{Error, Reports, Result};
 
@@ -19,8 +20,9 @@ const ROWS: usize = 500;
 const COLUMNS: &str = "ip, tags, evidence, score, probes, first_seen, last_seen, expires";
 
 impl Reports {
-    /// Puts a list in the place of the one that is there; whether it was kept. Readers see the one or the other, whole.
-    pub async fn keep_greylist(&self, as_of: DateTime<Utc>, entries: &[Entry]) -> Result<bool> {
+    /// Puts a list in the place of the one that is there; whether it was kept. Readers see the one or the other, whole. `took` is how
+    /// long weighing the reports took.
+    pub async fn keep_greylist(&self, as_of: DateTime<Utc>, took: Duration, entries: &[Entry]) -> Result<bool> {
         let mut tx = self.engine.begin().await?;
         let known = standing(&mut *tx, self.engine.dialect().for_update()).await?;
         if known.is_some_and(|known| known.as_of > as_of && known.as_of - as_of < HELD_UP) {
@@ -46,8 +48,9 @@ impl Reports {
             let values = values.join(", ");
             tx.execute_with(format!("INSERT INTO sview_greylist ({COLUMNS}) VALUES {values}"), &binds).await?;
         }
-        let as_of = as_of.timestamp_micros();
-        let sql = format!("UPDATE sview_greylist_state SET as_of = {as_of}, generation = generation + 1 WHERE id = 1");
+        let (as_of, took) = (as_of.timestamp_micros(), i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
+        let state = format!("as_of = {as_of}, generation = generation + 1, took = {took}, took_of = generation + 1");
+        let sql = format!("UPDATE sview_greylist_state SET {state} WHERE id = 1");
         tx.execute(sql).await?;
         tx.commit().await?;
         Ok(true)
@@ -62,6 +65,37 @@ impl Reports {
     pub async fn greylist_size(&self) -> Result<u64> {
         let rows = self.engine.snapshot().await?.ints("SELECT count(*) FROM sview_greylist".to_owned()).await?;
         Ok(rows.first().and_then(|row| row.first().copied().flatten()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+
+    /// What is said of the list; `None` before the first was made. Counts its rows, so it is for operators and not for pages.
+    pub async fn greylist_summary(&self) -> Result<Option<Summary>> {
+        let mut tx = self.engine.snapshot().await?;
+        let Some(standing) = standing(&mut *tx, "").await? else { return Ok(None) };
+        let sql = "SELECT took FROM sview_greylist_state WHERE id = 1 AND took_of = generation";
+        let took = tx.ints(sql.to_owned()).await?.first().and_then(|row| row.first().copied().flatten());
+        let sql = "SELECT count(*), count(CASE WHEN ip LIKE '%:%' THEN 1 END) FROM sview_greylist";
+        let counts = tx.ints(sql.to_owned()).await?;
+        let count = |i: usize| counts.first().and_then(|row| row.get(i).copied().flatten()).unwrap_or(0).unsigned_abs();
+        let (all, ipv6) = (count(0), count(1));
+        Ok(Some(Summary { standing, took: took.map(TimeDelta::microseconds), ipv4: all.saturating_sub(ipv6), ipv6 }))
+    }
+
+    /// Which list there is, and when each address leaves it, in no order: all that the publisher needs, at a small part of what
+    /// [`greylist`](Self::greylist) costs.
+    pub async fn greylist_expiries(&self) -> Result<(Option<Standing>, Vec<(IpAddr, DateTime<Utc>)>)> {
+        let mut tx = self.engine.snapshot().await?;
+        let standing = standing(&mut *tx, "").await?;
+        let mut all = Vec::new();
+        let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
+            let ([Some(ip)], [expires]) = (texts, ints) else {
+                return Err(Error::Value("a row of the greylist: a column is empty".to_owned()));
+            };
+            let ip = ip.parse().map_err(|_| Error::Value(format!("a row of the greylist: {ip:?} is no address")))?;
+            all.push((ip, moment(*expires)?));
+            Ok(())
+        };
+        tx.each("SELECT ip, expires FROM sview_greylist".to_owned(), 1, &mut visit).await?;
+        Ok((standing, all))
     }
 
     /// The whole list, of one generation.

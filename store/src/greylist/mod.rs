@@ -8,7 +8,7 @@ mod weigh;
 
 pub use self::events::Deed;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::Entry;
 
 /// Which list there is.
@@ -18,6 +18,19 @@ pub struct Standing {
     pub as_of: DateTime<Utc>,
     /// Grows whenever the list is written: two of the same generation are the same list.
     pub generation: u64,
+}
+
+/// What is said of a list without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Which list.
+    pub standing: Standing,
+    /// How long weighing the reports took; `None` where an older sview made the list.
+    pub took: Option<TimeDelta>,
+    /// How many IPv4 addresses are on it.
+    pub ipv4: u64,
+    /// How many IPv6 addresses are on it.
+    pub ipv6: u64,
 }
 
 /// The list, or a part of it.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+use super::GREYLIST;
 use crate::layout::{Crumb, Frame};
 use crate::number::grouped;
 use crate::{PageContext, assets, chart, country, layout, links, moment, text, words};
@@ -139,7 +140,8 @@ pub fn dynfw(context: &PageContext<'_>, state: &LiveState) -> Markup {
             (dictionary())
         }
     };
-    page(context, html! { "What attacks right now, and the addresses that the dynamic firewall blocks." }, &content)
+    let lead = html! { "What attacks right now, and the addresses that the dynamic firewall blocks." };
+    page(context, Some(lead), &content)
 }
 
 /// The page where no publisher is named.
@@ -149,22 +151,26 @@ pub fn no_dynfw(context: &PageContext<'_>) -> Markup {
         div.cards { div.cell.full { section.card {
             h2 { "There is no live feed here" }
             div.body {
-                p { "The operator has named no publisher of a dynamic firewall." }
+                p {
+                    "This site hears no dynamic firewall, so it cannot show attacks as they happen. Who attacked lately is on the "
+                    a href=(links::page(GREYLIST, context.period)) { "greylist" } "."
+                }
                 p.hint {
-                    "Operators: set " code { "SVIEW_DYNFW_SERVER" } " to its host and " code { "SVIEW_DYNFW_CERT_FILE" }
-                    " to the file of its public key, then start sview again."
+                    "Operators: set " code { "SVIEW_DYNFW_SERVER" } " to the host of a publisher, and "
+                    code { "SVIEW_DYNFW_CERT_FILE" } " to the file of its public key or " code { "SVIEW_DYNFW_CERT_URL" }
+                    " to where that is fetched from, then start sview again."
                 }
             }
         } } }
     };
-    page(context, html! { "What attacks right now." }, &content)
+    page(context, None, &content)
 }
 
-fn page(context: &PageContext<'_>, lead: Markup, content: &Markup) -> Markup {
+fn page(context: &PageContext<'_>, lead: Option<Markup>, content: &Markup) -> Markup {
     let frame = Frame {
         title: "Live".to_owned(),
         heading: html! { "Live" },
-        lead: Some(lead),
+        lead,
         nav: DYNFW,
         crumbs: vec![Crumb { label: html! { "Live" }, path: None }],
         periods_of: None,
@@ -180,11 +186,15 @@ fn status(context: &PageContext<'_>, state: &LiveState) -> Markup {
             p.connection data-state=(if state.connected { "on" } else { "off" }) role="status" {
                 span.dot aria-hidden="true" {}
                 b #live-connection {
-                    @if state.connected { "Connected" } @else { "Not connected to the publisher" }
+                    @if state.connected { "Connected" }
+                    @else if state.since.is_some() { "Not connected to the publisher" }
+                    @else { "Connecting to the publisher" }
                 }
                 span #live-note {
-                    @if state.catching_up { " Some changes were lost; a new list is on its way." }
-                    @else if state.addresses.is_none() { " No list has come yet." }
+                    @if let (false, Some(since)) = (state.connected, state.since) { " since " (moment::at(since, context.now)) "." }
+                    @if state.addresses.is_none() { " No list has come yet." }
+                    @else if !state.connected { " What is shown is the last that is known." }
+                    @else if state.catching_up { " Some changes were lost; a new list is on its way." }
                 }
             }
             dl {
@@ -247,24 +257,54 @@ fn clock(at: DateTime<Utc>) -> Markup {
     html! { time datetime=(moment::iso(at)) { (at.format("%H:%M:%S")) } }
 }
 
+/// How many rows a table of what came lately has.
+const LATEST: usize = 15;
+
 fn events(context: &PageContext<'_>, state: &LiveState) -> Markup {
+    latest(
+        "events",
+        "Event",
+        state.events.iter().map(|event| Row {
+            at: event.at,
+            who: html! { (flag(event.country.as_deref())) (address(context, event.ip)) },
+            what: html! { (event_words(&event.name)) },
+        }),
+    )
+}
+
+fn changes(context: &PageContext<'_>, state: &LiveState) -> Markup {
+    latest(
+        "updates",
+        "Update",
+        state.changes.iter().map(|change| Row {
+            at: change.at,
+            who: address(context, change.ip),
+            what: html! { @if change.added { span.added { "added" } } @else { span.removed { "removed" } } },
+        }),
+    )
+}
+
+/// A row of what came lately.
+struct Row {
+    at: DateTime<Utc>,
+    who: Markup,
+    what: Markup,
+}
+
+/// The card of what came lately, which the script goes on with.
+fn latest(things: &str, thing: &str, rows: impl ExactSizeIterator<Item = Row>) -> Markup {
+    let none = rows.len() == 0;
     html! {
-        section.card aria-labelledby="h-events" {
-            h2 #h-events { "Latest events" }
+        section.card aria-labelledby={ "h-" (things) } {
+            h2 id={ "h-" (things) } { "Latest " (things) }
             div.body {
                 table.live-rows {
-                    thead { tr { th scope="col" { "Time" } th scope="col" { "Address" } th scope="col" { "Event" } } }
-                    tbody #live-events data-rows="15" {
-                        @for event in state.events.iter().take(15) {
-                            tr {
-                                td { (clock(event.at)) }
-                                td { (flag(event.country.as_deref())) (address(context, event.ip)) }
-                                td { (event_words(&event.name)) }
-                            }
-                        }
+                    thead { tr { th scope="col" { "Time" } th scope="col" { "Address" } th scope="col" { (thing) } } }
+                    tbody id={ "live-" (things) } data-rows=(LATEST) {
+                        @for row in rows.take(LATEST) { tr { td { (clock(row.at)) } td { (row.who) } td { (row.what) } } }
                     }
                 }
-                p.nothing #no-events hidden[!state.events.is_empty()] { "No events yet." }
+                p.nothing id={ "no-" (things) } hidden[!none] { "No " (things) " yet." }
             }
         }
     }
@@ -274,29 +314,6 @@ fn flag(code: Option<&str>) -> Markup {
     let known = code.and_then(|code| Some((country::flag(code)?, country::name(code)?)));
     html! {
         @if let Some((flag, name)) = known { span.flag role="img" title=(name) aria-label=(name) { (flag) } " " }
-    }
-}
-
-fn changes(context: &PageContext<'_>, state: &LiveState) -> Markup {
-    html! {
-        section.card aria-labelledby="h-changes" {
-            h2 #h-changes { "Latest updates" }
-            div.body {
-                table.live-rows {
-                    thead { tr { th scope="col" { "Time" } th scope="col" { "Address" } th scope="col" { "Update" } } }
-                    tbody #live-changes data-rows="15" {
-                        @for change in state.changes.iter().take(15) {
-                            tr {
-                                td { (clock(change.at)) }
-                                td { (address(context, change.ip)) }
-                                td { @if change.added { span.added { "added" } } @else { span.removed { "removed" } } }
-                            }
-                        }
-                    }
-                }
-                p.nothing #no-changes hidden[!state.changes.is_empty()] { "No updates yet." }
-            }
-        }
     }
 }
 
