@@ -38,7 +38,16 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
-        if bits > most { Err(wrong()) } else { Ok(Self { address, bits }) }
+        if bits > most {
+            return Err(wrong());
+        }
+        // A network of IPv4 addresses in IPv6 clothes is one of IPv4 addresses: those are undressed before they are looked up.
+        Ok(match address.to_canonical() {
+            undressed @ IpAddr::V4(_) if address.is_ipv6() && bits >= 96 => {
+                Self { address: undressed, bits: bits - 96 }
+            }
+            _ => Self { address, bits },
+        })
     }
 }
 
@@ -92,6 +101,10 @@ mod tests {
             ("2001:db8::/64", "2001:db8::ffff", "2001:db8:0:1::1"),
             ("127.0.0.1", "::ffff:127.0.0.1", "::1"),
             ("0.0.0.0/0", "203.0.113.9", "::1"),
+            ("::ffff:192.0.2.0/120", "192.0.2.7", "192.0.3.7"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7", "192.0.2.6"),
+            ("::ffff:0:0/96", "203.0.113.9", "::1"),
+            ("::/0", "2001:db8::1", "192.0.2.1"),
         ] {
             assert!(holds(networks, within) && !holds(networks, without), "{networks}");
         }
