@@ -204,6 +204,19 @@ both! {
         assert_eq!(faults(&reports).await, []);
     }
 
+    async fn values_are_due_again_when_buckets_of_an_older_program_have_tallies(deployment: Deployment) {
+        let reports = filled(&deployment).await;
+        let revisions = async || reports.coverage().await.unwrap().iter().map(|c| c.revision).sum::<i64>();
+        let (before, hour) = (revisions().await, "2026-03-12T10:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_micros());
+        deployment.sql(&format!("DELETE FROM sview_tally WHERE kind = 'ports' AND precision = 'hourly' AND bucket = {hour}")).await;
+        reports.mark_history(Ports, Hourly).await.unwrap();
+        assert_eq!(aggregate(&reports).await, 0, "the rows are there");
+        assert_eq!((faults(&reports).await, revisions().await), (vec![], before + 1));
+        reports.mark_history(Ports, Hourly).await.unwrap();
+        aggregate(&reports).await;
+        assert_eq!(revisions().await, before + 1, "nothing was made");
+    }
+
     async fn rebuilding_beside_aggregation_and_late_reports_counts_once(deployment: Deployment) {
         let reports = filled(&deployment).await;
         let (a, b, c) = (reports.clone(), reports.clone(), reports.clone());

@@ -8,11 +8,21 @@ use super::{Spans, chunk, first, mark, micros};
 use crate::Result;
 use crate::engine::{Micros, columns};
 
+/// What became of a span.
+pub(super) struct Built {
+    /// What is done with.
+    pub(super) span: (Micros, Micros),
+    /// How many wide rows were written.
+    pub(super) rows: u64,
+    /// Whether tallies were made, be it of buckets that were there.
+    pub(super) tallies: bool,
+}
+
 impl Work<'_> {
-    /// Makes the newest chunk of a span in which there is anything; returns what is done with, and the rows written.
-    pub(super) async fn build(&mut self, span: (Micros, Micros), finer: Precision) -> Result<((Micros, Micros), u64)> {
+    /// Makes the newest chunk of a span in which there is anything.
+    pub(super) async fn build(&mut self, span: (Micros, Micros), finer: Precision) -> Result<Built> {
         let Some(newest) = self.newest(span).await? else {
-            return Ok((span, 0)); // no rows at all: nothing to make
+            return Ok(Built { span, rows: 0, tallies: false }); // no rows at all: nothing to make
         };
         let finish = newest.div_euclid(self.width) * self.width + self.width;
         let chunk = (span.0.max(finish - chunk(self.precision)), finish);
@@ -31,9 +41,9 @@ impl Work<'_> {
             self.whole(grown).await?
         };
         let rows = self.make_rows(&spans, fresh).await?;
-        self.tally(chunk, &spans, fresh, finer).await?;
+        let tallies = self.tally(chunk, &spans, fresh, finer).await?;
         self.mark_coarser(&spans).await?;
-        Ok((done, rows))
+        Ok(Built { span: done, rows, tallies })
     }
 
     /// The condition that a row's time is in a span.
@@ -77,17 +87,18 @@ impl Work<'_> {
         mark(self.tx, self.kind, coarser, &spans.cover(micros(coarser.width()))).await
     }
 
-    /// Makes the tallies of the buckets that were made, and of those in the chunk that have none.
-    async fn tally(&mut self, chunk: (Micros, Micros), made: &Spans, fresh: bool, finer: Precision) -> Result<()> {
+    /// Makes the tallies of the buckets that were made, and of those in the chunk that have none; returns whether there were any.
+    async fn tally(&mut self, chunk: (Micros, Micros), made: &Spans, fresh: bool, finer: Precision) -> Result<bool> {
         let mut buckets = self.buckets();
         // Finer buckets are all made by now, or this chunk would be blocked; so are their tallies.
         let finer = Some(finer).filter(|p| *p != Precision::Native);
         buckets.make(made, finer).await?;
-        if !fresh {
-            let adopted = buckets.missing(chunk).await?;
-            buckets.make(&adopted, None).await?;
+        if fresh {
+            return Ok(!made.is_empty());
         }
-        Ok(())
+        let adopted = buckets.missing(chunk).await?;
+        buckets.make(&adopted, None).await?;
+        Ok(!made.is_empty() || !adopted.is_empty())
     }
 
     /// Of buckets that grew, those none of whose rows shrank: where one did, finer rows were deleted since, and the bucket made

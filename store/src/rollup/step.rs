@@ -69,10 +69,11 @@ impl<'a> Work<'a> {
         let ready = pending.minus(&missing);
         let (begun, mut built, mut rows, mut late) = (Instant::now(), Vec::new(), 0, false);
         for span in ready.iter().rev() {
-            let (done, written) = self.build(span, finer).await?;
-            late |= written > 0 && reached.is_some_and(|settled| done.0 < settled);
-            rows += written;
-            built.push(done);
+            let done = self.build(span, finer).await?;
+            // A tally alone changes values too: of a bucket whose finer rows are deleted nothing else tells.
+            late |= done.tallies && reached.is_some_and(|settled| done.span.0 < settled);
+            rows += done.rows;
+            built.push(done.span);
             // Many small spans share a transaction; a large one has it for itself.
             if begun.elapsed() > BUDGET {
                 break;
