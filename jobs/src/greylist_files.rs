@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use sview_model::greylist::{Entry, Form, Stamp, csv_of};
@@ -38,13 +39,31 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
     done.unwrap_or_else(|error| Err(Failure::Passing(format!("writing the greylist's files: {error}"))))
 }
 
+/// How the names of files begin that are being written; published ones begin with `greylist-`.
+const UNFINISHED: &str = ".writing-";
+
+/// What is unfinished for so long was left by a worker that was killed.
+const LEFT: Duration = Duration::from_hours(1);
+
+/// Removes what killed workers left in a directory. That it cannot is no reason to write nothing.
+fn remove_left(directory: &Path) {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        if written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Writes a file under another name, has it on the disk, and gives it its name.
 fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     let write = || {
         let directory = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(directory)?;
+        remove_left(directory);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let other = directory.join(format!(".{name}.{}", std::process::id()));
+        let other = directory.join(format!("{UNFINISHED}{name}.{}", std::process::id()));
         let mut file = std::fs::File::create(&other)?;
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
@@ -53,4 +72,34 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
         std::fs::File::open(directory)?.sync_all()
     };
     write().map_err(|error| Failure::Passing(format!("SVIEW_GREYLIST_DIR: {}: {error}", path.display())))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a panic here is the report of a failed test
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_worker_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let old = std::time::SystemTime::now() - LEFT - Duration::from_secs(1);
+        for (name, old) in [
+            (".writing-greylist-latest.csv.7", Some(old)),
+            (".writing-greylist-latest.csv.8", None), // another worker is at it
+            (".others", Some(old)),
+            ("greylist-latest.txt", Some(old)),
+        ] {
+            let file = std::fs::File::create(at(name)).unwrap();
+            old.map(|old| file.set_modified(old)).transpose().unwrap();
+        }
+        write_whole(&at("greylist-latest.csv"), "Address,Tags\n").unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(&directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, [".others", ".writing-greylist-latest.csv.8", "greylist-latest.csv", "greylist-latest.txt"]);
+        assert_eq!(std::fs::read_to_string(at("greylist-latest.csv")).unwrap(), "Address,Tags\n");
+    }
 }
