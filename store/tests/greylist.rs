@@ -108,6 +108,28 @@ both! {
         assert_eq!(made().await, listed, "after retention");
     }
 
+    async fn an_attacker_in_ipv6_clothes_is_the_same_attacker(deployment: Deployment) {
+        let mut incidents = incidents();
+        let expected = expected(&incidents, &Rules::default(), now());
+        for (i, incident) in incidents.iter_mut().enumerate() {
+            // The feeds undress addresses; other programs that write reports may not.
+            if let (IpAddr::V4(ip), 0 | 1) = (incident.ip, i % 5) {
+                incident.ip = ip.to_ipv6_mapped().into();
+            }
+        }
+        let reports = open(&deployment, incidents).await;
+        let made = async || reports.greylist_from_reports(&Rules::default(), now()).await.unwrap();
+        assert_eq!(made().await, expected);
+        aggregate(&reports, Precision::AGGREGATED, now()).await;
+        assert_eq!(made().await, expected);
+        let entry = expected.iter().find(|entry| entry.ip.is_ipv4()).unwrap();
+        let IpAddr::V4(ip) = entry.ip else { panic!() };
+        for ip in [entry.ip, ip.to_ipv6_mapped().into()] {
+            let history = reports.history_from_reports(ip, now()).await.unwrap();
+            assert_eq!(Entry::of(ip, &history, now()).as_ref(), Some(entry));
+        }
+    }
+
     async fn a_list_is_kept_whole_and_an_older_one_never_takes_its_place(deployment: Deployment) {
         let incidents = incidents();
         let reports = open(&deployment, Vec::new()).await;

@@ -1,6 +1,5 @@
 //! Weighing reports: the one query over them that the greylist needs, bounded by its horizon.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
@@ -18,18 +17,12 @@ impl Reports {
     /// Rows come in the order of their addresses, so one address at a time is in memory, and those that are listed.
     pub async fn greylist_from_reports(&self, rules: &Rules, now: DateTime<Utc>) -> Result<Vec<Entry>> {
         let mut tx = self.engine.snapshot().await?;
-        let mut listed: HashMap<IpAddr, Entry> = HashMap::new();
+        let mut listed: Vec<Entry> = Vec::new();
         let mut weigh = |address: &str, sightings: &[Sighting]| {
             // What is no address was written by another program, and is nobody to list.
             let Ok(ip) = address.parse::<IpAddr>() else { return };
             let entry = Entry::of(ip, &History::of(sightings, now), now);
-            if let Some(entry) = entry.filter(|_| rules.never(ip).is_none()) {
-                // An address may come twice, in IPv4 and in IPv6 clothes.
-                match listed.get(&entry.ip) {
-                    Some(other) if other.score >= entry.score => {}
-                    _ => drop(listed.insert(entry.ip, entry)),
-                }
-            }
+            listed.extend(entry.filter(|_| rules.never(ip).is_none()));
         };
         let sql = self.sightings(&mut *tx, now, None).await?;
         let (mut address, mut sightings) = (String::new(), Vec::new());
@@ -47,20 +40,22 @@ impl Reports {
         };
         tx.each(sql, 3, &mut visit).await?;
         weigh(&address, &sightings);
-        let mut entries: Vec<Entry> = listed.into_values().collect();
-        if entries.len() > MOST {
-            entries.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.ip.cmp(&b.ip)));
-            entries.truncate(MOST);
+        if listed.len() > MOST {
+            listed.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.ip.cmp(&b.ip)));
+            listed.truncate(MOST);
         }
-        entries.sort_by_key(|entry| entry.ip);
-        Ok(entries)
+        listed.sort_by_key(|entry| entry.ip);
+        Ok(listed)
     }
 
     /// What one address did as far as it counts, as of `now`. This is a query over reports, too slow for a page.
     pub async fn history_from_reports(&self, ip: IpAddr, now: DateTime<Utc>) -> Result<History> {
         let mut tx = self.engine.snapshot().await?;
-        let sql = self.sightings(&mut *tx, now, Some(self.engine.dialect().bind_ip(1))).await?;
-        let rows = tx.rows(sql, 3, &[ip.to_canonical().to_string()]).await?;
+        let spellings = spellings(ip);
+        let d = self.engine.dialect();
+        let one_of = (1..=spellings.len()).map(|n| d.bind_ip(n)).collect::<Vec<_>>().join(", ");
+        let sql = self.sightings(&mut *tx, now, Some(one_of)).await?;
+        let rows = tx.rows(sql, 3, &spellings).await?;
         let sightings = rows.iter().filter_map(|row| {
             let texts: Vec<Option<&str>> = row.texts.iter().map(Option::as_deref).collect();
             read(&texts, &row.ints)
@@ -68,13 +63,14 @@ impl Reports {
         Ok(History::of(&sightings.collect::<Vec<_>>(), now))
     }
 
-    /// The query for all rows that count, in the order of addresses: `address, trap, action, time, probe, count`.
-    async fn sightings(&self, tx: &mut dyn Tx, now: DateTime<Utc>, ip: Option<String>) -> Result<String> {
+    /// The query for all rows that count, or of addresses that are one of `ips`, in the order of addresses, however they are spelt:
+    /// `address, trap, action, time, probe, count`.
+    async fn sightings(&self, tx: &mut dyn Tx, now: DateTime<Utc>, ips: Option<String>) -> Result<String> {
         let d = self.engine.dialect();
         let (start, recent) = (History::start(now), History::recent(now));
         let mut segments = self.parts(tx, Precision::Daily, Span::new(start, recent)).await?;
         segments.extend(self.parts(tx, Precision::Hourly, Span::new(recent, now)).await?);
-        let condition = ip.map_or(String::new(), |ip| format!(" AND ip = {ip}"));
+        let condition = ips.map_or(String::new(), |ips| format!(" AND ip IN ({ips})"));
         let parts: Vec<String> = segments
             .iter()
             .map(|s| {
@@ -89,6 +85,8 @@ impl Reports {
             return Err(Error::Value("the greylist's horizon is empty".to_owned()));
         }
         let (ip, trap, action) = (d.text("ip"), d.text("trap"), d.text("action"));
+        // An IPv4 address in IPv6 clothes is the IPv4 address, so that both are one attacker.
+        let ip = format!("(CASE WHEN {ip} LIKE '{CLOTHES}%.%' THEN substr({ip}, {}) ELSE {ip} END)", CLOTHES.len() + 1);
         Ok(format!(
             "SELECT {ip}, {trap}, {action}, {time}, identity_id, CAST(coalesce(raw_count, 0) AS bigint)
              FROM ({parts}) AS reports ORDER BY {ip} {order}",
@@ -105,6 +103,17 @@ impl Reports {
         }
         // One query cannot have so many parts: what is to be made anew is taken as it is.
         Ok(self.segments(tx, Kind::Incidents, source, span, false).await?.segments)
+    }
+}
+
+/// How both engines begin to spell an IPv4 address in IPv6 clothes, before its IPv4 form.
+const CLOTHES: &str = "::ffff:";
+
+/// How rows may spell an address.
+fn spellings(ip: IpAddr) -> Vec<String> {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => vec![ip.to_string(), format!("{CLOTHES}{ip}")],
+        IpAddr::V6(ip) => vec![ip.to_string()],
     }
 }
 
