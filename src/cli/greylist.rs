@@ -25,7 +25,7 @@ Examples:
   sview greylist --make --json
 
 JSON: {as_of, addresses: [{ip, score, first_seen, last_seen, expires, tags, probes, evidence}]}; with --why
-{ip, as_of, listed, score, threshold, expires, never, probes, evidence: [{trap, action, first, last, count}]}.
+{ip, as_of, listed, score, threshold, least, expires, never, probes, evidence: [{trap, action, first, last, count}]}, where least is the lowest score of a list that is full, and null where there is room.
 
 Exit code: 0; 1 when there is no list yet, with --why when the address is not listed, or when the database cannot be read; 2 when
 the command line is wrong.")]
@@ -57,6 +57,7 @@ struct Why {
     listed: bool,
     score: Points,
     threshold: Points,
+    least: Option<Points>,
     expires: Option<DateTime<Utc>>,
     never: Option<String>,
     probes: u64,
@@ -96,7 +97,9 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
     let never = services.jobs.greylist.settings.rules.never(ip);
     let history = services.reports.history_from_reports(ip, now).await?;
     let entry = Entry::of(ip, &history, now);
-    let listed = entry.is_some() && never.is_none();
+    let least = services.reports.greylist_least().await?;
+    let room = |entry: &Entry| least.is_none_or(|least| entry.score >= least);
+    let listed = never.is_none() && entry.as_ref().is_some_and(room);
     let score = history.score(now);
     let why = Why {
         ip,
@@ -104,6 +107,7 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
         listed,
         score: entry.as_ref().map_or((score * 10.0).floor() / 10.0, |entry| entry.score),
         threshold: THRESHOLD,
+        least,
         expires: entry.filter(|_| listed).map(|entry| entry.expires),
         never: never.map(sview_model::greylist::Never::reason),
         probes: history.probes,
@@ -132,7 +136,10 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
             "{ip} is listed: {score} points, reported by {probes} probes; if it stops now it leaves the list at {}",
             units::moment(expires)
         ),
-        (None, None) => format!("{ip} is not listed: {score} points, and {THRESHOLD} are needed"),
+        (None, None) => {
+            let full = least.map_or("", |_| ", for the list is full");
+            format!("{ip} is not listed: {score} points, and {} are needed{full}", least.unwrap_or(THRESHOLD))
+        }
     });
     Ok(code)
 }

@@ -10,7 +10,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
-use sview_model::greylist::{Form, Stamp, csv_of};
+use sview_model::greylist::{Form, Points, Stamp, csv_of};
+use sview_store::Standing;
 use sview_views::pages::{self, GREYLIST, GreylistState, Greylisted};
 use tokio::sync::Mutex;
 
@@ -26,9 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LATEST: &str = "public, max-age=60";
 const FOR_GOOD: &str = "public, max-age=86400";
 
-/// The latest list as files, each made when it is first asked for after the list has changed.
+/// What is kept of the latest list, each with its generation: made when it is first asked for after the list has changed.
 #[derive(Default)]
-pub(super) struct Files(Mutex<HashMap<Form, (u64, Arc<Download>)>>);
+pub(super) struct Files {
+    forms: Mutex<HashMap<Form, (u64, Arc<Download>)>>,
+    least: Mutex<Option<(u64, Option<Points>)>>,
+}
 
 impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,7 +46,7 @@ impl App {
         let reports = &self.services.reports;
         let Some(standing) = reports.greylist_standing().await? else { return Ok(None) };
         // Held while the file is made: many who ask at once have it made once.
-        let mut files = self.greylist.0.lock().await;
+        let mut files = self.greylist.forms.lock().await;
         if let Some((generation, file)) = files.get(&form)
             && *generation == standing.generation
         {
@@ -62,6 +66,19 @@ impl App {
         Ok(Some(file))
     }
 
+    /// The lowest score on the list where it is full.
+    async fn least(&self, generation: u64) -> sview_store::Result<Option<Points>> {
+        let mut known = self.greylist.least.lock().await;
+        match *known {
+            Some((of, least)) if of == generation => Ok(least),
+            _ => {
+                let least = self.services.reports.greylist_least().await?;
+                *known = Some((generation, least));
+                Ok(least)
+            }
+        }
+    }
+
     fn terms(&self) -> &str {
         &self.services.jobs.greylist.settings.terms
     }
@@ -71,12 +88,18 @@ impl App {
         if let Some(never) = self.services.jobs.greylist.settings.rules.never(ip) {
             return Greylisted::Never(never);
         }
-        match tokio::time::timeout(PATIENCE, self.services.reports.greylist_entry(ip)).await {
-            Ok(Ok(listed)) => match (listed.standing, listed.entries.into_iter().next()) {
+        let read = async {
+            let listed = self.services.reports.greylist_entry(ip).await?;
+            Ok::<_, sview_store::Error>(match (listed.standing, listed.entries.into_iter().next()) {
                 (None, _) => Greylisted::NotMade,
                 (Some(standing), Some(entry)) => Greylisted::Listed(Box::new(entry), standing.as_of),
-                (Some(standing), None) => Greylisted::NotListed(standing.as_of),
-            },
+                (Some(Standing { as_of, generation }), None) => {
+                    Greylisted::NotListed { as_of, least: self.least(generation).await? }
+                }
+            })
+        };
+        match tokio::time::timeout(PATIENCE, read).await {
+            Ok(Ok(greylisted)) => greylisted,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the greylist cannot be read");
                 Greylisted::Unknown

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_model::greylist::{Entry, History, Rules, Sighting};
+use sview_model::greylist::{Entry, History, MOST, Rules, Sighting};
 use sview_model::{Action, Batch, Identity, Incident, Kind, Precision, Trap};
 use sview_store::{Reports, Settings, Step};
 use sview_testing::{Deployment, both};
@@ -128,6 +128,21 @@ both! {
             let history = reports.history_from_reports(ip, now()).await.unwrap();
             assert_eq!(Entry::of(ip, &history, now()).as_ref(), Some(entry));
         }
+    }
+
+    async fn a_full_list_says_what_its_lowest_score_is(deployment: Deployment) {
+        let reports = open(&deployment, incidents()).await;
+        assert_eq!(reports.greylist_least().await.unwrap(), None, "not made yet");
+        let some = reports.greylist_from_reports(&Rules::default(), now()).await.unwrap();
+        let took = Duration::from_millis(5);
+        assert!(reports.keep_greylist(now(), took, &some).await.unwrap());
+        assert_eq!(reports.greylist_least().await.unwrap(), None, "there is room");
+        let numbered = |n: u32| IpAddr::V4((0x0800_0000 + n).into());
+        let full: Vec<Entry> = (0..u32::try_from(MOST).unwrap())
+            .map(|n| Entry { ip: numbered(n), score: 12.5 + f64::from(n % 7), evidence: vec![], ..some[0].clone() })
+            .collect();
+        assert!(reports.keep_greylist(now() + TimeDelta::minutes(15), took, &full).await.unwrap());
+        assert_eq!(reports.greylist_least().await.unwrap(), Some(12.5));
     }
 
     async fn a_list_is_kept_whole_and_an_older_one_never_takes_its_place(deployment: Deployment) {

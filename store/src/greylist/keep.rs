@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_model::greylist::{DECIMALS, Entry, Points, as_text};
+use sview_model::greylist::{DECIMALS, Entry, MOST, Points, as_text};
 
 use super::{Listed, Standing, Summary};
 use crate::engine::{Row, Tx};
@@ -65,6 +65,15 @@ impl Reports {
     pub async fn greylist_size(&self) -> Result<u64> {
         let rows = self.engine.snapshot().await?.ints("SELECT count(*) FROM sview_greylist".to_owned()).await?;
         Ok(rows.first().and_then(|row| row.first().copied().flatten()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+
+    /// The lowest score on the list where it is full: who has less is not on it. `None` where there is room. Reads all scores.
+    pub async fn greylist_least(&self) -> Result<Option<Points>> {
+        let rows =
+            self.engine.snapshot().await?.ints("SELECT count(*), min(score) FROM sview_greylist".to_owned()).await?;
+        let Some([Some(addresses), Some(least)]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
+        let full = usize::try_from(*addresses).is_ok_and(|addresses| addresses >= MOST);
+        Ok(full.then_some(*least as Points / scale()))
     }
 
     /// What is said of the list; `None` before the first was made. Counts its rows, so it is for operators and not for pages.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use sview_model::greylist::{Entry, Never};
+use sview_model::greylist::{Entry, HORIZON, Never, Points};
 
 use super::GREYLIST;
 use crate::{PageContext, moment, number};
@@ -12,8 +12,13 @@ use crate::{PageContext, moment, number};
 pub enum Greylisted {
     /// It is listed, on the list as of that moment.
     Listed(Box<Entry>, DateTime<Utc>),
-    /// It is not listed, on the list as of that moment.
-    NotListed(DateTime<Utc>),
+    /// It is not listed.
+    NotListed {
+        /// As of when the list is.
+        as_of: DateTime<Utc>,
+        /// The lowest score on the list where it is full.
+        least: Option<Points>,
+    },
     /// It never is.
     Never(Never),
     /// There is no list yet.
@@ -38,10 +43,13 @@ pub(super) fn card(context: &PageContext<'_>, greylisted: &Greylisted) -> Markup
                         Greylisted::Listed(entry, _) => {
                             p { "It is " b { "not" } " on the " (link()) " any more: it left it on " (moment::at(entry.expires, now)) "." }
                         },
-                        Greylisted::NotListed(as_of) => {
+                        Greylisted::NotListed { as_of, least } => {
                             p {
                                 "It is " b { "not" } " on the " (link()) " as of " (moment::at(*as_of, now))
-                                ": nothing, or too little, was reported of it in the last 14 days."
+                                ": nothing, or too little, was reported of it in the last " (HORIZON) " days."
+                                @if let Some(least) = least {
+                                    " The list is full, and whoever has less than " b { (least) " points" } " is not on it."
+                                }
                             }
                         },
                         Greylisted::Never(never) => {
@@ -68,7 +76,7 @@ fn listed(entry: &Entry, as_of: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
         }
         div.values { div.scroll tabindex="0" { table {
             caption {
-                "What it did in the last 14 days, seen by " (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" }
+                "What it did in the last " (HORIZON) " days, seen by " (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" }
             }
             thead { tr {
                 th scope="col" { "Trap" } th scope="col" { "Action" } th scope="col" { "First" } th scope="col" { "Last" }
