@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::Uri;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 use sview_model::Parameters;
 use sview_views::{links, pages};
 
@@ -37,6 +38,39 @@ pub(super) async fn attacker(
     }
 }
 
+/// What the form that looks an address up sends.
+#[derive(Deserialize)]
+pub(super) struct Lookup {
+    #[serde(default)]
+    ip: String,
+    #[serde(default)]
+    period: String,
+}
+
+/// Leads to the page about the attacker whose address was typed; asks for one where none was, or what was typed is none.
+pub(super) async fn lookup(State(app): State<App>, query: Result<Query<Lookup>, QueryRejection>) -> Response {
+    let Ok(Query(Lookup { ip, period })) = query else {
+        return Problem::expected("The query cannot be read", "ip, an IPv4 or IPv6 address").page(&app);
+    };
+    let period = period.parse().unwrap_or_default();
+    let context = app.context(period);
+    match typed(&ip) {
+        Some(ip) => Redirect::to(&links::page(&links::attacker_path(ip), period)).into_response(),
+        None if ip.trim().is_empty() => super::html(pages::lookup(&context, None)),
+        None => {
+            let ip: String = ip.chars().take(pages::LOOKED_UP).collect();
+            (StatusCode::BAD_REQUEST, super::html(pages::lookup(&context, Some(&ip)))).into_response()
+        }
+    }
+}
+
+/// An address as people paste it: with spaces around it, in the brackets of URLs, or "defanged", so that no program makes it a link.
+fn typed(text: &str) -> Option<IpAddr> {
+    let plain = text.trim().replace("[.]", ".").replace("[:]", ":");
+    let inner = plain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.unwrap_or(&plain).parse().ok().map(|ip: IpAddr| ip.to_canonical())
+}
+
 /// The page about a password. Its base64 is all that follows in the path: the standard alphabet has a slash.
 pub(super) async fn password(
     State(app): State<App>,
@@ -56,5 +90,27 @@ pub(super) async fn password(
     match app.slots.of(client, pages::PASSWORD.requests(period, &Parameters::Password(password.clone()))).await {
         Ok(slots) => super::html(pages::password(&app.context(period), &password, &slots)),
         Err(problem) => problem.page(&app),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_paste_them() {
+        for (text, ip) in [
+            ("192.0.2.1", "192.0.2.1"),
+            (" 192.0.2.1\n", "192.0.2.1"),
+            ("192[.]0[.]2[.]1", "192.0.2.1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001[:]db8[:][:]1", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(typed(text), Some(ip.parse().unwrap()), "{text}");
+        }
+        for text in ["", "192.0.2", "192.0.2.1:22", "[192.0.2.1", "192.0.2.1/24", "http://192.0.2.1/", "٣.0.2.1"] {
+            assert_eq!(typed(text), None, "{text}");
+        }
     }
 }

@@ -34,7 +34,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, OPENAPI, PAGES, PASSCHECK};
+use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK};
 use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -135,7 +135,8 @@ pub fn router_with(app: App, more: Router<App>) -> Router {
         router = router.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
     }
     let router = router
-        .route("/attackers/details/ip/{ip}", get(details::attacker))
+        .route(LOOKUP, get(details::lookup))
+        .route(&format!("{LOOKUP}{{ip}}"), get(details::attacker))
         .route("/passwords/details/{*password}", get(details::password))
         .route(DEVICES.path, get(devices::page))
         .route("/api/device/add", get(devices::confirm).post(devices::add))
@@ -189,7 +190,7 @@ fn more(live: bool) -> Vec<NavEntry> {
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    let others = [DEVICES.path, API, DYNFW, GREYLIST, PASSCHECK];
+    let others = [DEVICES.path, API, DYNFW, GREYLIST, LOOKUP, PASSCHECK];
     if PAGES.iter().any(|page| page.path == with_slash) || others.contains(&with_slash.as_str()) {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();

@@ -16,7 +16,7 @@ const NOW: &str = "2026-03-15T12:34:56Z";
 const DEVICE: &str = "ujzde8gxd6ncf10epf91dhodzdoc9is0j8ht9lgmxg9edn581u33xtplpft75v2s";
 
 /// Pages by the names of their snapshots; all but the last few on full data.
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 15] = [
     ("overview", "/?period=1w"),
     ("incidents", "/incidents/?period=1d"),
     ("attackers", "/attackers/?period=1m"),
@@ -29,6 +29,8 @@ const PAGES: [(&str, &str); 13] = [
     ("api", "/api/"),
     ("not-found", "/nowhere"),
     ("no-address", "/attackers/details/ip/nobody"),
+    ("look-up", "/attackers/details/ip/?period=1d"),
+    ("look-up-no-address", "/attackers/details/ip/?ip=%3Cb%3Enobody&period=1d"),
     ("no-password", "/passwords/details/_w"),
 ];
 

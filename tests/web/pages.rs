@@ -102,4 +102,34 @@ both! {
             assert!(answer.body.contains("Expected: an IPv4 or IPv6 address") && !answer.body.contains("<script>"), "{wrong}");
         }
     }
+
+    async fn an_address_that_is_typed_leads_to_its_page(deployment: Deployment) {
+        let server = start(&deployment, "serve", &[]);
+        let get = |query: &str| http::get(&format!("{}/attackers/details/ip/{query}", server.url));
+        for (query, page) in [
+            ("?ip=192.0.2.1", "192.0.2.1?period=1w"),
+            ("?period=1y&ip=+192%5B.%5D0.2.1", "192.0.2.1?period=1y"),
+            ("?ip=%5B2001:DB8::7%5D&period=never", "2001:db8::7?period=1w"),
+        ] {
+            let answer = get(query);
+            assert_eq!(answer.status, 303, "{query}");
+            assert_eq!(answer.header("location"), format!("/attackers/details/ip/{page}"), "{query}");
+        }
+        for query in ["", "?ip=", "?ip=++"] {
+            let answer = get(query);
+            assert!(answer.status == 200 && answer.body.contains("name=\"ip\"") && !answer.body.contains("role=\"alert\""), "{query}");
+        }
+        let long = format!("?ip={}", "1".repeat(5_000));
+        for query in ["?ip=nobody", "?ip=%3Cscript%3E", "?ip=%22onfocus=x", "?ip=1.2.3.4/24", &long] {
+            let answer = get(query);
+            assert!(answer.status == 400 && answer.body.contains("That is no address"), "{query}");
+            assert!(!answer.body.contains("<script>") && !answer.body.contains("\"onfocus") && answer.body.len() < 10_000, "{query}");
+        }
+        assert_eq!(get("?ip=%FF").status, 400);
+        assert_eq!(get("?ip=1.1.1.1&ip=1.1.1.2").status, 400);
+        for page in ["/attackers/", "/greylist-data/"] {
+            let body = http::get(&format!("{}{page}?period=1w", server.url)).body;
+            assert!(body.contains("action=\"/attackers/details/ip/\""), "{page}");
+        }
+    }
 }

@@ -222,7 +222,7 @@
   connect();
 
   search.addEventListener("input", () => { page = 1; touched = true; soon(); });
-  live.querySelector(".live-search").addEventListener("submit", (event) => {
+  live.querySelector(".search").addEventListener("submit", (event) => {
     if (!known) return;
     event.preventDefault();
     page = 1;

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sview_model::{Parameters, Period, Request};
 
+use crate::pages::LOOKUP;
+
 /// Passwords longer than this many bytes are not linked: their addresses would outweigh the page, and servers refuse them.
 const LINKED: usize = 1024;
 
@@ -20,7 +22,7 @@ pub fn page(path: &str, period: Period) -> String {
 /// The path of an attacker's details.
 #[must_use]
 pub fn attacker_path(ip: IpAddr) -> String {
-    format!("/attackers/details/ip/{ip}")
+    format!("{LOOKUP}{ip}")
 }
 
 /// The path of a password's details: URL-safe base64 without padding.

@@ -331,7 +331,7 @@ fn list(context: &PageContext<'_>, state: &LiveState) -> Markup {
         section.card #list aria-labelledby="h-list" {
             h2 #h-list { "The list" }
             div.body {
-                form.live-search method="get" action=(DYNFW) role="search" {
+                form.search method="get" action=(DYNFW) role="search" {
                     input type="hidden" name="period" value=(context.period);
                     label for="live-q" { "Addresses that contain" }
                     input #live-q type="search" name="q" value=(listed.search) maxlength="45" autocomplete="off" spellcheck="false"

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use sview_model::greylist::{Form, HALF_LIFE, HORIZON, THRESHOLD, Tag, weight};
 use sview_model::{Action, Trap};
 
+use super::lookup;
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, layout, moment, number};
 
@@ -83,9 +84,9 @@ fn summary(context: &PageContext<'_>, state: &GreylistState<'_>) -> Markup {
             }
             p {
                 "An address can be shared by many people, and change its holder: treat this as a reason to look closer, not as a proof. "
-                "Why a certain address is listed, and until when, is on its page among the "
-                a href="/attackers/" { "attackers" } "."
+                "Why a certain address is listed, and until when, is on its page."
             }
+            (lookup::form(context, "ip", ""))
             @for line in state.terms.lines() { p.hint { (line) } }
         }
     }

@@ -7,6 +7,7 @@ mod dynfw;
 mod error;
 mod greylist;
 mod greylisted;
+mod lookup;
 mod passcheck;
 mod statistics;
 
@@ -19,6 +20,7 @@ pub use dynfw::{DYNFW, LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, 
 pub use error::{ErrorPage, error};
 pub use greylist::{GREYLIST, GreylistState, greylist, greylist_year};
 pub use greylisted::Greylisted;
+pub use lookup::{LOOKED_UP, LOOKUP, lookup};
 pub use passcheck::{PASSCHECK, PASSCHECK_API, PASSCHECK_DOC, Schema, passcheck, passcheck_doc};
 pub use statistics::statistics;
 

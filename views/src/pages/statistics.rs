@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use sview_model::{Request, Subject};
 
-use super::{Page, Width};
+use super::{ATTACKER, Page, Width, lookup};
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, Slot, card, layout, moment};
 
@@ -20,7 +20,11 @@ pub fn statistics(context: &PageContext<'_>, page: &Page, slots: &[(Request, Slo
         periods_of: Some(page.path.to_owned()),
         pending: is_pending(slots),
     };
-    layout::page(context, &frame, &cards(context, page, slots))
+    let content = html! {
+        @if page.path == ATTACKER.path { section.card.form.bar { (lookup::form(context, "ip", "")) } }
+        (cards(context, page, slots))
+    };
+    layout::page(context, &frame, &content)
 }
 
 /// What the page is about and the period that it covers, in a sentence.
