@@ -130,7 +130,7 @@ both! {
 
         let index = get("").body;
         assert!(index.contains("602 addresses") && index.contains(&format!("/greylist-data/{day}")) && index.contains("Be kind."), "{index}");
-        assert!(index.contains(&format!("{}/greylist-data/greylist-latest.ipset | ipset restore", server.url)));
+        assert!(index.contains(&format!("{}/greylist-data/greylist-latest.ipset | /usr/sbin/ipset restore", server.url)));
         assert!(get("archive/2026/").body.contains("greylist-2026-03-15.csv"));
         let overview = http::get(&format!("{}/?period=1w", server.url)).body;
         assert!(overview.contains("/greylist-data/?period=1w"), "it is in the navigation");
@@ -166,6 +166,47 @@ both! {
         let list = told(&loaded);
         assert!(loaded.status.success(), "{list}");
         assert_eq!(list.matches(" expires ").count(), LISTED, "{list}");
+    }
+
+    async fn the_lines_on_the_page_do_what_they_say_under_cron(deployment: Deployment) {
+        ingest(&deployment);
+        make(&deployment, NOW);
+        let server = serve(&deployment);
+        let page = http::get(&format!("{}/greylist-data/", server.url)).body;
+        let lines: Vec<&str> = page.split("<code>").skip(1).map(|rest| rest.split("</code>").next().unwrap()).collect();
+        let kept = tempfile::tempdir().unwrap();
+        let (mut fetched, mut loaded) = (0, 0);
+        for line in &lines {
+            let Some(command) = line.strip_prefix("*/20 * * * * ").or(line.strip_prefix("13 5 * * * ")) else { continue };
+            // What cron gives to its jobs.
+            let cron = ["env", "-i", "PATH=/usr/bin:/bin", "SHELL=/bin/sh", "sh", "-c"];
+            let form = command.split("greylist-latest.").nth(1).unwrap().split([' ', '.']).next().unwrap();
+            let served = http::get(&format!("{}/greylist-data/greylist-latest.{form}", server.url)).body;
+            if let Some((fetch, load)) = command.split_once(" | ") {
+                assert!(fetch.starts_with("curl -sf ") && fetch.ends_with(&format!("{}/greylist-data/greylist-latest.{form}", server.url)), "{fetch}");
+                if std::env::var_os("SVIEW_TEST_NO_NETFILTER").is_none() {
+                    // A network of its own does not reach the server.
+                    let output = filter(&[&cron[..], &[&format!("cat | {load}")]].concat(), &served);
+                    assert!(output.status.success(), "{line}: {}", told(&output));
+                }
+                loaded += 1;
+                continue;
+            }
+            let command = command.replace("/var/lib/", &format!("{}/", kept.path().display()));
+            for _ in 0..2 {
+                let output = Command::new(cron[0]).args(&cron[1..]).arg(&command).output().unwrap();
+                assert!(output.status.success(), "{line}: {}", told(&output));
+                assert_eq!(std::fs::read_to_string(kept.path().join(format!("greylist-latest.{form}"))).unwrap(), served, "{line}");
+            }
+            fetched += 1;
+        }
+        assert_eq!((fetched, loaded), (3, 2));
+        if std::env::var_os("SVIEW_TEST_NO_NETFILTER").is_none() {
+            let rules: Vec<String> = lines.iter().filter(|line| line.starts_with("nft ")).map(|line| line.replace("&#39;", "'")).collect();
+            let script = format!("nft -f - && {} && nft list chain inet sview input", rules.join(" && "));
+            let list = filter(&["sh", "-c", &script], &http::get(&format!("{}/greylist-data/greylist-latest.nft", server.url)).body);
+            assert!(list.status.success() && told(&list).matches("@greylist").count() == 2, "{}", told(&list));
+        }
     }
 
     async fn files_are_fetched_only_when_they_changed_and_in_parts(deployment: Deployment) {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use maud::{Markup, html};
-use sview_model::greylist::{Form, HALF_LIFE, HORIZON, THRESHOLD, Tag, weight};
+use sview_model::greylist::{Form, HALF_LIFE, HORIZON, MOST, THRESHOLD, Tag, weight};
 use sview_model::{Action, Trap};
 
 use super::lookup;
@@ -92,54 +92,82 @@ fn summary(context: &PageContext<'_>, state: &GreylistState<'_>) -> Markup {
     }
 }
 
-/// What each form is for, and a line that fetches and uses it.
+/// How a form is used.
+struct Usage {
+    purpose: &'static str,
+    /// The line for cron, whose path lacks the directories of system administration.
+    cron: String,
+    /// What the other lines do, and those.
+    then: Option<(&'static str, Vec<String>)>,
+}
+
+/// What each form is for. `site` is the address of this directory.
+fn usage(form: Form, site: &str) -> Usage {
+    let file = form.file();
+    let (url, kept) = (format!("{site}/{file}"), format!("/var/lib/{file}"));
+    let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+    match form {
+        Form::Csv => Usage {
+            purpose: "The published format: comments, a header, an address and its tags a line. Give it to a CSV reader that \
+                skips lines beginning with #.",
+            cron: format!("13 5 * * * curl -sfR --compressed -z {kept} -o {kept} {url}"),
+            then: None,
+        },
+        Form::Text => Usage {
+            purpose: "An address a line and nothing else, for scripts, mail and web servers. The ETag that is kept beside it \
+                saves fetching what is there.",
+            cron: format!("*/20 * * * * curl -sf --etag-compare {kept}.etag --etag-save {kept}.etag -o {kept} {url}"),
+            then: None,
+        },
+        Form::JsonLines => Usage {
+            purpose: "A JSON object a line: ip, score, first_seen, last_seen, expires, probes, tags.",
+            cron: format!("*/20 * * * * curl -sfR --compressed -z {kept} -o {kept} {url}"),
+            then: Some(("Only the worst:", vec![format!("jq -r 'select(.score > 50) | .ip' {kept}")])),
+        },
+        Form::Ipset => Usage {
+            purpose: "Sets for iptables, whose entries time out by themselves. The new set is swapped in whole.",
+            cron: format!("*/20 * * * * curl -sf --compressed {url} | /usr/sbin/ipset restore"),
+            then: Some((
+                "Once, to block:",
+                lines(&[
+                    "iptables -I INPUT -m set --match-set sview-greylist4 src -j DROP",
+                    "ip6tables -I INPUT -m set --match-set sview-greylist6 src -j DROP",
+                ]),
+            )),
+        },
+        Form::Nft => Usage {
+            purpose: "The same for nftables, loaded as one transaction.",
+            cron: format!("*/20 * * * * curl -sf --compressed {url} | /usr/sbin/nft -f -"),
+            then: Some((
+                "Once, to block:",
+                lines(&[
+                    "nft 'add chain inet sview input { type filter hook input priority -10; }'",
+                    "nft 'add rule inet sview input ip saddr @greylist4 drop'",
+                    "nft 'add rule inet sview input ip6 saddr @greylist6 drop'",
+                ]),
+            )),
+        },
+    }
+}
+
+/// The files, what each is for, and lines that fetch and use it.
 fn forms(state: &GreylistState<'_>) -> Markup {
-    let of = |form: Form| -> (&'static str, Vec<String>) {
-        let url = format!("{}/{}", state.site, form.file());
-        let file = form.file();
-        match form {
-            Form::Csv => (
-                "The published format: comments, a header, an address and its tags a line. Read it by a CSV reader that skips lines beginning with #.",
-                vec![format!("13 5 * * * curl -sfR --compressed -z /var/lib/{file} -o /var/lib/{file} {url}")],
-            ),
-            Form::Text => (
-                "An address a line and nothing else, for scripts and mail or web servers. The tag kept beside it saves fetching what you have.",
-                vec![format!(
-                    "*/20 * * * * cd /var/lib && curl -sf --etag-compare grey.etag --etag-save grey.etag -o {file} {url}"
-                )],
-            ),
-            Form::JsonLines => (
-                "A JSON object a line: ip, score, first_seen, last_seen, expires, probes, tags.",
-                vec![format!("curl -sf {url} | jq -r 'select(.score > 50) | .ip'")],
-            ),
-            Form::Ipset => (
-                "Sets for iptables, whose entries time out by themselves. The new set is swapped in whole.",
-                vec![
-                    format!("*/20 * * * * curl -sf {url} | ipset restore"),
-                    "iptables -I INPUT -m set --match-set sview-greylist4 src -j DROP".to_owned(),
-                    "ip6tables -I INPUT -m set --match-set sview-greylist6 src -j DROP".to_owned(),
-                ],
-            ),
-            Form::Nft => (
-                "The same for nftables, loaded as one transaction.",
-                vec![
-                    format!("*/20 * * * * curl -sf {url} | nft -f -"),
-                    "nft 'add chain inet sview input { type filter hook input priority -10; }'".to_owned(),
-                    "nft 'add rule inet sview input ip saddr @greylist4 drop'".to_owned(),
-                    "nft 'add rule inet sview input ip6 saddr @greylist6 drop'".to_owned(),
-                ],
-            ),
-        }
-    };
     html! {
         section.card.form {
             h2 { "Files" }
-            p { "All files have an ETag and a date, are compressed for those who can read that, and can be fetched in parts." }
+            p {
+                "All files have an ETag and a date, are compressed for those who can read that, and can be fetched in parts. "
+                "The first line under each is for cron."
+            }
             @for form in Form::ALL {
-                @let (purpose, lines) = of(*form);
+                @let Usage { purpose, cron, then } = usage(*form, state.site);
                 h3 { a href={ (GREYLIST) (form.file()) } { (form.file()) } }
                 p { (purpose) }
-                pre.copy tabindex="0" { @for line in &lines { code { (line) } "\n" } }
+                pre.copy tabindex="0" { code { (cron) } }
+                @if let Some((what, lines)) = then {
+                    p { (what) }
+                    pre.copy tabindex="0" { @for line in &lines { code { (line) } "\n" } }
+                }
             }
         }
     }
@@ -148,8 +176,8 @@ fn forms(state: &GreylistState<'_>) -> Markup {
 fn rules() -> Markup {
     let did = [
         ("a session on an SSH honeypot", weight(Trap::Haas, Action::Message)),
-        ("a log-in attempt at one", weight(Trap::Haas, Action::Login)),
-        ("a connection to one", weight(Trap::Haas, Action::Connect)),
+        ("a log-in attempt at an SSH honeypot", weight(Trap::Haas, Action::Login)),
+        ("a connection to an SSH honeypot", weight(Trap::Haas, Action::Connect)),
         ("a log-in attempt at another trap", weight(Trap::Telnet, Action::Login)),
         ("a scan of many ports", weight(Trap::Fwlogs, Action::BigPortScan)),
         ("a message to another trap", weight(Trap::Http, Action::Message)),
@@ -170,7 +198,8 @@ fn rules() -> Markup {
             } } }
             p {
                 "Once a day is over its points lose half of their worth every " (HALF_LIFE.num_days()) " days, and after "
-                (HORIZON) " days they are gone. Whoever has " (THRESHOLD) " points or more is listed."
+                (HORIZON) " days they are gone. Whoever has " (THRESHOLD) " points or more is listed; of more than "
+                (number::grouped(MOST as u64)) " such addresses, those with the most points."
             }
             p {
                 "Private, reserved and other networks that are no part of the public Internet are never listed, nor are those that the "
