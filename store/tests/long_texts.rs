@@ -53,6 +53,21 @@ both! {
             }
             assert_eq!(ranked(&reports, &logins(&edge), now).await.len(), 1);
         }
+
+        // Somebody types what is told of the first.
+        let told = format!("{}… ({length} bytes, SHA-1 {sha1}, NTLM {ntlm})", &long[..long.floor_char_boundary(120)]);
+        assert_eq!(ranked(&reports, &passwords, now).await[0].0, told);
+        let (username, password, time) = ("guest".to_owned(), told.clone(), now - TimeDelta::days(2));
+        let lookalike = vec![Password { time, raw_count: 9, username, password }];
+        reports.insert(&Batch { passwords: lookalike, ..Batch::default() }, None).await.unwrap();
+        for precision in Precision::AGGREGATED {
+            while matches!(reports.aggregate(Kind::Passwords, *precision, now).await.unwrap(), Step::Built { .. }) {}
+        }
+        let rows = ranked(&reports, &passwords, now).await;
+        assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), [9, 8, 4, 3], "{rows:?}");
+        assert!(rows[0].0 != told && rows[1].0 == told, "{rows:?}");
+        assert_eq!(ranked(&reports, &logins(&rows[0].0), now).await, [("guest".to_owned(), 9)]);
+        assert_eq!(ranked(&reports, &logins(&told), now).await, [("root".to_owned(), 6), ("admin".to_owned(), 2)]);
         let large = "UPDATE sview_tally SET bucket = bucket WHERE length(body) > 2000";
         assert_eq!(deployment.sql(large).await, 0);
         assert!(deployment.sql("UPDATE sview_tally SET bucket = bucket").await > 0);

@@ -74,11 +74,11 @@ pub(super) struct Rows<'a> {
 pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered> {
     let mut all = Gathered::default();
     let kind = rows.kind;
-    // What a row's key may be, and which part of the key that is.
-    let wanted = rows.sieve.as_ref().map(|sieve| -> ([u64; 2], fn(u64) -> u64) {
+    // What is wanted, and of which part of a row's key.
+    let wanted = rows.sieve.as_ref().map(|sieve| -> (u64, fn(u64) -> u64) {
         match sieve {
-            Sieve::Attacker(ip) => ([all.names.address_key(*ip); 2], Names::address),
-            Sieve::Password(password) => (all.names.word_keys(password), Names::second),
+            Sieve::Attacker(ip) => (all.names.address_key(*ip), Names::address),
+            Sieve::Password(password) => (all.names.word_key(password), Names::second),
         }
     });
     let recent = rows.windows.span.finish.timestamp_micros() - RECENT;
@@ -90,8 +90,8 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
         let mut draft = Draft::default();
         let names = &mut all.names;
         let sift = |draft: &mut Draft| {
-            if let Some((keys, part)) = wanted {
-                draft.retain(|k| keys.contains(&part(k)));
+            if let Some((key, part)) = wanted {
+                draft.retain(|k| part(k) == key);
             }
         };
         for segment in rows.segments {

@@ -17,48 +17,85 @@ const MARK: char = '\0';
 
 /// A text of a row, as tallies hold it.
 pub(super) fn held(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONG && !text.contains(MARK) {
+    // What reads like that which is told of a long text is held like one, or it would pass for it.
+    if text.len() <= LONG && !text.contains(MARK) && Long::parse_shown(text).is_none() {
         return Cow::Borrowed(text);
     }
     let beginning = &text[..text.floor_char_boundary(BEGINNING)].replace(MARK, "");
-    let [sha1, ntlm] = [HashKind::Sha1, HashKind::Ntlm].map(|kind| kind.of(text).to_hex(kind));
-    Cow::Owned(format!("{beginning}{MARK}{} {sha1} {ntlm}", text.len()))
+    let [sha1, ntlm] = &[HashKind::Sha1, HashKind::Ntlm].map(|kind| kind.of(text).to_hex(kind));
+    Cow::Owned(Long { beginning, length: &text.len().to_string(), sha1, ntlm }.held())
 }
 
 /// A text of a tally. Older tallies hold long ones whole.
 pub(super) fn held_already(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONG { Cow::Borrowed(text) } else { held(text) }
+    if Long::parse_held(text).is_some() { Cow::Borrowed(text) } else { held(text) }
 }
 
 /// What is told of a text that a tally holds.
 pub(super) fn shown(held: &str) -> Cow<'_, str> {
-    let parts = held.split_once(MARK).map(|(beginning, rest)| (beginning, rest.split(' ').collect::<Vec<_>>()));
-    match parts.as_ref().map(|(beginning, rest)| (beginning, &rest[..])) {
-        Some((beginning, [length, sha1, ntlm])) => {
-            Cow::Owned(format!("{beginning}… ({length} bytes, SHA-1 {sha1}, NTLM {ntlm})"))
-        }
-        _ => Cow::Borrowed(held),
-    }
+    Long::parse_held(held).map_or(Cow::Borrowed(held), |long| Cow::Owned(long.shown()))
 }
 
-/// The text that a tally holds of what is [`shown`] so; `None` when that is no long text.
-pub(super) fn meant(shown: &str) -> Option<String> {
-    let (beginning, rest) = shown.strip_suffix(')')?.rsplit_once("… (")?;
-    let (length, rest) = rest.split_once(" bytes, SHA-1 ")?;
-    let (sha1, ntlm) = rest.split_once(", NTLM ")?;
-    Some(format!("{beginning}{MARK}{length} {sha1} {ntlm}"))
+/// What a tally holds of the text that somebody means: by what is [`shown`] of it, or by all of it.
+pub(super) fn meant(text: &str) -> Cow<'_, str> {
+    Long::parse_shown(text).map_or_else(|| held(text), |long| Cow::Owned(long.held()))
 }
 
 /// The hash of a text that a tally holds.
 pub(crate) fn hash(kind: HashKind, held: &str) -> PasswordHash {
-    let digits = held.split_once(MARK).and_then(|(_, rest)| {
-        let place = match kind {
-            HashKind::Sha1 => 1,
-            HashKind::Ntlm => 2,
-        };
-        rest.split(' ').nth(place)
+    let digits = Long::parse_held(held).map(|long| match kind {
+        HashKind::Sha1 => long.sha1,
+        HashKind::Ntlm => long.ntlm,
     });
     digits.and_then(|digits| PasswordHash::from_hex(kind, digits.as_bytes())).unwrap_or_else(|| kind.of(held))
+}
+
+/// What is held and told of a long text.
+struct Long<'a> {
+    /// Without [`MARK`].
+    beginning: &'a str,
+    /// In bytes, as digits.
+    length: &'a str,
+    /// Hex digits.
+    sha1: &'a str,
+    /// Hex digits.
+    ntlm: &'a str,
+}
+
+impl<'a> Long<'a> {
+    fn held(&self) -> String {
+        let Self { beginning, length, sha1, ntlm } = self;
+        format!("{beginning}{MARK}{length} {sha1} {ntlm}")
+    }
+
+    fn parse_held(text: &'a str) -> Option<Self> {
+        let (beginning, rest) = text.split_once(MARK)?;
+        let (length, rest) = rest.split_once(' ')?;
+        let (sha1, ntlm) = rest.split_once(' ')?;
+        Self { beginning, length, sha1, ntlm }.checked()
+    }
+
+    fn shown(&self) -> String {
+        let Self { beginning, length, sha1, ntlm } = self;
+        format!("{beginning}… ({length} bytes, SHA-1 {sha1}, NTLM {ntlm})")
+    }
+
+    fn parse_shown(text: &'a str) -> Option<Self> {
+        let (beginning, rest) = text.strip_suffix(')')?.rsplit_once("… (")?;
+        let (length, rest) = rest.split_once(" bytes, SHA-1 ")?;
+        let (sha1, ntlm) = rest.split_once(", NTLM ")?;
+        Self { beginning, length, sha1, ntlm }.checked()
+    }
+
+    /// Itself where it is as [`held`] writes it, to the letter.
+    fn checked(self) -> Option<Self> {
+        let digits =
+            |kind, digits: &str| PasswordHash::from_hex(kind, digits.as_bytes())?.to_hex(kind).eq(digits).then_some(());
+        digits(HashKind::Sha1, self.sha1)?;
+        digits(HashKind::Ntlm, self.ntlm)?;
+        let number = self.length.parse::<usize>().is_ok_and(|length| length.to_string() == self.length);
+        (number && self.beginning.len() <= BEGINNING && !self.beginning.contains(MARK)).then_some(self)
+    }
 }
 
 #[cfg(test)]
@@ -88,9 +125,17 @@ mod tests {
             for kind in HashKind::ALL {
                 prop_assert_eq!(hash(*kind, &small), kind.of(&long));
             }
-            let shown = shown(&small).into_owned();
+            let shown = super::shown(&small).into_owned();
             prop_assert!(!shown.contains('\0') && shown.contains(&format!("({} bytes", long.len())), "{}", shown);
-            prop_assert_eq!(meant(&shown), Some(small));
+            prop_assert_eq!(meant(&shown), &*small);
+            // Who types what is told of a long text is told apart from who typed that.
+            let lookalike = held(&shown).into_owned();
+            prop_assert!(lookalike != small && lookalike != shown);
+            prop_assert_eq!(held_already(&shown), &*lookalike);
+            prop_assert_eq!(hash(HashKind::Sha1, &lookalike), HashKind::Sha1.of(&shown));
+            let its = super::shown(&lookalike).into_owned();
+            prop_assert!(its != shown);
+            prop_assert_eq!(meant(&its), lookalike);
         }
 
         #[test]

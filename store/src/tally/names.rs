@@ -67,11 +67,9 @@ impl Names {
         self.addresses.number(ip)
     }
 
-    /// The keys of a text, as [`Names::first`] and [`Names::second`] give them: its own, and that of the long text of which it is all
-    /// that is told.
-    pub(crate) fn word_keys(&mut self, text: &str) -> [u64; 2] {
-        let own = self.text(text);
-        [own, long::meant(text).map_or(own, |held| self.held_text(&held))]
+    /// The key of a text, as [`Names::first`] and [`Names::second`] give it; of a long one also by what is told of it.
+    pub(crate) fn word_key(&mut self, text: &str) -> u64 {
+        self.texts.number(&long::meant(text)).into()
     }
 
     /// An attacker's country as a key: 0 is unknown.
