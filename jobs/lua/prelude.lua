@@ -8,6 +8,7 @@
 --   ROOT:paused         set of queues
 --   ROOT:workers        hash: name -> JSON
 --   ROOT:ticks:PRODUCER zset: tick (seconds) by when it was claimed
+--   ROOT:hours:HOUR     hash: QUEUE:STATE -> how many ended so in that hour since 1970; gone after 26 hours
 --   ROOT:actions        list, newest first: when, and JSON of what an operator did
 --   ROOT:wake           channel: something may be there to take
 --
@@ -56,6 +57,8 @@ local function finish(id, queue, from, to, max_ended)
   move(id, queue, from, to, now)
   redis.call('HSET', job(id), 'finished_at', now)
   redis.call('HDEL', job(id), 'token', 'suspect_since', 'cancel_asked')
+  local hour = root .. ':hours:' .. string.format('%d', math.floor(now / 3600000))
+  if redis.call('HINCRBY', hour, queue .. ':' .. to, 1) == 1 then redis.call('EXPIRE', hour, 26 * 3600) end
   if key and to == 'dead' then redis.call('ZADD', root .. ':failures', now, key) end
   if key and to == 'done' then redis.call('ZREM', root .. ':failures', key) end
   if redis.call('ZCARD', set(queue, to)) > max_ended then

@@ -31,8 +31,9 @@ pub use error::{Error, Result};
 pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
-    Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, GreylistSettings, Greylisting,
-    JOB_NAMES, Job, MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource, make_greylist,
+    Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, GreylistSettings,
+    Greylisting, JOB_NAMES, Job, MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource,
+    make_greylist,
 };
 pub use ledger::{
     Flow, Inspect, KEPT_ACTIONS, Ledger, LedgerSettings, RedisLedger, SqliteLedger, Steer, Upkeep, redis_client,
@@ -40,9 +41,10 @@ pub use ledger::{
 };
 pub use machine_time::{ClockShift, machine_now};
 pub use operator::{
-    Action, Blocker, Effect, Figures, HourlyEnds, NewAction, Reason, RunTimes, Steering, Surroundings, matching, steer,
+    Action, Blocker, Effect, Figures, HourlyEnds, NewAction, RUNS, Reason, RunTimes, Steering, Surroundings, matching,
+    steer,
 };
-pub use overview::{CancelOutcome, Ended, Filter, QueueCounts, Rescued, Standing, WorkerInfo};
+pub use overview::{CancelOutcome, Ended, Filter, HourCount, QueueCounts, Rescued, Standing, WorkerInfo};
 pub use queues::Queues;
 pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
 pub use refresh::{

@@ -136,6 +136,19 @@ pub struct Rescued {
     pub dead: u64,
 }
 
+/// How many jobs of a queue ended in one way within an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourCount {
+    /// The hour's start, UTC.
+    pub start: DateTime<Utc>,
+    /// The queue.
+    pub queue: Queue,
+    /// Done, dead or cancelled.
+    pub state: State,
+    /// How many.
+    pub count: u64,
+}
+
 /// A job that ended, as far as figures need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {

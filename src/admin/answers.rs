@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use sview_jobs::{Action, Figures, QueueCounts, Reason, Record, State, Surroundings, Ticking, WorkerInfo, machine_now};
+use sview_jobs::{Action, Figures, QueueCounts, Reason, Record, State, Surroundings, Ticking, WorkerInfo};
 use utoipa::ToSchema;
 
 fn at(time: DateTime<Utc>) -> String {
@@ -153,7 +153,7 @@ pub(super) struct Queue {
     hours: Vec<Hour>,
 }
 
-/// How long the last attempts of jobs took.
+/// How long the last attempts took of the last 2,000 jobs that were done or died within 24 hours: half of them, 95 and 99 of 100 no longer.
 #[derive(Serialize, ToSchema)]
 struct Percentiles {
     p50: f64,
@@ -296,7 +296,7 @@ pub(super) struct Error {
 }
 
 /// The figures of all queues.
-pub(super) fn counts(counts: &[QueueCounts], ended: &[sview_jobs::Ended]) -> Counts {
-    let now = machine_now();
-    Counts { queues: counts.iter().map(|c| Queue::new(c, &Figures::of(c.queue, ended, now))).collect() }
+pub(super) fn counts(counts: &[QueueCounts], figures: &[Figures]) -> Counts {
+    let of = |counts: &QueueCounts| Some(Queue::new(counts, figures.iter().find(|f| f.queue == counts.queue)?));
+    Counts { queues: counts.iter().filter_map(of).collect() }
 }

@@ -97,8 +97,8 @@ pub(super) async fn one(
 )]
 pub(super) async fn counts(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let answer = async {
-        let (counts, ended) = (admin.services.jobs.queues.counts().await?, admin.ended().await?);
-        Ok(answers::counts(&counts, &ended))
+        let (counts, figures) = (admin.services.jobs.queues.counts().await?, admin.figures().await?);
+        Ok(answers::counts(&counts, &figures))
     };
     respond(answer.await, &viewer, &uri)
 }

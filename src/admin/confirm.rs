@@ -4,7 +4,7 @@ use axum::extract::{Query, State as Extract};
 use axum::http::Uri;
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
-use sview_jobs::{Filter, Record, State, Steering, in_words, machine_now, matching};
+use sview_jobs::{Filter, Record, State, Steering, in_words, matching};
 use sview_views::admin::{self, Ask, Confirm};
 
 use super::Admin;
@@ -136,7 +136,8 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
             let mut consequences = vec![meant(&filter)];
             // What is queued after this page was made is not meant.
             if typed.until.is_empty() {
-                let now = machine_now();
+                // By the clock that jobs are queued by, which may not be this host's.
+                let now = queues.time().await?;
                 typed.until = now.to_rfc3339_opts(SecondsFormat::Millis, true);
                 filter.until = Some(now);
             }

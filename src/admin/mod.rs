@@ -32,7 +32,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use prometheus_client::registry::Registry;
-use sview_jobs::{Ended, Figures, machine_now};
+use sview_jobs::Figures;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -48,13 +48,10 @@ use crate::http::{asset, headers};
 /// How many pages may follow events at once.
 const STREAMS: usize = 64;
 
-/// How long figures of ended jobs are shown again: they are read from thousands of records.
+/// How long figures of queues are shown again: they are read from thousands of records.
 const FIGURES: Duration = Duration::from_secs(5);
 
-/// How many ended jobs of each queue and way to end the figures are made of.
-const ENDED: usize = 5_000;
-
-type Gathered = Option<(Instant, Arc<Vec<Ended>>)>;
+type Gathered = Option<(Instant, Arc<Vec<Figures>>)>;
 
 /// What every handler needs. Cheap to clone.
 #[derive(Clone)]
@@ -108,18 +105,18 @@ impl Admin {
         }
     }
 
-    /// What ended in the last day; at most a few seconds old.
-    async fn ended(&self) -> sview_jobs::Result<Arc<Vec<Ended>>> {
+    /// Figures of the queues; at most a few seconds old.
+    async fn figures(&self) -> sview_jobs::Result<Arc<Vec<Figures>>> {
         // Held while it is read: of many that ask at once, one reads.
         let mut gathered = self.gathered.lock().await;
-        if let Some((at, ended)) = &*gathered
+        if let Some((at, figures)) = &*gathered
             && at.elapsed() < FIGURES
         {
-            return Ok(ended.clone());
+            return Ok(figures.clone());
         }
-        let ended = Arc::new(self.services.jobs.queues.ended(Figures::since(machine_now()), ENDED).await?);
-        *gathered = Some((Instant::now(), ended.clone()));
-        Ok(ended)
+        let figures = Arc::new(Figures::gather(&self.services.jobs.queues).await?);
+        *gathered = Some((Instant::now(), figures.clone()));
+        Ok(figures)
     }
 }
 

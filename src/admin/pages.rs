@@ -6,7 +6,9 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::Markup;
 use serde::Deserialize;
-use sview_jobs::{Cause, Figures, Filter, Hold, KEPT_ACTIONS, Skip, State, Suggestion, Surroundings, Verdict, Work};
+use sview_jobs::{
+    Cause, Filter, Hold, KEPT_ACTIONS, QueueCounts, Skip, State, Suggestion, Surroundings, Verdict, Work,
+};
 use sview_views::admin::{
     self, ActionRow, AggregationRow, Ask, CachePage, CacheRow, DuePage, OverviewPage, ProducerRow, RunningRow,
     ValueRow, WorkerRow, coarse,
@@ -35,14 +37,15 @@ pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri
     let page = async {
         let (jobs, context) = (&admin.services.jobs, viewer.context());
         let around = Surroundings::look(jobs).await?;
-        let ended = admin.ended().await?;
+        let figures = admin.figures().await?;
         let dead = Filter { states: vec![State::Dead], limit: FEW, ..Filter::default() };
         let dead = jobs.queues.list(&dead).await?;
         let mut running: Vec<_> = around.running.values().collect();
         running.sort_by_key(|record| (record.started_at, record.id));
-        let queue = |counts| rows::queue(counts, &Figures::of(counts.queue, &ended, context.now), &around);
+        let of = |queue| figures.iter().find(|figures| figures.queue == queue);
+        let queue = |counts: &QueueCounts| Some(rows::queue(counts, of(counts.queue)?, &around));
         let shown = OverviewPage {
-            queues: around.counts.iter().map(queue).collect(),
+            queues: around.counts.iter().filter_map(queue).collect(),
             running: running.into_iter().take(FEW).map(|record| rows::job(record, None)).collect(),
             dead: dead.iter().map(|record| rows::job(record, None)).collect(),
         };

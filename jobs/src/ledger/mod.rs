@@ -24,8 +24,8 @@ use crate::Result;
 use crate::bell::Ear;
 use crate::machine_time::ClockShift;
 use crate::{
-    Action, CancelOutcome, Claim, Ended, Filter, Finished, JobId, NewAction, NewJob, Outcome, Pushed, QueueCounts,
-    Record, Renewed, Rescued, Standing, Take, WorkerInfo,
+    Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, NewAction, NewJob, Outcome, Pushed,
+    QueueCounts, Record, Renewed, Rescued, Standing, Take, WorkerInfo,
 };
 
 /// How a ledger keeps house.
@@ -97,6 +97,13 @@ pub trait Inspect: Send + Sync {
     /// meanwhile are missing.
     async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>>;
 
+    /// How many jobs ended in each hour from the one of `since` on, those of the last 24 whole hours and the one under way at the
+    /// most. They are counted as they end, so those whose records were forgotten meanwhile count as well.
+    async fn ended_hourly(&self, since: DateTime<Utc>) -> Result<Vec<HourCount>>;
+
+    /// The time by the ledger's clock, which the times in records are told by. It may differ from this host's.
+    async fn time(&self) -> Result<DateTime<Utc>>;
+
     /// What operators did, newest first; the ledger keeps the last [`KEPT_ACTIONS`].
     async fn actions(&self, most: usize) -> Result<Vec<Action>>;
 
@@ -160,6 +167,12 @@ const FORGET_WORKER: Duration = Duration::from_secs(120);
 
 /// For how long around its making the claim of a tick holds.
 const TICK_WINDOW: Duration = Duration::from_secs(300);
+
+/// For how many hours it is known how many jobs ended: 24 whole ones and the one under way.
+const HOURS: i64 = 25;
+
+/// An hour in milliseconds.
+const HOUR: i64 = 60 * 60 * 1000;
 
 /// An id for a job: of one process, in the order of making, whatever the clock does.
 fn new_id() -> JobId {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use sview_model::Queue;
 
-use crate::{Ended, State};
+use crate::{Ended, HourCount, Queues, Result, State};
 
 /// How long the last attempts took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct HourlyEnds {
     pub dead: u64,
 }
 
-/// Figures of a queue over the last 24 hours, as far as records are kept.
+/// Figures of a queue over the last 24 hours.
 #[derive(Clone, Debug)]
 pub struct Figures {
     /// Which queue.
@@ -51,45 +51,44 @@ pub struct Figures {
     pub done: u64,
     /// How many died.
     pub dead: u64,
-    /// How long those took that ran to an end, good or bad.
+    /// How long the last attempts took of the [`RUNS`] jobs that were done or died last.
     pub run_times: Option<RunTimes>,
     /// Hour by hour, oldest first: 24 whole hours and the one under way.
     pub hours: Vec<HourlyEnds>,
 }
 
+/// Of so many jobs run times are told; the records of more may be forgotten.
+pub const RUNS: usize = 2_000;
+
 impl Figures {
-    /// What was [ended](crate::Inspect::ended) since this moment is needed.
-    #[must_use]
-    pub fn since(now: DateTime<Utc>) -> DateTime<Utc> {
-        hour_of(now) - TimeDelta::hours(24)
+    /// The figures of every queue, most urgent first.
+    pub async fn gather(queues: &Queues) -> Result<Vec<Self>> {
+        let now = queues.time().await?;
+        let first = hour_of(now) - TimeDelta::hours(24);
+        let (hours, ended) = (queues.ended_hourly(first).await?, queues.ended(first, RUNS).await?);
+        Ok(Queue::ALL.iter().map(|queue| Self::of(*queue, &hours, &ended, first)).collect())
     }
 
-    /// The figures of a queue.
-    #[must_use]
-    pub fn of(queue: Queue, ended: &[Ended], now: DateTime<Utc>) -> Self {
-        let first = Self::since(now);
+    /// The figures of a queue, from what ended from a whole hour on; `ended` newest first.
+    fn of(queue: Queue, counts: &[HourCount], ended: &[Ended], first: DateTime<Utc>) -> Self {
         let mut hours: Vec<HourlyEnds> =
             (1..=25).map(|hour| HourlyEnds { end: first + TimeDelta::hours(hour), done: 0, dead: 0 }).collect();
-        let (mut done, mut dead, mut runs) = (0, 0, Vec::new());
-        for job in ended.iter().filter(|job| job.queue == queue && job.finished_at >= first) {
-            let hour = usize::try_from((job.finished_at - first).num_hours()).ok().and_then(|hour| hours.get_mut(hour));
-            let counted = match job.state {
-                State::Done => {
-                    done += 1;
-                    hour.map(|hour| &mut hour.done)
-                }
-                State::Dead => {
-                    dead += 1;
-                    hour.map(|hour| &mut hour.dead)
-                }
-                _ => continue,
-            };
-            if let Some(counted) = counted {
-                *counted += 1;
+        for count in counts.iter().filter(|count| count.queue == queue) {
+            let hour = usize::try_from((count.start - first).num_hours()).ok().and_then(|hour| hours.get_mut(hour));
+            match (hour, count.state) {
+                (Some(hour), State::Done) => hour.done += count.count,
+                (Some(hour), State::Dead) => hour.dead += count.count,
+                _ => {}
             }
-            runs.extend(job.ran);
         }
-        Self { queue, done, dead, run_times: RunTimes::of(runs), hours }
+        let ran = ended.iter().filter(|job| job.queue == queue && [State::Done, State::Dead].contains(&job.state));
+        Self {
+            queue,
+            done: hours.iter().map(|hour| hour.done).sum(),
+            dead: hours.iter().map(|hour| hour.dead).sum(),
+            run_times: RunTimes::of(ran.take(RUNS).filter_map(|job| job.ran).collect()),
+            hours,
+        }
     }
 
     /// Which part of what ended has died, from 0 to 1; `None` when nothing ended.
@@ -120,26 +119,40 @@ mod tests {
 
     #[test]
     fn ends_are_counted_by_queue_hour_and_state() {
-        let now = "2026-03-15T12:34:56Z".parse::<DateTime<Utc>>().unwrap();
-        let ended = |queue, state, minutes| Ended {
-            queue,
-            name: "n".into(),
-            state,
-            finished_at: now - TimeDelta::minutes(minutes),
-            ran: Some(Duration::from_secs(1)),
-        };
-        let all = [
-            ended(Queue::QuickCache, State::Done, 1),
-            ended(Queue::QuickCache, State::Dead, 60),
-            ended(Queue::QuickCache, State::Cancelled, 60),
-            ended(Queue::SlowCache, State::Done, 60),
-            ended(Queue::QuickCache, State::Done, 25 * 60),
+        let first = "2026-03-14T12:00:00Z".parse::<DateTime<Utc>>().unwrap();
+        let count =
+            |hour, queue, state, count| HourCount { start: first + TimeDelta::hours(hour), queue, state, count };
+        let counts = [
+            count(24, Queue::QuickCache, State::Done, 9_000),
+            count(23, Queue::QuickCache, State::Dead, 1_000),
+            count(23, Queue::QuickCache, State::Cancelled, 5),
+            count(23, Queue::SlowCache, State::Done, 7),
+            count(25, Queue::QuickCache, State::Done, 1),
+            count(-1, Queue::QuickCache, State::Done, 1),
         ];
-        let figures = Figures::of(Queue::QuickCache, &all, now);
-        assert_eq!((figures.done, figures.dead, figures.failure_rate()), (1, 1, Some(0.5)));
+        let figures = Figures::of(Queue::QuickCache, &counts, &[], first);
+        assert_eq!((figures.done, figures.dead, figures.failure_rate()), (9_000, 1_000, Some(0.1)));
         assert_eq!(figures.hours.len(), 25);
         let last: Vec<_> = figures.hours[23..].iter().map(|h| (h.done, h.dead)).collect();
-        assert_eq!(last, [(0, 1), (1, 0)]);
-        assert_eq!(Figures::of(Queue::Aggregation, &all, now).failure_rate(), None);
+        assert_eq!(last, [(0, 1_000), (9_000, 0)]);
+        assert_eq!(Figures::of(Queue::Aggregation, &counts, &[], first).failure_rate(), None);
+    }
+
+    #[test]
+    fn run_times_are_those_of_the_last_jobs_that_ran_to_an_end() {
+        let first = "2026-03-14T12:00:00Z".parse::<DateTime<Utc>>().unwrap();
+        let ended = |state, seconds| Ended {
+            queue: Queue::QuickCache,
+            name: "n".into(),
+            state,
+            finished_at: first,
+            ran: Some(Duration::from_secs(seconds)),
+        };
+        let mut all = vec![ended(State::Cancelled, 99)];
+        all.extend((0..RUNS).map(|n| ended(if n % 2 == 0 { State::Dead } else { State::Done }, 1)));
+        all.extend((0..RUNS).map(|_| ended(State::Done, 50)));
+        let times = Figures::of(Queue::QuickCache, &[], &all, first).run_times.unwrap();
+        assert_eq!(times.p99, Duration::from_secs(1));
+        assert_eq!(Figures::of(Queue::SlowCache, &[], &all, first).run_times, None);
     }
 }

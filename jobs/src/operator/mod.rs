@@ -7,6 +7,6 @@ mod steer;
 mod waiting;
 
 pub use action::{Action, NewAction};
-pub use figures::{Figures, HourlyEnds, RunTimes};
+pub use figures::{Figures, HourlyEnds, RUNS, RunTimes};
 pub use steer::{Effect, Steering, matching, steer};
 pub use waiting::{Blocker, Reason, Surroundings};

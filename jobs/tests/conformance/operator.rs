@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sview_jobs::{
-    CancelOutcome, Effect, Filter, JobId, KEPT_ACTIONS, NewAction, NewJob, Outcome, Pushed, Renewed, State, Steering,
-    WorkerInfo, machine_now, matching, steer,
+    CancelOutcome, Effect, Figures, Filter, JobId, KEPT_ACTIONS, NewAction, NewJob, Outcome, Pushed, Renewed, State,
+    Steering, WorkerInfo, machine_now, matching, steer,
 };
 use sview_model::Queue;
 
@@ -179,6 +180,51 @@ both! {
         let later = ended[1].finished_at;
         assert_eq!(lab.queues.ended(later, 10).await.unwrap().len(), 2);
         assert_eq!(lab.queues.ended(begun, 0).await.unwrap().len(), 0);
+    }
+
+    async fn what_ended_is_counted_by_the_hour_though_its_records_are_gone(lab: Lab) {
+        let hour = |time: DateTime<Utc>| time.timestamp() / 3600;
+        // In the middle of an hour, whenever this runs.
+        let middle = 1_800_000 - machine_now().timestamp_millis() % 3_600_000;
+        lab.shift(middle);
+        let begun = lab.queues.time().await.unwrap();
+        for n in 0..3 {
+            lab.queues.push(&new_job(QuickCache, &n.to_string())).await.unwrap();
+            let taken = lab.take(&[QuickCache]).await;
+            let outcome = if n == 1 { Outcome::Dead { error: "e".into() } } else { Outcome::Done };
+            lab.queues.finish(&taken.claim, &outcome).await.unwrap();
+            assert!(lab.queues.delete(taken.claim.id).await.unwrap());
+            lab.shift(middle + 3_600_000 * (n + 1));
+        }
+        let Pushed::Queued(id) = lab.queues.push(&new_job(SlowCache, "c")).await.unwrap() else { panic!("held") };
+        lab.queues.cancel(id).await.unwrap();
+        let mut counts = lab.queues.ended_hourly(begun).await.unwrap();
+        counts.sort_by_key(|c| c.start);
+        let told: Vec<_> = counts.iter().map(|c| (hour(c.start) - hour(begun), c.queue, c.state, c.count)).collect();
+        let all = [(0, QuickCache, State::Done, 1), (1, QuickCache, State::Dead, 1), (2, QuickCache, State::Done, 1), (3, SlowCache, State::Cancelled, 1)];
+        assert_eq!(told, all);
+        let figures = Figures::gather(&lab.queues).await.unwrap();
+        let quick = figures.iter().find(|f| f.queue == QuickCache).unwrap();
+        assert_eq!((quick.done, quick.dead, quick.run_times), (2, 1, None));
+        assert_eq!(quick.hours.iter().rev().map(|h| (h.done, h.dead)).take(5).collect::<Vec<_>>(), [(0, 0), (1, 0), (0, 1), (1, 0), (0, 0)]);
+        // A day later they are of no interest, and take no room.
+        lab.shift(3_600_000 * 48);
+        lab.queues.vacuum().await.unwrap();
+        if lab.server.is_none() {
+            assert!(lab.queues.ended_hourly(begun).await.unwrap().is_empty());
+        }
+        assert!(Figures::gather(&lab.queues).await.unwrap().iter().all(|f| f.failure_rate().is_none()));
+    }
+
+    async fn the_ledgers_time_is_the_one_that_records_tell(lab: Lab) {
+        for shift in [0, 600_000, -600_000] {
+            lab.shift(shift);
+            let before = lab.queues.time().await.unwrap();
+            let Pushed::Queued(id) = lab.queues.push(&new_job(QuickCache, &shift.to_string())).await.unwrap() else { panic!("held") };
+            let after = lab.queues.time().await.unwrap();
+            let created = lab.queues.get(id).await.unwrap().unwrap().created_at;
+            assert!(before <= created && created <= after && (after - before).num_seconds() < 60, "{before} {created} {after}");
+        }
     }
 
     async fn actions_are_remembered_newest_first_escaped_and_within_bounds(lab: Lab) {

@@ -36,7 +36,7 @@ pub struct QueueCard {
     pub workers: (usize, usize),
     /// How much of what ended in a day has died, in words: `0.4 %`.
     pub failure_rate: Option<String>,
-    /// The 50th, 95th and 99th percentile of a day's run times, in words.
+    /// The 50th, 95th and 99th percentile of the last run times, in words.
     pub run_times: Option<[String; 3]>,
     /// The last day.
     pub hours: Vec<HourBar>,
@@ -107,9 +107,9 @@ fn card(context: &AdminContext, queue: &QueueCard) -> Markup {
                 dt { "Run time" }
                 dd { @match &queue.run_times {
                     Some([p50, p95, p99]) => {
-                        "half " (within("p50", "Half of the last day's attempts took no longer", p50))
-                        ", 95 % " (within("p95", "95 of 100 attempts took no longer", p95))
-                        ", 99 % " (within("p99", "99 of 100 attempts took no longer", p99))
+                        "half " (within("p50", "Half of the last attempts took no longer", p50))
+                        ", 95 % " (within("p95", "95 of the last 100 attempts took no longer", p95))
+                        ", 99 % " (within("p99", "99 of the last 100 attempts took no longer", p99))
                     },
                     None => { "–" },
                 } }

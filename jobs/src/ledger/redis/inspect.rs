@@ -10,9 +10,11 @@ use sview_model::Queue;
 
 use super::flow::parse_id;
 use super::{Arg, RedisLedger, record};
-use crate::ledger::{FORGET_WORKER, Inspect};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect};
 use crate::machine_time::{millis, moment};
-use crate::{Action, Ended, Filter, JobId, NewAction, QueueCounts, Record, Result, Standing, State, WorkerInfo};
+use crate::{
+    Action, Ended, Filter, HourCount, JobId, NewAction, QueueCounts, Record, Result, Standing, State, WorkerInfo,
+};
 
 /// How many records are fetched at once.
 const PAGE: usize = 200;
@@ -133,6 +135,31 @@ impl Inspect for RedisLedger {
         }
         all.sort_by_key(|ended| std::cmp::Reverse(ended.finished_at));
         Ok(all)
+    }
+
+    async fn ended_hourly(&self, since: DateTime<Utc>) -> Result<Vec<HourCount>> {
+        let first = since.timestamp_millis().div_euclid(HOUR);
+        let mut pipe = redis::pipe();
+        for hour in first..first + HOURS {
+            pipe.hgetall(self.key(&format!("hours:{hour}")));
+        }
+        let rows: Vec<HashMap<String, u64>> = pipe.query_async(&mut self.connection.clone()).await?;
+        let mut all = Vec::new();
+        for (hour, counts) in (first..).zip(rows) {
+            for (of, count) in counts {
+                // What another version counts and this one does not know is not shown.
+                let Some((Ok(queue), Ok(state))) = of.split_once(':').map(|(q, s)| (q.parse(), s.parse())) else {
+                    continue;
+                };
+                all.push(HourCount { start: moment(hour * HOUR), queue, state, count });
+            }
+        }
+        Ok(all)
+    }
+
+    async fn time(&self) -> Result<DateTime<Utc>> {
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut self.connection.clone()).await?;
+        Ok(moment(seconds * 1000 + micros / 1000 + self.settings.clock.millis()))
     }
 
     async fn actions(&self, most: usize) -> Result<Vec<Action>> {

@@ -10,9 +10,9 @@ use sview_model::Queue;
 use super::flow::parse_id;
 use super::{RECORD, SqliteLedger, record};
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, Inspect};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect};
 use crate::machine_time::{millis, moment};
-use crate::{Action, Ended, Filter, JobId, QueueCounts, Record, Standing, State, WorkerInfo};
+use crate::{Action, Ended, Filter, HourCount, JobId, QueueCounts, Record, Standing, State, WorkerInfo};
 
 #[async_trait]
 impl Inspect for SqliteLedger {
@@ -128,6 +128,25 @@ impl Inspect for SqliteLedger {
         }
         all.sort_by_key(|ended| std::cmp::Reverse(ended.finished_at));
         Ok(all)
+    }
+
+    async fn ended_hourly(&self, since: DateTime<Utc>) -> Result<Vec<HourCount>> {
+        let first = since.timestamp_millis().div_euclid(HOUR);
+        let rows = sqlx::query("SELECT hour, queue, state, count FROM ended_hour WHERE hour >= ?1 AND hour < ?2");
+        let rows = rows.bind(first).bind(first + HOURS).fetch_all(&self.readers).await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (queue, state): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+            // What another version counts and this one does not know is not shown.
+            let (Ok(queue), Ok(state)) = (queue.parse(), state.parse()) else { continue };
+            let (hour, count): (i64, i64) = (row.try_get(0)?, row.try_get(3)?);
+            all.push(HourCount { start: moment(hour * HOUR), queue, state, count: u64::try_from(count).unwrap_or(0) });
+        }
+        Ok(all)
+    }
+
+    async fn time(&self) -> Result<DateTime<Utc>> {
+        Ok(moment(self.now()))
     }
 
     async fn actions(&self, most: usize) -> Result<Vec<Action>> {

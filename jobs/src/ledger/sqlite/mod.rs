@@ -17,7 +17,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
 
-use super::LedgerSettings;
+use super::{HOUR, LedgerSettings};
 use crate::bell::Bell;
 use crate::machine_time::moment;
 use crate::{AttemptError, Record, State};
@@ -38,6 +38,7 @@ pub struct SqliteLedger {
 const SCHEMA: &[&str] = &[
     include_str!("../../../../migrations/jobs/0001_ledger.sql"),
     include_str!("../../../../migrations/jobs/0002_actions.sql"),
+    include_str!("../../../../migrations/jobs/0003_hours.sql"),
 ];
 
 /// The columns of a record.
@@ -151,6 +152,14 @@ async fn end(connection: &mut SqliteConnection, id: &str, key: &str, state: Stat
         .bind(at)
         .execute(&mut *connection)
         .await?;
+    sqlx::query(
+        "INSERT INTO ended_hour (hour, queue, state, count) SELECT ?2, queue, state, 1 FROM job WHERE id = ?1
+         ON CONFLICT (hour, queue, state) DO UPDATE SET count = count + 1",
+    )
+    .bind(id)
+    .bind(at.div_euclid(HOUR))
+    .execute(&mut *connection)
+    .await?;
     match state {
         State::Done => {
             sqlx::query("DELETE FROM failure WHERE key = ?1").bind(key).execute(connection).await?;

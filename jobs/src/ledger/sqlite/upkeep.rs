@@ -6,7 +6,7 @@ use sview_model::Queue;
 
 use super::SqliteLedger;
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, TICK_WINDOW, Upkeep};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, TICK_WINDOW, Upkeep};
 use crate::machine_time::millis;
 use crate::{State, WorkerInfo};
 
@@ -30,6 +30,8 @@ impl Upkeep for SqliteLedger {
             }
         }
         sqlx::query("DELETE FROM failure WHERE at < ?1").bind(before).execute(&self.writer).await?;
+        let hour = self.now().div_euclid(HOUR) - HOURS;
+        sqlx::query("DELETE FROM ended_hour WHERE hour < ?1").bind(hour).execute(&self.writer).await?;
         sqlx::query("DELETE FROM worker WHERE abs(seen_at - ?1) > ?2")
             .bind(self.now())
             .bind(millis(FORGET_WORKER))
