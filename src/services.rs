@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use sview_jobs::{
-    Context, Greylisting, LedgerSettings, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection,
-};
+use sview_jobs::{Context, Greylisting, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection};
 use sview_store::{Cache, RedisCache, Reports, SqliteCache};
 
 use crate::config::Places;
@@ -34,14 +32,14 @@ impl Services {
             Some(url) => {
                 let connection = redis_client(url).and_then(|client| redis_connection(&client));
                 let cache = RedisCache::new(connection.context("SVIEW_REDIS_URL")?, &places.redis_prefix);
-                let ledger = RedisLedger::new(url, &places.redis_prefix, LedgerSettings::default());
+                let ledger = RedisLedger::new(url, &places.redis_prefix, places.ledger.for_jobs());
                 (Arc::new(cache), Queues::new(ledger.context("SVIEW_REDIS_URL")?))
             }
             None => {
                 let path = directory.join("cache.sqlite");
                 let cache = SqliteCache::open(&path, clock).await.with_context(|| format!("{}", path.display()))?;
                 let path = directory.join("jobs.sqlite");
-                let ledger = SqliteLedger::open(&path, LedgerSettings::default()).await;
+                let ledger = SqliteLedger::open(&path, places.ledger.for_jobs()).await;
                 (Arc::new(cache), Queues::new(ledger.with_context(|| format!("{}", path.display()))?))
             }
         };

@@ -7,10 +7,15 @@ use std::process::Output;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sview::Services;
-use sview::config::Places;
-use sview_jobs::{Aggregate, CacheGroup, Cause, Job, Outcome, Queues, Take};
-use sview_model::{Kind, Period, Precision, Queue};
+use sview_jobs::{
+    Aggregate, CacheGroup, Cause, Job, Outcome, PRODUCERS, Queues, State, Take, WorkerSettings, run_now,
+    work_until_idle,
+};
+use sview_model::{Kind, Period, Precision, Queue, Request};
 use sview_testing::{Backend, Deployment, both, run, sview, told};
+
+#[path = "shared/places.rs"]
+mod places;
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
@@ -68,18 +73,7 @@ fn settle(deployment: &Deployment) {
 }
 
 async fn services(deployment: &Deployment) -> Services {
-    Services::open(&Places {
-        data_dir: deployment.data_dir.clone(),
-        database_url: Some(deployment.database_url.clone()),
-        redis_url: deployment.redis_url.clone(),
-        redis_prefix: deployment.prefix.clone(),
-        now: Some(now()),
-        reread_hours: 24,
-        count_passwords: true,
-        greylist: sview::config::GreylistSettings::default(),
-    })
-    .await
-    .unwrap()
+    places::services(deployment, NOW, &[]).await
 }
 
 /// Has a job die.
@@ -302,6 +296,49 @@ both! {
             let verified = json(&deployment, &["rollup", "verify"]);
             assert_eq!((length(&verified["differences"]), verified["pending"].clone()), (0, 0.into()));
         }
+    }
+
+    async fn as_many_jobs_are_remembered_as_told(deployment: Deployment) {
+        settle(&deployment);
+        let done = async |services: &Services| {
+            let counts = services.jobs.queues.counts().await.unwrap();
+            counts.iter().map(|counts| counts.of(State::Done)).collect::<Vec<_>>()
+        };
+        let by_default = services(&deployment).await;
+        by_default.jobs.queues.vacuum().await.unwrap();
+        let before = done(&by_default).await;
+        assert!(before.iter().all(|n| *n > 3), "{before:?}");
+        let few = places::services(&deployment, NOW, &["--keep-jobs", "3"]).await;
+        few.jobs.queues.vacuum().await.unwrap();
+        assert_eq!(done(&few).await, [3, 3, 3]);
+    }
+
+    async fn old_reports_are_deleted_where_that_is_asked_for_and_their_numbers_stay(deployment: Deployment) {
+        settle(&deployment);
+        let rows = async || deployment.sql("UPDATE ports SET raw_count = raw_count").await;
+        let retention = PRODUCERS.iter().find(|producer| producer.name == "retention").unwrap();
+        let run = async |services: &Services| {
+            let told = run_now(&services.jobs, retention, Cause::Operator).await.unwrap();
+            let worked = work_until_idle(&services.jobs, &Cause::Operator, 1, &WorkerSettings::default()).await.unwrap();
+            assert!(worked.dead.is_empty(), "{:?}", worked.dead);
+            told
+        };
+        assert_eq!(run(&services(&deployment).await).await, "reports are kept for good");
+        assert_eq!(rows().await, 300);
+        let values = async || {
+            let (services, mut all) = (services(&deployment).await, Vec::new());
+            for period in Period::ALL {
+                let request = Request::plain("top_ports_by_scans_list_long".parse().unwrap(), *period).unwrap();
+                all.push(services.reports.compute(&request, now()).await.unwrap().data);
+            }
+            all
+        };
+        let before = values().await;
+        assert!(run(&places::services(&deployment, NOW, &["--keep-reports-days", "1"]).await).await.contains("1 job queued"));
+        // Of the 13th and before nothing is left: ten minutes apart, from 12:34 on the 15th back.
+        assert_eq!(rows().await, 6 * (24 + 12) + 4);
+        text(&deployment, &["rollup", "verify"], 0);
+        assert_eq!(values().await, before);
     }
 
     async fn no_control_character_reaches_a_terminal(deployment: Deployment) {

@@ -23,6 +23,8 @@ fn a_wrong_value_is_an_error_that_names_the_setting() {
         ("SVIEW_LOG_FORMAT", "xml", "--log-format"),
         ("SVIEW_LOG", "a=b=c", "--log"),
         ("SVIEW_CONCURRENCY", "0", "--concurrency"),
+        ("SVIEW_KEEP_JOBS", "0", "--keep-jobs"),
+        ("SVIEW_KEEP_REPORTS_DAYS", "-1", "--keep-reports-days"),
         ("SVIEW_RLIMIT_MAX_HITS", "-1", "--rlimit-max-hits"),
         ("SVIEW_RLIMIT_BAN_TIME", "0", "--rlimit-ban-time"),
         ("SVIEW_TRUSTED_PROXIES", "proxy.example", "--trusted-proxies"),

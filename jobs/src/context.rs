@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Clock, Kind, Period, Precision, Request};
 use sview_store::{Cache, Computed, Coverage, Reports, Step};
 
@@ -33,6 +33,15 @@ pub trait Statistics: Send + Sync + 'static {
     }
     /// Computes a resource: see [`Reports::compute`].
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed>;
+    /// For how long reports are kept; `None`: for good. See [`sview_store::Settings::keep`].
+    fn keep(&self) -> Option<TimeDelta> {
+        None
+    }
+    /// Deletes the reports that are older than they are to be kept: see [`Reports::forget_reports`].
+    async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<u64> {
+        let _ = now;
+        Ok(0)
+    }
     /// Counts the passwords of the days that are not counted as they are: see [`Reports::count_passwords`].
     async fn count_passwords(&self) -> sview_store::Result<u64> {
         Ok(0)
@@ -60,6 +69,14 @@ impl Statistics for Reports {
 
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {
         Self::compute(self, request, now).await
+    }
+
+    fn keep(&self) -> Option<TimeDelta> {
+        self.settings().keep
+    }
+
+    async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<u64> {
+        Self::forget_reports(self, now).await
     }
 
     async fn count_passwords(&self) -> sview_store::Result<u64> {

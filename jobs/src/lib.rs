@@ -31,7 +31,7 @@ pub use error::{Error, Result};
 pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
-    Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, GreylistSettings,
+    Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, ForgetReports, GreylistSettings,
     Greylisting, JOB_NAMES, Job, MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource,
     make_greylist,
 };

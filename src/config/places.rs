@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{ArgAction, Args};
 use sview_model::Clock;
 
-use super::GreylistSettings;
+use super::{GreylistSettings, LedgerSettings};
 
 /// Settings of places and time. Without any, everything is in SQLite files in a directory.
 #[derive(Clone, Debug, Args)]
@@ -36,10 +36,17 @@ pub struct Places {
     /// How many hours of reports are read again at each quarter, for rows that another program wrote (0: never)
     #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Settings")]
     pub reread_hours: u16,
+    /// For how many days reports are kept once they are aggregated (0: for good); what was aggregated stays. Reports that come later
+    /// than that do not count
+    #[arg(long, env = "SVIEW_KEEP_REPORTS_DAYS", global = true, default_value_t = 0, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500), help_heading = "Settings")]
+    pub keep_reports_days: u32,
     /// Whether passwords are counted from the reports for the password checker: not where another program counts the same reports into
     /// passwords_pwned, which is read as well
     #[arg(long, env = "SVIEW_COUNT_PASSWORDS", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
     pub count_passwords: bool,
+    /// How long jobs are remembered: every process that ends jobs or clears up must know.
+    #[command(flatten)]
+    pub ledger: LedgerSettings,
     /// The greylist: every process of a deployment must know who is never on it.
     #[command(flatten)]
     pub greylist: GreylistSettings,
@@ -69,8 +76,9 @@ impl Places {
     #[must_use]
     pub fn store_settings(&self) -> sview_store::Settings {
         let reread = TimeDelta::hours(self.reread_hours.into());
+        let keep = (self.keep_reports_days > 0).then(|| TimeDelta::days(self.keep_reports_days.into()));
         let count_passwords = self.count_passwords;
-        sview_store::Settings { reread, count_passwords, ..sview_store::Settings::default() }
+        sview_store::Settings { reread, keep, count_passwords, ..sview_store::Settings::default() }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Settings {
     /// How far back reports are read again whenever a new quarter is aggregated, for rows that another program wrote without
     /// noting them. Zero: never.
     pub reread: TimeDelta,
+    /// For how long reports are kept after they happened; `None`: for good. See [`Reports::forget_reports`].
+    pub keep: Option<TimeDelta>,
     /// The most connections to the database.
     pub connections: u32,
     /// Whether passwords are counted from the reports, and what was counted is told. Not where another program counts the same
@@ -29,7 +31,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { reread: TimeDelta::hours(24), connections: 10, count_passwords: true }
+        Self { reread: TimeDelta::hours(24), keep: None, connections: 10, count_passwords: true }
     }
 }
 
@@ -58,6 +60,12 @@ impl Reports {
             return Err(Error::Address { what: "the database's address", expected: "postgres:// or sqlite://" });
         };
         Ok(Self { engine, settings, minutes: Arc::default() })
+    }
+
+    /// How reports are kept and aggregated.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Brings the schema up to date; only ever adds. Safe when several processes do it at once.

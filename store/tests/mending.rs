@@ -170,6 +170,35 @@ both! {
         assert!(reports.differences(Incidents, Quarterly, None).await.unwrap().is_empty(), "made from what is left");
     }
 
+    async fn reports_are_kept_as_long_as_told_and_until_they_are_aggregated(deployment: Deployment) {
+        let settings = Settings { keep: Some(TimeDelta::days(2)), ..Settings::default() };
+        let reports = Reports::open(&deployment.database_url, settings).unwrap();
+        reports.migrate().await.unwrap();
+        let batch = five_days();
+        reports.insert(&batch, None).await.unwrap();
+        assert_eq!(reports.forget_reports(now()).await.unwrap(), 0, "nothing is aggregated yet");
+        aggregate(&reports).await;
+        let before = sums(&reports).await;
+        // Of the 12th there is one that came late and is not aggregated yet.
+        let late = Incident { time: now() - TimeDelta::days(3), raw_count: 1, ..batch.incidents[0].clone() };
+        reports.insert(&Batch { incidents: vec![late], ..Batch::default() }, None).await.unwrap();
+
+        let midnight = |day: u32| format!("2026-03-{day}T00:00:00Z").parse::<DateTime<Utc>>().unwrap();
+        let incidents = |day| batch.incidents.iter().filter(|i| i.time < midnight(day)).count() as u64;
+        let ports = batch.ports.iter().filter(|p| p.time < midnight(13)).count() as u64;
+        assert!(incidents(12) > 200 && incidents(13) > incidents(12) + 200);
+        assert_eq!(reports.forget_reports(now()).await.unwrap(), ports + incidents(12));
+        assert!(aggregate(&reports).await > 0, "the late one counts");
+        assert_eq!(reports.forget_reports(now()).await.unwrap(), incidents(13) - incidents(12) + 1);
+        assert_eq!(reports.forget_reports(now()).await.unwrap(), 0);
+        assert_eq!(deployment.sql("UPDATE incidents SET raw_count = raw_count").await, 1_000 - incidents(13));
+
+        // What was aggregated of them stays.
+        let total = |sums: &[Vec<i64>]| sums.iter().map(|sums| sums.iter().sum::<i64>()).collect::<Vec<_>>();
+        assert_eq!(total(&sums(&reports).await), total(&before).iter().map(|sum| sum + 1).collect::<Vec<_>>());
+        assert_eq!(faults(&reports).await, []);
+    }
+
     async fn history_is_looked_at_again_and_counted_once(deployment: Deployment) {
         let reports = open(&deployment).await;
         assert_eq!(reports.mark_history(Incidents, Hourly).await.unwrap(), None, "aggregation has not begun");
@@ -215,6 +244,39 @@ both! {
         reports.mark_history(Ports, Hourly).await.unwrap();
         aggregate(&reports).await;
         assert_eq!(revisions().await, before + 1, "nothing was made");
+    }
+
+    async fn no_report_is_deleted_before_it_counts_though_others_come_late_meanwhile(deployment: Deployment) {
+        let settings = Settings { keep: Some(TimeDelta::days(1)), ..Settings::default() };
+        let reports = Reports::open(&deployment.database_url, settings).unwrap();
+        reports.migrate().await.unwrap();
+        aggregate(&reports).await;
+        let (a, b) = (reports.clone(), reports.clone());
+        let feeding = tokio::spawn(async move {
+            // A quarter at once: what comes later for one whose reports are deleted does not count, as everybody is told.
+            for quarter in five_days().ports.chunk_by(|a, b| Quarterly.floor(a.time) == Quarterly.floor(b.time)) {
+                a.insert(&Batch { ports: quarter.to_vec(), ..Batch::default() }, None).await.unwrap();
+            }
+        });
+        let forgetting = tokio::spawn(async move {
+            let mut rows = 0;
+            for _ in 0..60 {
+                rows += b.forget_reports(now()).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            rows
+        });
+        for _ in 0..20 {
+            aggregate(&reports).await;
+        }
+        feeding.await.unwrap();
+        let deleted = forgetting.await.unwrap();
+        aggregate(&reports).await;
+        assert!(deleted + reports.forget_reports(now()).await.unwrap() > 300);
+        // Two of each: a thousand rows.
+        let sums = reports.bucket_sums(Ports, Quarterly).await.unwrap();
+        let open = five_days().ports.iter().filter(|port| port.time >= Quarterly.due_to(now())).count();
+        assert_eq!(sums.iter().sum::<i64>(), 2 * (1_000 - i64::try_from(open).unwrap()));
     }
 
     async fn rebuilding_beside_aggregation_and_late_reports_counts_once(deployment: Deployment) {

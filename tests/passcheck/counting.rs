@@ -2,29 +2,15 @@
 
 use serde_json::{Value, json};
 use sview::Services;
-use sview::config::Places;
 use sview_jobs::{Cause, PRODUCERS, WorkerSettings, run_now, work_until_idle};
 use sview_model::{HashKind, HashPrefix};
 use sview_testing::{Deployment, both};
 
+use crate::places;
 use crate::site::{NOW, ingest, refresh};
 
 async fn services(deployment: &Deployment) -> Services {
-    counting(deployment, true).await
-}
-
-async fn counting(deployment: &Deployment, count_passwords: bool) -> Services {
-    let places = Places {
-        data_dir: deployment.data_dir.clone(),
-        database_url: Some(deployment.database_url.clone()),
-        redis_url: deployment.redis_url.clone(),
-        redis_prefix: deployment.prefix.clone(),
-        now: Some(NOW.parse().unwrap()),
-        reread_hours: 24,
-        count_passwords,
-        greylist: sview::config::GreylistSettings::default(),
-    };
-    Services::open(&places).await.unwrap()
+    places::services(deployment, NOW, &[]).await
 }
 
 /// Runs the producer and what it queues.
@@ -100,7 +86,7 @@ both! {
         let services = services(&deployment).await;
         refresh(&deployment);
         assert_eq!(seen(&services, "secret").await, json!([2, "03-10", "03-10"]));
-        let other = counting(&deployment, false).await;
+        let other = places::services(&deployment, NOW, &["--count-passwords", "false"]).await;
         ingest(&deployment, &[("2026-03-10T10:00:00Z", 5, "secret")]);
         other.jobs.statistics.aggregate(sview_model::Kind::Passwords, sview_model::Precision::Daily, NOW.parse().unwrap()).await.unwrap();
         count(&other).await;

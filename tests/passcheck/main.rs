@@ -6,6 +6,8 @@ mod clients;
 mod counting;
 mod importing;
 mod page;
+#[path = "../shared/places.rs"]
+mod places;
 mod privacy;
 mod ranges;
 mod site;

@@ -4,6 +4,7 @@ mod aggregate;
 mod cache_group;
 mod cache_resource;
 mod count_passwords;
+mod forget_reports;
 mod greylist;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ pub use self::aggregate::{Aggregate, aggregate};
 pub use self::cache_group::{CacheGroup, cache_group};
 pub use self::cache_resource::{CacheResource, Caching, MAX_DEVICE_AGE, cache_resource};
 pub use self::count_passwords::CountPasswords;
+pub use self::forget_reports::ForgetReports;
 pub use self::greylist::{GreylistSettings, Greylisting, MakeGreylist, make_greylist};
 use crate::Context;
 
@@ -181,7 +183,7 @@ macro_rules! jobs {
     };
 }
 
-jobs!(Aggregate, CacheGroup, CacheResource, MakeGreylist, CountPasswords);
+jobs!(Aggregate, CacheGroup, CacheResource, MakeGreylist, CountPasswords, ForgetReports);
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::refresh::{Suggestion, Verdict, refresh};
-use crate::{Cause, Context, CountPasswords, Error, Job, MakeGreylist, Pushed, Result, machine_now, workers};
+use crate::{
+    Cause, Context, CountPasswords, Error, ForgetReports, Job, MakeGreylist, Pushed, Result, machine_now, workers,
+};
 
 /// Something that is done by the clock.
 pub struct Producer {
@@ -36,7 +38,7 @@ impl std::fmt::Debug for Producer {
 }
 
 /// Every producer.
-pub static PRODUCERS: [Producer; 4] = [
+pub static PRODUCERS: [Producer; 5] = [
     Producer {
         name: "refresh",
         cron: "0 * * * * *",
@@ -65,6 +67,20 @@ pub static PRODUCERS: [Producer; 4] = [
                 let jobs = context.queues.vacuum().await?;
                 let values = context.cache.vacuum().await?;
                 Ok(format!("{jobs} jobs and {values} cached values forgotten"))
+            }
+            .boxed()
+        },
+    },
+    Producer {
+        name: "retention",
+        cron: "0 50 * * * *",
+        what: "queues the deleting of reports that are aggregated and older than they are to be kept",
+        effect: |context, cause| {
+            async move {
+                match context.statistics.keep() {
+                    Some(_) => enqueue(&context, &ForgetReports {}, &cause).await,
+                    None => Ok("reports are kept for good".to_owned()),
+                }
             }
             .boxed()
         },

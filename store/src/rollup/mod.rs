@@ -17,6 +17,7 @@
 mod build;
 mod history;
 mod rebuild;
+mod retention;
 mod spans;
 mod step;
 mod tallies;

@@ -1,0 +1,38 @@
+//! The job that deletes reports which are aggregated and older than they are to be kept.
+
+use serde::{Deserialize, Serialize};
+use sview_model::Queue;
+
+use super::{Failure, Job};
+use crate::Context;
+
+/// Deletes the reports that are older than they are to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetReports {}
+
+impl Job for ForgetReports {
+    type Context = Context;
+
+    const NAME: &'static str = "forget-reports";
+
+    /// The first time it may delete years, and nobody waits for it.
+    fn queue(&self) -> Queue {
+        Queue::SlowCache
+    }
+
+    fn key(&self) -> String {
+        Self::NAME.to_owned()
+    }
+
+    fn words(&self) -> String {
+        "deleting reports that are aggregated and old".to_owned()
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let rows = context.statistics.forget_reports(context.clock.now()).await?;
+        if rows > 0 {
+            tracing::info!(rows, "old reports were deleted");
+        }
+        Ok(())
+    }
+}
