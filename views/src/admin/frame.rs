@@ -34,7 +34,7 @@ pub(super) struct Frame<'a> {
     pub(super) title: &'a str,
     /// The entry of the navigation bar that the page belongs to, by its path; empty: none, and no bar at all.
     pub(super) nav: &'static str,
-    /// A sentence under the heading.
+    /// What stands under the heading: a sentence, and forms.
     pub(super) lead: Option<Markup>,
     /// Whether the content changes by itself.
     pub(super) live: bool,
@@ -62,7 +62,7 @@ pub(super) fn page(context: &AdminContext, frame: &Frame<'_>, content: &Markup) 
                 (header(context, frame))
                 main #main tabindex="-1" {
                     @if let Some(said) = &context.said { p.message role="status" { (said) } }
-                    div.intro { div { h1 { (frame.title) } @if let Some(lead) = &frame.lead { p.lead { (lead) } } } }
+                    div.intro { div { h1 { (frame.title) } @if let Some(lead) = &frame.lead { div.lead { (lead) } } } }
                     div data-live[frame.live] { (content) }
                 }
                 footer.site { p { "All times are UTC." } }
