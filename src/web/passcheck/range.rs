@@ -15,7 +15,7 @@ use crate::web::App;
 use crate::web::answer::Answer;
 use crate::web::client::Client;
 use crate::web::limit::Refused;
-use crate::web::openapi::{Digits, Hashing};
+use crate::web::openapi::{Digits, Hashing, Padding};
 
 /// Asks for an answer whose length does not tell how many passwords there are.
 const ADD_PADDING: HeaderName = HeaderName::from_static("add-padding");
@@ -41,16 +41,21 @@ fn sha1() -> String {
 #[utoipa::path(
     get,
     path = "/range/{prefix}",
+    tag = "Passwords",
     description = "Lines of SUFFIX:COUNT in the order of the hashes, each ended by CRLF: the API that checkers of leaked passwords speak \
-        elsewhere too. With the header Add-Padding: true the answer has 800 to 1,000 lines, those with the count 0 made up.",
+        elsewhere too.",
     params(
         ("prefix" = Digits, Path, description = "The first five hex digits of the password's hash, of either case."),
-        ("mode" = Option<Hashing>, Query, description = "How passwords are hashed: sha1 (the default) or ntlm."),
+        ("mode" = Option<Hashing>, Query, description = "How passwords are hashed; sha1 when it is not told."),
+        ("Add-Padding" = Option<Padding>, Header,
+            description = "Makes the answer 800 to 1,000 lines long; those with the count 0 are made up."),
     ),
     responses(
         (status = 200, description = "The lines; none where nothing was seen.", content_type = "text/plain"),
+        (status = 304, description = "The lines are what If-None-Match names."),
         (status = 400, description = "That is no prefix, or no kind of hash.", content_type = "text/plain"),
-        (status = 429, description = "Too much was asked for.", content_type = "text/plain"),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", content_type = "text/plain"),
+        (status = 503, description = "Passwords cannot be checked at the moment.", content_type = "text/plain"),
     )
 )]
 pub(super) async fn range(
