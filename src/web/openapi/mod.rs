@@ -15,8 +15,8 @@ use utoipa::OpenApi;
 pub(super) use self::page::show;
 pub(crate) use self::schemas::Error;
 pub(super) use self::schemas::{
-    Answer, Data, DayFile, Digits, Form, GreylistFile, GreylistLines, Hashing, LeakedAnswer, LeakedRequest, Padding,
-    PeriodName, ResourceName, SchemaFile, SeenAnswer, SeenRequest, Token, Year,
+    Answer, Data, DayFile, Digits, Form, GreylistFile, GreylistLines, Hashing, LeakedAnswer, LeakedRequest, PeriodName,
+    ResourceName, SchemaFile, SeenAnswer, SeenRequest, Token, Year,
 };
 use super::{App, answer, api, devices, export, greylist, health, passcheck};
 use crate::live;
@@ -49,7 +49,7 @@ use crate::live;
         health::ready,
     ),
     components(schemas(
-        ResourceName, PeriodName, Form, Digits, Hashing, Padding, GreylistFile, Year, DayFile, SchemaFile, live::told::LiveMessage<'_>
+        ResourceName, PeriodName, Form, Digits, Hashing, GreylistFile, Year, DayFile, SchemaFile, live::told::LiveMessage<'_>
     ))
 )]
 struct Description;

@@ -179,7 +179,7 @@ fn call(method: &str, path: &str, parameters: &[Parameter], operation: &Operatio
     if !json.is_empty() {
         // In quotes of the shell, which know of nothing but their own end.
         let json = format!("{{{}}}", json.join(", ")).replace('\'', r"'\''");
-        words.push(format!("-H 'Content-Type: application/json' -d '{json}'"));
+        words.extend(["-H 'Content-Type: application/json'".to_owned(), format!("-d '{json}'")]);
     } else if method != "GET" && of(FORM).next().is_none() {
         words.push(format!("-X {method}"));
     }

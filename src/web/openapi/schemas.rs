@@ -70,8 +70,6 @@ schemas! {
     SeenRequest = of_passcheck(&SCHEMAS[2]);
     /// Its answer.
     SeenAnswer = of_passcheck(&SCHEMAS[3]);
-    /// Whether an answer is padded.
-    Padding = words(["true"], None, "Whether the answer's length is to tell nothing.", "true");
     /// How passwords are hashed.
     Hashing = words(HashKind::ALL.iter().map(|kind| kind.as_str()), Some(HashKind::Sha1.as_str()), "How passwords are hashed.", HashKind::Sha1.as_str());
     /// The data of a resource: any of the shapes, for a series is a ranking of windows too.

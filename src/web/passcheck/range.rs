@@ -10,12 +10,16 @@ use rand::RngExt as _;
 use serde::Deserialize;
 use sview_model::{HashKind, HashPrefix, PasswordHash, Sources};
 use sview_passcheck::{Entry, MAX_COUNT};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::web::App;
 use crate::web::answer::Answer;
 use crate::web::client::Client;
 use crate::web::limit::Refused;
-use crate::web::openapi::{Digits, Hashing, Padding};
+use crate::web::openapi::{Digits, Hashing};
 
 /// Asks for an answer whose length does not tell how many passwords there are.
 const ADD_PADDING: HeaderName = HeaderName::from_static("add-padding");
@@ -37,6 +41,21 @@ fn sha1() -> String {
     HashKind::Sha1.to_string()
 }
 
+/// The header [`ADD_PADDING`] in the description. The attribute's own words would make it one that may be null.
+struct Padding;
+
+impl IntoParams for Padding {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let padding = ParameterBuilder::new()
+            .name("Add-Padding")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("Makes the answer 800 to 1,000 lines long; those with the count 0 are made up."))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"]))));
+        vec![padding.build()]
+    }
+}
+
 /// The hashes that begin with a prefix, without it
 #[utoipa::path(
     get,
@@ -47,8 +66,7 @@ fn sha1() -> String {
     params(
         ("prefix" = Digits, Path, description = "The first five hex digits of the password's hash, of either case."),
         ("mode" = Option<Hashing>, Query, description = "How passwords are hashed; sha1 when it is not told."),
-        ("Add-Padding" = Option<Padding>, Header,
-            description = "Makes the answer 800 to 1,000 lines long; those with the count 0 are made up."),
+        Padding,
     ),
     responses(
         (status = 200, description = "The lines; none where nothing was seen.", content_type = "text/plain"),

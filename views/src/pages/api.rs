@@ -230,7 +230,7 @@ fn takes(resource: &Resource) -> &'static str {
 fn table(heads: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
     html! {
         div.values {
-            div.scroll tabindex="0" {
+            div.scroll.whole tabindex="0" {
                 table {
                     thead { tr { @for head in heads { th scope="col" { (head) } } } }
                     tbody { @for row in rows { tr { (row) } } }
