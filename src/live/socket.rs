@@ -41,8 +41,8 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 /// The live feed
 ///
-/// A WebSocket, open to pages of any site. Each text message is a LiveMessage: first whether the publisher is connected, then the
-/// whole list, then every change and event when it is heard. Nothing is expected from you but answers to pings, which clients give by
+/// A WebSocket, open to pages of any site. Each text message is JSON, a LiveMessage of this description's schemas: first whether the
+/// publisher is connected, then the whole list, then every change and event when it is heard. Nothing is expected from you but answers to pings, which clients give by
 /// themselves. Who reads too slowly is closed with 1013, and gets the whole list when it comes again.
 #[utoipa::path(
     get,
