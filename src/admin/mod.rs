@@ -29,7 +29,6 @@ use axum::extract::FromRef;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use prometheus_client::registry::Registry;
 use sview_jobs::Figures;
@@ -43,6 +42,7 @@ use self::problem::Problem;
 use crate::Services;
 use crate::config::{AdminSettings, Secret, TrustedProxies};
 use crate::http::metrics::Server;
+use crate::http::routes::Routes;
 use crate::http::{asset, headers};
 
 /// How many pages may follow events at once.
@@ -122,40 +122,44 @@ impl Admin {
 
 /// All addresses.
 fn router(admin: Admin) -> Router {
-    let guarded = Router::new()
-        .route("/", get(pages::overview))
-        .route("/jobs", get(jobs::list))
-        .route("/jobs/{id}", get(jobs::one))
-        .route("/workers", get(pages::workers))
-        .route("/schedule", get(pages::schedule))
-        .route("/due", get(pages::due))
-        .route("/cache", get(pages::cache))
-        .route("/actions", get(pages::actions))
-        .route("/confirm", get(confirm::page))
-        .route("/act", post(act::form))
-        .route("/logout", post(login::out))
-        .route("/events", get(events::stream))
-        .route("/metrics", get(metrics::scrape))
+    let guarded = people()
         .merge(programs())
+        .into_router()
         .fallback(not_found)
         .layer(from_fn_with_state(admin.clone(), access::guard));
-    let mut open = Router::new().route("/login", get(login::page).post(login::sign_in));
-    for asset in sview_views::assets::assets() {
-        open = open.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
-    }
-    headers::layers(open.merge(guarded), Server::Admin).with_state(admin)
+    let open = asset::routes().get("/login", login::page).post("/login", login::sign_in);
+    headers::layers(open.into_router().merge(guarded), Server::Admin).with_state(admin)
+}
+
+/// Addresses for people: pages, their forms and their news. All others are for programs.
+fn people() -> Routes<Admin> {
+    Routes::new()
+        .get("/", pages::overview)
+        .get("/jobs", jobs::list)
+        .get("/jobs/{id}", jobs::one)
+        .get("/workers", pages::workers)
+        .get("/schedule", pages::schedule)
+        .get("/due", pages::due)
+        .get("/cache", pages::cache)
+        .get("/actions", pages::actions)
+        .get("/confirm", confirm::page)
+        .post("/act", act::form)
+        .post("/logout", login::out)
+        .get("/events", events::stream)
 }
 
 /// Addresses for programs; [`openapi`] describes each.
-fn programs() -> Router<Admin> {
-    Router::new()
-        .route("/api/jobs", get(api::list))
-        .route("/api/jobs/{id}", get(api::one))
-        .route("/api/jobs/counts", get(api::counts))
-        .route("/api/jobs/workers", get(api::workers))
-        .route("/api/jobs/schedule", get(api::schedule))
-        .route("/api/jobs/actions", get(api::actions).post(act::json))
-        .route("/api/openapi.json", get(openapi::document))
+fn programs() -> Routes<Admin> {
+    Routes::new()
+        .get("/api/jobs", api::list)
+        .get("/api/jobs/{id}", api::one)
+        .get("/api/jobs/counts", api::counts)
+        .get("/api/jobs/workers", api::workers)
+        .get("/api/jobs/schedule", api::schedule)
+        .get("/api/jobs/actions", api::actions)
+        .post("/api/jobs/actions", act::json)
+        .get("/api/openapi.json", openapi::document)
+        .get("/metrics", metrics::scrape)
 }
 
 async fn not_found(viewer: Viewer, uri: Uri) -> Response {

@@ -48,3 +48,15 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
 pub(super) async fn document() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::programs;
+    use super::DOCUMENT;
+    use crate::http::routes::assert_described;
+
+    #[test]
+    fn it_tells_of_every_address_for_programs_and_of_no_other() {
+        assert_described(&programs(), &DOCUMENT);
+    }
+}

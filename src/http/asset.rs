@@ -2,10 +2,19 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sview_views::assets::Asset;
+use sview_views::assets::{Asset, assets};
+
+use super::routes::Routes;
+
+/// The addresses of all of them.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S> {
+    assets().iter().fold(Routes::new(), |routes, asset| {
+        routes.get(&asset.path, move |headers: HeaderMap| async move { serve(&headers, asset) })
+    })
+}
 
 /// A file.
-pub(crate) async fn serve(headers: HeaderMap, asset: &'static Asset) -> Response {
+fn serve(headers: &HeaderMap, asset: &'static Asset) -> Response {
     let cache = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
     let etag = (header::ETAG, format!("\"{}\"", asset.path));
     if headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()) == Some(&etag.1) {

@@ -1,10 +1,11 @@
-//! What the public server and the operators' one have in common: limits and headers, the guard against foreign sites, files that
-//! pages load, what is measured of requests.
+//! What the public server and the operators' one have in common: routes that can be listed, limits and headers, the guard against
+//! foreign sites, files that pages load, what is measured of requests.
 
 pub(crate) mod asset;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod metrics;
+pub(crate) mod routes;
 pub(crate) mod tls;
 
 use axum::http::header;

@@ -10,17 +10,16 @@ mod feed;
 mod hub;
 pub(crate) mod metrics;
 mod pace;
-mod page;
+pub(crate) mod page;
 mod server;
-mod socket;
-mod told;
+pub(crate) mod socket;
+pub(crate) mod told;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
-use axum::Router;
-use axum::routing::get;
+use axum::extract::FromRef;
 use sview_dynfw::{Certificate, Counters, Listener, News, Subscriber, SubscriberSettings};
 use sview_feed::GeoIp;
 use sview_model::Clock;
@@ -32,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use self::feed::Feed;
 pub use self::server::serve;
 use crate::config::{DynfwSettings, TrustedProxies};
+use crate::http::routes::Routes;
 
 /// The live feed of this process. Cheap to clone.
 #[derive(Clone)]
@@ -113,11 +113,18 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
 }
 
-/// The addresses of the live feed.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>(desk: Desk) -> Router<S> {
-    Router::new()
-        .route(DYNFW, get(page::show))
-        .route("/dynfw/state.json", get(page::state))
-        .route("/ws", get(socket::open))
-        .with_state(desk)
+/// The page of the live feed.
+pub(crate) fn people<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+{
+    Routes::new().get(DYNFW, page::show)
+}
+
+/// Its addresses for programs.
+pub(crate) fn programs<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+{
+    Routes::new().get("/dynfw/state.json", page::state).get("/ws", socket::open)
 }

@@ -1,17 +1,21 @@
 //! `/dynfw/` and its data.
 
+use std::collections::BTreeMap;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sview_dynfw::{Change, Topic, Why};
 use sview_views::PageContext;
 use sview_views::pages::{LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, no_dynfw};
+use utoipa::ToSchema;
 
 use super::{Desk, Live};
 use crate::http::html;
+use crate::web::Error;
 
 /// The longest text that is searched for, in characters: no address is longer.
 const LONGEST: usize = 45;
@@ -98,8 +102,74 @@ impl Live {
     }
 }
 
-/// What is known of the feed, as JSON.
-pub(super) async fn state(State(desk): State<Desk>) -> Response {
+/// What is known of the live feed, and what became of what was heard. Times are RFC 3339 in UTC, null where that is not known.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FeedState {
+    /// Whether the publisher is connected.
+    connected: bool,
+    /// Since when it is, or is not.
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// When something was heard last.
+    #[schema(format = DateTime)]
+    heard_at: Option<String>,
+    /// The list's version, as the publisher counts them.
+    version: Option<u64>,
+    /// The serial number of the last change.
+    serial: Option<u64>,
+    /// How many addresses are on the list.
+    addresses: Option<usize>,
+    /// When the list changed last.
+    #[schema(format = DateTime)]
+    updated: Option<String>,
+    /// Whether changes were missed, and the whole list is waited for.
+    catching_up: bool,
+    /// Events of the last hour by country.
+    countries: BTreeMap<String, u64>,
+    /// Messages that were taken, by their topic.
+    messages: BTreeMap<&'static str, u64>,
+    /// Messages that were dropped, by what was wrong.
+    dropped: BTreeMap<&'static str, u64>,
+    /// How often the whole list was asked for, by why.
+    list_asked_again: BTreeMap<&'static str, u64>,
+    connections: Connections,
+    viewers: Viewers,
+}
+
+/// Connections to the publisher.
+#[derive(Serialize, ToSchema)]
+struct Connections {
+    made: u64,
+    /// That could not be made, or were lost.
+    failed: u64,
+}
+
+/// Viewers of the live feed.
+#[derive(Serialize, ToSchema)]
+struct Viewers {
+    connected: usize,
+    /// Messages that were sent to them.
+    sent: u64,
+    /// Those who were dropped for being too slow.
+    lagged: u64,
+    /// Messages that came too fast to be sent one by one.
+    held_back: u64,
+}
+
+/// The state of the live feed
+///
+/// What is known of the list that the publisher keeps, and what was dropped; the list itself comes over the WebSocket.
+#[utoipa::path(
+    get,
+    path = "/dynfw/state.json",
+    tag = "Live feed",
+    operation_id = "live_state",
+    responses(
+        (status = 200, description = "The state.", body = FeedState),
+        (status = 404, description = "No publisher is followed here.", body = Error),
+    )
+)]
+pub(crate) async fn state(State(desk): State<Desk>) -> Response {
     let Some(live) = &desk.live else {
         let error = "There is no live feed here: the operator has named no publisher";
         return (StatusCode::NOT_FOUND, LIVE, axum::Json(serde_json::json!({ "error": error }))).into_response();
@@ -108,30 +178,27 @@ pub(super) async fn state(State(desk): State<Desk>) -> Response {
     let iso = |time: DateTime<Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let feed = live.feed();
     let list = feed.follower.list();
-    let asked: serde_json::Map<_, _> =
-        Why::ALL.iter().map(|why| (why.as_str().to_owned(), feed.follower.asked_again(*why).into())).collect();
-    let dropped: serde_json::Map<_, _> =
-        live.counters.faults().map(|(kind, count)| (kind.to_owned(), count.into())).collect();
-    let messages: serde_json::Map<_, _> =
-        Topic::ALL.iter().map(|topic| (topic.as_str().to_owned(), live.counters.messages(*topic).into())).collect();
-    let state = serde_json::json!({
-        "connected": feed.connected,
-        "since": feed.since.map(iso),
-        "heard_at": feed.heard_at.map(iso),
-        "version": list.map(|list| list.version),
-        "serial": list.map(|list| list.serial),
-        "addresses": list.map(|list| list.addresses.len()),
-        "updated": list.and_then(|list| time(list.ts)).map(iso),
-        "catching_up": list.is_some() && feed.wants_list(),
-        "countries": feed.countries.sums(now),
-        "messages": messages,
-        "dropped": dropped,
-        "list_asked_again": asked,
-        "connections": { "made": live.counters.connected(), "failed": live.counters.failed() },
-        "viewers": {
-            "connected": feed.hub.viewers(), "sent": feed.hub.sent, "lagged": feed.hub.lagged, "held_back": feed.held_back,
+    let state = FeedState {
+        connected: feed.connected,
+        since: feed.since.map(iso),
+        heard_at: feed.heard_at.map(iso),
+        version: list.map(|list| list.version),
+        serial: list.map(|list| list.serial),
+        addresses: list.map(|list| list.addresses.len()),
+        updated: list.and_then(|list| time(list.ts)).map(iso),
+        catching_up: list.is_some() && feed.wants_list(),
+        countries: feed.countries.sums(now),
+        messages: Topic::ALL.iter().map(|topic| (topic.as_str(), live.counters.messages(*topic))).collect(),
+        dropped: live.counters.faults().collect(),
+        list_asked_again: Why::ALL.iter().map(|why| (why.as_str(), feed.follower.asked_again(*why))).collect(),
+        connections: Connections { made: live.counters.connected(), failed: live.counters.failed() },
+        viewers: Viewers {
+            connected: feed.hub.viewers(),
+            sent: feed.hub.sent,
+            lagged: feed.hub.lagged,
+            held_back: feed.held_back,
         },
-    });
+    };
     drop(feed);
     (LIVE, axum::Json(state)).into_response()
 }

@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
+use axum::response::Redirect;
 use sview_views::pages::DYNFW;
-use sview_views::{NavEntry, Site, assets};
+use sview_views::{NavEntry, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, Live, router};
+use super::{Desk, Live, people, programs};
 use crate::config::WebSettings;
 use crate::http::metrics::Server;
 use crate::http::{asset, headers};
@@ -34,15 +33,14 @@ pub async fn serve(
         site: Arc::new(site),
         proxies: Arc::new(web.limit.trusted_proxies.clone()),
     };
-    let mut routes: Router<()> = router(desk);
-    for asset in assets::assets() {
-        routes = routes.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
-    }
-    let routes = routes
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/", get(|| async { axum::response::Redirect::temporary(DYNFW) }))
-        .route("/dynfw", get(|| async { axum::response::Redirect::permanent(DYNFW) }));
-    let service = headers::layers(routes, Server::Public).into_make_service_with_connect_info::<SocketAddr>();
+    let routes = people()
+        .merge(programs())
+        .merge(asset::routes())
+        .get("/healthz", || async { "ok\n" })
+        .get("/", || async { Redirect::temporary(DYNFW) })
+        .get("/dynfw", || async { Redirect::permanent(DYNFW) });
+    let router = headers::layers(routes.into_router(), Server::Public).with_state(desk);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let overdue = async {
         stop.cancelled().await;

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::hub::{Full, Seat};
 use super::{Desk, Live};
-use crate::web::Client;
+use crate::web::{Client, Error};
 
 /// The most bytes of a frame.
 const FRAME: usize = 8 * 1024;
@@ -39,8 +39,25 @@ const SENDING: Duration = Duration::from_secs(20);
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
-/// Opens the WebSocket.
-pub(super) async fn open(State(desk): State<Desk>, mut request: Request) -> Response<Body> {
+/// The live feed
+///
+/// A WebSocket, open to pages of any site. Each text message is JSON, a LiveMessage of this description's schemas: first whether the
+/// publisher is connected, then the whole list, then every change and event when it is heard. Nothing is expected from you but answers to pings, which clients give by
+/// themselves. Who reads too slowly is closed with 1013, and gets the whole list when it comes again.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "Live feed",
+    operation_id = "live_feed",
+    responses(
+        (status = 101, description = "The WebSocket is open."),
+        (status = 404, description = "No publisher is followed here.", body = Error),
+        (status = 426, description = "That was no WebSocket of version 13.", body = Error),
+        (status = 429, description = "You have too many open.", body = Error),
+        (status = 503, description = "There are too many viewers: try again later.", body = Error),
+    )
+)]
+pub(crate) async fn open(State(desk): State<Desk>, mut request: Request) -> Response<Body> {
     let Some(live) = desk.live else {
         return refused(StatusCode::NOT_FOUND, "There is no live feed here: the operator has named no publisher");
     };

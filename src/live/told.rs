@@ -7,75 +7,80 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use sview_dynfw::{Delta, Event, FollowedList};
 use sview_model::CountryCode;
+use utoipa::ToSchema;
 
-/// A message: one text frame.
-#[derive(Serialize)]
-struct Told<P> {
-    msgtype: &'static str,
-    payload: P,
+/// A message: one text frame. Times are seconds since 1970.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "msgtype", content = "payload")]
+pub(crate) enum LiveMessage<'a> {
+    /// Something about the connection to the publisher.
+    #[serde(rename = "info")]
+    Info {
+        msg: &'a str,
+        /// Whether the publisher is connected; ours, where the original has nothing.
+        publisher: bool,
+        /// Since when it is, or is not, in RFC 3339; null before that is known. Ours as well.
+        since: Option<String>,
+    },
+    /// The whole list, which takes the place of what was known.
+    #[serde(rename = "dynfw list")]
+    List {
+        version: u64,
+        serial: u64,
+        #[schema(value_type = Vec<String>)]
+        list: Vec<IpAddr>,
+        ts: u64,
+    },
+    /// An address was added to the list (positive) or removed (negative).
+    #[serde(rename = "dynfw delta")]
+    Delta {
+        serial: u64,
+        delta: &'static str,
+        #[schema(value_type = String)]
+        ip: IpAddr,
+        ts: u64,
+    },
+    /// An address did something.
+    #[serde(rename = "dynfw event")]
+    Event {
+        event: &'a str,
+        #[schema(value_type = String)]
+        ip: IpAddr,
+        ts: u64,
+        /// Its country, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        geo: Option<String>,
+    },
 }
 
-#[derive(Serialize)]
-struct Info<'a> {
-    msg: &'a str,
-    /// Whether the publisher is connected; ours, where the original has nothing.
-    publisher: bool,
-    /// Since when it is, or is not, in RFC 3339; null before that is known. Ours as well.
-    since: Option<String>,
-}
-
-#[derive(Serialize)]
-struct List {
-    version: u64,
-    serial: u64,
-    list: Vec<IpAddr>,
-    ts: u64,
-}
-
-#[derive(Serialize)]
-struct Changed {
-    serial: u64,
-    delta: &'static str,
-    ip: IpAddr,
-    ts: u64,
-}
-
-#[derive(Serialize)]
-struct Happened<'a> {
-    event: &'a str,
-    ip: IpAddr,
-    ts: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    geo: Option<String>,
-}
-
-fn bytes<P: Serialize>(msgtype: &'static str, payload: P) -> Bytes {
-    // Structs of strings, numbers and addresses are always JSON.
-    serde_json::to_vec(&Told { msgtype, payload }).unwrap_or_default().into()
+impl LiveMessage<'_> {
+    fn bytes(&self) -> Bytes {
+        // Strings, numbers and addresses are always JSON.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
 }
 
 /// Something about the connection.
 pub(super) fn info(msg: &str, publisher: bool, since: Option<DateTime<Utc>>) -> Bytes {
     let since = since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
-    bytes("info", Info { msg, publisher, since })
+    LiveMessage::Info { msg, publisher, since }.bytes()
 }
 
 /// The whole list.
 pub(super) fn list(list: &FollowedList) -> Bytes {
     let addresses = list.addresses.iter().copied().collect();
-    bytes("dynfw list", List { version: list.version, serial: list.serial, list: addresses, ts: list.ts })
+    LiveMessage::List { version: list.version, serial: list.serial, list: addresses, ts: list.ts }.bytes()
 }
 
 /// A change of the list.
 pub(super) fn delta(delta: &Delta) -> Bytes {
-    let changed = Changed { serial: delta.serial, delta: delta.change.as_str(), ip: delta.ip, ts: delta.ts };
-    bytes("dynfw delta", changed)
+    LiveMessage::Delta { serial: delta.serial, delta: delta.change.as_str(), ip: delta.ip, ts: delta.ts }.bytes()
 }
 
 /// What an address did, and where that is.
 pub(super) fn event(event: &Event, geo: Option<CountryCode>) -> Bytes {
     let geo = geo.map(|code| code.to_string());
-    bytes("dynfw event", Happened { event: event.name.as_str(), ip: event.ip, ts: event.ts, geo })
+    LiveMessage::Event { event: event.name.as_str(), ip: event.ip, ts: event.ts, geo }.bytes()
 }
 
 #[cfg(test)]

@@ -28,12 +28,13 @@ pub(super) struct ApiQuery {
     token: Option<String>,
 }
 
-/// A resource
+/// The data of a resource
 ///
-/// The data of a resource at a period. What is about devices is that of the session's own, and kept by no cache.
+/// What is about devices is that of the session's own, and kept by no cache.
 #[utoipa::path(
     get,
     path = "/api/resource",
+    tag = "Statistics",
     params(ApiQuery, ResourceQuery),
     responses(
         (status = 200, description = "The data, or null while it is being computed.", body = openapi::Answer,
@@ -42,6 +43,7 @@ pub(super) struct ApiQuery {
         (status = 400, description = "Something is wrong with the address; error says what was expected.", body = openapi::Error),
         (status = 403, description = "The token is not this session's.", body = openapi::Error),
         (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = openapi::Error),
+        (status = 503, description = "It cannot be answered at the moment.", body = openapi::Error),
     )
 )]
 pub(super) async fn resource(

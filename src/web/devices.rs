@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::client::Client;
 use super::error::Problem;
+use super::openapi::Token;
 use super::session::{MOST, Session};
 use super::{App, query};
 use crate::http::guard;
@@ -27,8 +28,10 @@ const CSRF: &str = "";
 #[into_params(parameter_in = Query)]
 pub(super) struct Device {
     /// The token of a device: 64 lower-case letters and digits.
+    #[param(value_type = Option<Token>)]
+    #[schema(value_type = Token, required = false)]
     device_token: Option<String>,
-    /// The same, as a router's own page calls it.
+    /// The same, as a router's own page calls it; one of the two must be there.
     token: Option<String>,
 }
 
@@ -65,6 +68,8 @@ pub(super) async fn page(State(app): State<App>, client: Client, session: Sessio
 #[utoipa::path(
     get,
     path = "/api/device/add",
+    tag = "Devices",
+    operation_id = "ask_about_device",
     params(Device),
     responses(
         (status = 200, description = "The page.", content_type = "text/html"),
@@ -86,11 +91,16 @@ pub(super) async fn confirm(State(app): State<App>, query: Result<Query<Device>,
 #[utoipa::path(
     post,
     path = "/api/device/add",
+    tag = "Devices",
+    operation_id = "add_device",
     request_body(content = Device, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 303, description = "Done; the cookie is the session, and the place is its page."),
+        (status = 303, description = "Done; the cookie is the session, and the place is its page.",
+            headers(("Set-Cookie" = String), ("Location" = String))),
         (status = 400, description = "That is no device token, or there are too many.", content_type = "text/html"),
         (status = 403, description = "Another site sent the form.", content_type = "text/html"),
+        (status = 413, description = "The form is too large.", content_type = "text/html"),
+        (status = 415, description = "That is no form.", content_type = "text/html"),
     )
 )]
 pub(super) async fn add(
@@ -115,11 +125,16 @@ pub(super) async fn add(
 #[utoipa::path(
     post,
     path = "/api/device/delete",
+    tag = "Devices",
+    operation_id = "remove_device",
     request_body(content = Device, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 303, description = "Done; the cookie is the session, and the place is its page."),
+        (status = 303, description = "Done; the cookie is the session, and the place is its page.",
+            headers(("Set-Cookie" = String), ("Location" = String))),
         (status = 400, description = "That is no device token.", content_type = "text/html"),
         (status = 403, description = "Another site sent the form.", content_type = "text/html"),
+        (status = 413, description = "The form is too large.", content_type = "text/html"),
+        (status = 415, description = "That is no form.", content_type = "text/html"),
     )
 )]
 pub(super) async fn delete(

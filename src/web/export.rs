@@ -37,9 +37,10 @@ impl Body {
 #[utoipa::path(
     get,
     path = "/resource/{name}.{form}",
+    tag = "Statistics",
     params(
         ("name" = ResourceName, Path, description = "Which resource."),
-        ("form" = Form, Path, description = "In which form: csv, json or svg."),
+        ("form" = Form, Path, description = "In which form."),
         ResourceQuery
     ),
     responses(
@@ -49,7 +50,7 @@ impl Body {
         (status = 304, description = "The data is what If-None-Match names."),
         (status = 400, description = "Something is wrong with the address; error says what was expected.", body = openapi::Error),
         (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = openapi::Error),
-        (status = 503, description = "Not computed yet: ask again after Retry-After seconds.", body = openapi::Error),
+        (status = 503, description = "Not computed yet, or not to be had at the moment: ask again after Retry-After seconds.", body = openapi::Error),
     )
 )]
 pub(super) async fn file(

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use super::download::Download;
 use super::error::Problem;
 use super::site::site;
-use super::{App, query};
+use super::{App, openapi, query};
 
 /// For how long a page waits for a row of the list.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -147,7 +147,30 @@ pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, Path
     }
 }
 
-/// The latest list as a file.
+/// The greylist as a file
+///
+/// Who attacked lately and often, made anew every quarter of an hour: in the published CSV, as text, as JSON lines, or as sets for ipset
+/// and nftables whose entries time out. If-None-Match or If-Modified-Since spare what you have, Accept-Encoding: gzip makes the rest
+/// small, Range fetches a part.
+#[utoipa::path(
+    get,
+    path = "/greylist-data/{file}",
+    tag = "Greylist",
+    operation_id = "greylist",
+    params(("file" = openapi::GreylistFile, Path, description = "Which form.")),
+    responses(
+        (status = 200, description = "The list.",
+            content((String = "text/csv"), (String = "text/plain"), (openapi::GreylistLines = "application/jsonl")),
+            headers(("ETag" = String), ("Last-Modified" = String), ("Cache-Control" = String), ("Accept-Ranges" = String))),
+        (status = 206, description = "The part that Range asked for.",
+            content((String = "text/csv"), (String = "text/plain"), (openapi::GreylistLines = "application/jsonl")),
+            headers(("ETag" = String), ("Content-Range" = String))),
+        (status = 304, description = "You have it already."),
+        (status = 404, description = "There is no such form.", content_type = "text/html"),
+        (status = 416, description = "It has no such part."),
+        (status = 503, description = "The first list has not been made yet, or cannot be read: ask again.", content_type = "text/html"),
+    )
+)]
 pub(super) async fn latest(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
@@ -164,7 +187,29 @@ pub(super) async fn latest(
     }
 }
 
-/// The list of a day as a file.
+/// The greylist of a day as a file
+///
+/// The list as of a day's beginning, in the published CSV; it never changes. ETag, date and ranges are as with the latest list.
+#[utoipa::path(
+    get,
+    path = "/greylist-data/archive/{year}/{file}",
+    tag = "Greylist",
+    operation_id = "greylist_of_day",
+    params(
+        ("year" = openapi::Year, Path, description = "The year, as in the file's name."),
+        ("file" = openapi::DayFile, Path, description = "The file of a day; the pages of the archive list all."),
+    ),
+    responses(
+        (status = 200, description = "The list.", content((String = "text/csv")),
+            headers(("ETag" = String), ("Last-Modified" = String), ("Cache-Control" = String), ("Accept-Ranges" = String))),
+        (status = 206, description = "The part that Range asked for.", content((String = "text/csv")),
+            headers(("ETag" = String), ("Content-Range" = String))),
+        (status = 304, description = "You have it already."),
+        (status = 404, description = "There is no list of that day.", content_type = "text/html"),
+        (status = 416, description = "It has no such part."),
+        (status = 503, description = "It cannot be read at the moment.", content_type = "text/html"),
+    )
+)]
 pub(super) async fn archive(
     State(app): State<App>,
     path: Result<Path<(String, String)>, PathRejection>,

@@ -12,6 +12,7 @@ use super::App;
 #[utoipa::path(
     get,
     path = "/healthz",
+    tag = "This server",
     responses((status = 200, description = "It does.", content_type = "text/plain"))
 )]
 pub(super) async fn alive() -> Response {
@@ -24,6 +25,7 @@ pub(super) async fn alive() -> Response {
 #[utoipa::path(
     get,
     path = "/readyz",
+    tag = "This server",
     responses(
         (status = 200, description = "All of it does.", content_type = "application/json"),
         (status = 503, description = "Something does not.", content_type = "application/json"),

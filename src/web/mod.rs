@@ -31,7 +31,6 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
 use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK};
@@ -42,12 +41,14 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::client::Client;
 use self::error::Problem;
 use self::limit::Limit;
+pub(crate) use self::openapi::Error;
 use self::passcheck::Passwords;
 use self::recent::Recent;
 use self::slots::Slots;
 use crate::Services;
 use crate::config::{Secret, TrustedProxies, WebSettings};
 use crate::http::metrics::Server;
+use crate::http::routes::Routes;
 use crate::http::{asset, headers, html};
 use crate::live::{self, Desk, Live};
 
@@ -90,6 +91,17 @@ impl FromRef<App> for Arc<TrustedProxies> {
     }
 }
 
+impl FromRef<App> for Desk {
+    fn from_ref(app: &App) -> Self {
+        Self {
+            live: app.live.clone(),
+            site: Arc::clone(&app.site),
+            proxies: Arc::clone(&app.proxies),
+            clock: app.services.jobs.clock,
+        }
+    }
+}
+
 impl App {
     /// The application over open services.
     #[must_use]
@@ -127,41 +139,42 @@ pub fn router(app: App) -> Router {
 
 /// All addresses and some more, under the same limits and with the same headers: what a benchmark compares with.
 pub fn router_with(app: App, more: Router<App>) -> Router {
-    let mut router = more;
-    for page in &PAGES {
-        router = router.route(page.path, get(statistics::page));
-    }
-    for asset in sview_views::assets::assets() {
-        router = router.route(&asset.path, get(move |headers| asset::serve(headers, asset)));
-    }
-    let router = router
-        .route(LOOKUP, get(details::lookup))
-        .route(&format!("{LOOKUP}{{ip}}"), get(details::attacker))
-        .route("/passwords/details/{*password}", get(details::password))
-        .route(DEVICES.path, get(devices::page))
-        .route("/api/device/add", get(devices::confirm).post(devices::add))
-        .route("/api/device/delete", post(devices::delete))
-        .route(GREYLIST, get(greylist::index))
-        .route(&format!("{GREYLIST}{{file}}"), get(greylist::latest))
-        .route(&format!("{GREYLIST}archive/{{year}}/"), get(greylist::year))
-        .route(&format!("{GREYLIST}archive/{{year}}/{{file}}"), get(greylist::archive))
-        .route("/fragment/{name}", get(fragment::card))
-        .route(API, get(openapi::show))
-        .route(OPENAPI, get(openapi::document))
-        .route("/api/resource", get(api::resource))
-        .route("/resource/{file}", get(export::file))
-        .merge(passcheck::routes())
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .fallback(not_found);
-    let desk = Desk {
-        live: app.live.clone(),
-        site: Arc::clone(&app.site),
-        proxies: Arc::clone(&app.proxies),
-        clock: app.services.jobs.clock,
-    };
-    let router = router.merge(live::router(desk));
+    let router = more.merge(people().merge(programs()).into_router()).fallback(not_found);
     headers::layers(router, Server::Public).with_state(app)
+}
+
+/// Addresses for people: pages, their parts, and the files that they load. All others are for programs.
+fn people() -> Routes<App> {
+    let pages = PAGES.iter().fold(Routes::new(), |routes, page| routes.get(page.path, statistics::page));
+    pages
+        .get(LOOKUP, details::lookup)
+        .get(&format!("{LOOKUP}{{ip}}"), details::attacker)
+        .get("/passwords/details/{*password}", details::password)
+        .get(DEVICES.path, devices::page)
+        .get(GREYLIST, greylist::index)
+        .get(&format!("{GREYLIST}archive/{{year}}/"), greylist::year)
+        .get("/fragment/{name}", fragment::card)
+        .get(API, openapi::show)
+        .merge(passcheck::people())
+        .merge(live::people())
+        .merge(asset::routes())
+}
+
+/// Addresses for programs; [`openapi`] describes each.
+fn programs() -> Routes<App> {
+    Routes::new()
+        .get("/api/resource", api::resource)
+        .get("/resource/{file}", export::file)
+        .get("/api/device/add", devices::confirm)
+        .post("/api/device/add", devices::add)
+        .post("/api/device/delete", devices::delete)
+        .get(&format!("{GREYLIST}{{file}}"), greylist::latest)
+        .get(&format!("{GREYLIST}archive/{{year}}/{{file}}"), greylist::archive)
+        .merge(passcheck::programs())
+        .merge(live::programs())
+        .get(OPENAPI, openapi::document)
+        .get("/healthz", health::alive)
+        .get("/readyz", health::ready)
 }
 
 /// Serves until told to stop; then open requests are finished. Whoever has not finished sending one by the time that a request

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::SinkExt as _;
-use serde_json::json;
-use sview_testing::{Backend, Deployment, Feed, Server, both, http, sview, told};
+use serde_json::{Value, json};
+use sview_testing::{Backend, Deployment, Feed, Server, both, complaints, http, sview, told};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -60,6 +60,38 @@ both! {
         feed.tell("every 0.1");
         assert_eq!(viewer.until("dynfw list").await["version"], 3000);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_tells_of_the_feed_where_there_is_one() {
+    let deployment = Deployment::new(Backend::Embedded).await;
+    let mut feed = Feed::start();
+    let server = Server::start(hearing(&deployment, &feed, "up").env("SVIEW_DYNFW_GEOIP_DB", geoip(&deployment)));
+    fed(&server, &mut feed, 3).await;
+    let document = http::get(&format!("{}/api/openapi.json", server.url)).json();
+    let wrong = |name: &str, values: &[Value]| {
+        let components = &document["components"];
+        complaints(&json!({ "$ref": format!("#/components/schemas/{name}"), "components": components }), values)
+    };
+    let mut viewer = Viewer::open(&server).await;
+    let mut messages = Vec::new();
+    for told in ["", "", "delta 2 positive 192.0.2.1", "event telnet_login 192.0.2.1", "event a_new_kind 2001:db8::1"] {
+        if !told.is_empty() {
+            feed.tell(told);
+        }
+        let (kind, payload) = viewer.next().await;
+        messages.push(json!({ "msgtype": kind, "payload": payload }));
+    }
+    assert_eq!(wrong("LiveMessage", &messages), [(); 5].map(|()| Value::Null), "{messages:?}");
+    assert!(wrong("LiveMessage", &[json!({ "msgtype": "info", "payload": {} })])[0].is_string());
+    assert_eq!(wrong("FeedState", &[state(&server)]), [Value::Null]);
+    assert_eq!(document["paths"]["/dynfw/state.json"]["get"]["operationId"], "live_state");
+    let answers = &document["paths"]["/ws"]["get"]["responses"];
+    assert!(
+        answers["101"].is_object() && answers[http::get(&format!("{}/ws", server.url)).status.to_string()].is_object()
+    );
+    let page = http::get(&format!("{}/api/", server.url)).body;
+    assert!(page.contains("websocat &quot;ws${SITE#http}/ws&quot;") && page.contains("/dynfw/state.json"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

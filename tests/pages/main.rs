@@ -45,7 +45,7 @@ fn whole(server: &Server, path: &str, cookie: &str) -> String {
     let there = |answer: &http::Answer| {
         !["pending", "refreshing"].iter().any(|state| answer.body.contains(&format!("data-state=\"{state}\"")))
     };
-    outline(&patiently(get, there).body)
+    outline(&patiently(get, there).body.replace(&server.url, "http://site"))
 }
 
 both! {

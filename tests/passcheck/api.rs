@@ -1,13 +1,10 @@
 //! The API of the seed: its answers, and what it refuses.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 use sview_testing::http::{self, Answer};
 use sview_testing::{Server, both};
 
-use crate::site::{import, known, serve, sha1, tool};
+use crate::site::{import, known, serve, sha1};
 
 const PATHS: [&str; 2] = ["/api/leaked", "/passcheck/apiv1/"];
 const JSON: &str = "application/json";
@@ -26,12 +23,7 @@ fn complaints(server: &Server, schema: &str, values: &[Value]) -> Vec<Value> {
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/schema+json"), "{schema}");
     let schema = answer.json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    let script = format!("{}/tests/clients/fits_schema.py", env!("CARGO_MANIFEST_DIR"));
-    let mut python =
-        Command::new(tool("venv/bin/python")).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let task = json!({ "schema": schema, "values": values }).to_string();
-    python.stdin.take().unwrap().write_all(task.as_bytes()).unwrap();
-    serde_json::from_slice(&python.wait_with_output().unwrap().stdout).unwrap()
+    sview_testing::complaints(&schema, values)
 }
 
 both! {

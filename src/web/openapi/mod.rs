@@ -6,14 +6,20 @@ mod schemas;
 
 use std::sync::LazyLock;
 
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use sview_model::Period;
 use utoipa::OpenApi;
 
 pub(super) use self::page::show;
-pub(super) use self::schemas::{Answer, Data, Digits, Error, Form, Hashing, PeriodName, ResourceName};
-use super::{answer, api, devices, export, health, passcheck};
+pub(crate) use self::schemas::Error;
+pub(super) use self::schemas::{
+    Answer, Data, DayFile, Digits, Form, GreylistFile, GreylistLines, Hashing, LeakedAnswer, LeakedRequest, PeriodName,
+    ResourceName, SchemaFile, SeenAnswer, SeenRequest, Token, Year,
+};
+use super::{App, answer, api, devices, export, greylist, health, passcheck};
+use crate::live;
 
 /// Everything that programs may use.
 #[derive(OpenApi)]
@@ -29,24 +35,73 @@ use super::{answer, api, devices, export, health, passcheck};
         devices::confirm,
         devices::add,
         devices::delete,
+        greylist::latest,
+        greylist::archive,
         passcheck::range::range,
+        passcheck::leaked::check,
+        passcheck::leaked::leaked,
+        passcheck::seen::seen,
+        passcheck::schemas::serve,
+        live::page::state,
+        live::socket::open,
         document,
         health::alive,
         health::ready,
     ),
-    components(schemas(ResourceName, PeriodName, Form, Digits, Hashing))
+    components(schemas(
+        ResourceName, PeriodName, Form, Digits, Hashing, GreylistFile, Year, DayFile, SchemaFile, live::told::LiveMessage<'_>
+    ))
 )]
 struct Description;
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| Description::openapi().to_json().unwrap_or_default()); // strings only
+/// The description. It tells of the live feed only where there is one.
+fn description(live: bool) -> utoipa::openapi::OpenApi {
+    let mut description = Description::openapi();
+    if !live {
+        let feed = live::programs::<App>();
+        description.paths.paths.retain(|path, _| feed.listed().iter().all(|(_, route)| route != path));
+    }
+    description
+}
+
+/// As text, without a live feed and with one.
+static DOCUMENTS: LazyLock<[String; 2]> =
+    LazyLock::new(|| [false, true].map(|live| description(live).to_json().unwrap_or_default())); // strings only
 
 /// This description
 #[utoipa::path(
     get,
     path = "/api/openapi.json",
-    responses((status = 200, description = "The description in OpenAPI 3.1.", content_type = "application/json"))
+    tag = "This server",
+    responses(
+        (status = 200, description = "The description in OpenAPI 3.1.", content_type = "application/json"),
+        (status = 304, description = "It is what If-None-Match names."),
+    )
 )]
-pub(super) async fn document(headers: HeaderMap) -> Response {
+pub(super) async fn document(State(app): State<App>, headers: HeaderMap) -> Response {
     let kept = format!("public, max-age={}", Period::Day.scale().browser_ttl.as_secs());
-    answer::Answer::new(DOCUMENT.clone(), "application/json", &kept).respond(&headers)
+    let text = &DOCUMENTS[usize::from(app.live.is_some())];
+    answer::Answer::new(text.clone(), "application/json", &kept).respond(&headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{people, programs};
+    use super::*;
+    use crate::http::routes::assert_described;
+
+    #[test]
+    fn it_tells_of_every_address_for_programs_and_of_no_other() {
+        assert_described(&programs(), &DOCUMENTS[1]);
+    }
+
+    #[test]
+    fn no_address_for_people_is_one_for_programs() {
+        for (method, path) in people().listed() {
+            // What changes something can be done by programs too.
+            assert_eq!(*method, "get", "{path}");
+            assert!(!path.starts_with("/api/") || path == sview_views::pages::API, "{path}");
+            assert!(!path.contains(".json"), "{path}");
+        }
+    }
 }

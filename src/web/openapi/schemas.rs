@@ -1,20 +1,24 @@
 //! What the description says of names, periods and data: from the model, so that it cannot tell of others.
 
 use serde_json::{Value, json};
+use sview_model::greylist::{self, Tag};
 use sview_model::{CATALOGUE, HashKind, Period, Shape, Subject};
+use sview_views::pages;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
-    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType, Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType,
+    Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::web::export::FORMS;
+use crate::web::passcheck::schemas::SCHEMAS;
 
 /// A type that stands for a schema, under its own name.
 macro_rules! schemas {
     ($($(#[$doc:meta])* $name:ident $(uses $($used:ident),+)? = $schema:expr;)+) => {$(
         $(#[$doc])*
-        pub(in crate::web) struct $name;
+        pub(crate) struct $name;
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
@@ -40,10 +44,36 @@ schemas! {
     /// The first digits of a hash.
     Digits = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9A-Fa-f]{5}$"))
         .description(Some("Five hex digits of either case.")).examples(["5BAA6"]).build();
+    /// The token of a device.
+    Token = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z0-9]{64}$"))
+        .description(Some("64 lower-case letters and digits.")).examples(["0123456789abcdef".repeat(4)]).build();
+    /// The files of the greylist.
+    GreylistFile = words(greylist::Form::ALL.iter().map(|form| form.file()), None, &files(), greylist::Form::Csv.file());
+    /// The greylist as JSON lines.
+    GreylistLines uses GreylistEntry = ObjectBuilder::new().schema_type(Type::String)
+        .description(Some("A line for each address, which is a GreylistEntry in JSON.")).build();
+    /// An address on the greylist, as a line of JSON.
+    GreylistEntry = parsed(greylist_entry());
+    /// A year.
+    Year = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{4}$"))
+        .description(Some("Four digits.")).examples([&DAY[..4]]).build();
+    /// A file of the greylist's archive.
+    DayFile = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^greylist-[0-9]{4}-[0-9]{2}-[0-9]{2}\\.csv$"))
+        .description(Some("The day is one of the year in the path.")).examples([format!("greylist-{DAY}.csv")]).build();
+    /// The files of the password checker's schemas.
+    SchemaFile = words(SCHEMAS.iter().map(file_of), None, "The file of a schema.", file_of(&SCHEMAS[0]));
+    /// A request of the password checker.
+    LeakedRequest = of_passcheck(&SCHEMAS[0]);
+    /// Its answer.
+    LeakedAnswer = of_passcheck(&SCHEMAS[1]);
+    /// A request with days.
+    SeenRequest = of_passcheck(&SCHEMAS[2]);
+    /// Its answer.
+    SeenAnswer = of_passcheck(&SCHEMAS[3]);
     /// How passwords are hashed.
     Hashing = words(HashKind::ALL.iter().map(|kind| kind.as_str()), Some(HashKind::Sha1.as_str()), "How passwords are hashed.", HashKind::Sha1.as_str());
-    /// The data of a resource.
-    Data uses Series, MultiSeries, Ranking, Map = OneOfBuilder::new()
+    /// The data of a resource: any of the shapes, for a series is a ranking of windows too.
+    Data uses Series, MultiSeries, Ranking, Map = AnyOfBuilder::new()
         .description(Some("The data of a resource; which of the shapes it has is told with the resource's name."))
         .item(Ref::from_schema_name(Series::name()))
         .item(Ref::from_schema_name(MultiSeries::name()))
@@ -91,11 +121,14 @@ schemas! {
 /// How a window is named.
 const BUCKET: &str = "2026-03-15 12:30";
 
-fn words<'a>(
-    all: impl IntoIterator<Item = &'a str>,
+/// A day of the greylist's archive, for examples.
+const DAY: &str = "2026-03-15";
+
+fn words(
+    all: impl IntoIterator<Item = impl Into<Value>>,
     default: Option<&str>,
     description: &str,
-    example: &str,
+    example: impl Into<Value>,
 ) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -122,6 +155,60 @@ fn object(example: Value) -> Object {
         object = object.property(name, schema).required(name);
     }
     object.schema_type(SchemaType::Type(Type::Object)).examples([example]).build()
+}
+
+/// A schema that is written in JSON.
+fn parsed(schema: Value) -> Schema {
+    serde_json::from_value(schema).unwrap_or_default() // a test holds what comes out against what went in
+}
+
+/// A schema that is also served by itself.
+fn of_passcheck(schema: &pages::Schema) -> Schema {
+    let mut body: Value = serde_json::from_str(&schema.text).unwrap_or_default();
+    for own in ["$schema", "$id"] {
+        body.as_object_mut().map(|body| body.remove(own));
+    }
+    parsed(body)
+}
+
+fn file_of(schema: &pages::Schema) -> &str {
+    schema.path.rsplit('/').next().unwrap_or_default()
+}
+
+fn greylist_entry() -> Value {
+    let time = |what: &str| json!({ "description": what, "type": "string", "format": "date-time" });
+    json!({
+        "description": "An address on the greylist.",
+        "type": "object",
+        "properties": {
+            "ip": { "type": "string" },
+            "score": { "description": "Points; the page of the greylist says how they are counted.", "type": "number" },
+            "first_seen": time("When it was reported first, as far back as counts."),
+            "last_seen": time("When it was reported last."),
+            "expires": time("When it leaves the list if nothing more is reported."),
+            "probes": { "description": "How many probes reported it.", "type": "integer", "minimum": 1 },
+            "tags": {
+                "description": "The kinds of traps that it attacked.",
+                "type": "array",
+                "items": { "type": "string", "enum": Tag::ALL.iter().map(|tag| tag.as_str()).collect::<Vec<_>>() },
+            },
+        },
+        "required": ["ip", "score", "first_seen", "last_seen", "expires", "probes", "tags"],
+    })
+}
+
+fn files() -> String {
+    let lines = greylist::Form::ALL.iter().map(|form| {
+        let what = match form {
+            greylist::Form::Csv => "the published format: comments, the header `Address,Tags`, an address a line",
+            greylist::Form::Text => "an address a line, and nothing else",
+            greylist::Form::JsonLines => "a JSON object a line, with score, times and tags",
+            greylist::Form::Ipset => "input of `ipset restore`, whose entries time out",
+            greylist::Form::Nft => "input of `nft -f`, whose entries time out",
+        };
+        format!("- `{}`: {what}", form.file())
+    });
+    format!("The form of the list.\n\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn names() -> String {
@@ -151,4 +238,21 @@ fn shape(shape: Shape) -> String {
 fn periods() -> String {
     let lines = Period::ALL.iter().map(|p| format!("- `{p}`: {}", sview_views::moment::period(*p)));
     format!("How far back is looked, and in what steps.\n\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemas_that_are_written_in_json_lose_nothing() {
+        for schema in &*SCHEMAS {
+            let mut expected: Value = serde_json::from_str(&schema.text).unwrap();
+            for own in ["$schema", "$id"] {
+                assert!(expected.as_object_mut().unwrap().remove(own).is_some());
+            }
+            assert_eq!(serde_json::to_value(of_passcheck(schema)).unwrap(), expected, "{}", schema.path);
+        }
+        assert_eq!(serde_json::to_value(parsed(greylist_entry())).unwrap(), greylist_entry());
+    }
 }

@@ -10,12 +10,46 @@ use sview_model::{HashKind, HashPrefix};
 use super::json::{self, answer};
 use crate::web::App;
 use crate::web::client::Client;
+use crate::web::openapi::{LeakedAnswer, LeakedRequest};
 
 /// How many characters of the hash a request tells.
 const TOLD: usize = 6;
 
-/// Answers a request of the API.
-pub(super) async fn leaked(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+/// The passwords whose hashes begin with six digits
+///
+/// How often each was seen, and at what kinds of services. Hash the password, tell the first six of its forty digits, and look
+/// whether it is in the answer. What is asked for is in no log.
+#[utoipa::path(
+    post,
+    path = "/passcheck/apiv1/",
+    tag = "Passwords",
+    operation_id = "check_password",
+    request_body(content = LeakedRequest, content_type = "application/json"),
+    responses(
+        (status = 200, description = "SUCCESS with the passwords, or NO_QUERY where none is known.", body = LeakedAnswer),
+        (status = 400, description = "The request is none; error says what was expected.", body = LeakedAnswer),
+        (status = 413, description = "The request is too large.", body = LeakedAnswer),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = LeakedAnswer),
+        (status = 503, description = "Passwords cannot be checked at the moment.", body = LeakedAnswer),
+    )
+)]
+pub(in crate::web) async fn check(app: State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+    leaked(app, client, headers, body).await
+}
+
+/// The same as POST /passcheck/apiv1/, at its other address
+#[utoipa::path(
+    post,
+    path = "/api/leaked",
+    tag = "Passwords",
+    operation_id = "check_leaked_password",
+    request_body(content = LeakedRequest, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The same answer.", body = LeakedAnswer),
+        (status = "default", description = "The same refusals.", body = LeakedAnswer),
+    )
+)]
+pub(in crate::web) async fn leaked(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
     let request = match json::read(&headers, body).await {
         Ok(request) => request,
         Err(error) => return error.into_response(),

@@ -3,28 +3,31 @@
 //! for a password that was seen than for one that was not.
 
 mod json;
-mod leaked;
+pub(super) mod leaked;
 mod lookup;
 mod page;
 pub(super) mod range;
-mod schemas;
-mod seen;
+pub(super) mod schemas;
+pub(super) mod seen;
 
-use axum::Router;
-use axum::routing::{get, post};
 use sview_views::pages::{PASSCHECK, PASSCHECK_API, PASSCHECK_DOC};
 
 pub(super) use self::lookup::Passwords;
 use super::App;
+use crate::http::routes::Routes;
 
-/// The addresses of the password checker.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route(PASSCHECK, get(page::show))
-        .route(PASSCHECK_DOC, get(page::doc))
-        .route(PASSCHECK_API, post(leaked::leaked).fallback(json::only_post))
-        .route("/api/leaked", post(leaked::leaked).fallback(json::only_post))
-        .route(seen::PATH, post(seen::seen).fallback(json::only_post))
-        .route("/passcheck/apiv1/{schema}", get(schemas::serve))
-        .route("/range/{prefix}", get(range::range).options(range::preflight))
+/// The pages of the password checker.
+pub(super) fn people() -> Routes<App> {
+    Routes::new().get(PASSCHECK, page::show).get(PASSCHECK_DOC, page::doc)
+}
+
+/// Its addresses for programs.
+pub(super) fn programs() -> Routes<App> {
+    let range = "/range/{prefix}";
+    let routes = Routes::new().get(range, range::range).preflight(range, range::preflight);
+    let routes =
+        routes.post(PASSCHECK_API, leaked::check).post("/api/leaked", leaked::leaked).post(seen::PATH, seen::seen);
+    let only_post = [PASSCHECK_API, "/api/leaked", seen::PATH];
+    let routes = only_post.into_iter().fold(routes, |routes, path| routes.otherwise(path, json::only_post));
+    routes.get("/passcheck/apiv1/{schema}", schemas::serve)
 }

@@ -10,6 +10,10 @@ use rand::RngExt as _;
 use serde::Deserialize;
 use sview_model::{HashKind, HashPrefix, PasswordHash, Sources};
 use sview_passcheck::{Entry, MAX_COUNT};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::web::App;
 use crate::web::answer::Answer;
@@ -37,20 +41,39 @@ fn sha1() -> String {
     HashKind::Sha1.to_string()
 }
 
+/// The header [`ADD_PADDING`] in the description. The attribute's own words would make it one that may be null.
+struct Padding;
+
+impl IntoParams for Padding {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let padding = ParameterBuilder::new()
+            .name("Add-Padding")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("Makes the answer 800 to 1,000 lines long; those with the count 0 are made up."))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"]))));
+        vec![padding.build()]
+    }
+}
+
 /// The hashes that begin with a prefix, without it
 #[utoipa::path(
     get,
     path = "/range/{prefix}",
+    tag = "Passwords",
     description = "Lines of SUFFIX:COUNT in the order of the hashes, each ended by CRLF: the API that checkers of leaked passwords speak \
-        elsewhere too. With the header Add-Padding: true the answer has 800 to 1,000 lines, those with the count 0 made up.",
+        elsewhere too.",
     params(
         ("prefix" = Digits, Path, description = "The first five hex digits of the password's hash, of either case."),
-        ("mode" = Option<Hashing>, Query, description = "How passwords are hashed: sha1 (the default) or ntlm."),
+        ("mode" = Option<Hashing>, Query, description = "How passwords are hashed; sha1 when it is not told."),
+        Padding,
     ),
     responses(
         (status = 200, description = "The lines; none where nothing was seen.", content_type = "text/plain"),
+        (status = 304, description = "The lines are what If-None-Match names."),
         (status = 400, description = "That is no prefix, or no kind of hash.", content_type = "text/plain"),
-        (status = 429, description = "Too much was asked for.", content_type = "text/plain"),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", content_type = "text/plain"),
+        (status = 503, description = "Passwords cannot be checked at the moment.", content_type = "text/plain"),
     )
 )]
 pub(super) async fn range(

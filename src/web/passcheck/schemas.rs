@@ -12,19 +12,20 @@ use sview_views::pages::Schema;
 
 use crate::web::answer::Answer;
 use crate::web::error::Problem;
+use crate::web::openapi::{Error, SchemaFile};
 use crate::web::{App, Negotiated};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// All schemas, in the order of the page.
-pub(super) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
+pub(in crate::web) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
     let seen = json!({
         "hash": { "description": "The SHA-1 of the password in UTF-8, hex digits.", "type": "string", "pattern": "^[0-9a-f]{40}$" },
         "count": { "description": "How often the password was seen.", "type": "integer", "minimum": 1, "maximum": MAX_COUNT },
         "sources": {
             "description": "The kinds of services that it was tried at; none where that is not known.",
             "type": "array", "uniqueItems": true,
-            "items": { "enum": Source::ALL.iter().map(|source| source.as_str()).collect::<Vec<_>>() },
+            "items": { "type": "string", "enum": Source::ALL.iter().map(|source| source.as_str()).collect::<Vec<_>>() },
         },
     });
     let with_days = {
@@ -38,7 +39,7 @@ pub(super) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
         seen
     };
     let response = |status: &str, more: Value| {
-        let mut properties = json!({ "msg_type": { "const": "response" }, "status": { "const": status } });
+        let mut properties = json!({ "msg_type": word("response"), "status": word(status) });
         if let (Some(all), Value::Object(more)) = (properties.as_object_mut(), more) {
             all.extend(more);
         }
@@ -49,10 +50,10 @@ pub(super) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
             "request",
             "A request",
             object(json!({
-                "msg_type": { "const": "request" },
+                "msg_type": word("request"),
                 "hash": {
                     "description": "The first six hex digits of the SHA-1 of the password in UTF-8.",
-                    "type": "string", "pattern": "^[a-z0-9]{6}$", "maxLength": 6,
+                    "type": "string", "pattern": "^[a-z0-9]{6}$", "maxLength": 6, "examples": ["5baa61"],
                 },
             })),
         ),
@@ -72,7 +73,7 @@ pub(super) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
             object(json!({
                 "prefix": {
                     "description": "The first five hex digits of the SHA-1 of the password in UTF-8.",
-                    "type": "string", "pattern": "^[0-9A-Fa-f]{5}$", "maxLength": 5,
+                    "type": "string", "pattern": "^[0-9A-Fa-f]{5}$", "maxLength": 5, "examples": ["5baa6"],
                 },
             })),
         ),
@@ -87,6 +88,11 @@ pub(super) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
         ),
     ]
 });
+
+/// A text that is always the same.
+fn word(word: &str) -> Value {
+    json!({ "type": "string", "enum": [word] })
+}
 
 /// An object that has all of these properties, and no others.
 fn object(properties: Value) -> Value {
@@ -103,8 +109,20 @@ fn schema(name: &str, title: &'static str, body: Value) -> Schema {
     Schema { path, title, text: serde_json::to_string_pretty(&schema).unwrap_or_default() } // strings and numbers only
 }
 
-/// A schema.
-pub(super) async fn serve(State(app): State<App>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+/// The JSON Schema of a request or an answer
+#[utoipa::path(
+    get,
+    path = "/passcheck/apiv1/{schema}",
+    tag = "Passwords",
+    operation_id = "password_schema",
+    params(("schema" = SchemaFile, Path, description = "Which one.")),
+    responses(
+        (status = 200, description = "The schema, in the dialect 2020-12.", content_type = "application/schema+json"),
+        (status = 304, description = "It is what If-None-Match names."),
+        (status = 404, description = "There is no such schema.", body = Error),
+    )
+)]
+pub(in crate::web) async fn serve(State(app): State<App>, Path(name): Path<String>, headers: HeaderMap) -> Response {
     match SCHEMAS.iter().find(|schema| schema.path.rsplit('/').next() == Some(&name)) {
         Some(schema) => {
             Answer::new(schema.text.clone(), "application/schema+json", "public, max-age=300").respond(&headers)

@@ -12,12 +12,29 @@ use sview_model::{HashKind, HashPrefix};
 use super::json::{self, answer};
 use crate::web::App;
 use crate::web::client::Client;
+use crate::web::openapi::{SeenAnswer, SeenRequest};
 
 /// Where it is.
 pub(super) const PATH: &str = "/passcheck/apiv1/seen";
 
-/// Answers the page.
-pub(super) async fn seen(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+/// The passwords whose hashes begin with five digits, with days
+///
+/// What the page of the password checker asks for: how often each was seen, at what kinds of services, and when first and last.
+#[utoipa::path(
+    post,
+    path = "/passcheck/apiv1/seen",
+    tag = "Passwords",
+    operation_id = "passwords_with_days",
+    request_body(content = SeenRequest, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The passwords; none where none is known.", body = SeenAnswer),
+        (status = 400, description = "The request is none; error says what was expected.", body = SeenAnswer),
+        (status = 413, description = "The request is too large.", body = SeenAnswer),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = SeenAnswer),
+        (status = 503, description = "Passwords cannot be checked at the moment.", body = SeenAnswer),
+    )
+)]
+pub(in crate::web) async fn seen(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
     let request = match json::read(&headers, body).await {
         Ok(request) => request,
         Err(error) => return error.into_response(),

@@ -9,6 +9,7 @@ mod compare;
 mod feed;
 pub mod http;
 mod relay;
+mod schema;
 mod server;
 mod value;
 
@@ -23,6 +24,7 @@ pub use chance::Random;
 pub use compare::difference;
 pub use feed::{Feed, python, script};
 pub use relay::Relay;
+pub use schema::complaints;
 pub use server::{Server, is_there, run, sview, told};
 pub use value::patiently;
 

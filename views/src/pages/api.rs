@@ -9,6 +9,10 @@ use crate::{PageContext, layout, moment};
 /// An address that programs may use.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
+    /// What it is about, in a word: those of a group follow one another.
+    pub group: String,
+    /// What it is called in the document; its place on the page.
+    pub id: String,
     /// The HTTP method.
     pub method: &'static str,
     /// Its path, with parameters in braces.
@@ -17,7 +21,7 @@ pub struct Endpoint {
     pub summary: String,
     /// More about it.
     pub description: Option<String>,
-    /// What it takes.
+    /// What it takes, in its path, its query or its body.
     pub parameters: Vec<Parameter>,
     /// What it answers, by status.
     pub answers: Vec<Answer>,
@@ -26,18 +30,20 @@ pub struct Endpoint {
 }
 
 /// What an address takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Parameter {
     /// Its name.
     pub name: String,
-    /// Whether it is a part of the path; else of the query.
-    pub in_path: bool,
+    /// Where it has its place: path, query, form or JSON.
+    pub place: &'static str,
     /// Whether it must be there.
     pub required: bool,
     /// What it means.
     pub description: String,
-    /// A value that it may have.
+    /// A value that it may have; of a field of JSON, in JSON.
     pub example: Option<String>,
+    /// All values that it may have, where they are few; written in the same way.
+    pub choices: Vec<String>,
 }
 
 /// An answer of an address.
@@ -57,13 +63,14 @@ pub const API: &str = "/api/";
 /// Where the same is to be had for programs, in OpenAPI 3.1.
 pub const OPENAPI: &str = "/api/openapi.json";
 
-/// The page of the API.
+/// The page of the API at `site`: scheme and host, as its visitor knows them.
 #[must_use]
-pub fn api(context: &PageContext<'_>, endpoints: &[Endpoint]) -> Markup {
+pub fn api(context: &PageContext<'_>, site: &str, endpoints: &[Endpoint]) -> Markup {
     let content = html! {
         div.cards {
-            div.cell.full { (introduction()) }
-            @for (i, endpoint) in endpoints.iter().enumerate() { div.cell.half { (described(i, endpoint)) } }
+            div.cell.half { (introduction(site)) }
+            div.cell.half { (contents(endpoints)) }
+            @for endpoint in endpoints { div.cell.half { (described(endpoint)) } }
             div.cell.half { (periods()) }
             div.cell.half { (shapes()) }
             div.cell.full { (resources()) }
@@ -82,14 +89,15 @@ pub fn api(context: &PageContext<'_>, endpoints: &[Endpoint]) -> Markup {
     layout::page(context, &frame, &content)
 }
 
-fn introduction() -> Markup {
+fn introduction(site: &str) -> Markup {
     html! {
         section.card.form {
             h2 { "How to ask" }
             p {
                 "Every address is described in " a href=(OPENAPI) { "OpenAPI 3.1" } " too. In the examples, " code { "$SITE" }
-                " is the address of this site, and " code { "$TOKEN" } " the token of a device."
+                " is the address of this site:"
             }
+            pre.copy tabindex="0" { code { "SITE=" (site) } }
             p {
                 "Answers come from a cache. What is listed below without a parameter is always there; the rest is computed when "
                 "somebody asks for it, so ask again after a few seconds. How much a client may have computed in a minute is limited."
@@ -100,17 +108,44 @@ fn introduction() -> Markup {
     }
 }
 
-fn described(i: usize, endpoint: &Endpoint) -> Markup {
+fn contents(endpoints: &[Endpoint]) -> Markup {
     html! {
-        section.card.form aria-labelledby={ "e-" (i) } {
-            h2 id={ "e-" (i) } { (endpoint.method) " " code { (endpoint.path) } }
+        section.card.form {
+            h2 { "Addresses" }
+            @for group in endpoints.chunk_by(|one, next| one.group == next.group) {
+                h3 { (group[0].group) }
+                ul {
+                    @for endpoint in group {
+                        li { a href={ "#" (endpoint.id) } { (endpoint.method) " " code { (endpoint.path) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn described(endpoint: &Endpoint) -> Markup {
+    html! {
+        section.card.form aria-labelledby=(endpoint.id) {
+            h2 id=(endpoint.id) { (endpoint.method) " " code { (endpoint.path) } }
             p { (endpoint.summary) "." }
             @if let Some(description) = &endpoint.description { p { (description) } }
             @if !endpoint.parameters.is_empty() {
-                (table(&["Parameter", "Where", "Meaning"], endpoint.parameters.iter().map(|parameter| html! {
-                    th scope="row" { code { (parameter.name) } }
-                    td { (if parameter.in_path { "path" } else { "query" }) @if parameter.required { ", required" } }
-                    td { (parameter.description) }
+                (table(&["What", "Where", "Meaning"], endpoint.parameters.iter().map(|parameter| html! {
+                    th.name scope="row" { code { (parameter.name) } }
+                    td { (parameter.place) @if parameter.required { ", required" } }
+                    td {
+                        (parameter.description)
+                        @match parameter.choices.as_slice() {
+                            [] => @if let Some(example) = &parameter.example { " For example " code { (example) } "." },
+                            [only] => { " Must be " code { (only) } "." }
+                            all => {
+                                " One of "
+                                @for (i, choice) in all.iter().enumerate() { @if i > 0 { ", " } code { (choice) } }
+                                "."
+                            }
+                        }
+                    }
                 })))
             }
             (table(&["Answer", "Meaning"], endpoint.answers.iter().map(|answer| html! {
@@ -120,7 +155,7 @@ fn described(i: usize, endpoint: &Endpoint) -> Markup {
                     @for (i, name) in answer.types.iter().enumerate() { (if i == 0 { " " } else { ", " }) code { (name) } }
                 }
             })))
-            p { code { (endpoint.call) } }
+            pre.copy tabindex="0" { code { (endpoint.call) } }
         }
     }
 }
@@ -195,7 +230,7 @@ fn takes(resource: &Resource) -> &'static str {
 fn table(heads: &[&str], rows: impl Iterator<Item = Markup>) -> Markup {
     html! {
         div.values {
-            div.scroll tabindex="0" {
+            div.scroll.whole tabindex="0" {
                 table {
                     thead { tr { @for head in heads { th scope="col" { (head) } } } }
                     tbody { @for row in rows { tr { (row) } } }
