@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
-use sview_dynfw::{Certificate, Publisher};
+use sview_dynfw::{Certificate, PublishError, Publisher};
 use tokio_util::sync::CancellationToken;
 
 pub use self::event::name as event_name;
+use self::metrics::METRICS;
 use self::serial::HighWater;
 use self::work::Work;
 use crate::Services;
@@ -71,7 +72,20 @@ async fn work(
         done = async { Work::begin(services, settings, publisher, high_water).await?.run().await } => done,
         // A socket without clients takes whatever is sent, so that nothing fails is no sign that it works.
         broken = publisher.closed() => Err(broken.into()),
+        broken = count_clients(publisher) => Err(broken.into()),
         () = stop.cancelled() => Ok(()),
+    }
+}
+
+/// Notes every second how many clients there are, whatever the rest waits for, until the socket breaks: operators look when something
+/// is wrong.
+async fn count_clients(publisher: &Publisher) -> PublishError {
+    loop {
+        match publisher.clients().await {
+            Ok(clients) => METRICS.clients.set(i64::try_from(clients).unwrap_or(i64::MAX)),
+            Err(error) => return error,
+        };
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -29,7 +29,6 @@ const NOBODYS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 pub(super) struct Work<'a> {
     services: &'a Services,
     settings: &'a PublishSettings,
-    publisher: &'a Publisher,
     paced: Paced<'a>,
     high_water: &'a mut HighWater,
     /// What is published.
@@ -63,7 +62,7 @@ impl<'a> Work<'a> {
         let addresses = Some(listed.at(services.jobs.clock.now()));
         let serials = Serials::resume(Some(Saved { version, serial, addresses }), seconds(now));
         let paced = Paced::new(publisher);
-        Ok(Self { services, settings, publisher, paced, high_water, serials, listed, told })
+        Ok(Self { services, settings, paced, high_water, serials, listed, told })
     }
 
     /// Publishes; ends when the socket breaks.
@@ -112,7 +111,6 @@ impl<'a> Work<'a> {
             }
             self.listed.published(now);
         }
-        METRICS.clients.set(i64::try_from(self.publisher.clients().await?).unwrap_or(i64::MAX));
         self.tell_events().await
     }
 
