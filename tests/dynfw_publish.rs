@@ -175,13 +175,14 @@ both! {
         let (_client, told) = client(&address, &keys);
         until(&told, "the list, from who was there before", |told| told["list"] == json!(["198.18.0.1"]));
         // Operators see who is there all the same.
-        let (_another, heard) = client(&address, &keys);
+        let (another, heard) = client(&address, &keys);
         until(&heard, "the list, told to another", |told| told["lists"] == 1);
         let begun = Instant::now();
         while measured(&admin, "sview_publisher_clients") != 2.0 {
             assert!(begun.elapsed() < Duration::from_secs(20), "a client that came is not counted");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        drop(another);
         deployment.sql("ALTER TABLE away RENAME TO sview_greylist_state").await;
         report(&deployment, "two.csv", &["198.18.0.2"]);
         until(&told, "what was added", |told| told["list"] == json!(["198.18.0.1", "198.18.0.2"]));

@@ -79,6 +79,7 @@ impl<'a> Work<'a> {
         }
         loop {
             tokio::select! {
+                biased; // by chance, looks that fail and are waited for would hold up the list for half a minute
                 _ = lists.tick() => self.send_list().await?,
                 _ = looks.tick() => if let Err(failure) = self.look().await {
                     failure.pass("a look for news failed; the next one makes up for it").await?;
