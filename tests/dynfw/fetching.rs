@@ -113,6 +113,21 @@ async fn with_a_key_that_is_fetched_over_tls_the_feed_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_fetched_serves_where_it_cannot_be_kept() {
+    let deployment = Deployment::new(Backend::Embedded).await;
+    let mut feed = Feed::start();
+    let site = Site::start(&feed);
+    // No file can be read here, and none can take its place.
+    std::fs::create_dir(kept(&deployment)).unwrap();
+    let server = Server::start(&mut site.fetched(&deployment, &feed, "serve"));
+    follows(&server, &mut feed).await;
+    let log = server.log();
+    assert!(log.contains("cannot be read") && log.contains("could not be kept"), "{log}");
+    let left: Vec<_> = std::fs::read_dir(&deployment.data_dir).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".new")), "nothing unfinished is left: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_key_is_refused_and_nothing_is_kept() {
     let deployment = Deployment::new(Backend::Embedded).await;
     let feed = Feed::start();

@@ -33,7 +33,10 @@ fn fetched_or_kept(url: &HttpsUrl, path: &Path) -> anyhow::Result<PublicKey> {
             if before.is_some() {
                 tracing::warn!("the publisher of the dynamic firewall has another key than at the last start");
             }
-            kept::write(url, &key, path).with_context(|| file.to_string())?;
+            // The key that is here serves; only a start at which the site is away would miss it.
+            if let Err(error) = kept::write(url, &key, path) {
+                tracing::warn!(%error, %file, "the publisher's key could not be kept for a start at which it cannot be fetched");
+            }
             Ok(key)
         }
         (Err(error), Some(before)) => {
