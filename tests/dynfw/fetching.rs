@@ -166,5 +166,9 @@ async fn what_is_no_key_is_refused_and_nothing_is_kept() {
     };
     let strangers = std::env::var("SVIEW_TEST_CA").expect("run the tests by tests/run.sh");
     trusting(Path::new(&strangers), &["invalid peer certificate", "SSL_CERT_FILE"]);
-    trusting(Path::new("/nonexistent.pem"), &["SSL_CERT_FILE", "/nonexistent.pem"]);
+    // Nobody is trusted where no authority is known: neither is there a certificate that is built in.
+    let nobodys = site.directory.path().join("empty.pem");
+    std::fs::write(&nobodys, "").unwrap();
+    trusting(&nobodys, &["ca-certificates", "SSL_CERT_FILE"]);
+    trusting(Path::new("/nonexistent.pem"), &["ca-certificates", "SSL_CERT_FILE", "/nonexistent.pem"]);
 }

@@ -60,16 +60,16 @@ fn is_untrusted(error: &ureq::Error) -> bool {
     matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
-/// Who may vouch for the server: the system's authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name instead; on a system
-/// without any, Mozilla's, which are built in.
+/// Who may vouch for the site: the system's authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name instead, as for database
+/// and Redis. Where there are none, nobody is trusted.
 fn authorities() -> anyhow::Result<RootCerts> {
     let found = rustls_native_certs::load_native_certs();
-    if !found.certs.is_empty() {
-        return Ok(RootCerts::from(found.certs.iter().map(|der| Certificate::from_der(der).to_owned())));
+    if found.certs.is_empty() {
+        let errors: String = found.errors.iter().map(|error| format!("; {error}")).collect();
+        bail!(
+            "no authority's certificate is found that could vouch for the site: install the package ca-certificates, or name a \
+             file of them in SSL_CERT_FILE{errors}"
+        );
     }
-    if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some()) {
-        let errors: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-        bail!("SSL_CERT_FILE or SSL_CERT_DIR is set, and names no authority's certificate: {}", errors.join("; "));
-    }
-    Ok(RootCerts::WebPki)
+    Ok(RootCerts::from(found.certs.iter().map(|der| Certificate::from_der(der).to_owned())))
 }
