@@ -36,8 +36,8 @@ pub struct Places {
     /// How many hours of reports are read again at each quarter, for rows that another program wrote (0: never)
     #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Settings")]
     pub reread_hours: u16,
-    /// Whether passwords are counted from the reports for the password checker: not where another program counts the same reports into
-    /// passwords_pwned, which is read as well
+    /// Whether the password checker adds its own count of the reports to that in passwords_pwned: not where another program counts the
+    /// same reports into that table. By NTLM, which the table has not, its own is told all the same, and so are the days
     #[arg(long, env = "SVIEW_COUNT_PASSWORDS", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
     pub count_passwords: bool,
     /// The greylist: every process of a deployment must know who is never on it.
