@@ -21,10 +21,13 @@ pub struct Places {
         help_heading = "Settings"
     )]
     pub data_dir: PathBuf,
-    /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE  [default: reports.sqlite in the data directory]
+    /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE. PostgreSQL is reached over TLS where it offers that; only
+    /// ?sslmode=verify-full (or verify-ca) checks its certificate, and ?sslmode=disable does without TLS
+    /// [default: reports.sqlite in the data directory]
     #[arg(long, env = "SVIEW_DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = database, help_heading = "Settings")]
     pub database_url: Option<String>,
-    /// Redis for jobs and cache: redis://HOST:PORT/  [default: none; jobs and cache are SQLite files in the data directory]
+    /// Redis for jobs and cache: redis://HOST:PORT/, or rediss://HOST:PORT/ over TLS
+    /// [default: none; jobs and cache are SQLite files in the data directory]
     #[arg(long, env = "SVIEW_REDIS_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = redis, help_heading = "Settings")]
     pub redis_url: Option<String>,
     /// What sets this deployment's keys apart from others in the same Redis
