@@ -92,6 +92,13 @@ fn until(told: &Receiver<Value>, what: &str, right: impl Fn(&Value) -> bool) -> 
     panic!("not within 30 s: {what}; the last was {last}");
 }
 
+/// What a metric is at the moment.
+fn measured(admin: &str, series: &str) -> f64 {
+    let text = http::get(&format!("{admin}metrics")).body;
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{series} is not in {text}")).parse().unwrap()
+}
+
 both! {
     async fn a_client_of_the_original_network_follows_the_list_through_restarts(deployment: Deployment) {
         let keys = deployment.data_dir.join("keys");
@@ -133,11 +140,7 @@ both! {
         // What operators measure is what the client knows.
         let now = run(Command::new("date").args(["-u", "+%s"])).trim().parse::<f64>().unwrap();
         tokio::time::sleep(Duration::from_secs(3)).await; // a look, and a list
-        let text = http::get(&format!("{admin}metrics")).body;
-        let value = |series: &str| -> f64 {
-            let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-            line.unwrap_or_else(|| panic!("{series} is not in {text}")).parse().unwrap()
-        };
+        let value = |series: &str| measured(&admin, series);
         assert_eq!(value("sview_publisher_clients"), 1.0);
         assert_eq!(value("sview_publisher_addresses"), 5.0);
         assert_eq!(value("sview_publisher_serial"), last["serial"].as_f64().unwrap());
@@ -155,7 +158,7 @@ both! {
     async fn what_passes_is_made_up_for_and_what_does_not_ends_it(deployment: Deployment) {
         let keys = deployment.data_dir.join("keys");
         report(&deployment, "one.csv", &["198.18.0.1"]);
-        let (mut server, address, _) = publisher(&deployment, &keys, "0");
+        let (mut server, address, admin) = publisher(&deployment, &keys, "0");
         let (gone, told) = client(&address, &keys);
         until(&told, "the list", |told| told["lists"] == 1);
 
@@ -171,7 +174,15 @@ both! {
         deployment.sql("ALTER TABLE sview_greylist_state RENAME TO away").await;
         let (_client, told) = client(&address, &keys);
         until(&told, "the list, from who was there before", |told| told["list"] == json!(["198.18.0.1"]));
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        // Operators see who is there all the same.
+        let (another, heard) = client(&address, &keys);
+        until(&heard, "the list, told to another", |told| told["lists"] == 1);
+        let begun = Instant::now();
+        while measured(&admin, "sview_publisher_clients") != 2.0 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "a client that came is not counted");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        drop(another);
         deployment.sql("ALTER TABLE away RENAME TO sview_greylist_state").await;
         report(&deployment, "two.csv", &["198.18.0.2"]);
         until(&told, "what was added", |told| told["list"] == json!(["198.18.0.1", "198.18.0.2"]));

@@ -37,6 +37,36 @@ fn a_wrong_value_is_an_error_that_names_the_setting() {
 }
 
 #[test]
+fn a_secret_is_in_no_error_and_in_no_help() {
+    let deployment = embedded();
+    for (variable, wrong, right) in [
+        ("SVIEW_DATABASE_URL", "mysql://sview:hunter2@db/", "postgres://sview:hunter2@db/sentinel"),
+        ("SVIEW_REDIS_URL", "http://:hunter2@cache/", "redis://:hunter2@cache/"),
+        ("SVIEW_SECRET", "hunter2", "hunter2 hunter2 hunter2 hunter2 hunter2"),
+        ("SVIEW_ADMIN_TOKEN", "hunter2", "hunter2-hunter2-hunter2"),
+        ("SVIEW_ADMIN_READ_TOKEN", "hunter2", "hunter2-hunter2-hunter2"),
+        ("SVIEW_DYNFW_CERT_URL", "http://sview:hunter2@site/", "https://sview:hunter2@site/server.key"),
+    ] {
+        let flag = format!("--{}", variable.trim_start_matches("SVIEW_").to_lowercase().replace('_', "-"));
+        let out = sview(SVIEW, &deployment, &["migrate"]).env(variable, wrong).output().unwrap();
+        assert!(told(&out).contains(&flag) && !told(&out).contains("hunter2"), "{variable}: {}", told(&out));
+        let out = sview(SVIEW, &deployment, &["migrate", &flag, wrong]).output().unwrap();
+        assert!(told(&out).contains(&flag) && !told(&out).contains("hunter2"), "{flag}: {}", told(&out));
+        let file = deployment.data_dir.join("sview.toml");
+        let key = flag.trim_start_matches("--").replace('-', "_");
+        std::fs::write(&file, format!("{key} = \"{right}\"\n")).unwrap();
+        let mut help = sview(SVIEW, &deployment, &["--config", file.to_str().unwrap(), "--help"]);
+        let shown = run(help.env_remove(variable));
+        assert!(shown.contains(&flag) && !shown.contains("hunter2"), "{variable} in the file: {shown}");
+        let shown = run(sview(SVIEW, &deployment, &["--help"]).env(variable, right));
+        assert!(shown.contains(&flag) && !shown.contains("hunter2"), "{variable}: {shown}");
+    }
+    let out =
+        sview(SVIEW, &deployment, &["dynfw-backend", "--download-cert", "http://hunter2@site/"]).output().unwrap();
+    assert!(told(&out).contains("--download-cert") && !told(&out).contains("hunter2"), "{}", told(&out));
+}
+
+#[test]
 fn flags_precede_the_environment_which_precedes_the_file() {
     let deployment = embedded();
     let file = deployment.data_dir.join("sview.toml");

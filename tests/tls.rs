@@ -20,6 +20,28 @@ fn authority() -> String {
     std::env::var("SVIEW_TEST_CA").expect("run the tests by tests/run.sh")
 }
 
+/// How many connections of this program to the database there are, over TLS or in plain text.
+async fn connections(deployment: &Deployment, encrypted: bool) -> u64 {
+    let sql = format!(
+        "SELECT 1 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+         WHERE ssl = {encrypted} AND datname = '{}' AND pid <> pg_backend_pid()",
+        deployment.prefix
+    );
+    deployment.sql(&sql).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_mode_the_database_is_reached_over_tls_by_any_certificate() {
+    let deployment = Deployment::new(Backend::Production).await;
+    let plain = deployment.database_url.split('?').next().unwrap();
+    for (query, in_plain_text) in [("", false), ("?sslmode=disable", true)] {
+        let mut command = sview(SVIEW, &deployment, &["serve"]);
+        command.env("SVIEW_DATABASE_URL", format!("{plain}{query}")).env("SSL_CERT_FILE", "/nonexistent.pem");
+        let _server = Server::start(&mut command);
+        assert_eq!(connections(&deployment, false).await > 0, in_plain_text, "{query:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn database_and_redis_are_reached_over_tls() {
     let deployment = Deployment::new(Backend::Production).await;
@@ -29,11 +51,7 @@ async fn database_and_redis_are_reached_over_tls() {
     let server = Server::start(
         over_tls(&deployment, &["up"]).env("SSL_CERT_FILE", authority()).env("SVIEW_NOW", "2026-03-15T12:34:56Z"),
     );
-    let encrypted = format!(
-        "SELECT 1 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND datname = '{}'",
-        deployment.prefix
-    );
-    assert!(deployment.sql(&encrypted).await > 0, "its connections are encrypted");
+    assert!(connections(&deployment, true).await > 0, "its connections are encrypted");
     let data = server.data("name=top_ports_by_scans_list_long&period=1d", &[]);
     assert!(data.to_string().contains("TCP/23"), "{data}");
 }

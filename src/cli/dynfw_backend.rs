@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 
 use super::{Settings, process};
-use crate::config::https;
+use crate::config::HttpsUrl;
 use crate::live::{self, Live};
 
 #[derive(Debug, clap::Args)]
@@ -39,8 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "download_cert")]
     cert_file: Option<PathBuf>,
     /// Address that its public key is fetched from
-    #[arg(long, value_name = "URL", value_parser = https)]
-    download_cert: Option<String>,
+    #[arg(long, value_name = "URL", hide_env_values = true)]
+    download_cert: Option<HttpsUrl>,
     /// Database of countries in MaxMind's format
     #[arg(long, value_name = "FILE")]
     geoip_db: Option<PathBuf>,

@@ -195,13 +195,13 @@ impl Command {
 
 /// Runs the command that the arguments name; says on standard error what went wrong.
 pub async fn run(args: Vec<OsString>) -> ExitCode {
-    let command = match config::with_file(Cli::command(), &args) {
+    let mut command = match config::with_file(Cli::command(), &args) {
         Ok(command) => command,
         Err(error) => return output::fail(&error),
     };
-    let cli = match command.try_get_matches_from(args).and_then(|m| Cli::from_arg_matches(&m)) {
+    let cli = match command.try_get_matches_from_mut(args).and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => config::without_secrets(&mut command, error).exit(),
     };
     telemetry::start(&cli.settings.log, cli.command.log_default());
     let settings = &cli.settings;

@@ -61,7 +61,7 @@ impl Token {
 #[derive(Clone, Debug, Args)]
 pub struct AdminSettings {
     /// Address that operators' pages and metrics are served on, or off
-    /// [default: 127.0.0.1:8081 for up, demo and serve; off for worker and scheduler]
+    /// [default: 127.0.0.1:8081 for up, demo and serve; off for worker, scheduler and dynfw-publish]
     #[arg(long, env = "SVIEW_ADMIN_LISTEN", global = true, value_name = "ADDRESS", help_heading = "Settings")]
     pub admin_listen: Option<AdminListen>,
     /// Token that gives every right there; without one, anybody on this machine has it, and only loopback is served

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::HttpsUrl;
+
 /// Settings of the live feed. Without a server there is none.
 #[derive(Clone, Debug, Args)]
 pub struct DynfwSettings {
@@ -18,8 +20,15 @@ pub struct DynfwSettings {
     pub dynfw_cert_file: Option<PathBuf>,
     /// Address that its public key is fetched from at every start, when no file is named: https://…; the key of the last start is used
     /// where that fails. SSL_CERT_FILE names the authorities to trust instead of the system's
-    #[arg(long, env = "SVIEW_DYNFW_CERT_URL", global = true, value_name = "URL", value_parser = https, help_heading = "Settings")]
-    pub dynfw_cert_url: Option<String>,
+    #[arg(
+        long,
+        env = "SVIEW_DYNFW_CERT_URL",
+        global = true,
+        value_name = "URL",
+        hide_env_values = true,
+        help_heading = "Settings"
+    )]
+    pub dynfw_cert_url: Option<HttpsUrl>,
     /// Database of countries in MaxMind's format, which tells where addresses of events are
     #[arg(long, env = "SVIEW_DYNFW_GEOIP_DB", global = true, value_name = "FILE", help_heading = "Settings")]
     pub dynfw_geoip_db: Option<PathBuf>,
@@ -43,9 +52,4 @@ pub struct DynfwSettings {
         help_heading = "Settings"
     )]
     pub dynfw_max_viewers_per_client: u32,
-}
-
-/// An address that nobody on the way can change what comes from. A key fetched over plain HTTP would prove nothing.
-pub(crate) fn https(text: &str) -> Result<String, String> {
-    if text.starts_with("https://") { Ok(text.to_owned()) } else { Err("begins with https://".to_owned()) }
 }

@@ -33,7 +33,10 @@ pub fn with_file(command: Command, args: &[OsString]) -> anyhow::Result<Command>
             }
             _ => bail!("--config {}: {key} must be a single value", path.display()),
         };
-        command = command.mut_arg(key, |arg| arg.default_value(text));
+        command = command.mut_arg(key, |arg| {
+            let secret = arg.is_hide_env_values_set();
+            arg.default_value(text).hide_default_value(secret)
+        });
     }
     Ok(command)
 }

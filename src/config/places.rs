@@ -21,10 +21,13 @@ pub struct Places {
         help_heading = "Settings"
     )]
     pub data_dir: PathBuf,
-    /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE  [default: reports.sqlite in the data directory]
+    /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE. PostgreSQL is reached over TLS where it offers that; only
+    /// ?sslmode=verify-full (or verify-ca) checks its certificate, and ?sslmode=disable does without TLS
+    /// [default: reports.sqlite in the data directory]
     #[arg(long, env = "SVIEW_DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = database, help_heading = "Settings")]
     pub database_url: Option<String>,
-    /// Redis for jobs and cache: redis://HOST:PORT/  [default: none; jobs and cache are SQLite files in the data directory]
+    /// Redis for jobs and cache: redis://HOST:PORT/, or rediss://HOST:PORT/ over TLS
+    /// [default: none; jobs and cache are SQLite files in the data directory]
     #[arg(long, env = "SVIEW_REDIS_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = redis, help_heading = "Settings")]
     pub redis_url: Option<String>,
     /// What sets this deployment's keys apart from others in the same Redis
@@ -40,8 +43,8 @@ pub struct Places {
     /// than that do not count
     #[arg(long, env = "SVIEW_KEEP_REPORTS_DAYS", global = true, default_value_t = 0, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500), help_heading = "Settings")]
     pub keep_reports_days: u32,
-    /// Whether passwords are counted from the reports for the password checker: not where another program counts the same reports into
-    /// passwords_pwned, which is read as well
+    /// Whether the password checker adds its own count of the reports to that in passwords_pwned: not where another program counts the
+    /// same reports into that table. By NTLM, which the table has not, its own is told all the same, and so are the days
     #[arg(long, env = "SVIEW_COUNT_PASSWORDS", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
     pub count_passwords: bool,
     /// How long jobs are remembered: every process that ends jobs or clears up must know.

@@ -24,8 +24,8 @@ pub struct Settings {
     pub keep: Option<TimeDelta>,
     /// The most connections to the database.
     pub connections: u32,
-    /// Whether passwords are counted from the reports, and what was counted is told. Not where another program counts the same
-    /// reports into `passwords_pwned`: there each would count twice.
+    /// Whether what is counted from the reports is told of passwords by SHA-1. Not where another program counts the same reports into
+    /// `passwords_pwned`: there each would count twice.
     pub count_passwords: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The publisher's key over TLS, from a site that an operator trusts; and from one that answers anything else.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use sview_testing::{Backend, Deployment, Feed, Server, python, script, sview, temporary, told};
@@ -113,6 +113,21 @@ async fn with_a_key_that_is_fetched_over_tls_the_feed_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_fetched_serves_where_it_cannot_be_kept() {
+    let deployment = Deployment::new(Backend::Embedded).await;
+    let mut feed = Feed::start();
+    let site = Site::start(&feed);
+    // No file can be read here, and none can take its place.
+    std::fs::create_dir(kept(&deployment)).unwrap();
+    let server = Server::start(&mut site.fetched(&deployment, &feed, "serve"));
+    follows(&server, &mut feed).await;
+    let log = server.log();
+    assert!(log.contains("cannot be read") && log.contains("could not be kept"), "{log}");
+    let left: Vec<_> = std::fs::read_dir(&deployment.data_dir).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".new")), "nothing unfinished is left: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_key_is_refused_and_nothing_is_kept() {
     let deployment = Deployment::new(Backend::Embedded).await;
     let feed = Feed::start();
@@ -122,6 +137,9 @@ async fn what_is_no_key_is_refused_and_nothing_is_kept() {
         assert_eq!(out.status.code(), Some(1), "{}", told(&out));
         for expected in expected {
             assert!(told(&out).contains(expected), "{expected} is not in {}", told(&out));
+        }
+        for secret in ["hunter2", "aHVudGVyMg"] {
+            assert!(!told(&out).contains(secret), "{secret} is in {}", told(&out));
         }
         let files: Vec<_> =
             std::fs::read_dir(&deployment.data_dir).unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -135,12 +153,22 @@ async fn what_is_no_key_is_refused_and_nothing_is_kept() {
         ("hang", "did not answer within 10 s"),
     ] {
         site.answers(answer);
-        refused(&mut site.fetched(&deployment, &feed, "dynfw-backend"), &["SVIEW_DYNFW_CERT_URL", &site.url, said]);
+        let mut command = site.fetched(&deployment, &feed, "dynfw-backend");
+        refused(&mut command, &["SVIEW_DYNFW_CERT_URL", &site.url, said]);
+        // Who asks, and what, is in no message and no log, however much is logged.
+        command.env("SVIEW_DYNFW_CERT_URL", site.url.replace("://", "://hunter2@") + "?token=hunter2");
+        refused(command.env("SVIEW_LOG", "trace"), &["SVIEW_DYNFW_CERT_URL", &site.url, said]);
     }
     // Whoever does not trust the authority trusts nothing that the site says.
     site.answers("key");
-    let mut stranger = site.fetched(&deployment, &feed, "dynfw-backend");
-    refused(stranger.env_remove("SSL_CERT_FILE"), &["UnknownIssuer", "SSL_CERT_FILE"]);
-    let mut nowhere = site.fetched(&deployment, &feed, "dynfw-backend");
-    refused(nowhere.env("SSL_CERT_FILE", "/nonexistent.pem"), &["SSL_CERT_FILE", "/nonexistent.pem"]);
+    let trusting = |file: &Path, expected: &[&str]| {
+        refused(site.fetched(&deployment, &feed, "dynfw-backend").env("SSL_CERT_FILE", file), expected);
+    };
+    let strangers = std::env::var("SVIEW_TEST_CA").expect("run the tests by tests/run.sh");
+    trusting(Path::new(&strangers), &["invalid peer certificate", "SSL_CERT_FILE"]);
+    // Nobody is trusted where no authority is known: neither is there a certificate that is built in.
+    let nobodys = site.directory.path().join("empty.pem");
+    std::fs::write(&nobodys, "").unwrap();
+    trusting(&nobodys, &["ca-certificates", "SSL_CERT_FILE"]);
+    trusting(Path::new("/nonexistent.pem"), &["ca-certificates", "SSL_CERT_FILE", "/nonexistent.pem"]);
 }

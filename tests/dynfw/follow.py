@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps a list as the public clients do, and tells it after every message (needs pyzmq and msgpack).
+"""Keeps a list as the public clients do, and tells it whenever no message waits (needs pyzmq and msgpack).
 
 follow.py ADDRESS CERTIFICATE
 
@@ -48,5 +48,8 @@ while True:
                 (have.add if message["delta"] == "positive" else have.discard)(message["ip"])
     elif topic == b"dynfw/event":
         events.append([message["event"], message["ip"]])
+    # Telling a long list takes longer than a message: whoever told it after each of a thousand a second would lose some.
+    if socket.poll(0):
+        continue
     told = {"heard": topic.decode(), "serial": serial, "list": sorted(have), "lists": lists, "waiting": waiting, "events": events}
     print(json.dumps(told), flush=True)

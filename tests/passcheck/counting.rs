@@ -23,15 +23,16 @@ async fn count(services: &Services) {
 
 /// Count, first and last day of a password, by both kinds of hashes, which must agree.
 async fn seen(services: &Services, password: &str) -> Value {
-    let mut all = Vec::new();
-    for kind in HashKind::ALL {
-        let hash = kind.of(password);
-        let found = services.reports.passwords_seen(*kind, hash.prefix()).await.unwrap();
-        let day = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|t| t.format("%m-%d").to_string());
-        all.push(found.get(&hash).map_or(Value::Null, |s| json!([s.count, day(s.first_seen), day(s.last_seen)])));
-    }
-    assert_eq!(all[0], all[1], "{password}");
-    all.swap_remove(0)
+    let by_sha1 = seen_by(services, HashKind::Sha1, password).await;
+    assert_eq!(by_sha1, seen_by(services, HashKind::Ntlm, password).await, "{password}");
+    by_sha1
+}
+
+async fn seen_by(services: &Services, kind: HashKind, password: &str) -> Value {
+    let hash = kind.of(password);
+    let found = services.reports.passwords_seen(kind, hash.prefix()).await.unwrap();
+    let day = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|t| t.format("%m-%d").to_string());
+    found.get(&hash).map_or(Value::Null, |s| json!([s.count, day(s.first_seen), day(s.last_seen)]))
 }
 
 both! {
@@ -81,25 +82,36 @@ both! {
         }
     }
 
-    async fn where_another_program_counts_none_is_counted_or_told(deployment: Deployment) {
+    async fn where_another_program_counts_only_what_it_does_not_is_told_of_the_reports(deployment: Deployment) {
         ingest(&deployment, &[("2026-03-10T10:00:00Z", 2, "secret")]);
         let services = services(&deployment).await;
         refresh(&deployment);
         assert_eq!(seen(&services, "secret").await, json!([2, "03-10", "03-10"]));
         let other = places::services(&deployment, NOW, &["--count-passwords", "false"]).await;
-        ingest(&deployment, &[("2026-03-10T10:00:00Z", 5, "secret")]);
+        ingest(&deployment, &[("2026-03-10T10:00:00Z", 5, "secret"), ("2026-03-11T10:00:00Z", 1, "secret"), ("2026-03-11T10:00:00Z", 1, "ours")]);
         other.jobs.statistics.aggregate(sview_model::Kind::Passwords, sview_model::Precision::Daily, NOW.parse().unwrap()).await.unwrap();
         count(&other).await;
-        assert_eq!(seen(&other, "secret").await, Value::Null);
+        let [sha1, ntlm] = [HashKind::Sha1, HashKind::Ntlm].map(|kind| kind.of("secret").prefix());
+        let known = async |services: &Services, kind: HashKind| {
+            let mut known = services.reports.password_prefixes(kind).await.unwrap();
+            known.sort();
+            known
+        };
+        // Nobody else counts by NTLM: nothing counts twice there.
+        let mut ours = vec![ntlm, HashKind::Ntlm.of("ours").prefix()];
+        ours.sort();
+        assert_eq!(known(&other, HashKind::Ntlm).await, ours);
+        assert_eq!(seen_by(&other, HashKind::Ntlm, "secret").await, json!([8, "03-10", "03-11"]));
+        assert_eq!(seen_by(&other, HashKind::Sha1, "secret").await, Value::Null, "the other program has not");
+        assert_eq!(known(&other, HashKind::Sha1).await, []);
+        // By SHA-1 only the other's count is told, and only of what it counted; the days are what the reports say.
         let hash = HashKind::Sha1.of("secret").to_hex(HashKind::Sha1);
         deployment.sql(&format!("INSERT INTO passwords_pwned (password_hash, password_source, password_count) VALUES ('{hash}', 'telnet', 9)")).await;
-        let found = other.reports.passwords_seen(HashKind::Sha1, HashKind::Sha1.of("secret").prefix()).await.unwrap();
-        assert_eq!(found.values().map(|seen| seen.count).collect::<Vec<_>>(), [9]);
-        assert_eq!(other.reports.password_prefixes(HashKind::Sha1).await.unwrap(), [HashKind::Sha1.of("secret").prefix()]);
-        assert_eq!(other.reports.password_prefixes(HashKind::Ntlm).await.unwrap(), []);
-        // Nothing is lost: it is counted as soon as that is asked for.
-        count(&services).await;
-        let found = services.reports.passwords_seen(HashKind::Sha1, HashKind::Sha1.of("secret").prefix()).await.unwrap();
-        assert_eq!(found.values().map(|seen| seen.count).collect::<Vec<_>>(), [16]);
+        assert_eq!(seen_by(&other, HashKind::Sha1, "secret").await, json!([9, "03-10", "03-11"]));
+        assert_eq!(known(&other, HashKind::Sha1).await, [sha1]);
+        assert_eq!(seen_by(&other, HashKind::Sha1, "ours").await, Value::Null);
+        // Nothing is lost: it is told as soon as that is asked for.
+        assert_eq!(seen_by(&services, HashKind::Sha1, "secret").await, json!([17, "03-10", "03-11"]));
+        assert_eq!(seen(&services, "ours").await, json!([1, "03-11", "03-11"]));
     }
 }

@@ -18,12 +18,9 @@ const ROWS: usize = 400;
 
 impl Reports {
     /// Counts the passwords of all days that were aggregated and are not counted as they are now, the oldest first, each in a
-    /// transaction of its own: whatever ends it half-way, what was counted stays. Returns how many days there were: none where the
-    /// settings say that another program counts.
+    /// transaction of its own: whatever ends it half-way, what was counted stays. Returns how many days there were. Where
+    /// another program counts as well, this one does for what that does not tell: NTLM, and the days.
     pub async fn count_passwords(&self) -> Result<u64> {
-        if !self.settings.count_passwords {
-            return Ok(0);
-        }
         let mut tx = self.engine.snapshot().await?;
         let counted = tx.ints("SELECT watermark, made FROM sview_password_state".to_owned()).await?;
         let rollup = "SELECT watermark, revision FROM sview_rollup WHERE kind = 'passwords' AND precision = 'daily'";

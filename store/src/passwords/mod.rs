@@ -36,10 +36,11 @@ impl Reports {
         let upper = lower.to_uppercase();
         // No digit comes after the letter f.
         let binds = [lower.clone(), format!("{lower}g"), upper.clone(), format!("{upper}G")];
+        // When it was seen says nobody else.
+        let count = if self.counts_twice(kind) { "CAST(0 AS bigint)" } else { "count" };
         let counted = format!(
-            "SELECT hash, '' AS source, count, first_seen, last_seen FROM {}
-             WHERE kind = '{kind}' AND hash >= $1 AND hash < $2 AND count > 0",
-            self.counted()
+            "SELECT hash, '' AS source, {count}, first_seen, last_seen FROM sview_password
+             WHERE kind = '{kind}' AND hash >= $1 AND hash < $2 AND count > 0"
         );
         let (sql, binds) = match kind {
             HashKind::Ntlm => (counted, &binds[..2]),
@@ -60,7 +61,7 @@ impl Reports {
             let [count, first, last] = row.ints[..] else { continue };
             // What is no hash in another program's table is no password that anybody could ask for.
             let Some(hash) = PasswordHash::from_hex(kind, hash.trim().as_bytes()) else { continue };
-            let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) else { continue };
+            let Ok(count) = u64::try_from(count) else { continue };
             let seen = all.entry(hash).or_default();
             seen.count = seen.count.saturating_add(count);
             if let Some(source) = source.as_deref().and_then(Source::named) {
@@ -71,15 +72,19 @@ impl Reports {
                     (DateTime::from_timestamp_micros(first), DateTime::from_timestamp_micros(last));
             }
         }
+        all.retain(|_, seen| seen.count > 0);
         Ok(all)
     }
 
     /// The prefixes under which the database knows of any password. Reads all of it: not for every request.
     pub async fn password_prefixes(&self, kind: HashKind) -> Result<Vec<HashPrefix>> {
-        let mut sql = format!("SELECT DISTINCT substr(hash, 1, 5) FROM {} WHERE kind = '{kind}'", self.counted());
-        if kind == HashKind::Sha1 {
-            sql += " UNION SELECT DISTINCT lower(substr(CAST(password_hash AS text), 1, 5)) FROM passwords_pwned";
-        }
+        let ours = format!("SELECT DISTINCT substr(hash, 1, 5) FROM sview_password WHERE kind = '{kind}'");
+        let theirs = "SELECT DISTINCT lower(substr(CAST(password_hash AS text), 1, 5)) FROM passwords_pwned";
+        let sql = match kind {
+            HashKind::Ntlm => ours,
+            HashKind::Sha1 if self.counts_twice(kind) => theirs.to_owned(),
+            HashKind::Sha1 => format!("{ours} UNION {theirs}"),
+        };
         let mut prefixes = Vec::new();
         let mut visit = |texts: &[Option<&str>], _: &[i64]| {
             prefixes.extend(texts.first().copied().flatten().and_then(|text| text.parse::<HashPrefix>().ok()));
@@ -97,13 +102,9 @@ impl Reports {
 }
 
 impl Reports {
-    /// The table of what sview counted; nothing of it where another program counts.
-    fn counted(&self) -> &'static str {
-        if self.settings.count_passwords {
-            "sview_password"
-        } else {
-            "(SELECT * FROM sview_password WHERE 1 = 0) AS uncounted"
-        }
+    /// Whether another program counts the same reports by such hashes: `passwords_pwned` has SHA-1 only.
+    fn counts_twice(&self, kind: HashKind) -> bool {
+        kind == HashKind::Sha1 && !self.settings.count_passwords
     }
 }
 

@@ -1,0 +1,59 @@
+//! The file in which a key that was fetched is kept: a certificate as pyzmq writes it, that says in a comment where it is from.
+
+use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
+
+use sview_dynfw::PublicKey;
+
+use crate::config::HttpsUrl;
+
+/// The key that was fetched from this address, by an earlier start. One from another address is none; one that cannot be read is
+/// none either, and is logged.
+pub(super) fn read(url: &HttpsUrl, path: &Path) -> Option<PublicKey> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            if error.kind() != ErrorKind::NotFound {
+                let file = path.display();
+                tracing::warn!(%error, %file, "the publisher's key of an earlier start cannot be read");
+            }
+            return None;
+        }
+    };
+    let from = source(url);
+    if !text.lines().any(|line| line == from) {
+        return None;
+    }
+    PublicKey::parse(&text, &path.display().to_string())
+        .inspect_err(|error| tracing::warn!(%error, "the publisher's key of an earlier start is damaged"))
+        .ok()
+}
+
+/// Keeps a key. The file is whole at every moment; only its owner reads it, for an address may hold a password.
+pub(super) fn write(url: &HttpsUrl, key: &PublicKey, path: &Path) -> io::Result<()> {
+    let unfinished = path.with_extension(format!("{}.new", std::process::id()));
+    let done = write_new(url, key, &unfinished).and_then(|()| std::fs::rename(&unfinished, path));
+    if done.is_err() {
+        let _ = std::fs::remove_file(&unfinished); // what failed is told; that it cannot be cleared away either adds nothing
+    }
+    done
+}
+
+fn write_new(url: &HttpsUrl, key: &PublicKey, path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    write!(
+        file,
+        "#   The public key of a dynamic firewall's publisher, fetched by sview from\n{}\n\nmetadata\ncurve\n    public-key = \"{}\"\n",
+        source(url),
+        key.to_z85()
+    )?;
+    file.sync_all()
+}
+
+fn source(url: &HttpsUrl) -> String {
+    format!("#   {}", url.as_str())
+}
