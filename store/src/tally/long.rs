@@ -17,8 +17,7 @@ const MARK: char = '\0';
 
 /// A text of a row, as tallies hold it.
 pub(super) fn held(text: &str) -> Cow<'_, str> {
-    // What reads like that which is told of a long text is held like one, or it would pass for it.
-    if text.len() <= LONG && !text.contains(MARK) && Long::parse_shown(text).is_none() {
+    if is_short(text) {
         return Cow::Borrowed(text);
     }
     let beginning = &text[..text.floor_char_boundary(BEGINNING)].replace(MARK, "");
@@ -28,7 +27,12 @@ pub(super) fn held(text: &str) -> Cow<'_, str> {
 
 /// A text of a tally. Older tallies hold long ones whole.
 pub(super) fn held_already(text: &str) -> Cow<'_, str> {
-    if Long::parse_held(text).is_some() { Cow::Borrowed(text) } else { held(text) }
+    if is_short(text) || Long::parse_held(text).is_some() { Cow::Borrowed(text) } else { held(text) }
+}
+
+/// Whether a text is held as it is. What reads like that which is told of a long one is not: it would pass for it.
+fn is_short(text: &str) -> bool {
+    text.len() <= LONG && !text.contains(MARK) && Long::parse_shown(text).is_none()
 }
 
 /// What is told of a text that a tally holds.
