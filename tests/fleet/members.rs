@@ -1,15 +1,18 @@
 //! The processes of a fleet, and what their logs tell.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rand::RngExt as _;
 use serde_json::Value;
 use sview_jobs::machine_now;
-use sview_testing::{Deployment, sview};
+use sview_testing::{Deployment, http, sview};
 
 use crate::{NOW, SVIEW};
 
@@ -23,9 +26,16 @@ pub(crate) struct Member {
     lives: Vec<(PathBuf, Option<DateTime<Utc>>)>,
 }
 
-/// A port that nobody has at the moment.
+/// A port that nobody has, for a process that is to come back on it: not one of those that systems give to whoever asks for any, or
+/// another would have it by then.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = rand::rng().random_range(20_000..32_000);
+        if TAKEN.lock().unwrap().insert(port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Member {
@@ -46,6 +56,14 @@ impl Member {
         self.child.wait().unwrap();
         self.lives.last_mut().unwrap().1 = Some(machine_now());
         self.child = begin(deployment, &self.args, &self.environment, &self.directory, &mut self.lives);
+    }
+
+    /// Waits until it answers on the port; one that ends by itself before has failed.
+    pub(crate) fn wait_for(&mut self, port: u16) {
+        while http::try_get(&format!("http://127.0.0.1:{port}/healthz")).is_none() {
+            assert!(self.runs(), "it ended: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Whether it still runs; one that ended by itself has failed.

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Barrier};
 
 use sview_store::{Reports, Settings};
-use sview_testing::{Random, both, http, patiently};
+use sview_testing::{Random, Server, both, http, patiently, sview};
 
-use crate::members::{Member, free_port};
+use crate::members::Member;
 use crate::reports::{batch, document, settle};
+use crate::{NOW, SVIEW};
 
 const ASKERS: usize = 1_000;
 
@@ -21,20 +22,13 @@ both! {
             Member::start(&deployment, &["worker", "aggregation", "quick-cache", "slow-cache"], &[]),
         ];
         settle(&deployment, &[], 90);
-        let ports = [free_port(), free_port()];
-        let _web = ports.map(|port| {
-            let listen = [("SVIEW_LISTEN", format!("127.0.0.1:{port}")), ("SVIEW_RLIMIT_MAX_HITS", "0".to_owned())];
-            Member::start(&deployment, &["serve"], &listen)
+        let web = [(); 2].map(|()| {
+            Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0"))
         });
-        for port in ports {
-            while http::try_get(&format!("http://127.0.0.1:{port}/healthz")).is_none() {
-                std::thread::sleep(std::time::Duration::from_millis(50));
-            }
-        }
-        let url = |port: u16| format!("http://127.0.0.1:{port}/api/resource?name=selected_attacker_incidents_graph&ip=192.0.2.7&period=1m");
+        let url = |server: &Server| format!("{}/api/resource?name=selected_attacker_incidents_graph&ip=192.0.2.7&period=1m", server.url);
         let barrier = Arc::new(Barrier::new(ASKERS));
         let ask = |n: usize| {
-            let (url, barrier) = (url(ports[n % 2]), Arc::clone(&barrier));
+            let (url, barrier) = (url(&web[n % 2]), Arc::clone(&barrier));
             let asker = std::thread::Builder::new().stack_size(512 << 10);
             asker.spawn(move || {
                 barrier.wait();
@@ -46,7 +40,7 @@ both! {
         for thread in asking {
             thread.join().unwrap();
         }
-        let there = patiently(|| http::get(&url(ports[0])), |answer| !answer.json()["data"].is_null());
+        let there = patiently(|| http::get(&url(&web[0])), |answer| !answer.json()["data"].is_null());
         assert!(there.json()["data"].as_array().unwrap().iter().any(|point| point["count"] != 0));
         let jobs = document(&deployment, &["view-jobs", "--name", "cache-resource", "--json"]);
         let jobs = jobs["jobs"].as_array().unwrap();

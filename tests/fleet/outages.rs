@@ -135,10 +135,9 @@ async fn body(outages: &[Outage], flush: bool) {
         Member::start(&deployment, &["scheduler"], &relayed),
     ];
     settle(&deployment, &members, 60);
-    members.push(Member::start(&deployment, &["serve"], &web));
-    while http::try_get(&format!("http://127.0.0.1:{port}/healthz")).is_none() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let mut serving = Member::start(&deployment, &["serve"], &web);
+    serving.wait_for(port);
+    members.push(serving);
     tokio::time::sleep(Duration::from_secs(1)).await; // it looks at what is cached when it starts
 
     let stop = Arc::new(AtomicBool::new(false));
