@@ -55,6 +55,17 @@ fn a_secret_is_in_no_error_and_in_no_help() {
         let file = deployment.data_dir.join("sview.toml");
         let key = flag.trim_start_matches("--").replace('-', "_");
         std::fs::write(&file, format!("{key} = \"{right}\"\n")).unwrap();
+        // A quotation mark is missing, a comma is too many, a secret has no quotation marks.
+        for malformed in [
+            format!("# settings\n{key} = \"{right}\n"),
+            format!("\n{key} = \"{right}\",\n"),
+            format!("\n{key} = {right} {right}\n"),
+        ] {
+            std::fs::write(&file, malformed).unwrap();
+            let out = sview(SVIEW, &deployment, &["migrate", "--config", file.to_str().unwrap()]).output().unwrap();
+            assert!(told(&out).contains("line 2") && !told(&out).contains("hunter2"), "{variable}: {}", told(&out));
+        }
+        std::fs::write(&file, format!("{key} = \"{right}\"\n")).unwrap();
         let mut help = sview(SVIEW, &deployment, &["--config", file.to_str().unwrap(), "--help"]);
         let shown = run(help.env_remove(variable));
         assert!(shown.contains(&flag) && !shown.contains("hunter2"), "{variable} in the file: {shown}");

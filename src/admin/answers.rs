@@ -153,7 +153,8 @@ pub(super) struct Queue {
     hours: Vec<Hour>,
 }
 
-/// How long the last attempts took of the last 2,000 jobs that were done or died within 24 hours: half of them, 95 and 99 of 100 no longer.
+/// How long the last attempts took of the jobs that were done or died last, 2,000 of the last 24 hours at the most, as far as they are
+/// remembered: half of them, 95 and 99 of 100 no longer.
 #[derive(Serialize, ToSchema)]
 struct Percentiles {
     p50: f64,

@@ -98,8 +98,9 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
     let history = services.reports.history_from_reports(ip, now).await?;
     let entry = Entry::of(ip, &history, now);
     let least = services.reports.greylist_least().await?;
-    let room = |entry: &Entry| least.is_none_or(|least| entry.score >= least);
-    let listed = never.is_none() && entry.as_ref().is_some_and(room);
+    // Of a full list only itself knows who of many alike was left out.
+    let room = least.is_none() || !services.reports.greylist_entry(ip).await?.entries.is_empty();
+    let listed = never.is_none() && entry.is_some() && room;
     let score = history.score(now);
     let why = Why {
         ip,

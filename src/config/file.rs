@@ -1,9 +1,9 @@
 //! The settings file: gives defaults to arguments, below flags and environment.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Command;
 
 /// Gives `command` the defaults of the file named by `--config` or `SVIEW_CONFIG`, if any.
@@ -14,7 +14,7 @@ pub fn with_file(command: Command, args: &[OsString]) -> anyhow::Result<Command>
         return Ok(command);
     };
     let text = std::fs::read_to_string(&path).with_context(|| format!("--config {}", path.display()))?;
-    let table: toml::Table = text.parse().with_context(|| format!("--config {}: not a TOML table", path.display()))?;
+    let table: toml::Table = text.parse().map_err(|error| malformed(&path, &text, &error))?;
     let mut command = command;
     for (key, value) in table {
         let setting = command.get_arguments().find(|a| a.get_id() == key.as_str() && a.get_env().is_some());
@@ -39,6 +39,13 @@ pub fn with_file(command: Command, args: &[OsString]) -> anyhow::Result<Command>
         });
     }
     Ok(command)
+}
+
+/// What is wrong with a file that is no TOML, and in which line. The line itself may hold a secret.
+fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    anyhow!("--config {}: not a TOML table: line {line}: {}", path.display(), error.message())
 }
 
 /// The value of `--config` among raw arguments: needed before the rest can be read.

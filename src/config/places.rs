@@ -39,8 +39,8 @@ pub struct Places {
     /// How many hours of reports are read again at each quarter, for rows that another program wrote (0: never)
     #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Settings")]
     pub reread_hours: u16,
-    /// For how many days reports are kept once they are aggregated (0: for good); what was aggregated stays. Reports that come later
-    /// than that do not count
+    /// For how many days reports are kept once they are aggregated (0: for good); what was aggregated stays, and what comes later than that
+    /// does not count. Say the same to all processes
     #[arg(long, env = "SVIEW_KEEP_REPORTS_DAYS", global = true, default_value_t = 0, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500), help_heading = "Settings")]
     pub keep_reports_days: u32,
     /// Whether the password checker adds its own count of the reports to that in passwords_pwned: not where another program counts the

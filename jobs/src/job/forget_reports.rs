@@ -6,6 +6,8 @@ use sview_model::Queue;
 use super::{Failure, Job};
 use crate::Context;
 
+const UNSET: &str = "reports are to be deleted, but this worker keeps them for good: say the same SVIEW_KEEP_REPORTS_DAYS to schedulers and workers";
+
 /// Deletes the reports that are older than they are to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForgetReports {}
@@ -29,6 +31,9 @@ impl Job for ForgetReports {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Failure> {
+        if context.statistics.keep().is_none() {
+            return Err(Failure::Final(UNSET.to_owned()));
+        }
         let rows = context.statistics.forget_reports(context.clock.now()).await?;
         if rows > 0 {
             tracing::info!(rows, "old reports were deleted");

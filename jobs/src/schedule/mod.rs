@@ -73,7 +73,8 @@ pub static PRODUCERS: [Producer; 5] = [
     },
     Producer {
         name: "retention",
-        cron: "0 50 * * * *",
+        // When the refresh of the minute has been done.
+        cron: "20 50 * * * *",
         what: "queues the deleting of reports that are aggregated and older than they are to be kept",
         effect: |context, cause| {
             async move {

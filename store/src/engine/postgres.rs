@@ -55,6 +55,7 @@ impl Engine for Postgres {
             (7, "greylist", include_str!("../../../migrations/postgres/0007_greylist.sql")),
             (8, "passwords", include_str!("../../../migrations/postgres/0008_passwords.sql")),
             (9, "greylist_took", include_str!("../../../migrations/postgres/0009_greylist_took.sql")),
+            (10, "forgotten", include_str!("../../../migrations/postgres/0010_forgotten.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }

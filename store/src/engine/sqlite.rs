@@ -70,6 +70,7 @@ impl Engine for Sqlite {
             (5, "greylist", include_str!("../../../migrations/sqlite/0005_greylist.sql")),
             (6, "passwords", include_str!("../../../migrations/sqlite/0006_passwords.sql")),
             (7, "greylist_took", include_str!("../../../migrations/sqlite/0007_greylist_took.sql")),
+            (8, "forgotten", include_str!("../../../migrations/sqlite/0008_forgotten.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }

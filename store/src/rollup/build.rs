@@ -40,6 +40,14 @@ impl Work<'_> {
             let grown = self.grown(chunk).await?;
             self.whole(grown).await?
         };
+        let counting = spans.after(self.forgotten);
+        if counting != spans {
+            tracing::warn!(
+                kind = %self.kind, before = %super::moment(self.forgotten),
+                "reports came for days whose reports are deleted; they do not count"
+            );
+        }
+        let spans = counting;
         let rows = self.make_rows(&spans, fresh).await?;
         let tallies = self.tally(chunk, &spans, fresh, finer).await?;
         self.mark_coarser(&spans).await?;

@@ -102,8 +102,9 @@ pub(crate) struct Made {
 
 /// How far an aggregation has come, as a transaction sees it.
 pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> Result<Made> {
-    let sql =
-        format!("SELECT watermark, revision FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}'");
+    let sql = format!(
+        "SELECT watermark, revision, forgotten FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}'"
+    );
     let rows = tx.ints(sql).await?;
     let row = rows.first().map(Vec::as_slice).unwrap_or_default();
     let watermark = row.first().copied().flatten();
@@ -113,6 +114,8 @@ pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> 
         watermark.unwrap_or(0)
     );
     let pending = Spans::new(pairs(&tx.ints(sql).await?)).cover(micros(precision.width()));
+    // What comes for a time whose reports are forgotten is passed over.
+    let pending = pending.after(row.get(2).copied().flatten().unwrap_or(Micros::MIN));
     Ok(Made { watermark, pending, revision: row.get(1).copied().flatten().unwrap_or(0) })
 }
 

@@ -9,6 +9,7 @@
 
 use sview_model::{Kind, Precision, Span};
 
+use super::retention::forgotten;
 use super::{Spans, Work, chunk, columns, first, moment, watermark};
 use crate::engine::Micros;
 use crate::{Reports, Result};
@@ -117,6 +118,9 @@ impl Work<'_> {
                 lossy.push(cut);
             }
         }
-        Ok(Spans::new(lossy.into_iter().map(|start| (start, start + self.width)).collect()))
+        let lossy = lossy.into_iter().map(|start| (start, start + self.width));
+        // What is left of a time that is forgotten came too late to count.
+        let forgotten = if self.source == self.kind.as_str() { forgotten(self.tx, self.kind).await? } else { None };
+        Ok(Spans::new(lossy.chain(forgotten.map(|until| (span.0, until.min(span.1)))).collect()))
     }
 }

@@ -46,6 +46,11 @@ impl Spans {
         Self::new(self.iter().map(|(s, f)| (s, f.min(limit))).collect())
     }
 
+    /// What lies from `limit` on.
+    pub(crate) fn after(&self, limit: Micros) -> Self {
+        Self::new(self.iter().map(|(s, f)| (s.max(limit), f)).collect())
+    }
+
     /// What is in this set and not in the other.
     pub(crate) fn minus(&self, other: &Self) -> Self {
         let mut rest = Vec::new();
@@ -77,6 +82,7 @@ mod tests {
             let (x, y) = (Spans::new(a.clone()), Spans::new(b.clone()));
             prop_assert_eq!(moments(&x), (0..60).filter(|m| contains(&a, *m)).collect::<Vec<_>>());
             prop_assert_eq!(moments(&x.minus(&y)), (0..60).filter(|m| contains(&a, *m) && !contains(&b, *m)).collect::<Vec<_>>());
+            prop_assert_eq!(moments(&x.after(30)), (30..60).filter(|m| contains(&a, *m)).collect::<Vec<_>>());
             prop_assert_eq!(moments(&x.before(30)), (0..30).filter(|m| contains(&a, *m)).collect::<Vec<_>>());
             prop_assert_eq!((0..60).filter(|m| x.contains(*m)).collect::<Vec<_>>(), moments(&x));
             let wide = x.cover(7);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
+use super::retention::forgotten;
 use super::{Spans, Step, first, mark, micros, moment, pairs, pending_of, watermark};
 use crate::Result;
 use crate::engine::{Dialect, Micros, Tx, table};
@@ -24,6 +25,8 @@ pub(super) struct Work<'a> {
     pub(super) source: String,
     pub(super) target: String,
     pub(super) width: Micros,
+    /// Up to when the finer rows are forgotten: buckets before that stay as they are.
+    pub(super) forgotten: Micros,
 }
 
 impl<'a> Work<'a> {
@@ -35,7 +38,8 @@ impl<'a> Work<'a> {
         finer: Precision,
     ) -> Self {
         let (source, target) = (table(kind, finer), table(kind, precision));
-        Self { tx, dialect, kind, precision, source, target, width: micros(precision.width()) }
+        let (width, forgotten) = (micros(precision.width()), Micros::MIN);
+        Self { tx, dialect, kind, precision, source, target, width, forgotten }
     }
 
     pub(super) async fn step(&mut self, finer: Precision, now: DateTime<Utc>, reread: Micros) -> Result<Step> {
@@ -43,6 +47,9 @@ impl<'a> Work<'a> {
         let mut due = self.precision.due_to(now).timestamp_micros();
         // Where the finer buckets are not made yet, there is nothing to build on.
         let mut missing = Spans::default();
+        if finer == Precision::Native {
+            self.forgotten = forgotten(self.tx, self.kind).await?.unwrap_or(Micros::MIN);
+        }
         if finer != Precision::Native {
             let Some(made_to) = watermark(self.tx, self.kind, finer, "").await? else { return Ok(Step::Blocked) };
             due = due.min(made_to.div_euclid(self.width) * self.width);

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
+use super::retention::forgotten;
 use super::{Buckets, Spans, chunk, columns, first, micros, moment, pending_of, watermark};
 use crate::engine::{Dialect, Micros, Tx, table};
 use crate::{Reports, Result};
@@ -12,7 +13,8 @@ use crate::{Reports, Result};
 pub enum Excuse {
     /// The bucket holds too little, or has no tally, and waits to be made (anew): reports came late.
     Pending,
-    /// The bucket lies before the oldest report there is: what it is of was deleted, and cannot be recounted.
+    /// The bucket lies before the oldest report there is, or before what is forgotten: what it is of was deleted, and cannot be
+    /// recounted.
     ReportsGone,
 }
 
@@ -108,6 +110,7 @@ impl Reports {
             table(kind, precision)
         );
         let rows = look.tx.ints(sql).await?;
+        let forgotten = forgotten(&mut *look.tx, kind).await?;
         let oldest = if rows.is_empty() { None } else { look.oldest(&native).await? };
         let read = |row: &Vec<Option<i64>>| match row[..] {
             [Some(bucket), reports, aggregated, expected, present] => Some(Difference {
@@ -116,7 +119,9 @@ impl Reports {
                 aggregated: aggregated.unwrap_or(0),
                 rows_expected: expected.unwrap_or(0),
                 rows: present.unwrap_or(0),
-                excuse: if oldest.is_none_or(|oldest| bucket + look.width <= oldest) {
+                excuse: if oldest.is_none_or(|oldest| bucket + look.width <= oldest)
+                    || forgotten.is_some_and(|f| bucket < f)
+                {
                     Some(Excuse::ReportsGone)
                 } else {
                     // One that holds too much is looked at, and left alone.
