@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sview::Services;
 use sview_jobs::{
-    Aggregate, CacheGroup, Cause, Job, Outcome, PRODUCERS, Queues, State, Take, WorkerSettings, run_now,
+    Aggregate, CacheGroup, Cause, ForgetReports, Job, Outcome, PRODUCERS, Queues, State, Take, WorkerSettings, run_now,
     work_until_idle,
 };
 use sview_model::{Kind, Period, Precision, Queue, Request};
@@ -324,6 +324,11 @@ both! {
             told
         };
         assert_eq!(run(&services(&deployment).await).await, "reports are kept for good");
+        // A worker that was not told refuses what a scheduler that was wants.
+        let by_default = services(&deployment).await;
+        by_default.jobs.queues.enqueue(&ForgetReports {}, &Cause::Operator).await.unwrap();
+        let worked = work_until_idle(&by_default.jobs, &Cause::Operator, 1, &WorkerSettings::default()).await.unwrap();
+        assert!(format!("{:?}", worked.dead).contains("say the same SVIEW_KEEP_REPORTS_DAYS"), "{:?}", worked.dead);
         assert_eq!(rows().await, 300);
         let values = async || {
             let (services, mut all) = (services(&deployment).await, Vec::new());

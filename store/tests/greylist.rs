@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::{Entry, History, MOST, Rules, Sighting};
-use sview_model::{Action, Batch, Identity, Incident, Kind, Precision, Trap};
+use sview_model::{Action, Batch, Data, Identity, Incident, Kind, Parameters, Period, Precision, Request, Trap};
 use sview_store::{Reports, Settings, Step};
 use sview_testing::{Deployment, both};
 
@@ -128,6 +128,17 @@ both! {
             let history = reports.history_from_reports(ip, now()).await.unwrap();
             assert_eq!(Entry::of(ip, &history, now()).as_ref(), Some(entry));
         }
+        // The statistics know it as one, too.
+        let value = async |name: &str, of: Parameters| {
+            let request = Request::new(name.parse().unwrap(), Period::Year, of).unwrap();
+            reports.compute(&request, now()).await.unwrap().data
+        };
+        let Data::Ranking(ranking) = value("top_attackers_by_incidents_list_long", Parameters::None).await else { panic!() };
+        let labels: Vec<_> = ranking.rows.iter().filter_map(|row| row.labels[0].as_deref()).collect();
+        assert!(labels.len() == 12 && labels.iter().all(|label| !label.contains("ffff")), "{labels:?}");
+        let row = ranking.rows.iter().find(|row| row.labels[0] == Some(ip.to_string())).unwrap();
+        let Data::Series(series) = value("selected_attacker_incidents_graph", Parameters::Ip(ip.into())).await else { panic!() };
+        assert_eq!(series.iter().map(|point| point.count).sum::<u64>(), row.count);
     }
 
     async fn a_full_list_says_what_its_lowest_score_is(deployment: Deployment) {

@@ -43,18 +43,15 @@ pub(super) struct Addresses {
 const FIRST: u64 = 1 << 32;
 
 impl Addresses {
+    /// An IPv4 address in IPv6 clothes, as other programs may write it, is the IPv4 address.
     pub(super) fn number(&mut self, ip: IpAddr) -> Address {
-        match ip {
+        match ip.to_canonical() {
             IpAddr::V4(v4) => u64::from(v4.to_bits()),
-            IpAddr::V6(v6) => self.number_of_v6(v6.to_bits()),
+            IpAddr::V6(v6) => *self.numbers.entry(v6.to_bits()).or_insert_with(|| {
+                self.list.push(v6.to_bits());
+                FIRST + self.list.len() as u64 - 1
+            }),
         }
-    }
-
-    pub(super) fn number_of_v6(&mut self, bits: u128) -> Address {
-        *self.numbers.entry(bits).or_insert_with(|| {
-            self.list.push(bits);
-            FIRST + self.list.len() as u64 - 1
-        })
     }
 
     pub(super) fn ip(&self, number: Address) -> IpAddr {

@@ -1,7 +1,7 @@
 //! What the keys of tallies mean.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::intern::{Address, Addresses, Texts};
 use super::long;
@@ -42,7 +42,7 @@ impl Names {
     }
 
     pub(super) fn v6(&mut self, bits: u128) -> Address {
-        self.addresses.number_of_v6(bits)
+        self.addresses.number(Ipv6Addr::from_bits(bits).into())
     }
 
     pub(super) fn text_of(&self, number: u64) -> &str {
