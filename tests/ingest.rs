@@ -84,7 +84,9 @@ both! {
         let lines = ["time,raw_count,username,password", good, "yesterday,1,root,x", "2026-03-15T12:00:00Z,0,root,x", good, "2099-01-01T00:00:00Z,1,a,b", "too,few"];
         let file = write(&deployment, "passwords.csv", lines.join("\n"));
         let rejects = deployment.data_dir.join("rejects.txt");
-        let out = run(&mut ingest(&deployment, now, &["--rejects", rejects.to_str().unwrap()], &[&file]));
+        let out = ingest(&deployment, now, &["--rejects", rejects.to_str().unwrap()], &[&file]).output().unwrap();
+        assert_eq!(out.status.code(), Some(3), "all was read, but for bad lines");
+        let out = told(&out);
         assert!(out.contains("2 passwords") && out.contains("4"), "{out}");
         let kept = std::fs::read_to_string(rejects).unwrap();
         let numbers: Vec<_> = kept.lines().map(|l| l.split(':').nth(1).unwrap()).collect();
@@ -93,6 +95,12 @@ both! {
         // Without --rejects, standard error names the lines.
         let again = ingest(&deployment, now, &["--again"], &[&file]).output().unwrap();
         assert!(told(&again).contains("passwords.csv:3:"), "{}", told(&again));
+        // A file that cannot be read weighs more; its name is another's.
+        let missing = deployment.data_dir.join("no\u{1b}[31mfile");
+        let out = ingest(&deployment, now, &["--again"], &[&missing, &file]).output().unwrap();
+        let text = told(&out);
+        assert!(out.status.code() == Some(1) && text.contains("2 passwords") && text.contains("cannot be opened"), "{text}");
+        assert!(!text.contains('\u{1b}') && text.matches("file").count() < 5, "{text}");
     }
 
     async fn the_same_file_is_not_counted_twice(deployment: Deployment) {

@@ -17,6 +17,9 @@ fn a_wrong_value_is_an_error_that_names_the_setting() {
     for (variable, value, named) in [
         ("SVIEW_LISTEN", "nowhere", "--listen"),
         ("SVIEW_NOW", "yesterday", "--now"),
+        ("SVIEW_PUBLIC_URL", "view.example.org", "--public-url"),
+        ("SVIEW_PUBLIC_URL", "https://view.example.org/a path", "--public-url"),
+        ("SVIEW_PUBLIC_URL", "https://$(reboot)", "--public-url"),
         ("SVIEW_DATABASE_URL", "mysql://x", "--database-url"),
         ("SVIEW_REDIS_URL", "http://x", "--redis-url"),
         ("SVIEW_SECRET", "short", "--secret"),

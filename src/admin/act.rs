@@ -60,7 +60,8 @@ pub(super) async fn form(
     asked: Result<Form<Asked>, FormRejection>,
 ) -> Response {
     let done = async {
-        let Form(asked) = asked.map_err(|error| Problem::expected("The form cannot be read", error))?;
+        let Form(asked) = asked
+            .map_err(|error| Problem::unreadable("The form cannot be read", error.status(), &error.body_text()))?;
         let order = asked.order()?;
         let back = order.back();
         let did = carry_out(&admin, &viewer, order).await?;
@@ -96,7 +97,8 @@ pub(super) async fn json(
     asked: Result<Json<Asked>, JsonRejection>,
 ) -> Response {
     let done = async {
-        let Json(asked) = asked.map_err(|error| Problem::expected("The order cannot be read", error))?;
+        let Json(asked) = asked
+            .map_err(|error| Problem::unreadable("The order cannot be read", error.status(), &error.body_text()))?;
         carry_out(&admin, &viewer, asked.order()?).await
     };
     match done.await {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Form;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -58,11 +59,18 @@ pub(super) async fn sign_in(
     tls: OverTls,
     headers: HeaderMap,
     uri: Uri,
-    Form(shown): Form<Shown>,
+    shown: Result<Form<Shown>, FormRejection>,
 ) -> Response {
     if same_site(&headers).is_err() {
         return Problem::forbidden(ForeignSite::HEADING, ForeignSite::ADVICE).alone(&uri);
     }
+    let Form(shown) = match shown {
+        Ok(shown) => shown,
+        Err(error) => {
+            let heading = "The form cannot be read";
+            return Problem::unreadable(heading, error.status(), &error.body_text()).alone(&uri);
+        }
+    };
     let next = own(shown.next);
     match admin.access.of(shown.token.trim()) {
         Some(right) => (jar.add(login_cookie(right, tls)), Redirect::to(&next)).into_response(),

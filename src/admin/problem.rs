@@ -32,6 +32,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, heading, format!("Expected: {}.", expected.to_string()))
     }
 
+    /// What the framework refused to read, with its reason. A body that is too large (413), or of another type (415), is told apart.
+    pub(super) fn unreadable(heading: &str, status: StatusCode, reason: &str) -> Self {
+        let special = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status);
+        Self::new(if special { status } else { StatusCode::BAD_REQUEST }, heading, format!("{reason}."))
+    }
+
     /// No token, or a wrong one (401).
     pub(super) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "A token is needed", "Send it as Authorization: Bearer.")

@@ -51,6 +51,10 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     output::note(format!(
         "\n  sview demo on http://{address}/\n  The reports are simulated; the addresses in them are nobody's.\n"
     ));
+    output::note(format!(
+        "  Commands see the same with: export SVIEW_DATA_DIR='{}' SVIEW_GREYLIST_NOBODYS=true\n",
+        settings.places.data_dir.display()
+    ));
 
     let now = services.jobs.clock.now();
     let history = History::new(args.seed, now, args.rows);

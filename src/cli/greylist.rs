@@ -21,7 +21,7 @@ Forms: csv (the published format), txt (an address a line), jsonl (a JSON object
 
 Examples:
   sview greylist --format ipset | ipset restore
-  sview greylist --why 198.51.100.7
+  sview greylist --why ADDRESS
   sview greylist --make --json
 
 JSON: {as_of, addresses: [{ip, score, first_seen, last_seen, expires, tags, probes, evidence}]}; with --why
@@ -134,7 +134,8 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
     output::line(match (&why.never, why.expires) {
         (Some(reason), _) => format!("{ip} is never listed: {reason}"),
         (None, Some(expires)) => format!(
-            "{ip} is listed: {score} points, reported by {probes} probes; if it stops now it leaves the list at {}",
+            "{ip} is listed: {score} points, reported by {probes} probe{}; if it stops now it leaves the list at {}",
+            if probes == 1 { "" } else { "s" },
             units::moment(expires)
         ),
         (None, None) => {

@@ -14,7 +14,7 @@ use serde_json::json;
 use sview_model::HashKind;
 use sview_passcheck::{Facts, Importer, Lines, Phase};
 
-use super::{Settings, output, units};
+use super::{REJECTED, Settings, output, units};
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
@@ -63,9 +63,6 @@ const MEMORY: usize = 256 << 20;
 
 /// How many bad lines are shown when nothing keeps them.
 const SHOWN: u64 = 10;
-
-/// The exit code of an import that left out bad lines.
-const REJECTED: u8 = 3;
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     let (directory, args) = (settings.places.passwords(), args.clone());
@@ -160,7 +157,7 @@ fn tell(
         #[allow(clippy::cast_precision_loss)] // for people
         let rate = lines as f64 / seconds.max(0.001);
         output::line(format!(
-            "{} {kind} hashes, seen {} times, in {}\n  {lines} lines in {seconds:.1} s, {rate:.0} a second; {rejected} bad ones were left out",
+            "{} {kind} hashes, seen {} times, in {}\n  {lines} lines in {seconds:.1} s, {rate:.0} a second; {rejected} bad left out",
             facts.hashes,
             facts.sum,
             units::bytes(facts.bytes),

@@ -14,7 +14,7 @@ use sview_model::hex;
 use sview_store::{Earlier, Progress, Reports};
 use tokio::sync::mpsc;
 
-use super::{Settings, output};
+use super::{REJECTED, Settings, output};
 use crate::Services;
 
 /// Rows in one transaction.
@@ -31,14 +31,24 @@ Formats:
             time,raw_count,username,password                     passwords
             time,raw_count,port,protocol                         ports
             sn,device_token                                      identities
-          The header tells the kind; raw_count may be left out. Times are RFC 3339.
+          The header tells the kind; raw_count may be left out.
   ndjson  an object a line, of the same fields
   cowrie  the JSON log of a Cowrie honeypot
+
+Values:
+  time          RFC 3339, like 2026-03-15T12:34:56Z
+  device_token  64 of a-z and 0-9: which probe; any that is always the same does
+  trap          minipot_ftp, minipot_http, minipot_smtp, minipot_telnet, fwlogs, haas
+  action        connect, login, message, invalid, small_port_scan, big_port_scan
+  country       two letters, or nothing
+  protocol      TCP, UDP, other
 
 Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them).
 A file is read once: it is known by its content, whatever it is called. One that was interrupted goes on where it stopped, and a
 log that has grown goes on where it ended.
 What comes on standard input (-) is not known again.
+
+Exit codes: 0 all was read, 1 a file could not be read, 2 the command line is wrong, 3 all was read, but for bad lines.
 
 Examples:
   sview ingest incidents.csv.gz passwords.csv.gz ports.csv.gz
@@ -72,28 +82,36 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         None => None,
     };
     let services = Services::open(&settings.places).await?;
-    let mut failed = false;
+    let (mut failed, mut rejected) = (false, 0);
     for path in &args.files {
         let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone() };
-        if let Err(error) = ingest(&services.reports, path, args, options, rejects.as_mut()).await {
+        match ingest(&services.reports, path, args, options, rejects.as_mut()).await {
+            Ok(bad) => rejected += bad,
             // One file's misfortune is not the others'.
-            output::note(format!("error: {}: {error:#}", path.display()));
-            failed = true;
+            Err(error) => {
+                output::fail(&error.context(path.display().to_string()));
+                failed = true;
+            }
         }
     }
     if let Some(rejects) = &mut rejects {
         rejects.flush().context("--rejects")?;
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(match (failed, rejected) {
+        (true, _) => ExitCode::FAILURE,
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => ExitCode::from(REJECTED),
+    })
 }
 
+/// Reads a file; returns how many bad lines there were.
 async fn ingest(
     reports: &Reports,
     path: &Path,
     args: &Args,
     options: Options,
     mut rejects: Option<&mut BufWriter<File>>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u64> {
     let name = path.display().to_string();
     let stream = path == Path::new("-");
     let (source, size, progress): (Box<dyn Read + Send>, u64, Option<Progress>) = if stream {
@@ -105,7 +123,7 @@ async fn ingest(
                     "{name}: read before{}; nothing is counted twice (--again counts it again)",
                     if before == name { String::new() } else { format!(", as {before}") }
                 ));
-                return Ok(());
+                return Ok(0);
             }
             Known::Part(file, progress) => (file, progress.size, progress),
         };
@@ -165,7 +183,7 @@ async fn ingest(
     #[allow(clippy::cast_precision_loss)] // for people
     let rate = summary.rows() as f64 / seconds;
     output::line(format!("{name}: {summary}\n  {seconds:.1} s, {rate:.0} rows a second"));
-    Ok(())
+    Ok(summary.rejected)
 }
 
 /// What is known of a file.
@@ -179,7 +197,7 @@ enum Known {
 /// Finds out whether a file was read before, wholly or in part, or is one that was read before and has grown.
 async fn identify(reports: &Reports, path: &Path, again: bool) -> anyhow::Result<Known> {
     let name = path.display().to_string();
-    let file = File::open(path).with_context(|| format!("{name} cannot be opened"))?;
+    let file = File::open(path).context("it cannot be opened")?;
     let size = file.metadata()?.len();
     let earlier = if again { Vec::new() } else { reports.ingested_below(size).await? };
     let mut sizes: Vec<u64> = earlier.iter().map(|e| e.size).collect();

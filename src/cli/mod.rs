@@ -193,6 +193,9 @@ impl Command {
     }
 }
 
+/// The exit code of a command that read all, but for bad lines.
+const REJECTED: u8 = 3;
+
 /// Runs the command that the arguments name; says on standard error what went wrong.
 pub async fn run(args: Vec<OsString>) -> ExitCode {
     let mut command = match config::with_file(Cli::command(), &args) {

@@ -55,7 +55,8 @@ pub(crate) fn note(text: impl std::fmt::Display) {
 
 /// Says what went wrong, with all its causes; the exit code of a failure.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    // Names of files and values of arguments may be another's.
+    eprintln!("error: {}", escaped(&format!("{error:#}")));
     ExitCode::FAILURE
 }
 

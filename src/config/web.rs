@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::LimitSettings;
+use crate::http::host::is_host;
 
 /// Settings of the HTTP server.
 #[derive(Clone, Debug, Args)]
@@ -19,6 +20,9 @@ pub struct WebSettings {
         help_heading = "Settings"
     )]
     pub listen: SocketAddr,
+    /// Address of the site as visitors know it, for the commands on its pages: https://view.example.org  [default: what the request says]
+    #[arg(long, env = "SVIEW_PUBLIC_URL", global = true, value_name = "URL", value_parser = public_url, help_heading = "Settings")]
+    pub public_url: Option<String>,
     /// Secret that signs cookies, at least 32 characters  [default: made once and kept in the data directory]
     #[arg(long, env = "SVIEW_SECRET", global = true, value_name = "TEXT", hide_env_values = true, value_parser = secret, help_heading = "Settings")]
     pub secret: Option<String>,
@@ -35,6 +39,14 @@ pub struct WebSettings {
     /// What a client may have computed.
     #[command(flatten)]
     pub limit: LimitSettings,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or(text.strip_prefix("http://"));
+    match host.map(|host| host.trim_end_matches('/')) {
+        Some(host) if is_host(host) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err("looks like https://view.example.org, without a path".to_owned()),
+    }
 }
 
 fn secret(text: &str) -> Result<String, String> {

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument as _;
 
 use super::metrics::{Server, measure};
+use super::time::within;
 
 /// The largest request body, in bytes: forms are small.
 const BODY: usize = 16 * 1024;
@@ -42,7 +42,7 @@ fn wrapped<S: Clone + Send + Sync + 'static>(router: Router<S>, server: Server, 
     let compressible = SizeAbove::new(512).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     router
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, time))
+        .layer(from_fn(move |request, next| within(time, request, next)))
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
         .layer(from_fn(recorded))
         .layer(CatchPanicLayer::new())
@@ -97,7 +97,9 @@ async fn policies(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use std::io::{Read as _, Write as _};
+
+    use axum::routing::{get, post};
     use sview_testing::http;
 
     use super::*;
@@ -110,7 +112,8 @@ mod tests {
         async fn hangs() {
             std::future::pending::<()>().await;
         }
-        let router = Router::new().route("/panic", get(panics)).route("/hang", get(hangs));
+        async fn reads(_: String) {}
+        let router = Router::new().route("/panic", get(panics)).route("/hang", get(hangs)).route("/read", post(reads));
         let router = wrapped(router, Server::Public, Duration::from_millis(50));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -122,5 +125,15 @@ mod tests {
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
             assert!(!answer.body.contains("asks for it"), "what went wrong is for the log");
         }
+        // Whoever does not send what they promised is the slow one.
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut slow = std::net::TcpStream::connect(address).unwrap();
+            slow.write_all(b"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nx").unwrap();
+            let mut answer = String::new();
+            slow.read_to_string(&mut answer).unwrap(); // to the end: the connection is closed
+            answer.to_lowercase()
+        });
+        let answer = answer.await.unwrap();
+        assert!(answer.starts_with("http/1.1 408 ") && answer.contains("content-security-policy: "), "{answer}");
     }
 }

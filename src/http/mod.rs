@@ -4,8 +4,10 @@
 pub(crate) mod asset;
 pub(crate) mod guard;
 pub(crate) mod headers;
+pub(crate) mod host;
 pub(crate) mod metrics;
 pub(crate) mod routes;
+mod time;
 pub(crate) mod tls;
 
 use axum::http::header;

@@ -173,7 +173,8 @@ fn csv(data: &Data) -> String {
 /// A cell that a spreadsheet takes for text: what would begin a formula gets an apostrophe before it.
 fn neutral(text: &str) -> String {
     match text.trim_start().chars().next() {
-        Some('=' | '+' | '-' | '@') => format!("'{text}"),
+        // The wide ones are taken for the others by some.
+        Some('=' | '+' | '-' | '@' | '|' | '＝' | '＋' | '－' | '＠') => format!("'{text}"),
         _ if text.starts_with(['\t', '\r', '\n']) => format!("'{text}"),
         _ => text.to_owned(),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use sview_model::greylist::{Form, Points, Stamp, csv_of};
 use sview_store::Standing;
@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use super::download::Download;
 use super::error::Problem;
-use super::site::site;
+use super::site::OWN;
 use super::{App, openapi, query};
 
 /// For how long a page waits for a row of the list.
@@ -119,10 +119,10 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
     };
     match tokio::time::timeout(PATIENCE, read).await {
         Ok(Ok((standing, addresses, days))) => {
-            let site = format!("{}{}", site(&headers), GREYLIST.trim_end_matches('/'));
+            let site = format!("{}{}", app.address(&headers), GREYLIST.trim_end_matches('/'));
             let as_of = standing.map(|standing| standing.as_of);
             let state = GreylistState { as_of, addresses, days: &days, site: &site, terms: app.terms() };
-            super::html(pages::greylist(&app.context(period), &state))
+            (OWN, super::html(pages::greylist(&app.context(period), &state))).into_response()
         }
         Ok(Err(error)) => Problem::unavailable(&error).page(&app),
         Err(_) => Problem::unavailable(&"the database did not answer in time").page(&app),

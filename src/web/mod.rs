@@ -69,6 +69,8 @@ pub struct Parts {
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
     key: Key,
+    /// Scheme and host, where the settings say them.
+    public_url: Option<String>,
 }
 
 /// How an error is told.
@@ -124,6 +126,7 @@ impl App {
             passwords,
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
+            public_url: settings.public_url.clone(),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sview_testing::http::{get, get_with, post};
-use sview_testing::{Deployment, both, sview, told};
+use sview_testing::{Deployment, both, http, sview, told};
 
 use crate::site::{FULL, READ, SVIEW, bearer, newest_action, queues, send_json, serve};
 
@@ -66,6 +66,16 @@ both! {
         let forged = cookie.replacen("read.", "full.", 1);
         assert_eq!(get_with(&format!("{url}/jobs"), &[("cookie", &forged)]).status, 303, "{forged}");
         assert_eq!(sign_in(FULL).status, 303);
+        // What cannot be read is told as everything else is.
+        let large = "x".repeat(20_000);
+        for (path, fields, status) in [
+            ("/login", vec![("tok", FULL)], 400), ("/login", vec![("token", large.as_str())], 413), ("/act", vec![("action", large.as_str())], 413),
+        ] {
+            let answer = post(&format!("{url}{path}"), &fields, &[("authorization", &bearer(FULL)), ("sec-fetch-site", "same-origin")]);
+            assert!(answer.status == status && answer.body.contains("The form cannot be read"), "{path}: {} {}", answer.status, answer.body);
+        }
+        let order = |body: &str, kind: &str| http::post_body(&format!("{url}/api/jobs/actions"), kind, body, &[("authorization", &bearer(FULL))]).status;
+        assert_eq!([order(&large, "application/json"), order("{}", "text/plain"), order("{", "application/json")], [413, 415, 400]);
         assert_eq!(get(&format!("{url}/healthz")).status, 303, "nothing is open but the form");
     }
 

@@ -103,6 +103,23 @@ both! {
         }
     }
 
+    async fn commands_to_copy_name_the_site_that_the_operator_says(deployment: Deployment) {
+        const PAGES: [&str; 4] = ["/greylist-data/", "/api/", "/passcheck/", "/passcheck/apiv1/doc"];
+        let server = start(&deployment, "serve", &[]);
+        for page in PAGES {
+            let url = format!("{}{page}", server.url);
+            let answer = http::get_with(&url, &[("host", "evil.example")]);
+            assert!(answer.body.contains("https://evil.example") && answer.header("cache-control") == "private, no-cache", "{page}");
+            let answer = http::get_with(&url, &[("host", "[::1")]);
+            assert!(answer.status == 400 || answer.body.contains("https://SITE"), "{page}: {}", answer.status);
+        }
+        let server = start(&deployment, "serve", &[("SVIEW_PUBLIC_URL", "https://view.example.org/")]);
+        for page in PAGES {
+            let body = http::get_with(&format!("{}{page}", server.url), &[("host", "evil.example")]).body;
+            assert!(body.contains("https://view.example.org") && !body.contains("evil.example") && !body.contains("example.org//"), "{page}");
+        }
+    }
+
     async fn an_address_that_is_typed_leads_to_its_page(deployment: Deployment) {
         let server = start(&deployment, "serve", &[]);
         let get = |query: &str| http::get(&format!("{}/attackers/details/ip/{query}", server.url));

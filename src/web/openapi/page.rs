@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use sview_model::Period;
 use sview_views::links;
@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{Components, Object, Schema};
 use utoipa::openapi::{OpenApi, RefOr, Required};
 
 use super::description;
-use crate::web::site::site;
+use crate::web::site::OWN;
 use crate::web::{App, html};
 
 // Where what an address takes has its place, in the words of the page.
@@ -30,7 +30,7 @@ const LINE: usize = 72;
 /// The page of the API.
 pub(in crate::web) async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
     let endpoints = endpoints(&description(app.live.is_some()));
-    html(pages::api(&app.context(Period::default()), &site(&headers), &endpoints))
+    (OWN, html(pages::api(&app.context(Period::default()), &app.address(&headers), &endpoints))).into_response()
 }
 
 /// Every operation of the document, in the order of its paths.
