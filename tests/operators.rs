@@ -79,15 +79,15 @@ async fn what_destroys_asks_first_with_and_without_script() {
         let field = browser.client.find(fantoccini::Locator::Css("#token")).await.unwrap();
         field.send_keys(TOKEN).await.unwrap();
         browser.click("form[action='/login'] button").await;
-        assert!(browser.client.current_url().await.unwrap().as_str().ends_with(&format!("/jobs/{id}")));
+        browser.is_at(&format!("/jobs/{id}")).await;
         // The first button only leads to the question.
         let cancel =
             fantoccini::Locator::XPath("//main//*[self::a or self::button][starts-with(normalize-space(), 'Cancel')]");
         browser.client.find(cancel).await.unwrap().click().await.unwrap();
-        assert!(browser.text("main").await.contains("Cancel this queued job?"), "{}", browser.text("main").await);
+        browser.shows("main", "Cancel this queued job?").await;
         assert_eq!(queues.get(id).await.unwrap().unwrap().state, State::Queued);
         browser.click("main form[action='/act'] button").await;
-        assert!(browser.text("main").await.contains("1 job cancelled."), "{}", browser.text("main").await);
+        browser.shows("main", "1 job cancelled.").await;
         assert_eq!(queues.get(id).await.unwrap().unwrap().state, State::Cancelled);
         browser.close().await;
     }

@@ -138,6 +138,37 @@ impl Browser {
         element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
     }
 
+    /// Waits until the address ends so: a click may return before the page that it leads to is there. Fails the test after 30 seconds.
+    pub async fn is_at(&self, end: &str) {
+        let began = Instant::now();
+        loop {
+            let at = self.client.current_url().await.expect("there is an address");
+            if at.as_str().ends_with(end) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{at} does not end with {end}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the first element that a selector finds has this in its text; fails the test after 30 seconds. Needs no script in
+    /// the page.
+    pub async fn shows(&self, css: &str, words: &str) {
+        let began = Instant::now();
+        loop {
+            // The page may change between the two.
+            let text = match self.client.find(Locator::Css(css)).await {
+                Ok(element) => element.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            if text.contains(words) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{css} never shows {words:?}: {text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Closes the window.
     pub async fn close(self) {
         let _ = self.client.clone().close().await;
