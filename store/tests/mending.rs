@@ -269,6 +269,23 @@ both! {
         assert_eq!(revisions().await, before + 1, "nothing was made");
     }
 
+    async fn what_a_clock_that_ran_ahead_forgot_counts_when_it_comes(deployment: Deployment) {
+        let settings = Settings { keep: Some(TimeDelta::days(1)), ..Settings::default() };
+        let reports = Reports::open(&deployment.database_url, settings).unwrap();
+        reports.migrate().await.unwrap();
+        reports.insert(&five_days(), None).await.unwrap();
+        let ahead = now() + TimeDelta::days(400);
+        while matches!(reports.aggregate(Ports, Quarterly, ahead).await.unwrap(), Step::Built { .. }) {}
+        assert_eq!(reports.forget_reports(ahead).await.unwrap(), 1_000, "they are aggregated, and old by that clock");
+        // It is set right; five hours later there are reports of the hours between.
+        aggregate(&reports).await;
+        let later = now() + TimeDelta::hours(5);
+        let ports = (1..5).map(|hour| Port { time: now() + TimeDelta::hours(hour), ..five_days().ports[0] }).collect();
+        reports.insert(&Batch { ports, ..Batch::default() }, None).await.unwrap();
+        while matches!(reports.aggregate(Ports, Quarterly, later).await.unwrap(), Step::Built { .. }) {}
+        assert_eq!(reports.bucket_sums(Ports, Quarterly).await.unwrap().iter().sum::<i64>(), 2 * (1_000 + 4));
+    }
+
     async fn no_report_is_deleted_before_it_counts(deployment: Deployment) {
         let settings = Settings { keep: Some(TimeDelta::days(1)), reread: TimeDelta::zero(), ..Settings::default() };
         let reports = Reports::open(&deployment.database_url, settings).unwrap();

@@ -60,6 +60,7 @@ impl<'a> Work<'a> {
             // that what is written meanwhile without a mark is not passed over; making buckets again changes none.
             Some(at) if at > due + self.width => {
                 self.set_watermark(due).await?;
+                self.remember_from(due).await?;
                 due
             }
             Some(at) if at >= due => at,
@@ -104,6 +105,18 @@ impl<'a> Work<'a> {
             "UPDATE sview_rollup SET revision = revision + 1 WHERE kind = '{kind}' AND precision = '{precision}'"
         );
         self.tx.execute(sql).await?;
+        Ok(())
+    }
+
+    /// Has reports from a moment on count again, where such a clock had them forgotten: they are yet to come.
+    async fn remember_from(&mut self, from: Micros) -> Result<()> {
+        let (kind, precision) = (self.kind, self.precision);
+        let sql = format!(
+            "UPDATE sview_rollup SET forgotten = {from}
+             WHERE kind = '{kind}' AND precision = '{precision}' AND forgotten > {from}"
+        );
+        self.tx.execute(sql).await?;
+        self.forgotten = self.forgotten.min(from);
         Ok(())
     }
 
