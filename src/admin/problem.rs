@@ -7,7 +7,7 @@ use sview_jobs::machine_now;
 use sview_views::admin::{AdminContext, problem};
 
 use super::context::Viewer;
-use crate::http::html;
+use crate::http::{self, html};
 
 /// A request that cannot be answered as asked.
 #[derive(Debug)]
@@ -32,10 +32,9 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, heading, format!("Expected: {}.", expected.to_string()))
     }
 
-    /// What the framework refused to read, with its reason. A body that is too large (413), or of another type (415), is told apart.
+    /// What the framework refused to read, with its status and reason.
     pub(super) fn unreadable(heading: &str, status: StatusCode, reason: &str) -> Self {
-        let special = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status);
-        Self::new(if special { status } else { StatusCode::BAD_REQUEST }, heading, format!("{reason}."))
+        Self::new(http::unreadable(status), heading, format!("{reason}."))
     }
 
     /// No token, or a wrong one (401).

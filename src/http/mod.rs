@@ -10,9 +10,16 @@ pub(crate) mod routes;
 mod time;
 pub(crate) mod tls;
 
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use maud::Markup;
+
+/// What is answered where the framework refused to read a request with this status: a body that is too large (413), or of another type
+/// (415), is told apart; all else is the caller's mistake (400).
+pub(crate) fn unreadable(status: StatusCode) -> StatusCode {
+    let told_apart = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status);
+    if told_apart { status } else { StatusCode::BAD_REQUEST }
+}
 
 /// Markup as a response.
 pub(crate) fn html(markup: Markup) -> Response {

@@ -9,6 +9,7 @@ use sview_views::pages::{ErrorPage, error};
 
 use super::limit::Refused;
 use super::{App, Negotiated};
+use crate::http;
 use crate::http::guard::ForeignSite;
 
 /// A request that cannot be answered as asked.
@@ -34,11 +35,9 @@ impl Problem {
         }
     }
 
-    /// What the framework refused to read, with its reason. A body that is too large (413), or of another type (415), is told apart.
+    /// What the framework refused to read, with its status and reason.
     pub(super) fn unreadable(heading: &str, status: StatusCode, reason: String) -> Self {
-        let special = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status);
-        let problem = Self::expected(heading, reason);
-        if special { Self { status, ..problem } } else { problem }
+        Self { status: http::unreadable(status), ..Self::expected(heading, reason) }
     }
 
     /// Too many computations asked for (429).
