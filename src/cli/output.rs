@@ -1,7 +1,7 @@
 //! What commands print: results on standard output, all else on standard error.
 //!
 //! Colours are for terminals only: they are left out where the output is none, and where `NO_COLOR` is set. Whatever comes from
-//! reports or records is escaped before it gets here: by [`super::table`], or by [`json`].
+//! reports or records is escaped before it gets here, by [`super::table`], or here, by [`json`] and [`fail`].
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that may
 
 use std::io::{ErrorKind, Write as _};
@@ -33,19 +33,20 @@ fn written(result: std::io::Result<()>) {
     }
 }
 
-/// JSON without characters that a terminal could take for commands. Those that are left to escape can only be within strings.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
+/// A text without characters that a terminal could take for commands: they are written as JSON writes them, and within JSON they can only
+/// be in strings.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
         if (c.is_control() && c != '\n')
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         {
-            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
-            text.push(c);
+            safe.push(c);
         }
     }
-    text
+    safe
 }
 
 /// Prints a line about what is going on.
