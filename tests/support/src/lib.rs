@@ -16,7 +16,9 @@ mod value;
 use std::path::PathBuf;
 use std::process::Command;
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, ColumnIndex, Connection as _, Decode, Executor as _, PgConnection, Row, SqliteConnection, Type,
+};
 use tempfile::TempDir;
 
 pub use browser::{Browser, Look, SMALL_TARGETS};
@@ -103,6 +105,30 @@ impl Deployment {
             }
         };
         done.expect("the statement is carried out")
+    }
+
+    /// The rows of a query on the database of reports; all its columns must be texts.
+    pub async fn texts(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        fn read<R: Row>(row: &R) -> Vec<Option<String>>
+        where
+            usize: ColumnIndex<R>,
+            for<'r> Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+        {
+            (0..row.len()).map(|i| row.get(i)).collect()
+        }
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.backend {
+            Backend::Embedded => {
+                let mut connection = SqliteConnection::connect(&self.database_url).await.expect("the file opens");
+                let rows = connection.fetch_all(sql).await.expect("the query is answered");
+                rows.iter().map(read).collect()
+            }
+            Backend::Production => {
+                let mut connection = PgConnection::connect(&self.database_url).await.expect("PostgreSQL answers");
+                let rows = connection.fetch_all(sql).await.expect("the query is answered");
+                rows.iter().map(read).collect()
+            }
+        }
     }
 
     /// The environment by which a process of sview uses this deployment.
