@@ -1,8 +1,6 @@
 //! Pages in a real browser.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
-use std::time::Duration;
-
 use sview_testing::{Backend, Browser, Deployment, Look, SMALL_TARGETS, Server, run, sview};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
@@ -59,13 +57,7 @@ async fn without_script_the_page_is_whole_and_fills_itself() {
     let browser = Browser::open(look).await;
     browser.visit(&format!("{}/?period=1m", server.url)).await;
     // Placeholders make the page come again by itself until everything is there.
-    for _ in 0..100 {
-        if browser.count("[data-state=ready]").await == 5 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    assert_eq!(browser.count("[data-state=ready]").await, 5);
+    browser.until_count("[data-state=ready]", 5).await;
     assert!(browser.count("svg path").await > 100);
     assert_eq!(browser.count("nav.periods a").await, 7);
     browser.click("nav.periods a[href$='period=1y']").await;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use sview_testing::{Deployment, Server, both, http, is_there, patiently, run, sview, told};
+use sview_testing::{Deployment, Patience, Server, both, http, is_there, patiently, run, sview, told};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
@@ -65,13 +65,13 @@ fn rows(csv: &str) -> Vec<(String, String)> {
 
 /// What is in a file once it is there.
 fn written(path: &std::path::Path) -> String {
-    for _ in 0..500 {
+    let patience = Patience::default();
+    loop {
         if let Ok(text) = std::fs::read_to_string(path) {
             return text;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        patience.look_again_blocking(|| format!("{} is not written", path.display()));
     }
-    panic!("{} is not written", path.display());
 }
 
 /// Runs a program of the kernel's packet filter within a network of its own, so that nothing outside is touched.

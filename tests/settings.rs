@@ -1,6 +1,7 @@
 //! Settings: flags before environment before file before default; a wrong one is a clear error that names it.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 
 use sview_testing::{Backend, Deployment, http, run, sview, told};
@@ -153,19 +154,18 @@ fn logs_are_json_where_asked() {
     let deployment = embedded();
     let server = sview_testing::Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_LOG_FORMAT", "text"));
     assert_eq!(http::get(&format!("{}/healthz", server.url)).status, 200);
-    let child = sview(SVIEW, &deployment, &["scheduler"])
+    let mut child = sview(SVIEW, &deployment, &["scheduler"])
         .env("SVIEW_LOG_FORMAT", "json")
         .env("SVIEW_LOG", "info")
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    // It has set up its signals by the time that it logs.
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    let out = child.wait_with_output().unwrap();
-    assert!(out.status.success());
-    let text = String::from_utf8(out.stderr).unwrap();
-    assert!(text.lines().count() > 0);
-    for line in text.lines() {
-        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    for line in std::iter::once(first).chain(lines) {
+        serde_json::from_str::<serde_json::Value>(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
     }
+    assert!(child.wait().unwrap().success());
 }

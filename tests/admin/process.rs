@@ -1,11 +1,11 @@
 //! Processes that serve the pages: where they listen, how they end, and what open pages hear.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sview_model::Queue;
 use sview_testing::http::{self, get};
-use sview_testing::{Deployment, Server, both, sview};
+use sview_testing::{Deployment, Patience, Server, both, limit, sview};
 
 use crate::site::{SVIEW, new_job, push, queues, serve};
 
@@ -16,10 +16,9 @@ both! {
             let (url, listen) = (format!("http://127.0.0.1:{port}"), format!("127.0.0.1:{port}"));
             let mut command = sview(SVIEW, &deployment, args);
             let mut process = command.env("SVIEW_ADMIN_LISTEN", &listen).stderr(Stdio::null()).spawn().unwrap();
-            let begun = Instant::now();
+            let patience = Patience::default();
             while http::try_get(&format!("{url}/api/jobs/counts")).is_none() {
-                assert!(begun.elapsed() < Duration::from_secs(30), "{args:?} does not listen");
-                std::thread::sleep(Duration::from_millis(20));
+                patience.look_again_blocking(|| format!("{args:?} does not listen"));
             }
             for path in ["/", "/workers", "/schedule", "/metrics"] {
                 assert_eq!(get(&format!("{url}{path}")).status, 200, "{args:?} {path}");
@@ -40,13 +39,10 @@ fn a_taken_default_address_is_only_a_warning() {
     let mut command = sview(SVIEW, &deployment, &["serve"]);
     let server = Server::start(command.env_remove("SVIEW_ADMIN_LISTEN"));
     assert_eq!(get(&format!("{}/healthz", server.url)).status, 200);
-    for _ in 0..500 {
-        if server.log().contains("no operators' pages") {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
+    let patience = Patience::default();
+    while !server.log().contains("no operators' pages") {
+        patience.look_again_blocking(|| server.log());
     }
-    panic!("{}", server.log());
 }
 
 #[test]
@@ -57,7 +53,7 @@ fn pages_hear_of_changes_as_events() {
     let (mut server, url) = serve(&deployment, &[]);
     let queues = runtime.block_on(queues(&deployment));
     let mut stream = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(limit(Duration::from_secs(60)))).unwrap();
     stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\naccept-encoding: gzip\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap());
     let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
@@ -65,5 +61,5 @@ fn pages_hear_of_changes_as_events() {
     runtime.block_on(push(&queues, &new_job(Queue::SlowCache, "k")));
     assert!(lines.any(|line| line.contains("data: changed")));
     // An open stream does not keep the process.
-    assert!(server.terminate(Duration::from_secs(10)), "{}", server.log());
+    assert!(server.terminate(Duration::from_secs(30)), "{}", server.log());
 }

@@ -1,11 +1,11 @@
 //! A viewer, and servers with a live feed.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use serde_json::Value;
-use sview_testing::{Deployment, Feed, Server, http, python, script, sview};
+use sview_testing::{Deployment, Feed, Patience, Server, http, limit, python, script, sview};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -30,7 +30,8 @@ impl Viewer {
     /// The next message's type and payload.
     pub(crate) async fn next(&mut self) -> (String, Value) {
         loop {
-            let message = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expect("a message comes");
+            let message =
+                tokio::time::timeout(limit(Duration::from_secs(60)), self.0.next()).await.expect("a message comes");
             if let Message::Text(text) = message.unwrap().unwrap() {
                 let mut message: Value = serde_json::from_str(&text).unwrap();
                 let kind = message["msgtype"].as_str().unwrap().to_owned();
@@ -57,7 +58,7 @@ impl Viewer {
     /// Reads to the end; how it was closed.
     pub(crate) async fn closed(&mut self) -> Option<CloseFrame> {
         loop {
-            match tokio::time::timeout(Duration::from_secs(60), self.0.next()).await.expect("it ends") {
+            match tokio::time::timeout(limit(Duration::from_secs(60)), self.0.next()).await.expect("it ends") {
                 Some(Ok(Message::Close(frame))) => return frame,
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,
@@ -96,14 +97,13 @@ pub(crate) fn state(server: &Server) -> Value {
 
 /// Waits until the server knows it.
 pub(crate) async fn known(server: &Server, what: &str, met: impl Fn(&Value) -> bool) {
-    let begun = Instant::now();
+    let patience = Patience::of(Duration::from_secs(90));
     loop {
         let state = state(server);
         if met(&state) {
             return;
         }
-        assert!(begun.elapsed() < Duration::from_secs(90), "never {what}: {state}\n{}", server.log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        patience.look_again(|| format!("never {what}: {state}\n{}", server.log())).await;
     }
 }
 

@@ -111,7 +111,7 @@ async fn the_backend_runs_alone_and_says_goodbye() {
     assert!(deployment.data_dir.join("dynfw_client.key_secret").exists());
     assert!(!deployment.data_dir.join("reports.sqlite").exists(), "it needs no database");
     let closing = tokio::spawn(async move { viewer.closed().await });
-    assert!(server.terminate(Duration::from_secs(10)), "{}", server.log());
+    assert!(server.terminate(Duration::from_secs(30)), "{}", server.log());
     assert_eq!(closing.await.unwrap().unwrap().code, CloseCode::Restart);
 }
 

@@ -1,11 +1,11 @@
 //! What a fleet counts, and how that is looked at.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sview_model::Batch;
-use sview_testing::{Deployment, Random, sview, told};
+use sview_testing::{Deployment, Patience, Random, sview, told};
 
 use crate::members::Member;
 use crate::{NOW, SVIEW};
@@ -22,11 +22,12 @@ pub(crate) fn document(deployment: &Deployment, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", told(&output)))
 }
 
-/// Waits until nothing is queued, scheduled or running any more and everything is aggregated; fails the test after `patience` seconds.
+/// Waits until nothing is queued, scheduled or running any more and everything is aggregated; fails the test when that takes longer
+/// than `seconds`, which an idle machine would take.
 /// The fleet does the work, this only looks. Then has the values made anew that the schedule would make anew for late reports in a
 /// quarter of an hour, and waits until nothing is due at all.
-pub(crate) fn settle(deployment: &Deployment, members: &[Member], patience: u64) {
-    let begun = Instant::now();
+pub(crate) fn settle(deployment: &Deployment, members: &[Member], seconds: u64) {
+    let patience = Patience::of(Duration::from_secs(seconds));
     let mut asked = false;
     loop {
         let jobs = document(deployment, &["view-jobs", "--state", "queued,scheduled,running", "--json"]);
@@ -41,7 +42,7 @@ pub(crate) fn settle(deployment: &Deployment, members: &[Member], patience: u64)
             let _ = document(deployment, &["refresh", "--json"]);
             asked = true;
         }
-        if begun.elapsed().as_secs() > patience {
+        if patience.is_over() {
             let logs: String = members.iter().map(Member::log).collect();
             panic!("it does not settle: {logs}\n{jobs:#} {due:#}");
         }

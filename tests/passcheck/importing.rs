@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use sview_testing::{Backend, Deployment, Server, http, told};
+use sview_testing::{Backend, Deployment, Patience, Server, http, told};
 
 use crate::site::{call, command, list, serve, sha1};
 
@@ -24,10 +24,9 @@ fn count(server: &Server, password: &str) -> Option<u64> {
 
 /// Waits until the server has noticed the new file.
 fn becomes(server: &Server, password: &str, expected: u64) {
-    let begun = std::time::Instant::now();
+    let patience = Patience::default();
     while count(server, password) != Some(expected) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", count(server, password));
-        std::thread::sleep(Duration::from_millis(100));
+        patience.look_again_blocking(|| format!("{:?}", count(server, password)));
     }
 }
 

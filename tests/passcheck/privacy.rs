@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use sview_testing::{Browser, Look, both, http};
+use sview_testing::{Browser, Look, Patience, both, http};
 
 use crate::site::{command, known, sha1};
 
@@ -22,13 +22,13 @@ both! {
             .unwrap();
         let told = || std::fs::read_to_string(&log).unwrap_or_default();
         let address = |what: &str| {
-            for _ in 0..600 {
+            let patience = Patience::default();
+            loop {
                 if let Some((_, rest)) = told().split_once(what) {
                     return rest.split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
                 }
-                std::thread::sleep(Duration::from_millis(50));
+                patience.look_again_blocking(told);
             }
-            panic!("{}", told())
         };
         let (url, admin) = (address("listening on "), address("operators' pages on "));
         let hash = sha1("password");

@@ -11,6 +11,7 @@ use sview_jobs::{
     Taken, WorkerSettings, Workers,
 };
 use sview_model::Queue;
+use sview_testing::{Patience, limit};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -41,13 +42,10 @@ impl Server {
 
     fn wait(&self) {
         let socket = self.directory.join("redis.sock");
-        for _ in 0..500 {
-            if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let patience = Patience::default();
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+            patience.look_again_blocking(|| "redis-server did not start".to_owned());
         }
-        panic!("redis-server did not start");
     }
 
     pub(crate) fn url(&self) -> String {
@@ -224,10 +222,10 @@ pub(crate) struct Desk {
 pub(crate) struct Events(mpsc::UnboundedReceiver<Event>);
 
 impl Events {
-    /// The next event; a test that waits a minute for it has failed.
+    /// The next event; a test that waits for it too long has failed.
     pub(crate) async fn next(&mut self) -> Event {
-        let next = tokio::time::timeout(Duration::from_secs(60), self.0.recv()).await;
-        next.expect("something happens within a minute").unwrap()
+        let next = tokio::time::timeout(limit(Duration::from_secs(60)), self.0.recv()).await;
+        next.expect("something happens in time").unwrap()
     }
 
     pub(crate) fn none(&mut self) -> bool {
@@ -360,11 +358,8 @@ pub(crate) fn pool_of(
 
 /// Waits until something holds; looks every few milliseconds, for what no signal tells of.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    for _ in 0..6000 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    let patience = Patience::default();
+    while !holds().await {
+        patience.look_again(|| format!("still not: {what}")).await;
     }
-    panic!("after a minute still not: {what}");
 }

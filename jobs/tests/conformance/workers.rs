@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sview_jobs::{Backoff, CancelOutcome, Filter, JobId, NewJob, Pushed, Record, Registry, State, WorkerSettings};
 use sview_model::Queue;
+use sview_testing::limit;
 
 use crate::lab::{Desk, Does, Event, both, new_job, pool, pool_of, probe, quick, until};
 
@@ -239,10 +240,12 @@ both! {
     }
 
     async fn a_worker_can_be_stopped_at_any_moment(lab: Lab) {
-        // Also while it is taking a job: what it holds of the ledger meanwhile must not keep the jobs in progress from ending.
+        // Also while it is taking a job: what it holds of the ledger meanwhile must not keep the jobs in progress from ending. The grace
+        // period is longer than the test waits, so it cannot be what ends them.
+        let settings = WorkerSettings { grace: Duration::from_secs(86_400), ..quick() };
         for round in 0..20_u64 {
             let (desk, mut events) = Desk::new();
-            let (workers, stop) = pool(&lab.queues, &desk, &[QuickCache], 4, &quick());
+            let (workers, stop) = pool(&lab.queues, &desk, &[QuickCache], 4, &settings);
             let others = (0..4).map(|other| {
                 let (queues, stop) = (lab.queues.clone(), stop.clone());
                 tokio::spawn(async move {
@@ -259,7 +262,7 @@ both! {
                 events.next().await;
             }
             stop.cancel();
-            let stopped = tokio::time::timeout(Duration::from_secs(8), workers.stopped()).await;
+            let stopped = tokio::time::timeout(limit(Duration::from_secs(60)), workers.stopped()).await;
             assert!(stopped.is_ok(), "round {round}");
             for other in others {
                 other.await.unwrap();

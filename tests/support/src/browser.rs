@@ -2,12 +2,14 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+
+use crate::Patience;
 
 /// A script that gives what a finger misses: links lower than 24 px, and buttons, fields and entries of bars lower than 44.
 pub const SMALL_TARGETS: &str = "
@@ -88,12 +90,12 @@ impl Browser {
         let mut capabilities = Map::new();
         capabilities.insert("goog:chromeOptions".to_owned(), options);
         capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
-        let began = Instant::now();
+        let patience = Patience::default();
         let client = loop {
             let address = format!("http://127.0.0.1:{port}");
             match ClientBuilder::new(HttpConnector::new()).capabilities(capabilities.clone()).connect(&address).await {
                 Ok(client) => break client,
-                Err(error) if began.elapsed() > Duration::from_secs(30) => {
+                Err(error) if patience.is_over() => {
                     panic!("the browser does not start: {error}")
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -112,12 +114,23 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.expect("the script runs")
     }
 
-    /// Waits until a script's value is true; fails the test after 30 seconds.
+    /// Waits until a script's value is true; fails the test when that takes too long.
     pub async fn until(&self, condition: &str) {
-        let began = Instant::now();
+        let patience = Patience::default();
         while self.run(&format!("return !!({condition})")).await != json!(true) {
-            assert!(began.elapsed() < Duration::from_secs(30), "never true: {condition}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            patience.look_again(|| format!("never true: {condition}")).await;
+        }
+    }
+
+    /// Waits until a selector finds so many elements; fails the test when that takes too long. Needs no script in the page.
+    pub async fn until_count(&self, css: &str, number: usize) {
+        let patience = Patience::default();
+        loop {
+            let there = self.count(css).await;
+            if there == number {
+                return;
+            }
+            patience.look_again(|| format!("{there} instead of {number} of {css}")).await;
         }
     }
 
@@ -138,23 +151,23 @@ impl Browser {
         element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
     }
 
-    /// Waits until the address ends so: a click may return before the page that it leads to is there. Fails the test after 30 seconds.
+    /// Waits until the address ends so: a click may return before the page that it leads to is there. Fails the test when that takes
+    /// too long.
     pub async fn is_at(&self, end: &str) {
-        let began = Instant::now();
+        let patience = Patience::default();
         loop {
             let at = self.client.current_url().await.expect("there is an address");
             if at.as_str().ends_with(end) {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "{at} does not end with {end}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            patience.look_again(|| format!("{at} does not end with {end}")).await;
         }
     }
 
-    /// Waits until the first element that a selector finds has this in its text; fails the test after 30 seconds. Needs no script in
-    /// the page.
+    /// Waits until the first element that a selector finds has this in its text; fails the test when that takes too long.
+    /// Needs no script in the page.
     pub async fn shows(&self, css: &str, words: &str) {
-        let began = Instant::now();
+        let patience = Patience::default();
         loop {
             // The page may change between the two.
             let text = match self.client.find(Locator::Css(css)).await {
@@ -164,8 +177,7 @@ impl Browser {
             if text.contains(words) {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "{css} never shows {words:?}: {text}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            patience.look_again(|| format!("{css} never shows {words:?}: {text}")).await;
         }
     }
 

@@ -40,7 +40,12 @@ impl Answer {
 
 fn agent() -> Agent {
     let config = Agent::config_builder();
-    config.http_status_as_error(false).max_redirects(0).timeout_global(Some(Duration::from_secs(60))).build().into()
+    config
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(crate::limit(Duration::from_secs(60))))
+        .build()
+        .into()
 }
 
 /// Gets an address, with more headers.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use crate::Deployment;
+use crate::{Deployment, Patience, limit};
 
 /// A command of sview in a deployment, with nothing of this process' own settings. Logs warnings only.
 #[must_use]
@@ -66,7 +66,7 @@ impl Server {
                 log.push('\n');
             }
         });
-        let Ok(url) = listening.recv_timeout(Duration::from_secs(30)) else {
+        let Ok(url) = listening.recv_timeout(limit(Duration::from_secs(60))) else {
             let _ = child.kill();
             panic!("the server does not listen: {}", log.lock().unwrap_or_else(PoisonError::into_inner));
         };
@@ -76,14 +76,14 @@ impl Server {
     /// Where operators' pages are: `http://127.0.0.1:PORT`. Waits until the server has said so.
     #[must_use]
     pub fn admin_url(&self) -> String {
-        for _ in 0..1000 {
+        let patience = Patience::default();
+        loop {
             let log = self.log();
             if let Some((_, rest)) = log.split_once("operators' pages on ") {
                 return rest.lines().next().unwrap_or_default().trim_end_matches('/').to_owned();
             }
-            std::thread::sleep(Duration::from_millis(20));
+            patience.look_again_blocking(|| format!("no operators' pages: {log}"));
         }
-        panic!("no operators' pages: {}", self.log());
     }
 
     /// What it has logged.
@@ -98,11 +98,11 @@ impl Server {
         self.child.id()
     }
 
-    /// Asks it to stop by SIGTERM, and waits; whether it ended well within the time.
+    /// Asks it to stop by SIGTERM, and waits; whether it ended well within the time that an idle machine takes.
     pub fn terminate(&mut self, within: Duration) -> bool {
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        let begun = std::time::Instant::now();
-        while begun.elapsed() < within {
+        let patience = Patience::of(within);
+        while !patience.is_over() {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return status.success();
             }

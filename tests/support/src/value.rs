@@ -1,9 +1,8 @@
 //! Asking a server for the value of a resource, as a program does.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
+use crate::Patience;
 use crate::http::{self, Answer};
 use crate::server::Server;
 
@@ -51,13 +50,12 @@ impl Server {
 
 /// Asks until the answer is there: what is computed on demand takes a moment.
 pub fn patiently(ask: impl Fn() -> Answer, there: impl Fn(&Answer) -> bool) -> Answer {
-    let begun = Instant::now();
+    let patience = Patience::default();
     loop {
         let answer = ask();
         if there(&answer) {
             return answer;
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{}: {}", answer.status, answer.body);
-        std::thread::sleep(Duration::from_millis(10));
+        patience.look_again_blocking(|| format!("{}: {}", answer.status, answer.body));
     }
 }
