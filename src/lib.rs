@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 mod http;
 pub mod live;
+mod private;
 pub mod publish;
 mod services;
 pub mod telemetry;

@@ -8,6 +8,7 @@ use sview_jobs::{Context, Greylisting, Queues, RedisLedger, SqliteLedger, redis_
 use sview_store::{Cache, RedisCache, Reports, SqliteCache};
 
 use crate::config::Places;
+use crate::private;
 
 /// Open connections to all parts of a deployment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,7 +26,8 @@ impl Services {
     pub async fn open(places: &Places) -> anyhow::Result<Self> {
         let clock = places.clock();
         let directory = &places.data_dir;
-        std::fs::create_dir_all(directory).with_context(|| format!("SVIEW_DATA_DIR {}", directory.display()))?;
+        let made = directory.clone();
+        tokio::task::spawn_blocking(move || private::data_dir(&made)).await??;
         let reports = Reports::open(&places.database(), places.store_settings()).context("SVIEW_DATABASE_URL")?;
         reports.migrate().await.context("SVIEW_DATABASE_URL: the database of reports")?;
         let (cache, queues): (Arc<dyn Cache>, Queues) = match &places.redis_url {

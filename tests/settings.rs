@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sview_testing::{Backend, Deployment, http, run, sview, told};
+use sview_testing::{Backend, Deployment, Server, http, run, sview, told};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 
@@ -147,6 +148,75 @@ fn the_secret_is_made_once_and_is_its_owners_alone() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     drop(sview_testing::Server::start(&mut sview(SVIEW, &deployment, &["serve"])));
     assert_eq!(std::fs::read(&path).unwrap(), first);
+}
+
+/// Every path below a directory that other users may read or enter, the directory itself included.
+fn open_to_others(directory: &Path) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut open = Vec::new();
+    let mut paths = vec![directory.to_owned()];
+    while let Some(path) = paths.pop() {
+        // A file beside a database may go while this looks.
+        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
+        if metadata.is_dir() {
+            paths.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        if metadata.permissions().mode() & 0o077 != 0 {
+            open.push(path);
+        }
+    }
+    open.sort();
+    open
+}
+
+/// A command of sview on the embedded default in this directory, under a umask that hides nothing.
+fn unmasked(deployment: &Deployment, directory: &Path, args: &str) -> Command {
+    let script = format!("umask 000; exec {SVIEW} {args}");
+    let mut command = sview("sh", deployment, &["-c", &script]);
+    command.env_remove("SVIEW_DATABASE_URL").env_remove("SVIEW_REDIS_URL").env("SVIEW_DATA_DIR", directory);
+    command
+}
+
+fn chmod(mode: &str, path: &Path) {
+    assert!(Command::new("chmod").args(["-R", mode]).arg(path).status().unwrap().success());
+}
+
+#[test]
+fn what_sview_keeps_is_its_users_alone_and_so_becomes_what_it_kept_before() {
+    let deployment = embedded();
+    let directory = deployment.data_dir.join("new");
+    let hashes = deployment.data_dir.join("hashes.txt");
+    std::fs::write(&hashes, "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:3\nbad\n").unwrap();
+    let rejects = directory.join("rejects");
+    let up = || drop(Server::start(&mut unmasked(&deployment, &directory, "up")));
+    let import = format!("import-passwords --replace --rejects {} {}", rejects.display(), hashes.display());
+    up(); // killed: the files beside the databases stay
+    unmasked(&deployment, &directory, &import).output().unwrap();
+    for name in ["reports.sqlite", "reports.sqlite-wal", "cache.sqlite", "jobs.sqlite", "jobs.sqlite-wal", "secret"] {
+        assert!(directory.join(name).exists(), "{name}");
+    }
+    assert!(directory.join("passwords/sha1.pwd").exists() && rejects.exists());
+    let open = open_to_others(&directory);
+    assert!(open.is_empty(), "{open:?}");
+
+    // An earlier version left them open.
+    chmod("a+rX", &directory);
+    up();
+    let open = open_to_others(&directory);
+    // Nobody else can enter the directory, whatever the modes of what sview does not write again.
+    let harmless = |path: &PathBuf| path.starts_with(directory.join("passwords")) || *path == rejects;
+    assert!(open.iter().all(|path| harmless(path) && *path != directory.join("passwords")), "{open:?}");
+}
+
+#[test]
+fn a_data_directory_that_others_use_too_stays_open_and_its_files_do_not() {
+    let deployment = embedded();
+    let directory = deployment.data_dir.join("shared");
+    std::fs::create_dir_all(directory.join("others")).unwrap();
+    chmod("0755", &directory);
+    let server = Server::start(&mut unmasked(&deployment, &directory, "up"));
+    assert_eq!(open_to_others(&directory), [directory.clone(), directory.join("others")]);
+    assert!(server.log().contains("holds another directory too"), "{}", server.log());
 }
 
 #[test]

@@ -177,6 +177,9 @@ fn create(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     let written = options.open(&unfinished).and_then(|mut file| {
+        // The mode that a file is opened with is cut by the umask, and the public key is for other users too.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });

@@ -56,15 +56,44 @@ fn remove_left(directory: &Path) {
     }
 }
 
+/// The modes of what is published: everybody may read it. The umask of the process makes everything else its user's alone.
+const FILE: u32 = 0o644;
+const DIRECTORY: u32 = 0o755;
+
+#[cfg(unix)]
+fn public(path: &Path, mode: u32) -> std::io::Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn public(_: &Path, _: u32) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Makes a directory, and those above it, that everybody may read. A directory that exists keeps its mode.
+fn public_directory(path: &Path) -> std::io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), public_directory)?;
+    match std::fs::create_dir(path) {
+        // Another worker may have made it.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => public(path, DIRECTORY),
+    }
+}
+
 /// Writes a file under another name, has it on the disk, and gives it its name.
 fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     let write = || {
         let directory = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(directory)?;
+        public_directory(directory)?;
         remove_left(directory);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let other = directory.join(format!("{UNFINISHED}{name}.{}", std::process::id()));
         let mut file = std::fs::File::create(&other)?;
+        public(&other, FILE)?;
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
             .inspect_err(|_| drop(std::fs::remove_file(&other)))?;

@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{self, AdminSettings, DynfwSettings, LogSettings, Places, WebSettings, WorkerSettings};
-use crate::telemetry;
+use crate::{private, telemetry};
 
 /// Turns the raw reports of honeypots and firewalls into a dashboard that is always fast.
 #[derive(Debug, Parser)]
@@ -198,6 +198,7 @@ const REJECTED: u8 = 3;
 
 /// Runs the command that the arguments name; says on standard error what went wrong.
 pub async fn run(args: Vec<OsString>) -> ExitCode {
+    private::umask();
     let mut command = match config::with_file(Cli::command(), &args) {
         Ok(command) => command,
         Err(error) => return output::fail(&error),

@@ -1,10 +1,13 @@
 //! The secret that signs cookies; and settings that are secret, in errors.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use clap::error::{ContextKind, ContextValue};
+
+/// The shortest secret, in bytes.
+const LEAST: usize = 32;
 
 /// Key material of at least 32 bytes. Never shown.
 #[derive(Clone)]
@@ -17,44 +20,49 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// The secret that was set, or the one kept in the data directory (made at the first time, readable by its owner only).
+    /// The secret that was set, or the one kept in the data directory: made at the first time, readable by its owner only.
+    ///
+    /// # Errors
+    /// When it cannot be read or made, or the kept one is shorter than 32 bytes.
     pub fn load(set: Option<&str>, data_dir: &Path) -> anyhow::Result<Self> {
         if let Some(text) = set {
             return Ok(Self(text.as_bytes().to_owned()));
         }
         let path = data_dir.join("secret");
-        match std::fs::read(&path) {
-            Ok(bytes) if bytes.len() >= 32 => Ok(Self(bytes)),
-            Ok(_) => bail!("{} is too short for a secret: delete it, or set SVIEW_SECRET", path.display()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::make(&path),
-            Err(error) => Err(error).with_context(|| format!("SVIEW_SECRET is not set, and {}", path.display())),
-        }
-    }
-
-    fn make(path: &Path) -> anyhow::Result<Self> {
-        let mut bytes = [0; 64];
-        std::fs::File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes)).context("/dev/urandom")?;
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(path) {
-            Ok(mut file) => {
-                file.write_all(&bytes).with_context(|| format!("{}", path.display()))?;
-                Ok(Self(bytes.to_vec()))
+        let failed = || format!("SVIEW_SECRET is not set, and {}", path.display());
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(&path, data_dir).with_context(failed)?;
+                // Another process may have been first: the secret is the one that is kept.
+                std::fs::read(&path)
             }
-            // Another process was first: its secret is the one.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Ok(Self(std::fs::read(path).with_context(|| format!("{}", path.display()))?))
-            }
-            Err(error) => Err(error).with_context(|| format!("SVIEW_SECRET is not set, and {}", path.display())),
+            read => read,
+        };
+        let bytes = bytes.with_context(failed)?;
+        if bytes.len() < LEAST {
+            bail!("{} is too short for a secret: delete it, or set SVIEW_SECRET", path.display());
         }
+        sview_store::restrict(&path, 0o600).with_context(failed)?;
+        Ok(Self(bytes))
     }
 
     /// The key material.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// Makes a secret, unless there is one by now. It gets its name when it is whole, so nobody ever reads a part of it.
+fn make(path: &Path, data_dir: &Path) -> io::Result<()> {
+    let mut bytes = [0; 64];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let mut file = tempfile::NamedTempFile::new_in(data_dir)?;
+    file.write_all(&bytes)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error),
+        _ => Ok(()),
     }
 }
 
@@ -76,4 +84,35 @@ pub(crate) fn without_secrets(command: &mut clap::Command, mut error: clap::Erro
 fn is_secret(command: &clap::Command, argument: &str) -> bool {
     command.get_arguments().any(|arg| arg.is_hide_env_values_set() && arg.to_string() == argument)
         || command.get_subcommands().any(|below| is_secret(below, argument))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_who_make_it_at_once_all_have_the_same_whole_secret() {
+        for _ in 0..50 {
+            let directory = sview_testing::temporary();
+            let load = || Secret::load(None, directory.path()).unwrap().0;
+            let all: Vec<Vec<u8>> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(all.iter().all(|secret| secret.len() == 64 && *secret == all[0]));
+            let names: Vec<_> =
+                std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, ["secret"], "nothing is left");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_another_process_made_too_short_is_refused_by_who_comes_second() {
+        let directory = sview_testing::temporary();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "short").unwrap();
+        make(&path, directory.path()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"short", "what is there stays");
+        assert!(Secret::load(None, directory.path()).unwrap_err().to_string().contains("too short"));
+    }
 }

@@ -23,6 +23,7 @@ use axum::extract::FromRef;
 use sview_dynfw::{Certificate, Counters, Listener, News, Subscriber, SubscriberSettings};
 use sview_feed::GeoIp;
 use sview_model::Clock;
+use sview_store::restrict;
 use sview_views::Site;
 use sview_views::pages::DYNFW;
 use tokio::task::JoinHandle;
@@ -32,6 +33,7 @@ use self::feed::Feed;
 pub use self::server::serve;
 use crate::config::{DynfwSettings, TrustedProxies};
 use crate::http::routes::Routes;
+use crate::private;
 
 /// The live feed of this process. Cheap to clone.
 #[derive(Clone)]
@@ -51,9 +53,10 @@ impl Live {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<(Self, JoinHandle<()>)>> {
         let Some(server) = settings.dynfw_server.as_deref() else { return Ok(None) };
-        std::fs::create_dir_all(data_dir).with_context(|| format!("SVIEW_DATA_DIR {}", data_dir.display()))?;
+        private::data_dir(data_dir)?;
         let key = certificate::of_server(settings, data_dir).await?;
         let own = Certificate::load_or_make(data_dir, "dynfw_client")?;
+        restrict(&data_dir.join("dynfw_client.key_secret"), 0o600)?;
         let subscription =
             SubscriberSettings::new(server, settings.dynfw_port, key, own).context("SVIEW_DYNFW_SERVER")?;
         let geoip = settings.dynfw_geoip_db.as_deref().map(GeoIp::open).transpose().context("SVIEW_DYNFW_GEOIP_DB")?;

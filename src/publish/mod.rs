@@ -50,6 +50,7 @@ pub struct PublishSettings {
 pub async fn publish(services: &Services, settings: &PublishSettings, stop: &CancellationToken) -> anyhow::Result<()> {
     std::fs::create_dir_all(&settings.directory).with_context(|| settings.directory.display().to_string())?;
     let certificate = Certificate::load_or_make(&settings.directory, "server")?;
+    sview_store::restrict(&settings.directory.join("server.key_secret"), 0o600)?;
     let mut high_water = HighWater::open(&settings.directory)?;
     let publisher = Publisher::bind(settings.bind, &certificate).await?;
     tracing::info!("publishing on tcp://{}", publisher.address());

@@ -12,6 +12,7 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::compute::Minutes;
 use crate::engine::{Engine, Postgres, Sqlite};
+use crate::private::{private_database, restrict};
 use crate::{Error, Result};
 
 /// How reports are kept and aggregated.
@@ -97,11 +98,14 @@ pub(crate) async fn migrate_file(path: &Path, pool: &SqlitePool, migrator: Migra
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".migrating");
     let lock_path = PathBuf::from(lock_path);
+    let database = path.to_owned();
     let lock = tokio::task::spawn_blocking(move || -> std::io::Result<std::fs::File> {
         if let Some(directory) = lock_path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        let file = std::fs::File::create(lock_path)?;
+        private_database(&database)?;
+        let file = std::fs::File::create(&lock_path)?;
+        restrict(&lock_path, 0o600)?;
         file.lock()?; // freed when the file is closed, by a kill too
         Ok(file)
     });

@@ -48,6 +48,9 @@ const RECORD: &str = "id, name, queue, key, payload, words, cause, state, attemp
 impl SqliteLedger {
     /// Opens the file, made when missing, and brings its schema up to date.
     pub async fn open(path: &Path, settings: LedgerSettings) -> Result<Self> {
+        let file = path.to_owned();
+        let private = tokio::task::spawn_blocking(move || sview_store::private_database(&file)).await;
+        private.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
