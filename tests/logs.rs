@@ -3,9 +3,15 @@
 
 use std::collections::HashMap;
 use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
-use sview_testing::{Deployment, both, run, sview, told};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Executor as _};
+use sview::config::{LogFormat, LogSettings};
+use sview::telemetry;
+use sview_testing::{Backend, Deployment, both, run, sview, told};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
@@ -22,6 +28,50 @@ fn work(deployment: &Deployment, format: &str) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
     output
+}
+
+/// What is logged under these settings while a statement is slow.
+async fn logged_of_a_slow_statement(deployment: &Deployment, log: Option<&str>) -> String {
+    let settings = LogSettings { log: log.map(str::to_owned), log_format: LogFormat::Text };
+    let buffer = Buffer::default();
+    let writer = buffer.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(telemetry::filter(&settings, "info"))
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let options: PgConnectOptions = deployment.database_url.parse().unwrap();
+    // Every statement is slow where none may take any time.
+    let options = options.log_slow_statements("warn".parse().unwrap(), Duration::ZERO);
+    let mut connection = options.connect().await.unwrap();
+    connection.execute("SELECT 'marked', pg_sleep(0.01)").await.unwrap();
+    let bytes = buffer.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn slow_statements_are_logged_only_for_who_asks() {
+    let deployment = Deployment::new(Backend::Production).await;
+    for log in [None, Some("info"), Some("debug"), Some("warn,sqlx=warn")] {
+        let logged = logged_of_a_slow_statement(&deployment, log).await;
+        assert!(!logged.contains("marked"), "{log:?}: {logged}");
+    }
+    let logged = logged_of_a_slow_statement(&deployment, Some("warn,sqlx::query=warn")).await;
+    assert!(logged.contains("marked") && logged.contains("slow"), "{logged}");
 }
 
 both! {
