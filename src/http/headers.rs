@@ -85,6 +85,7 @@ async fn recorded(request: Request, next: Next) -> Response {
 
 async fn policies(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let redirects = response.status().is_redirection();
     let headers = response.headers_mut();
     let svg = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"image/svg"));
     let policy = if svg { SVG_POLICY } else { POLICY };
@@ -92,6 +93,10 @@ async fn policies(request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Addresses of details hold what attackers typed: other sites need not know.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // What does not say how long it may be kept is kept by nobody.
+    if !redirects {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
     response
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sview_model::Parameters;
@@ -13,6 +13,12 @@ use sview_views::{links, pages};
 use super::client::Client;
 use super::error::Problem;
 use super::{App, query};
+
+/// An address that somebody looks up is no proxy's business. The visitor's own browser asks again each time: the page fills itself.
+const ASKED: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-cache")];
+
+/// A password that somebody looks up may be the visitor's own: nobody keeps the page, not even on a disk of theirs.
+const SECRET: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
 
 /// The page about an attacker.
 pub(super) async fn attacker(
@@ -33,7 +39,9 @@ pub(super) async fn attacker(
     let (slots, greylisted) =
         tokio::join!(app.slots.of(client, pages::ATTACKER.requests(period, &Parameters::Ip(ip))), app.greylisted(ip));
     match slots {
-        Ok(slots) => super::html(pages::attacker(&app.context(period), ip, &slots, &greylisted)),
+        Ok(slots) => {
+            (ASKED, super::html(pages::attacker(&app.context(period), ip, &slots, &greylisted))).into_response()
+        }
         Err(problem) => problem.page(&app),
     }
 }
@@ -56,7 +64,7 @@ pub(super) async fn lookup(State(app): State<App>, query: Result<Query<Lookup>, 
     let context = app.context(period);
     match typed(&ip) {
         Some(ip) => Redirect::to(&links::page(&links::attacker_path(ip), period)).into_response(),
-        None if ip.trim().is_empty() => super::html(pages::lookup(&context, None)),
+        None if ip.trim().is_empty() => (ASKED, super::html(pages::lookup(&context, None))).into_response(),
         None => {
             let ip: String = ip.chars().take(pages::LOOKED_UP).collect();
             (StatusCode::BAD_REQUEST, super::html(pages::lookup(&context, Some(&ip)))).into_response()
@@ -88,7 +96,7 @@ pub(super) async fn password(
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
     match app.slots.of(client, pages::PASSWORD.requests(period, &Parameters::Password(password.clone()))).await {
-        Ok(slots) => super::html(pages::password(&app.context(period), &password, &slots)),
+        Ok(slots) => (SECRET, super::html(pages::password(&app.context(period), &password, &slots))).into_response(),
         Err(problem) => problem.page(&app),
     }
 }

@@ -20,7 +20,7 @@ pub(super) const MOST: usize = 40;
 pub(super) struct Session {
     jar: SignedCookieJar,
     tokens: Vec<DeviceToken>,
-    /// The cookie is sent over TLS only, where it comes over TLS.
+    /// Whether the cookie is sent over TLS only: where this request came over TLS, or the site's address says https.
     secure: bool,
 }
 
@@ -40,7 +40,8 @@ impl FromRequestParts<App> for Session {
             cookie.value().split('.').filter_map(|token| token.parse().ok()).take(MOST).collect()
         });
         let Ok(OverTls(secure)) = OverTls::from_request_parts(parts, app).await;
-        Ok(Self { jar, tokens, secure })
+        let https = app.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+        Ok(Self { jar, tokens, secure: secure || https })
     }
 }
 

@@ -75,6 +75,24 @@ both! {
         policies(&asset, &get(&server, &asset, &[]));
     }
 
+    async fn every_answer_says_who_may_keep_it(deployment: Deployment) {
+        let server = full(&deployment, &[]);
+        let base64 = "Pz4-P35-";
+        for (path, kept) in [
+            (format!("/attackers/details/ip/{ATTACKER}?period=1h"), "private, no-cache"),
+            ("/attackers/details/ip/".to_owned(), "private, no-cache"),
+            ("/attackers/details/ip/?ip=x".to_owned(), "no-store"),
+            (format!("/passwords/details/{base64}?period=1h"), "private, no-store"),
+            ("/passwords/details/%25?period=1h".to_owned(), "no-store"),
+            ("/devices/?period=1h".to_owned(), "private, no-store"),
+            ("/?period=1h".to_owned(), "no-cache"),
+            ("/api/device/delete".to_owned(), "no-store"),
+            ("/greylist-data/archive/1999/".to_owned(), "no-store"),
+        ] {
+            assert_eq!(get(&server, &path, &[]).header("cache-control"), kept, "{path}");
+        }
+    }
+
     async fn what_is_asked_for_compressed_is_smaller_and_the_rest_is_plain(deployment: Deployment) {
         let server = full(&deployment, &[]);
         for path in [
