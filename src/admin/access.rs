@@ -4,7 +4,7 @@
 //! machine as its host, so that a foreign page cannot reach it under a name of its own (DNS rebinding). With tokens, a request
 //! shows one as `Authorization: Bearer`, or the cookie that the login form set.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, Uri, header};
@@ -22,6 +22,7 @@ use super::problem::{Problem, is_for_programs};
 use crate::config::{AdminSettings, Secret, Token};
 use crate::http::guard::{ForeignSite, same_site};
 use crate::http::tls::OverTls;
+use crate::web::sender;
 
 /// The cookie of whoever signed in.
 const COOKIE: &str = "sview_admin";
@@ -133,7 +134,7 @@ pub(super) async fn guard(
             "loopback" => "no token (loopback)".to_owned(),
             by => format!("{} token ({by})", right.as_str()),
         },
-        peer: peer.ip().to_string(),
+        peer: named(peer.ip(), sender(peer.ip(), request.headers(), &admin.proxies)),
         signed_in: by == "cookie",
         said: jar.get(SAID).map(|cookie| cookie.value().to_owned()),
     };
@@ -155,6 +156,11 @@ pub(super) async fn guard(
         return (jar.remove(Cookie::build((SAID, "")).path("/")), response).into_response();
     }
     response
+}
+
+/// Where a request comes from, in words: both the client and the proxy that sent it on.
+fn named(peer: IpAddr, client: IpAddr) -> String {
+    if client == peer { peer.to_string() } else { format!("{client} by way of {peer}") }
 }
 
 fn ask_for_token(uri: &Uri) -> Response {

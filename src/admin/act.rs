@@ -88,6 +88,8 @@ pub(super) async fn form(
         (status = 401, description = "A token is needed.", body = Error),
         (status = 403, description = "The token only lets look, or another site sent this.", body = Error),
         (status = 404, description = "There is no such job, or none any more.", body = Error),
+        (status = 413, description = "The order is too large.", body = Error),
+        (status = 415, description = "The order is not sent as application/json.", body = Error),
     )
 )]
 pub(super) async fn json(

@@ -78,7 +78,7 @@ pub(super) async fn one(
 ) -> Response {
     let answer = async {
         let record = admin.services.jobs.queues.get(jobs::id(&text)?).await?;
-        let record = record.ok_or_else(|| Problem::not_found("There is no such job"))?;
+        let record = record.ok_or_else(|| admin.no_such_job())?;
         Ok(Job::new(&record, &Surroundings::look(&admin.services.jobs).await?))
     };
     respond(answer.await, &viewer, &uri)

@@ -120,7 +120,7 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
     let (queues, back) = (&admin.services.jobs.queues, order.back());
     match order {
         Order::One(steering, id) => {
-            let record = queues.get(id).await?.ok_or_else(|| Problem::not_found("There is no such job"))?;
+            let record = queues.get(id).await?.ok_or_else(|| admin.no_such_job())?;
             let (verb, action) = (verb(steering).0, name(steering));
             Ok(Confirm {
                 question: format!("{verb} this {} job?", record.state),

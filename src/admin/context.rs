@@ -15,7 +15,7 @@ pub(super) struct Viewer {
     pub(super) right: Right,
     /// By which right, in words, for the log of actions.
     pub(super) who: String,
-    /// From which address.
+    /// From which address, and by way of which trusted proxy.
     pub(super) peer: String,
     pub(super) signed_in: bool,
     /// What came of their last action.

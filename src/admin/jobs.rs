@@ -69,7 +69,8 @@ pub(super) async fn list(
 
 /// The id in an address.
 pub(super) fn id(text: &str) -> Result<JobId, Problem> {
-    text.parse().map_err(|_| Problem::not_found("There is no such job"))
+    text.parse()
+        .map_err(|_| Problem::expected("That is no id of a job", "26 letters and digits, as lists of jobs show it"))
 }
 
 /// One job.
@@ -80,8 +81,9 @@ pub(super) async fn one(
     Path(text): Path<String>,
 ) -> Response {
     let shown = async {
-        let record = admin.services.jobs.queues.get(id(&text)?).await?;
-        let record = record.ok_or_else(|| Problem::not_found("There is no such job"))?;
+        let id = text.parse().map_err(|_| admin.no_such_job())?;
+        let record = admin.services.jobs.queues.get(id).await?;
+        let record = record.ok_or_else(|| admin.no_such_job())?;
         let waits = if record.state.is_under_way() {
             rows::waits(&record, &Surroundings::look(&admin.services.jobs).await?)
         } else {

@@ -25,9 +25,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, Request};
 use axum::http::Uri;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum_extra::extract::cookie::Key;
 use prometheus_client::registry::Registry;
@@ -40,10 +40,10 @@ use self::access::Access;
 use self::context::Viewer;
 use self::problem::Problem;
 use crate::Services;
-use crate::config::{AdminSettings, Secret, TrustedProxies};
+use crate::config::{AdminSettings, LedgerSettings, Secret, TrustedProxies};
 use crate::http::metrics::Server;
 use crate::http::routes::Routes;
-use crate::http::{asset, headers};
+use crate::http::{asset, headers, query as http_query};
 
 /// How many pages may follow events at once.
 const STREAMS: usize = 64;
@@ -65,6 +65,8 @@ pub struct Admin {
     registry: Arc<Registry>,
     streams: Arc<Semaphore>,
     gathered: Arc<tokio::sync::Mutex<Gathered>>,
+    /// How long ended jobs are kept.
+    ledger: LedgerSettings,
     stop: CancellationToken,
 }
 
@@ -81,12 +83,14 @@ impl FromRef<Admin> for Arc<TrustedProxies> {
 }
 
 impl Admin {
-    /// The application over open services. `proxies` are believed about TLS. `stop` ends streams of events.
+    /// Returns the application over open services. `proxies` are believed about TLS and about who asks. `ledger` says how long ended
+    /// jobs are kept. `stop` ends streams of events.
     #[must_use]
     pub fn new(
         services: Services,
         settings: &AdminSettings,
         proxies: &TrustedProxies,
+        ledger: &LedgerSettings,
         secret: &Secret,
         stop: CancellationToken,
     ) -> Self {
@@ -101,8 +105,14 @@ impl Admin {
             registry: Arc::new(registry),
             streams: Arc::new(Semaphore::new(STREAMS)),
             gathered: Arc::default(),
+            ledger: ledger.clone(),
             stop,
         }
+    }
+
+    /// What is answered about a job that is unknown.
+    fn no_such_job(&self) -> Problem {
+        Problem::no_such_job(&self.ledger)
     }
 
     /// Figures of the queues; at most a few seconds old.
@@ -123,12 +133,24 @@ impl Admin {
 /// All addresses.
 fn router(admin: Admin) -> Router {
     let guarded = people()
-        .merge(programs())
         .into_router()
+        .merge(programs().into_router().route_layer(from_fn(strict)))
         .fallback(not_found)
         .layer(from_fn_with_state(admin.clone(), access::guard));
     let open = asset::routes().get("/login", login::page).post("/login", login::sign_in);
     headers::layers(open.into_router().merge(guarded), Server::Admin).with_state(admin)
+}
+
+/// Stands before every address for programs, behind the guard: refuses parameters that it does not have.
+async fn strict(request: Request, next: Next) -> Response {
+    http_query::strict(&openapi::ACCEPTED, request, next, |request, refusal| {
+        let problem = Problem::expected(refusal.heading, refusal.expected);
+        match request.extensions().get::<Viewer>() {
+            Some(viewer) => problem.respond(viewer, request.uri()),
+            None => problem.alone(request.uri()),
+        }
+    })
+    .await
 }
 
 /// Addresses for people: pages, their forms and their news. All others are for programs.
@@ -163,7 +185,7 @@ fn programs() -> Routes<Admin> {
 }
 
 async fn not_found(viewer: Viewer, uri: Uri) -> Response {
-    Problem::not_found("There is no such page").respond(&viewer, &uri)
+    Problem::not_found().respond(&viewer, &uri)
 }
 
 /// Serves until told to stop; then open requests are finished.

@@ -5,9 +5,11 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
 use super::{act, api, metrics};
+use crate::http::query::{self, Accepted};
 
 /// Everything that an operator's programs may use.
 #[derive(OpenApi)]
@@ -31,13 +33,19 @@ use super::{act, api, metrics};
 )]
 struct Description;
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+static DESCRIPTION: LazyLock<OpenApiDocument> = LazyLock::new(|| {
     let mut description = Description::openapi();
+    query::describe(&mut description, "Error");
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     description.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
     description.security = Some(vec![SecurityRequirement::new("token", [""; 0]), SecurityRequirement::default()]);
-    description.to_json().unwrap_or_default() // strings only
+    description
 });
+
+/// What every address for programs accepts in its query.
+pub(super) static ACCEPTED: LazyLock<Accepted> = LazyLock::new(|| Accepted::of(&DESCRIPTION));
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_json().unwrap_or_default()); // strings only
 
 /// This description
 #[utoipa::path(
@@ -52,11 +60,18 @@ pub(super) async fn document() -> Response {
 #[cfg(test)]
 mod tests {
     use super::super::programs;
-    use super::DOCUMENT;
+    use super::{ACCEPTED, DOCUMENT};
     use crate::http::routes::assert_described;
 
     #[test]
     fn it_tells_of_every_address_for_programs_and_of_no_other() {
         assert_described(&programs(), &DOCUMENT);
+    }
+
+    #[test]
+    fn it_is_known_what_every_address_for_programs_accepts() {
+        for (method, path) in programs().listed() {
+            assert!(ACCEPTED.knows(method, path), "{method} {path}");
+        }
     }
 }

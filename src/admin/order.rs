@@ -14,9 +14,9 @@ use super::query::JobsQuery;
 /// The most jobs that one order is carried out on.
 pub(super) const AT_ONCE: usize = 5_000;
 
-/// An order as it was sent. Which of the fields are needed depends on the action.
+/// An order as it was sent. A field that is unknown is refused: without it, the order could mean more jobs. Which of the fields are needed depends on the action.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Asked {
     /// retry, cancel, delete; pause, resume; run.
     action: String,
@@ -144,7 +144,7 @@ impl Order {
         let plain = |said: String| Did { said, changed: 0, asked: 0, unchanged: 0 };
         match self {
             Self::One(steering, id) => {
-                let record = queues.get(id).await?.ok_or_else(|| Problem::not_found("There is no such job"))?;
+                let record = queues.get(id).await?.ok_or_else(|| admin.no_such_job())?;
                 note(format!("{} {id}: {}", name(steering), record.words)).await?;
                 Ok(did(steering, steer(queues, steering, &[id]).await?))
             }

@@ -7,6 +7,7 @@ use sview_jobs::machine_now;
 use sview_views::admin::{AdminContext, problem};
 
 use super::context::Viewer;
+use crate::config::LedgerSettings;
 use crate::http::{self, html};
 
 /// A request that cannot be answered as asked.
@@ -47,9 +48,20 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, heading, advice)
     }
 
-    /// An address or an id that leads nowhere (404).
-    pub(super) fn not_found(heading: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, heading, "It may have been forgotten: ended jobs are kept for a week.")
+    /// An address that leads nowhere (404).
+    pub(super) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "There is no such page", "Check the address, or begin at the overview.")
+    }
+
+    /// The id of a job that is unknown (404): it never was, or it was purged by these settings.
+    pub(super) fn no_such_job(settings: &LedgerSettings) -> Self {
+        let LedgerSettings { keep_jobs_days: days, keep_jobs: most } = settings;
+        let days = if *days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+        let advice = format!(
+            "It may have been purged: ended jobs are kept for {days} (SVIEW_KEEP_JOBS_DAYS), and at most {most} of each queue and \
+             way to end (SVIEW_KEEP_JOBS)."
+        );
+        Self::new(StatusCode::NOT_FOUND, "There is no such job", advice)
     }
 
     /// Too many at once (503).

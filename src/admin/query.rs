@@ -30,7 +30,7 @@ pub(super) struct JobsQuery {
     pub(super) until: Option<String>,
     /// An id: only older ones.
     pub(super) before: Option<String>,
-    /// How many, at the most 500.
+    /// How many, 1 to 500.
     pub(super) limit: Option<String>,
 }
 
@@ -68,7 +68,6 @@ impl JobsQuery {
         let queue = some(&self.queue).map(str::parse::<Queue>).transpose();
         let before = some(&self.before).map(str::parse).transpose();
         let asked = some(&self.limit).map(str::parse::<usize>).transpose();
-        let limit_of = |_| Problem::expected("limit is no number", format!("1 to {MOST}"));
         Ok(Filter {
             states,
             queue: queue.map_err(|error| Problem::expected("There is no such queue", error))?,
@@ -77,7 +76,11 @@ impl JobsQuery {
             from: time("from", &self.from)?,
             until: time("until", &self.until)?,
             before: before.map_err(|_| Problem::expected("before is no id", "the id of a job"))?,
-            limit: asked.map_err(limit_of)?.map_or(limit, |limit| limit.clamp(1, MOST)),
+            limit: match asked {
+                Ok(None) => limit,
+                Ok(Some(asked @ 1..=MOST)) => asked,
+                _ => return Err(Problem::expected("limit is out of its range", format!("1 to {MOST}"))),
+            },
         })
     }
 
@@ -113,9 +116,12 @@ mod tests {
         let query = JobsQuery { state: empty.clone(), queue: empty.clone(), before: empty, ..Default::default() };
         let filter = query.filter(50).unwrap();
         assert!(filter.states.is_empty() && filter.queue.is_none() && filter.before.is_none() && filter.limit == 50);
-        let query = JobsQuery { state: Some("dead, done".into()), limit: Some("9999".into()), ..Default::default() };
+        let query = JobsQuery { state: Some("dead, done".into()), limit: Some("500".into()), ..Default::default() };
         let filter = query.filter(50).unwrap();
         assert_eq!((filter.states, filter.limit), (vec![State::Dead, State::Done], MOST));
+        for limit in ["0", "501", "-1", "many"] {
+            assert!(JobsQuery { limit: Some(limit.into()), ..Default::default() }.filter(1).is_err(), "{limit}");
+        }
         assert!(JobsQuery { state: Some("asleep".into()), ..Default::default() }.filter(1).is_err());
         assert!(JobsQuery { from: Some("soon".into()), ..Default::default() }.filter(1).is_err());
     }

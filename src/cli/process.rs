@@ -109,8 +109,8 @@ pub(super) async fn start_admin(
         }
     };
     let secret = Secret::load(settings.web.secret.as_deref(), &settings.places.data_dir)?;
-    let admin =
-        Admin::new(services.clone(), &settings.admin, &settings.web.limit.trusted_proxies, &secret, stop.clone());
+    let (proxies, ledger) = (&settings.web.limit.trusted_proxies, &settings.places.ledger);
+    let admin = Admin::new(services.clone(), &settings.admin, proxies, ledger, &secret, stop.clone());
     tracing::info!("operators' pages on http://{}/", listener.local_addr()?);
     Ok(Some(tokio::spawn(admin::serve(listener, admin))))
 }

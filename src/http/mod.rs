@@ -1,11 +1,12 @@
 //! What the public server and the operators' one have in common: routes that can be listed, limits and headers, the guard against
-//! foreign sites, files that pages load, what is measured of requests.
+//! foreign sites, the check of queries, files that pages load, what is measured of requests.
 
 pub(crate) mod asset;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod host;
 pub(crate) mod metrics;
+pub(crate) mod query;
 pub(crate) mod routes;
 mod time;
 pub(crate) mod tls;

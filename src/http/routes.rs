@@ -60,15 +60,17 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
+/// What a path looks like without the names of its parameters. A route has one parameter in a segment, where the description may
+/// have a name and an ending.
+pub(crate) fn shape(path: &str) -> String {
+    let segments = path.split('/').map(|segment| if segment.contains('{') { "{}" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
+
 /// Holds routes against the description of them: neither has one that the other has not.
 #[cfg(test)]
 pub(crate) fn assert_described<S: Clone + Send + Sync + 'static>(routes: &Routes<S>, document: &str) {
     use std::collections::BTreeSet;
-    // A route has one parameter in a segment, where the description may have a name and an ending.
-    let shape = |path: &str| {
-        let segments = path.split('/').map(|segment| if segment.contains('{') { "{}" } else { segment });
-        segments.collect::<Vec<_>>().join("/")
-    };
     let document: serde_json::Value = serde_json::from_str(document).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let described: BTreeSet<(&str, String)> = paths

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::response::Redirect;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use sview_views::pages::DYNFW;
 use sview_views::{NavEntry, Site};
 use tokio::net::TcpListener;
@@ -12,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Desk, Live, people, programs};
 use crate::config::WebSettings;
 use crate::http::metrics::Server;
-use crate::http::{asset, headers};
+use crate::http::{asset, headers, query};
+use crate::web::ACCEPTED;
 
 /// Serves until told to stop. The page's links lead to the pages of `sview serve`: a proxy joins both under one name.
 pub async fn serve(
@@ -33,13 +37,12 @@ pub async fn serve(
         site: Arc::new(site),
         proxies: Arc::new(web.limit.trusted_proxies.clone()),
     };
-    let routes = people()
-        .merge(programs())
+    let programs = programs().get("/healthz", || async { "ok\n" }).into_router().route_layer(from_fn(strict));
+    let people = people()
         .merge(asset::routes())
-        .get("/healthz", || async { "ok\n" })
         .get("/", || async { Redirect::temporary(DYNFW) })
         .get("/dynfw", || async { Redirect::permanent(DYNFW) });
-    let router = headers::layers(routes.into_router(), Server::Public).with_state(desk);
+    let router = headers::layers(people.into_router().merge(programs), Server::Public).with_state(desk);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let overdue = async {
@@ -50,4 +53,14 @@ pub async fn serve(
         served = serving.into_future() => served,
         () = overdue => Ok(()),
     }
+}
+
+/// Stands before every address for programs: refuses parameters that it does not have.
+async fn strict(request: Request, next: Next) -> Response {
+    query::strict(&ACCEPTED, request, next, |_, refusal| {
+        let error = format!("{}: {}", refusal.heading, refusal.expected);
+        let head = [(header::CACHE_CONTROL, "no-store")];
+        (StatusCode::BAD_REQUEST, head, axum::Json(serde_json::json!({ "error": error }))).into_response()
+    })
+    .await
 }

@@ -13,7 +13,7 @@ use super::client::Client;
 use super::error::Problem;
 use super::export::{Body, respond};
 use super::openapi;
-use super::query::ResourceQuery;
+use super::query::{ResourceQuery, taken};
 use super::session::Session;
 
 /// What the API takes besides what every resource takes.
@@ -71,6 +71,9 @@ async fn answer(
     let request = query.request(name, session)?;
     let resource = request.resource();
     let devices = resource.subject == Subject::Devices;
+    if !devices && api.token.is_some() {
+        return Err(Problem::expected(format!("{resource} has no parameter token"), taken(resource)));
+    }
     if devices && api.token.as_ref().is_some_and(|token| *token != token_check(session.tokens())) {
         let advice = "token is the first 10 hex digits of the SHA-256 of the session's device tokens, joined in order";
         return Err(Problem::forbidden("The token is not this session's", advice));

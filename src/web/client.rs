@@ -27,7 +27,7 @@ impl Client {
     pub(crate) fn sending(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
-        Self::of(address(peer, headers, proxies))
+        Self::of(sender(peer, headers, proxies))
     }
 
     pub(crate) fn of(ip: IpAddr) -> Self {
@@ -38,9 +38,9 @@ impl Client {
     }
 }
 
-/// The right-most address that no trusted proxy has: each proxy adds to the right the one that it was asked by, so what stands
+/// Returns the address that a request comes from: the right-most one that no trusted proxy has. Each proxy adds to the right the one that it was asked by, so what stands
 /// further left may be anybody's invention.
-fn address(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
+pub(crate) fn sender(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
     let mut client = peer;
     let lists: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
     let mut hops = lists.iter().rev().flat_map(|list| list.rsplit(','));
@@ -68,7 +68,7 @@ mod tests {
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
-        address(peer.parse().unwrap(), &headers, &trusted.parse().unwrap()).to_string()
+        sender(peer.parse().unwrap(), &headers, &trusted.parse().unwrap()).to_string()
     }
 
     #[test]

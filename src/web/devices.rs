@@ -20,12 +20,10 @@ use crate::http::guard;
 /// Answers about a session's devices are nobody else's, not even a cache's.
 const PRIVATE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
 
-/// The forms carry no token of their own: [`guard::same_site`] tells foreign ones by the browser's word.
-const CSRF: &str = "";
-
-/// The form of a device.
+/// The form of a device. It carries no token against foreign sites: [`guard::same_site`] tells their forms by the browser's word.
 #[derive(Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Device {
     /// The token of a device: 64 lower-case letters and digits.
     #[param(value_type = Option<Token>)]
@@ -55,7 +53,7 @@ pub(super) async fn page(State(app): State<App>, client: Client, session: Sessio
     };
     match app.slots.of(client, requests).await {
         Ok(slots) => {
-            let devices = Devices { tokens, csrf: CSRF, message: None };
+            let devices = Devices { tokens, message: None };
             (PRIVATE, super::html(pages::devices(&app.context(period), &devices, &slots))).into_response()
         }
         Err(problem) => problem.page(&app),
@@ -80,7 +78,7 @@ pub(super) async fn confirm(State(app): State<App>, query: Result<Query<Device>,
     let token = query.map_err(|e| Problem::expected("The query cannot be read", e.body_text()));
     match token.and_then(|Query(device)| device.parse()) {
         Ok(token) => {
-            let page = pages::confirm_device(&app.context(Period::default()), &token, CSRF);
+            let page = pages::confirm_device(&app.context(Period::default()), &token);
             (PRIVATE, super::html(page)).into_response()
         }
         Err(problem) => problem.page(&app),

@@ -11,6 +11,9 @@ use super::error::Problem;
 use super::query::ResourceQuery;
 use super::session::Session;
 
+/// Where cards are.
+pub(super) const PATH: &str = "/fragment/{name}";
+
 /// The card of a resource.
 pub(super) async fn card(
     State(app): State<App>,

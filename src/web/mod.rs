@@ -28,28 +28,30 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, State};
-use axum::http::Uri;
+use axum::extract::{FromRef, Request, State};
+use axum::http::{Method, Uri};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK};
+use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK, PASSCHECK_API};
 use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::client::Client;
+pub(crate) use self::client::{Client, sender};
 use self::error::Problem;
 use self::limit::Limit;
-pub(crate) use self::openapi::Error;
+pub(crate) use self::openapi::{ACCEPTED, Error};
 use self::passcheck::Passwords;
+use self::passcheck::range::RANGE;
 use self::recent::Recent;
 use self::slots::Slots;
 use crate::Services;
 use crate::config::{Secret, TrustedProxies, WebSettings};
 use crate::http::metrics::Server;
 use crate::http::routes::Routes;
-use crate::http::{asset, headers, html};
+use crate::http::{asset, headers, html, query as http_query};
 use crate::live::{self, Desk, Live};
 
 /// What every handler needs. Cloned for every request, so one pointer.
@@ -142,11 +144,30 @@ pub fn router(app: App) -> Router {
 
 /// All addresses and some more, under the same limits and with the same headers: what a benchmark compares with.
 pub fn router_with(app: App, more: Router<App>) -> Router {
-    let router = more.merge(people().merge(programs()).into_router()).fallback(not_found);
+    let strict = from_fn_with_state(app.clone(), strict);
+    let programs = programs().merge(parts()).into_router().route_layer(strict);
+    let router = more.merge(people().into_router()).merge(programs).fallback(not_found);
     headers::layers(router, Server::Public).with_state(app)
 }
 
-/// Addresses for people: pages, their parts, and the files that they load. All others are for programs.
+/// Stands before every address for programs: refuses parameters that it does not have, in the form in which it answers.
+async fn strict(State(app): State<App>, request: Request, next: Next) -> Response {
+    http_query::strict(&openapi::ACCEPTED, request, next, |request, refusal| {
+        let path = request.uri().path();
+        if path.starts_with(RANGE) {
+            return passcheck::range::refused(&refusal);
+        }
+        let posts = request.method() == Method::POST;
+        if posts && [PASSCHECK_API, passcheck::leaked::PATH, passcheck::seen::PATH].contains(&path) {
+            return passcheck::refused(&refusal);
+        }
+        let negotiated = if path.starts_with("/api/device/") { Negotiated::Page } else { Negotiated::Json };
+        Problem::expected(refusal.heading, refusal.expected).respond(&app, negotiated)
+    })
+    .await
+}
+
+/// Addresses for people: pages, and the files that they load. What links gather (`utm_source`) is ignored there.
 fn people() -> Routes<App> {
     let pages = PAGES.iter().fold(Routes::new(), |routes, page| routes.get(page.path, statistics::page));
     pages
@@ -156,11 +177,15 @@ fn people() -> Routes<App> {
         .get(DEVICES.path, devices::page)
         .get(GREYLIST, greylist::index)
         .get(&format!("{GREYLIST}archive/{{year}}/"), greylist::year)
-        .get("/fragment/{name}", fragment::card)
         .get(API, openapi::show)
         .merge(passcheck::people())
         .merge(live::people())
         .merge(asset::routes())
+}
+
+/// Parts of pages, for the pages' own script.
+fn parts() -> Routes<App> {
+    Routes::new().get(fragment::PATH, fragment::card)
 }
 
 /// Addresses for programs; [`openapi`] describes each.

@@ -9,7 +9,7 @@ use super::error::Problem;
 use super::openapi;
 use super::session::Session;
 
-/// The parameters of resources, as they are named in addresses. Unknown ones are let pass: links gather them.
+/// The parameters of resources, as they are named in addresses.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ResourceQuery {
@@ -33,6 +33,14 @@ impl ResourceQuery {
     pub(super) fn request(&self, name: &str, session: &Session) -> Result<Request, Problem> {
         let resource: ResourceName =
             name.parse().map_err(|error| Problem::expected("There is no such resource", error))?;
+        // Ignored, it would give an answer about everything to who asks about one.
+        let stray = [
+            ("ip", self.ip.is_some() && resource.subject != Subject::Attacker),
+            ("password", self.password.is_some() && resource.subject != Subject::Password),
+        ];
+        if let Some((name, _)) = stray.iter().find(|(_, stray)| *stray) {
+            return Err(Problem::expected(format!("{resource} has no parameter {name}"), taken(resource)));
+        }
         let parameters = match resource.subject {
             Subject::Everything => Parameters::None,
             Subject::Attacker => {
@@ -50,6 +58,16 @@ impl ResourceQuery {
         };
         Request::new(resource, self.period()?, parameters)
             .map_err(|error| Problem::expected("The parameters do not fit", error))
+    }
+}
+
+/// The parameters that a resource has.
+pub(super) fn taken(resource: ResourceName) -> &'static str {
+    match resource.subject {
+        Subject::Everything => "period",
+        Subject::Attacker => "period, ip",
+        Subject::Password => "period, password",
+        Subject::Devices => "period, and token at /api/resource",
     }
 }
 

@@ -23,6 +23,37 @@ both! {
         let (server, _) = serve(&deployment, &[]);
         let device = post(&format!("{}/api/device/add", server.url), &[("device_token", &token)], &[("x-forwarded-proto", "https")]);
         assert!(device.status == 303 && !device.header("set-cookie").contains("Secure"), "{:?}", device.headers);
+        drop(server);
+        // A proxy that says nothing, before a site whose address is known.
+        for (site, secure) in [("https://view.example.org", true), ("http://view.example.org", false)] {
+            let (server, _) = serve(&deployment, &[("SVIEW_PUBLIC_URL", site)]);
+            let device = post(&format!("{}/api/device/add", server.url), &[("device_token", &token)], &[]);
+            assert_eq!((device.status, device.header("set-cookie").contains("Secure")), (303, secure), "{site}");
+        }
+    }
+
+    async fn the_log_of_actions_names_the_client_and_the_proxy(deployment: Deployment) {
+        let more = [("SVIEW_ADMIN_TOKEN", FULL), ("SVIEW_TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8")];
+        let (server, url) = serve(&deployment, &more);
+        let queues = queues(&deployment).await;
+        for (forwarded, peer) in [
+            ("198.51.100.1", "198.51.100.1 by way of 127.0.0.1"),
+            ("192.0.2.66, 2001:db8::7, 10.2.3.4", "2001:db8::7 by way of 127.0.0.1"),
+            ("unknown", "127.0.0.1"),
+        ] {
+            let headers = [("authorization", &*bearer(FULL)), ("x-forwarded-for", forwarded)];
+            assert_eq!(post(&format!("{url}/act"), &[("action", "pause"), ("queue", "slow-cache")], &headers).status, 303);
+            assert_eq!(newest_action(&queues).await.peer, peer);
+            let page = get_with(&format!("{url}/actions"), &headers).body;
+            assert!(page.contains(&format!("<code>{peer}</code>")), "{page}");
+        }
+        assert!(server.log().contains("198.51.100.1 by way of 127.0.0.1"), "{}", server.log());
+        drop(server);
+        // From whom nobody trusts it is only a claim.
+        let (_server, url) = serve(&deployment, &[("SVIEW_ADMIN_TOKEN", FULL)]);
+        let headers = [("authorization", &*bearer(FULL)), ("x-forwarded-for", "198.51.100.1")];
+        assert_eq!(post(&format!("{url}/act"), &[("action", "pause"), ("queue", "slow-cache")], &headers).status, 303);
+        assert_eq!(newest_action(&queues).await.peer, "127.0.0.1");
     }
 
     async fn tokens_say_who_may_look_and_who_may_act(deployment: Deployment) {

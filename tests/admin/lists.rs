@@ -65,6 +65,12 @@ both! {
         let page = get(&format!("{url}/jobs/{id}")).body;
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
         assert_eq!(get(&format!("{url}/jobs/nothing")).status, 404);
+        assert_eq!(get(&format!("{url}/api/jobs/nothing")).status, 400);
+        let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        let answer = get(&format!("{url}/api/jobs/{unknown}"));
+        assert!(answer.status == 404 && answer.body.contains("kept for 7 days (SVIEW_KEEP_JOBS_DAYS)"), "{}", answer.body);
+        let (_shorter, shorter) = serve(&deployment, &[("SVIEW_KEEP_JOBS_DAYS", "3")]);
+        assert!(get(&format!("{shorter}/jobs/{unknown}")).body.contains("kept for 3 days"));
         assert_eq!(get(&format!("{url}/nothing")).status, 404);
     }
 

@@ -105,6 +105,11 @@ async fn the_backend_runs_alone_and_says_goodbye() {
     fed(&server, &mut feed, 10_000).await;
     let mut viewer = Viewer::open(&server).await;
     assert_eq!(viewer.until("dynfw list").await["list"].as_array().unwrap().len(), 10_000);
+    for path in ["/healthz?x=1", "/dynfw/state.json?x=1", "/ws?x=1"] {
+        let answer = http::get(&format!("{}{path}", server.url));
+        assert!(answer.status == 400 && answer.body.contains("no parameter"), "{path}: {}", answer.body);
+    }
+    assert_eq!(http::get(&format!("{}/dynfw/?utm_source=x", server.url)).status, 200);
     for path in ["/dynfw/", "/healthz", "/dynfw/state.json"] {
         assert_eq!(http::get(&format!("{}{path}", server.url)).status, 200, "{path}");
     }

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use sview_model::{CATALOGUE, Period};
-use sview_testing::{Server, both, complaints, http, run, sview};
+use sview_testing::{Server, both, complaints, http, run, strict_addresses, sview};
 
-use crate::site::{NOW, SVIEW, full, ingest, start};
+use crate::site::{NOW, SVIEW, full, ingest, start, token};
 
 /// What a reference within the document leads to.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
@@ -155,6 +155,35 @@ both! {
         // Where no publisher is followed there is nothing to tell of it.
         assert_eq!(http::get(&format!("{}/dynfw/state.json", server.url)).status, 404);
         assert!(document["paths"].get("/ws").is_none() && document["paths"].get("/dynfw/state.json").is_none());
+    }
+
+    async fn programs_are_told_which_parameters_there_are_and_people_need_not_know(deployment: Deployment) {
+        let server = start(&deployment, "serve", &[]);
+        assert!(strict_addresses(&server.url) >= 15);
+        let get = |path: &str| http::get(&format!("{}{path}", server.url));
+        // What belongs to another resource would be ignored as well.
+        for (path, names) in [
+            ("/resource/top_attackers_by_incidents_list_long.csv?period=1d&trap=fwlogs", "period, ip, password"),
+            ("/resource/all_incidents_graph.csv?period=1d&ip=192.0.2.1", "period"),
+            ("/resource/selected_attacker_incidents_graph.csv?ip=192.0.2.1&password=x", "period, ip"),
+            ("/api/resource?name=all_incidents_graph&token=0123456789", "period"),
+            ("/fragment/all_incidents_graph?period=1h&trap=fwlogs", "period, ip, password"),
+            ("/fragment/all_incidents_graph?period=1h&password=x", "period"),
+            ("/range/5BAA6?mode=ntlm&padding=true", "mode"),
+        ] {
+            let answer = get(path);
+            assert!(answer.status == 400 && answer.body.contains(names), "{path}: {} {}", answer.status, answer.body);
+        }
+        assert_eq!(get("/range/5BAA6?x").header("content-type"), "text/plain; charset=utf-8");
+        assert_eq!(http::post(&format!("{}/api/device/add?x", server.url), &[], &[]).header("content-type"), "text/html; charset=utf-8");
+        let answer = http::post(&format!("{}/api/device/add", server.url), &[("device_token", &token('a')), ("tokn", "x")], &[]);
+        assert!(answer.status == 400 && answer.body.contains("device_token") && answer.header("set-cookie").is_empty(), "{}", answer.body);
+        for path in [
+            "/?period=1h", "/passwords/?period=1h", "/devices/?period=1h", "/attackers/details/ip/192.0.2.1?period=1h",
+            "/attackers/details/ip/?period=1h", "/passcheck/?period=1h", "/passcheck/apiv1/doc?period=1h", "/greylist-data/?period=1h", "/api/?period=1h",
+        ] {
+            assert_eq!(get(&format!("{path}&utm_source=x&utm_source=y&%FF")).status, 200, "{path}");
+        }
     }
 
     async fn the_page_of_the_api_tells_of_every_resource_and_is_linked_from_every_page(deployment: Deployment) {

@@ -158,11 +158,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let tokens = ["a1b2c3d4".repeat(8).parse()?, "z9y8x7w6".repeat(8).parse()?];
     let mine = slots(DEVICES.requests(period, &Parameters::Devices(tokens.to_vec())), now);
-    let shown = Devices { tokens: &tokens, csrf: "made-up", message: Some("The device was added.") };
+    let shown = Devices { tokens: &tokens, message: Some("The device was added.") };
     write("devices/index.html", &pages::devices(&context, &shown, &mine).into_string())?;
-    let none = Devices { tokens: &[], csrf: "made-up", message: None };
+    let none = Devices { tokens: &[], message: None };
     write("no-devices.html", &pages::devices(&context, &none, &[]).into_string())?;
-    write("confirm.html", &pages::confirm_device(&context, &tokens[0], "made-up").into_string())?;
+    write("confirm.html", &pages::confirm_device(&context, &tokens[0]).into_string())?;
     write("404.html", &pages::error(&context, &ErrorPage::not_found()).into_string())?;
 
     let requests = PAGES[1].requests(period, &Parameters::None);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct NewAction {
     /// By which right: the kind of token.
     pub who: String,
-    /// From which address.
+    /// From which address, and by way of which trusted proxy.
     pub peer: String,
     /// What, in words.
     pub what: String,

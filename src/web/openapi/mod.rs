@@ -18,7 +18,9 @@ pub(super) use self::schemas::{
     Answer, Data, DayFile, Digits, Form, GreylistFile, GreylistLines, Hashing, LeakedAnswer, LeakedRequest, PeriodName,
     ResourceName, SchemaFile, SeenAnswer, SeenRequest, Token, Year,
 };
-use super::{App, answer, api, devices, export, greylist, health, passcheck};
+use super::query::ResourceQuery;
+use super::{App, answer, api, devices, export, fragment, greylist, health, passcheck};
+use crate::http::query::{self, Accepted};
 use crate::live;
 
 /// Everything that programs may use.
@@ -57,12 +59,17 @@ struct Description;
 /// The description. It tells of the live feed only where there is one.
 fn description(live: bool) -> utoipa::openapi::OpenApi {
     let mut description = Description::openapi();
+    query::describe(&mut description, "Error");
     if !live {
         let feed = live::programs::<App>();
         description.paths.paths.retain(|path, _| feed.listed().iter().all(|(_, route)| route != path));
     }
     description
 }
+
+/// What every address for programs accepts in its query, and the parts of pages too.
+pub(crate) static ACCEPTED: LazyLock<Accepted> =
+    LazyLock::new(|| Accepted::of(&description(true)).with::<ResourceQuery>(fragment::PATH));
 
 /// As text, without a live feed and with one.
 static DOCUMENTS: LazyLock<[String; 2]> =
@@ -86,13 +93,20 @@ pub(super) async fn document(State(app): State<App>, headers: HeaderMap) -> Resp
 
 #[cfg(test)]
 mod tests {
-    use super::super::{people, programs};
+    use super::super::{parts, people, programs};
     use super::*;
     use crate::http::routes::assert_described;
 
     #[test]
     fn it_tells_of_every_address_for_programs_and_of_no_other() {
         assert_described(&programs(), &DOCUMENTS[1]);
+    }
+
+    #[test]
+    fn it_is_known_what_every_address_for_programs_accepts() {
+        for (method, path) in programs().merge(parts()).listed() {
+            assert!(ACCEPTED.knows(method, path), "{method} {path}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
+use crate::http::query::Refusal;
 use crate::web::limit::Refused;
 
 /// A request that is none of this API's: it is not JSON, or not to be read at all.
@@ -104,6 +105,12 @@ impl<'de> serde::Deserialize<'de> for Strict {
 
 /// A key that stands for one that came twice.
 const TWICE: &str = "a key came twice";
+
+/// The address has parameters that it should not have (400).
+pub(in crate::web) fn refused(refusal: &Refusal) -> Response {
+    let Refusal { heading, expected } = refusal;
+    answer(StatusCode::BAD_REQUEST, &json!({ "API error": format!("{heading}: {expected}") }))
+}
 
 /// Too much was asked for.
 pub(super) fn limited(Refused(after): Refused) -> Response {

@@ -12,6 +12,9 @@ use crate::web::App;
 use crate::web::client::Client;
 use crate::web::openapi::{LeakedAnswer, LeakedRequest};
 
+/// The other address.
+pub(in crate::web) const PATH: &str = "/api/leaked";
+
 /// How many characters of the hash a request tells.
 const TOLD: usize = 6;
 

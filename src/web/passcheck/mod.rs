@@ -12,7 +12,9 @@ pub(super) mod seen;
 
 use sview_views::pages::{PASSCHECK, PASSCHECK_API, PASSCHECK_DOC};
 
+pub(super) use self::json::refused;
 pub(super) use self::lookup::Passwords;
+use self::range::RANGE;
 use super::App;
 use crate::http::routes::Routes;
 
@@ -23,11 +25,11 @@ pub(super) fn people() -> Routes<App> {
 
 /// Its addresses for programs.
 pub(super) fn programs() -> Routes<App> {
-    let range = "/range/{prefix}";
-    let routes = Routes::new().get(range, range::range).preflight(range, range::preflight);
+    let range = format!("{RANGE}{{prefix}}");
+    let routes = Routes::new().get(&range, range::range).preflight(&range, range::preflight);
     let routes =
-        routes.post(PASSCHECK_API, leaked::check).post("/api/leaked", leaked::leaked).post(seen::PATH, seen::seen);
-    let only_post = [PASSCHECK_API, "/api/leaked", seen::PATH];
+        routes.post(PASSCHECK_API, leaked::check).post(leaked::PATH, leaked::leaked).post(seen::PATH, seen::seen);
+    let only_post = [PASSCHECK_API, leaked::PATH, seen::PATH];
     let routes = only_post.into_iter().fold(routes, |routes, path| routes.otherwise(path, json::only_post));
     routes.get("/passcheck/apiv1/{schema}", schemas::serve)
 }

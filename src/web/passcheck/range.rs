@@ -15,11 +15,15 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use crate::http::query::Refusal;
 use crate::web::App;
 use crate::web::answer::Answer;
 use crate::web::client::Client;
 use crate::web::limit::Refused;
 use crate::web::openapi::{Digits, Hashing};
+
+/// Where the API is; the prefix follows.
+pub(in crate::web) const RANGE: &str = "/range/";
 
 /// Asks for an answer whose length does not tell how many passwords there are.
 const ADD_PADDING: HeaderName = HeaderName::from_static("add-padding");
@@ -123,6 +127,11 @@ pub(super) async fn range(
     open_to_all(response)
 }
 
+/// The address has parameters that it should not have (400).
+pub(in crate::web) fn refused(refusal: &Refusal) -> Response {
+    plain(StatusCode::BAD_REQUEST, format!("{}. Expected: {}", refusal.heading, refusal.expected))
+}
+
 /// What a browser asks before a page of another site sends `Add-Padding`.
 pub(super) async fn preflight() -> Response {
     let allowed = [
@@ -135,7 +144,7 @@ pub(super) async fn preflight() -> Response {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-fn plain(status: StatusCode, text: &'static str) -> Response {
+fn plain(status: StatusCode, text: impl IntoResponse) -> Response {
     open_to_all((status, [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, TEXT)], text).into_response())
 }
 

@@ -15,7 +15,7 @@ use crate::web::client::Client;
 use crate::web::openapi::{SeenAnswer, SeenRequest};
 
 /// Where it is.
-pub(super) const PATH: &str = "/passcheck/apiv1/seen";
+pub(in crate::web) const PATH: &str = "/passcheck/apiv1/seen";
 
 /// The passwords whose hashes begin with five digits, with days
 ///

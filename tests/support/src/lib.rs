@@ -3,6 +3,7 @@
 //! `tests/run.sh` starts the servers and says where they are. Where it did not, a test over them fails: nothing is skipped.
 #![allow(clippy::expect_used, clippy::panic)] // a panic here is the report of a test that cannot run
 
+mod addresses;
 mod browser;
 mod chance;
 mod compare;
@@ -22,6 +23,7 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
+pub use addresses::strict_addresses;
 pub use browser::{Browser, Look, SMALL_TARGETS};
 pub use chance::Random;
 pub use compare::difference;

@@ -31,7 +31,7 @@ pub fn actions(context: &AdminContext, rows: &[ActionRow]) -> Markup {
             html! { (text::visible(&row.what, 300)) },
             html! { (seen(row.at, context.now)) p.remark { (exact(row.at)) } },
             html! { (text::visible(&row.who, 60)) },
-            html! { code { (text::visible(&row.peer, 60)) } },
+            html! { code { (text::visible(&row.peer, 100)) } },
         ]
     };
     let content = html! {

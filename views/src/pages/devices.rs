@@ -12,8 +12,6 @@ use crate::{PageContext, Slot, layout, links};
 pub struct Devices<'a> {
     /// The session's tokens, in the order in which they were added.
     pub tokens: &'a [DeviceToken],
-    /// What a form of this session must send along as `csrf`, so that no foreign site can send it.
-    pub csrf: &'a str,
     /// What came of the last form: a sentence to be shown above all.
     pub message: Option<&'a str>,
 }
@@ -27,7 +25,7 @@ pub fn devices(context: &PageContext<'_>, devices: &Devices<'_>, slots: &[(Reque
         @if any { (statistics::cards(context, &DEVICES, slots)) }
         div.cards {
             @if any { div.cell.half { (listed(devices)) } } @else { div.cell.half { (explained()) } }
-            div.cell.half { (add_form(context, devices)) }
+            div.cell.half { (add_form()) }
         }
     };
     let frame = Frame {
@@ -41,13 +39,13 @@ pub fn devices(context: &PageContext<'_>, devices: &Devices<'_>, slots: &[(Reque
 
 /// The page that asks to confirm a device that a link wants to add: a link alone changes nothing.
 #[must_use]
-pub fn confirm_device(context: &PageContext<'_>, token: &DeviceToken, csrf: &str) -> Markup {
+pub fn confirm_device(context: &PageContext<'_>, token: &DeviceToken) -> Markup {
     let content = html! {
         section.card.form {
             h2 { "Add the device " code { (token.short()) "…" } "?" }
             p { "A link asked to add this device to your session. Go on only if the link came from your own router." }
             form method="post" action="/api/device/add" {
-                (hidden(csrf, token))
+                (hidden(token))
                 p.actions {
                     button.button.primary type="submit" { "Add the device" }
                     a.button href=(links::page(DEVICES.path, context.period)) { "Leave it" }
@@ -75,9 +73,8 @@ fn frame(title: &str) -> Frame {
     }
 }
 
-fn hidden(csrf: &str, token: &DeviceToken) -> Markup {
+fn hidden(token: &DeviceToken) -> Markup {
     html! {
-        input type="hidden" name="csrf" value=(csrf);
         input type="hidden" name="device_token" value=(token.as_str());
     }
 }
@@ -91,7 +88,7 @@ fn listed(devices: &Devices<'_>) -> Markup {
                     li {
                         code { (token.short()) "…" }
                         form method="post" action="/api/device/delete" {
-                            (hidden(devices.csrf, token))
+                            (hidden(token))
                             button.button type="submit" aria-label={ "Remove the device " (token.short()) "…" } { "Remove" }
                         }
                     }
@@ -116,14 +113,12 @@ fn explained() -> Markup {
     }
 }
 
-fn add_form(context: &PageContext<'_>, devices: &Devices<'_>) -> Markup {
+fn add_form() -> Markup {
     let length = DeviceToken::LENGTH;
     html! {
         section.card.form {
             h2 { "Add a device" }
             form method="post" action="/api/device/add" {
-                input type="hidden" name="csrf" value=(devices.csrf);
-                input type="hidden" name="period" value=(context.period);
                 label for="device_token" { "Device token" }
                 input #device_token type="text" name="device_token" required autocomplete="off" autocapitalize="none"
                     spellcheck="false" minlength=(length) maxlength=(length) pattern={ "[a-z0-9]{" (length) "}" }
