@@ -44,7 +44,7 @@ const LISTED: usize = 602;
 fn command(deployment: &Deployment, args: &[&str], now: &str) -> Command {
     let mut command = sview(SVIEW, deployment, args);
     command.env("SVIEW_NOW", now).env("SVIEW_GREYLIST_NOBODYS", "true").env("SVIEW_GREYLIST_ALLOW", "198.18.7.0/24");
-    command.env("SVIEW_GREYLIST_TERMS", "Be kind.\nNo warranty.");
+    command.env("SVIEW_GREYLIST_TERMS", "Be kind.\nNo warranty.").env("SVIEW_PUBLIC_URL", "https://view.example");
     command
 }
 
@@ -94,27 +94,37 @@ both! {
         let get = |file: &str| http::get(&format!("{}/greylist-data/{file}", server.url));
         // The scheduler has it made at its start.
         let csv = patiently(|| get("greylist-latest.csv"), |answer| answer.status == 200).body;
-        assert!(csv.starts_with("# Greylist of Sentinel View, as of 2026-03-15T12:34:56Z\n# Be kind.\n# No warranty.\nAddress,Tags\n"), "{csv}");
+        assert!(csv.starts_with("# For the terms of use see https://view.example/greylist-data/LICENSE.txt\nAddress,Tags\n"), "{csv}");
+        assert_eq!(csv.lines().filter(|line| line.starts_with('#')).count(), 1);
+        let license = get("LICENSE.txt");
+        assert_eq!((license.status, license.body.as_str()), (200, "Be kind.\nNo warranty.\n"));
+        assert!(license.header("content-type").starts_with("text/plain"));
         let rows = rows(&csv);
         let tags = |ip: &str| rows.iter().find(|(address, _)| address == ip).map(|(_, tags)| tags.as_str());
-        assert_eq!((rows.len(), tags(BUSY), tags(BUSY6), tags("198.19.1.7")), (LISTED, Some("telnet,port_scan"), Some("telnet,port_scan"), Some("haas")));
+        assert_eq!((rows.len(), tags(BUSY), tags(BUSY6), tags("198.19.1.7")), (LISTED, Some("port_scan,telnet"), Some("port_scan,telnet"), Some("haas")));
+        assert!(csv.contains(&format!("\n{BUSY},\"port_scan,telnet\"\n")), "{csv}");
         assert_eq!((tags(ALLOWED), tags(PRIVATE), tags(IDLE)), (None, None, None));
 
         let addresses: Vec<String> = rows.iter().map(|(address, _)| address.clone()).collect();
         assert_eq!(get("greylist-latest.txt").body, addresses.join("\n") + "\n");
+        let family = |v6: bool| -> String { addresses.iter().filter(|a| a.contains(':') == v6).map(|a| format!("{a}\n")).collect() };
+        assert_eq!(get("greylist-latest-ipv4.txt").body, family(false));
+        assert_eq!(get("greylist-latest-ipv6.txt").body, format!("{BUSY6}\n"));
         let lines: Vec<serde_json::Value> = get("greylist-latest.jsonl").body.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(lines.iter().map(|l| l["ip"].as_str().unwrap()).collect::<Vec<_>>(), addresses);
         let busy = lines.iter().find(|l| l["ip"] == BUSY).unwrap();
         assert_eq!((&busy["first_seen"], &busy["last_seen"], &busy["probes"]), (&"2026-03-12T00:00:00Z".into(), &"2026-03-15T10:00:00Z".into(), &2.into()));
 
         // What the command prints and what is in the directory is what is served.
-        for form in ["csv", "txt", "jsonl", "ipset", "nft"] {
-            let name = format!("greylist-latest.{form}");
-            let served = get(&name).body;
+        for (form, name) in [
+            ("csv", "greylist-latest.csv"), ("txt", "greylist-latest.txt"), ("ipv4", "greylist-latest-ipv4.txt"), ("ipv6", "greylist-latest-ipv6.txt"),
+            ("jsonl", "greylist-latest.jsonl"), ("ipset", "greylist-latest.ipset"), ("nft", "greylist-latest.nft"),
+        ] {
+            let served = get(name).body;
             assert_eq!(run(&mut command(&deployment, &["greylist", "--format", form], NOW)), served, "{form}");
-            let path = files.path().join(&name);
-            assert_eq!(written(&path), served);
+            assert_eq!(written(&files.path().join(name)), served);
         }
+        assert_eq!(written(&files.path().join("LICENSE.txt")), license.body);
         let document: serde_json::Value = serde_json::from_str(&run(&mut command(&deployment, &["greylist", "--json"], NOW))).unwrap();
         assert_eq!(document["addresses"].as_array().unwrap().len(), LISTED);
 
@@ -123,14 +133,19 @@ both! {
         let archived = patiently(|| get(day), |answer| answer.status == 200).body;
         let midnight = self::rows(&archived);
         assert_eq!(midnight.iter().map(|(ip, _)| ip.as_str()).collect::<Vec<_>>(), [BUSY, BUSY6]);
-        assert!(archived.contains("as of 2026-03-15T00:00:00Z"));
+        assert_eq!(get(day).header("last-modified"), "Sun, 15 Mar 2026 00:00:00 GMT");
         assert_eq!(written(&files.path().join(day)), archived);
+        for (family, address) in [("ipv4", BUSY), ("ipv6", BUSY6)] {
+            let day = format!("archive/2026/greylist-2026-03-15-{family}.txt");
+            assert_eq!((get(&day).body, written(&files.path().join(&day))), (format!("{address}\n"), format!("{address}\n")));
+            assert!(get("").body.contains(&format!("/greylist-data/{day}")), "it is linked");
+        }
         let strays = std::fs::read_dir(files.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
         assert_eq!(strays.count(), 0, "nothing unfinished is left");
 
         let index = get("").body;
         assert!(index.contains("602 addresses") && index.contains(&format!("/greylist-data/{day}")) && index.contains("Be kind."), "{index}");
-        assert!(index.contains(&format!("{}/greylist-data/greylist-latest.ipset | /usr/sbin/ipset restore", server.url)));
+        assert!(index.contains("https://view.example/greylist-data/greylist-latest.ipset | /usr/sbin/ipset restore"));
         assert!(get("archive/2026/").body.contains("greylist-2026-03-15.csv"));
         let overview = http::get(&format!("{}/?period=1w", server.url)).body;
         assert!(overview.contains("/greylist-data/?period=1w"), "it is in the navigation");
@@ -144,28 +159,57 @@ both! {
         // Checked everywhere: nothing but the words of these languages, addresses and numbers.
         let fit = |line: &str| line.starts_with('#') || line.bytes().all(|b| b.is_ascii_alphanumeric() || b" -.:{},;_".contains(&b));
         assert!(ipset.lines().chain(nft.lines()).all(fit));
-        assert_eq!(ipset.matches("\nadd sview-greylist").count(), LISTED);
+        assert_eq!(ipset.lines().filter(|line| line.starts_with("add ") && line.contains(" timeout ")).count(), LISTED);
         assert_eq!(nft.matches(" timeout ").count(), LISTED);
         if std::env::var_os("SVIEW_TEST_NO_NETFILTER").is_some() {
             return; // somebody said that this machine's kernel has no ipset and nftables
         }
         let why = "this kernel or its rights do not do; SVIEW_TEST_NO_NETFILTER=1 leaves this check out";
-        let loaded = filter(&["sh", "-c", "ipset restore -f /dev/stdin && ipset list"], &ipset);
-        let list = told(&loaded);
-        assert!(loaded.status.success(), "{why}: {list}");
-        assert_eq!(list.lines().filter(|line| line.contains(" timeout ") && !line.starts_with("Header")).count(), LISTED, "{list}");
-        assert!(list.contains(&format!("{BUSY6} timeout ")) && !list.contains("-new"));
-        // A second time, over the sets that are there.
-        let again = format!("{ipset}{ipset}");
-        let loaded = filter(&["ipset", "restore"], &again);
-        assert!(loaded.status.success(), "{}", told(&loaded));
+        // The sets may be absent, of other options, of both, or left halfway by a load that was ended; and the load may be repeated over
+        // rules (here: another set that holds the one which rules match on is refused, so the set itself is looked at).
+        for before in [
+            "true",
+            "ipset create sview-greylist4 hash:ip maxelem 65536",
+            "ipset create sview-greylist4 hash:net family inet timeout 9; ipset create sview-greylist6 hash:ip family inet6 maxelem 4",
+            "ipset create sview-greylist6 list:set; ipset create sview-greylist4-new hash:ip; ipset create sview-greylist-new list:set",
+            // What is left of a load that ended after the new list took effect.
+            "grep -B 999 '^swap sview-greylist-new sview-greylist$' /tmp/$$.ipset | ipset restore",
+        ] {
+            let script = format!(
+                "cat > /tmp/$$.ipset; {before}; ipset restore < /tmp/$$.ipset && ipset restore < /tmp/$$.ipset && ipset list; c=$?; rm /tmp/$$.ipset; exit $c"
+            );
+            let loaded = filter(&["sh", "-ec", &script], &ipset);
+            let list = told(&loaded);
+            assert!(loaded.status.success(), "{why}: {before}: {list}");
+            assert_eq!(list.lines().filter(|line| line.contains(" timeout ") && !line.starts_with("Header")).count(), LISTED, "{before}: {list}");
+            assert!(list.contains(&format!("{BUSY6} timeout ")) && !list.contains("-new") && !list.contains("-next"), "{before}: {list}");
+            let matched = list.split("Name: sview-greylist\n").nth(1).unwrap().split("\nName").next().unwrap();
+            assert!(matched.contains("\nsview-greylist4") && matched.contains("\nsview-greylist6"), "{before}: {list}");
+        }
 
         let checked = filter(&["nft", "-c", "-f", "-"], &nft);
         assert!(checked.status.success(), "{why}: {}", told(&checked));
-        let loaded = filter(&["sh", "-c", "cat > /tmp/$$.nft; nft -f /tmp/$$.nft && nft -f /tmp/$$.nft && nft list ruleset; c=$?; rm /tmp/$$.nft; exit $c"], &nft);
-        let list = told(&loaded);
-        assert!(loaded.status.success(), "{list}");
-        assert_eq!(list.matches(" expires ").count(), LISTED, "{list}");
+        for before in [
+            "true",
+            "nft add table inet sview; nft 'add set inet sview greylist4 { type ipv4_addr; }'",
+            "nft add table inet sview; nft 'add set inet sview greylist4 { type ipv6_addr; flags interval; }'; \
+             nft 'add chain inet sview input { type filter hook input priority -10; }'; nft add rule inet sview input ip6 saddr @greylist4 drop",
+        ] {
+            let script = format!("cat > /tmp/$$.nft; {before}; nft -f /tmp/$$.nft && nft -f /tmp/$$.nft && nft list ruleset; c=$?; rm /tmp/$$.nft; exit $c");
+            let loaded = filter(&["sh", "-ec", &script], &nft);
+            let list = told(&loaded);
+            assert!(loaded.status.success(), "{before}: {list}");
+            assert_eq!(list.matches(" expires ").count(), LISTED, "{before}: {list}");
+        }
+        // At no moment of the load is an address that stays on the list off it: the commands are carried out one by one.
+        let script = format!(
+            "listed() {{ for set in $(ipset list sview-greylist | sed '1,/^Members/d'); do ipset -q test $set $1 && return; done; echo \"$line: $1\"; return 1; }}; \
+             cat > /tmp/$$.ipset; ipset restore < /tmp/$$.ipset; grep -v '^#' /tmp/$$.ipset | grep -v '^add sview-greylist[46]-new 198.19' > /tmp/$$.few; \
+             while read -r line; do echo \"$line\" | ipset restore && listed {BUSY} && listed {BUSY6} || exit 9; done < /tmp/$$.few; \
+             rm /tmp/$$.ipset /tmp/$$.few"
+        );
+        let loaded = filter(&["sh", "-c", &script], &ipset);
+        assert!(loaded.status.success(), "{}", told(&loaded));
     }
 
     async fn the_lines_on_the_page_do_what_they_say_under_cron(deployment: Deployment) {
@@ -173,6 +217,8 @@ both! {
         make(&deployment, NOW);
         let server = serve(&deployment);
         let page = http::get(&format!("{}/greylist-data/", server.url)).body;
+        assert!(page.contains("https://view.example/greylist-data/"), "{page}");
+        let page = page.replace("https://view.example", &server.url);
         let lines: Vec<&str> = page.split("<code>").skip(1).map(|rest| rest.split("</code>").next().unwrap()).collect();
         let kept = tempfile::tempdir().unwrap();
         let (mut fetched, mut loaded) = (0, 0);
@@ -180,10 +226,10 @@ both! {
             let Some(command) = line.strip_prefix("*/20 * * * * ").or(line.strip_prefix("13 5 * * * ")) else { continue };
             // What cron gives to its jobs.
             let cron = ["env", "-i", "PATH=/usr/bin:/bin", "SHELL=/bin/sh", "sh", "-c"];
-            let form = command.split("greylist-latest.").nth(1).unwrap().split([' ', '.']).next().unwrap();
-            let served = http::get(&format!("{}/greylist-data/greylist-latest.{form}", server.url)).body;
+            let file = command.split("/greylist-data/").nth(1).unwrap().split(' ').next().unwrap();
+            let served = http::get(&format!("{}/greylist-data/{file}", server.url)).body;
             if let Some((fetch, load)) = command.split_once(" | ") {
-                assert!(fetch.starts_with("curl -sf ") && fetch.ends_with(&format!("{}/greylist-data/greylist-latest.{form}", server.url)), "{fetch}");
+                assert!(fetch.starts_with("curl -sf ") && fetch.ends_with(&format!("{}/greylist-data/{file}", server.url)), "{fetch}");
                 if std::env::var_os("SVIEW_TEST_NO_NETFILTER").is_none() {
                     // A network of its own does not reach the server.
                     let output = filter(&[&cron[..], &[&format!("cat | {load}")]].concat(), &served);
@@ -192,20 +238,25 @@ both! {
                 loaded += 1;
                 continue;
             }
+            let command = command.split_once(" &amp;&amp; /usr/sbin/nft -f /etc/sview-greylist.nft").map_or(command, |(fetch, _)| fetch);
             let command = command.replace("/var/lib/", &format!("{}/", kept.path().display()));
             for _ in 0..2 {
                 let output = Command::new(cron[0]).args(&cron[1..]).arg(&command).output().unwrap();
                 assert!(output.status.success(), "{line}: {}", told(&output));
-                assert_eq!(std::fs::read_to_string(kept.path().join(format!("greylist-latest.{form}"))).unwrap(), served, "{line}");
+                assert_eq!(std::fs::read_to_string(kept.path().join(file)).unwrap(), served, "{line}");
             }
             fetched += 1;
         }
-        assert_eq!((fetched, loaded), (3, 2));
+        assert_eq!((fetched, loaded), (6, 1));
         if std::env::var_os("SVIEW_TEST_NO_NETFILTER").is_none() {
-            let rules: Vec<String> = lines.iter().filter(|line| line.starts_with("nft ")).map(|line| line.replace("&#39;", "'")).collect();
-            let script = format!("nft -f - && {} && nft list chain inet sview input", rules.join(" && "));
-            let list = filter(&["sh", "-c", &script], &http::get(&format!("{}/greylist-data/greylist-latest.nft", server.url)).body);
-            assert!(list.status.success() && told(&list).matches("@greylist").count() == 2, "{}", told(&list));
+            let at = lines.iter().position(|line| line.starts_with("include ")).unwrap();
+            let rules = lines[at..at + 4].join("\n").replace("&quot;", "\"").replace("/var/lib/", &format!("{}/", kept.path().display()));
+            let path = kept.path().join("sview-greylist.nft");
+            std::fs::write(&path, rules).unwrap();
+            let path = path.display();
+            let list = filter(&["sh", "-c", &format!("nft -f {path} && nft -f {path} && nft list table inet sview")], "");
+            let list = (list.status.success(), told(&list));
+            assert!(list.0 && list.1.matches("@greylist").count() == 2 && list.1.matches(" expires ").count() == LISTED, "{list:?}");
         }
     }
 
@@ -270,10 +321,13 @@ both! {
         let head = String::from_utf8_lossy(&head.stdout).to_lowercase();
         assert!(head.contains(" 200 ") && head.contains(&format!("content-length: {length}")) && head.contains("etag: "), "{head}");
 
-        // Another list has another tag.
+        // The same rows of a later list have the same tag; other rows have another.
         make(&deployment, "2026-03-16T12:34:56Z");
+        let same = with(&[("if-none-match", etag.as_str()), ("if-modified-since", modified.as_str())]);
+        assert_eq!((same.status, same.header("last-modified")), (304, "Mon, 16 Mar 2026 12:34:56 GMT"));
+        make(&deployment, "2026-03-25T12:34:56Z");
         let later = with(&[("if-none-match", etag.as_str()), ("if-modified-since", modified.as_str())]);
-        assert_eq!((later.status, later.header("last-modified")), (200, "Mon, 16 Mar 2026 12:34:56 GMT"));
+        assert_eq!((later.status, later.header("last-modified")), (200, "Wed, 25 Mar 2026 12:34:56 GMT"));
 
         for path in [
             "greylist-latest.exe", "secret", "%2e%2e/secret", "..%2fsecret", "archive/2026/..%2f..%2fgreylist-latest.csv",
@@ -297,6 +351,7 @@ both! {
         assert!(page(IDLE).contains("<b>not</b> on the"));
         assert!(page(ALLOWED).contains("the operator of this site lets its network never be listed"));
         assert!(page(PRIVATE).contains("no part of the public Internet (private)"));
+        assert!(page("9.9.9.9").contains("it is a well-known service (Quad9)"));
 
         let why = |ip: &str| command(&deployment, &["greylist", "--why", ip, "--json"], NOW).output().unwrap();
         let json = |output: &Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
@@ -332,5 +387,31 @@ both! {
         let mut short = command(&deployment, &["greylist", "--make"], "2026-03-17T06:15:00Z");
         run(short.env("SVIEW_GREYLIST_KEEP_DAYS", "1"));
         assert_eq!([14, 15, 16, 17].map(|n| day(n).status), [404, 404, 200, 200]);
+    }
+
+    async fn files_are_served_while_the_database_is_away(deployment: Deployment) {
+        ingest(&deployment);
+        make(&deployment, NOW);
+        let server = serve(&deployment);
+        let get = |file: &str| http::get(&format!("{}/greylist-data/{file}", server.url));
+        let (csv, day) = ("greylist-latest.csv", "archive/2026/greylist-2026-03-15.csv");
+        let before = [get(csv), get(day)];
+        assert_eq!([before[0].status, before[1].status], [200, 200]);
+        let tables = ["sview_greylist", "sview_greylist_state", "sview_greylist_day"];
+        for table in tables {
+            deployment.sql(&format!("ALTER TABLE {table} RENAME TO away_{table}")).await;
+        }
+        for (file, before) in [(csv, &before[0]), (day, &before[1])] {
+            let answer = get(file);
+            assert_eq!((answer.status, &answer.body), (200, &before.body), "{file}");
+            assert_eq!(answer.header("last-modified"), before.header("last-modified"), "{file}");
+        }
+        assert_eq!(get("greylist-latest-ipv6.txt").body, format!("{BUSY6}\n"), "a form that nobody asked for before");
+        assert_eq!(get("archive/2026/greylist-2026-03-14.csv").status, 503, "nothing is known of it");
+        for table in tables {
+            deployment.sql(&format!("ALTER TABLE away_{table} RENAME TO {table}")).await;
+        }
+        make(&deployment, "2026-03-16T12:34:56Z");
+        assert_eq!(get(csv).header("last-modified"), "Mon, 16 Mar 2026 12:34:56 GMT");
     }
 }

@@ -5,33 +5,54 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
-use sview_model::greylist::{Entry, Form, Stamp, csv_of};
+use sview_model::greylist::{Entry, Form, LICENSE, Stamp, license};
 
 use crate::Failure;
 
 /// Where the list of a day is, below the directory.
-fn path_of(directory: &Path, day: NaiveDate) -> PathBuf {
-    directory.join("archive").join(day.year().to_string()).join(format!("greylist-{day}.csv"))
+fn path_of(directory: &Path, form: Form, day: NaiveDate) -> PathBuf {
+    directory.join("archive").join(day.year().to_string()).join(form.day_file(day))
 }
 
-/// Writes the latest list in all its forms.
-pub(crate) async fn write_latest(directory: PathBuf, stamp: Stamp, entries: Vec<Entry>) -> Result<(), Failure> {
+/// Writes the latest list in all its forms, and the terms of use.
+pub(crate) async fn write_latest(
+    directory: PathBuf,
+    stamp: Stamp,
+    terms: String,
+    entries: Vec<Entry>,
+) -> Result<(), Failure> {
     blocking(move || {
+        write_whole(&directory.join(LICENSE), &license(&terms))?;
         let write = |form: &Form| write_whole(&directory.join(form.file()), &form.write(&stamp, &entries));
         Form::ALL.iter().try_for_each(write)
     })
     .await
 }
 
-/// Those of the days that have no file yet.
+/// Those of the days that lack a file.
 pub(crate) async fn missing(directory: PathBuf, days: Vec<NaiveDate>) -> Result<Vec<NaiveDate>, Failure> {
-    blocking(move || Ok(days.into_iter().filter(|day| !path_of(&directory, *day).exists()).collect())).await
+    let lacks = move |day: &NaiveDate| Form::ARCHIVED.iter().any(|form| !path_of(&directory, *form, *day).exists());
+    blocking(move || Ok(days.into_iter().filter(lacks).collect())).await
 }
 
-/// Writes the list of a day.
-pub(crate) async fn write_day(directory: PathBuf, day: NaiveDate, terms: String, rows: String) -> Result<(), Failure> {
-    let stamp = Stamp { as_of: day.and_time(NaiveTime::MIN).and_utc(), terms };
-    blocking(move || write_whole(&path_of(&directory, day), &csv_of(&stamp, &rows))).await
+/// Writes the list of a day in all forms of the archive. A file that is there stays: what was published once does not change.
+pub(crate) async fn write_day(
+    directory: PathBuf,
+    day: NaiveDate,
+    license: String,
+    rows: String,
+) -> Result<(), Failure> {
+    let stamp = Stamp { as_of: day.and_time(NaiveTime::MIN).and_utc(), license };
+    blocking(move || {
+        for form in Form::ARCHIVED {
+            let path = path_of(&directory, form, day);
+            if let Some(text) = form.write_day(&stamp, &rows).filter(|_| !path.exists()) {
+                write_whole(&path, &text)?;
+            }
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
@@ -84,29 +105,48 @@ fn public_directory(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Writes a file under another name, has it on the disk, and gives it its name.
+/// Writes a file under another name, has it on the disk, and gives it its name. The other name is random and is never one that is
+/// there already, so no link that somebody put into the directory leads the writing elsewhere.
 fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     let write = || {
         let directory = path.parent().unwrap_or(Path::new("."));
         public_directory(directory)?;
         remove_left(directory);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let other = directory.join(format!("{UNFINISHED}{name}.{}", std::process::id()));
-        let mut file = std::fs::File::create(&other)?;
-        public(&other, FILE)?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .inspect_err(|_| drop(std::fs::remove_file(&other)))?;
-        std::fs::rename(&other, path)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
+        public(file.path(), FILE)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
         std::fs::File::open(directory)?.sync_all()
     };
-    write().map_err(|error| Failure::Passing(format!("SVIEW_GREYLIST_DIR: {}: {error}", path.display())))
+    write()
+        .map_err(|error: std::io::Error| Failure::Passing(format!("SVIEW_GREYLIST_DIR: {}: {error}", path.display())))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_planted_link_leads_no_writing_elsewhere() {
+        let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let victim = outside.path().join("victim");
+        std::fs::write(&victim, "mine").unwrap();
+        let path = directory.path().join("greylist-latest.csv");
+        for name in [format!(".writing-greylist-latest.csv.{}", std::process::id()), "greylist-latest.csv".to_owned()] {
+            std::os::unix::fs::symlink(&victim, directory.path().join(name)).unwrap();
+        }
+        write_whole(&path, "Address,Tags\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+        let written = std::fs::symlink_metadata(&path).unwrap();
+        assert!(written.is_file(), "the file takes the place of the link itself");
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&written.permissions()) & 0o777,
+            FILE,
+            "other programs read it"
+        );
+    }
 
     #[test]
     fn what_a_killed_worker_left_is_removed_and_nothing_else() {

@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use sview_model::greylist::{Entry, Form, HALF_LIFE, HORIZON, History, Sighting, Stamp, THRESHOLD, Tag, weight};
+use sview_model::greylist::{
+    Entry, Form, HALF_LIFE, HORIZON, History, Sighting, Stamp, THRESHOLD, Tag, csv_rows, weight,
+};
 use sview_model::{Action, Precision, Trap};
 
 fn now() -> DateTime<Utc> {
@@ -138,17 +140,25 @@ fn entries() -> Vec<Entry> {
     vec![of("1.2.3.4", &telnet), of("2a00::7", &both)]
 }
 
+fn stamp() -> Stamp {
+    Stamp { as_of: now(), license: "https://view.example/greylist-data/LICENSE.txt\n\u{1b}[31m".to_owned() }
+}
+
 #[test]
 fn every_form_of_a_list_says_the_same() {
-    let stamp = Stamp { as_of: now(), terms: "Be kind.\nNo\u{1b}[31m warranty.".to_owned() };
-    let write = |form: Form| form.write(&stamp, &entries());
+    let write = |form: Form| form.write(&stamp(), &entries());
     assert_eq!(entries()[1].tags, [Tag::Haas, Tag::PortScan]);
     assert_eq!(
         write(Form::Csv),
-        "# Greylist of Sentinel View, as of 2026-03-15T12:34:56Z\n# Be kind.\n# No[31m warranty.\nAddress,Tags\n\
+        "# For the terms of use see https://view.example/greylist-data/LICENSE.txt[31m\nAddress,Tags\n\
          1.2.3.4,telnet\n2a00::7,\"haas,port_scan\"\n"
     );
     assert_eq!(write(Form::Text), "1.2.3.4\n2a00::7\n");
+    assert_eq!((write(Form::Ipv4), write(Form::Ipv6)), ("1.2.3.4\n".to_owned(), "2a00::7\n".to_owned()));
+    for form in Form::ARCHIVED {
+        assert_eq!(form.write_day(&stamp(), &csv_rows(&entries())).unwrap(), write(form), "{form}");
+    }
+    assert_eq!(Form::Ipset.write_day(&stamp(), ""), None);
     let lines: Vec<serde_json::Value> =
         write(Form::JsonLines).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[1]["tags"], serde_json::json!(["haas", "port_scan"]));
@@ -162,9 +172,7 @@ fn every_form_of_a_list_says_the_same() {
         (&"2026-03-11T00:00:00Z".into(), &"2026-03-15T11:00:00Z".into())
     );
     let life = 11 * 3600 + 25 * 60 + 4 + 68_179;
-    assert!(write(Form::Ipset).contains(&format!(
-        "add sview-greylist4-new 1.2.3.4 timeout {life} -exist\nswap sview-greylist4-new sview-greylist4\n"
-    )));
+    assert!(write(Form::Ipset).contains(&format!("add sview-greylist4-new 1.2.3.4 timeout {life}\n")));
     assert!(write(Form::Nft).contains(&format!("add element inet sview greylist4 {{ 1.2.3.4 timeout {life}s }}\n")));
     assert!(
         write(Form::Ipset).contains("add sview-greylist6-new 2a00::7 ")
@@ -173,9 +181,32 @@ fn every_form_of_a_list_says_the_same() {
 }
 
 #[test]
+fn tags_are_in_alphabetical_order() {
+    let words: Vec<&str> = Tag::ALL.iter().map(|tag| tag.as_str()).collect();
+    assert_eq!(words, ["ftp", "haas", "http", "port_scan", "smtp", "telnet"]);
+    let seen = [sighting(1, Trap::Telnet, Action::Login, 1, 70), sighting(1, Trap::Fwlogs, Action::BigPortScan, 1, 9)];
+    let entry = Entry::of([1, 2, 3, 4].into(), &history(&seen), now()).unwrap();
+    assert_eq!(csv_rows(&[entry]), "1.2.3.4,\"port_scan,telnet\"\n");
+}
+
+#[test]
+fn a_small_port_scan_alone_weighs_nothing() {
+    let scans: Vec<_> = (0..50).map(|probe| sighting(1, Trap::Fwlogs, Action::SmallPortScan, probe, 500)).collect();
+    assert_eq!(history(&scans).score(now()), 0.0);
+    assert_eq!(Entry::of([1, 2, 3, 4].into(), &history(&scans), now()), None);
+    // A connection on another day says nothing of who sent this day's packets.
+    let before = sighting(30, Trap::Telnet, Action::Connect, 1, 1);
+    assert!(history(&[scans.clone(), vec![before]].concat()).score(now()) < 1.0);
+    let connected = sighting(1, Trap::Telnet, Action::Connect, 1, 1);
+    assert!(history(&[scans, vec![connected]].concat()).score(now()) > THRESHOLD);
+}
+
+#[test]
 fn an_empty_list_empties_the_sets_and_is_still_a_file() {
-    let stamp = Stamp { as_of: now(), terms: String::new() };
-    assert!(Form::Csv.write(&stamp, &[]).ends_with("\nAddress,Tags\n"));
-    assert!(Form::Nft.write(&stamp, &[]).ends_with("flush set inet sview greylist6\n"));
-    assert!(Form::Ipset.write(&stamp, &[]).contains("flush sview-greylist4-new\nswap"));
+    assert!(Form::Csv.write(&stamp(), &[]).ends_with("\nAddress,Tags\n"));
+    assert!(
+        Form::Nft.write(&stamp(), &[]).ends_with("add set inet sview greylist6 { type ipv6_addr; flags timeout; }\n")
+    );
+    assert!(Form::Ipset.write(&stamp(), &[]).contains("swap sview-greylist6-next sview-greylist6\n"));
+    assert_eq!(Form::Ipv6.write(&stamp(), &[]), "");
 }

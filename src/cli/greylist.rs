@@ -17,7 +17,8 @@ use crate::Services;
 Prints the list that pages and files show, in one of their forms. With --why it tells instead what an address did as far as that
 counts, from the reports themselves: its score, and until when it is listed if it stops.
 
-Forms: csv (the published format), txt (an address a line), jsonl (a JSON object a line), ipset (for ipset restore), nft (for nft -f).
+Forms: csv (the published format), txt (an address a line), ipv4 and ipv6 (the same of one family), jsonl (a JSON object a line), ipset
+(for ipset restore), nft (for nft -f).
 
 Examples:
   sview greylist --format ipset | ipset restore
@@ -84,7 +85,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     if args.json {
         output::json(&Document { as_of: standing.as_of, addresses: listed.entries })?;
     } else {
-        let stamp = Stamp { as_of: standing.as_of, terms: settings.places.greylist.greylist_terms.clone() };
+        let stamp = Stamp { as_of: standing.as_of, license: settings.places.greylist.license() };
         let text = args.format.write(&stamp, &listed.entries);
         if !text.is_empty() {
             output::line(text.trim_end_matches('\n'));

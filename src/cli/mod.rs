@@ -203,10 +203,11 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Ok(command) => command,
         Err(error) => return output::fail(&error),
     };
-    let cli = match command.try_get_matches_from_mut(args).and_then(|m| Cli::from_arg_matches(&m)) {
+    let mut cli = match command.try_get_matches_from_mut(args).and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
         Err(error) => config::without_secrets(&mut command, error).exit(),
     };
+    cli.settings.places.greylist.site.clone_from(&cli.settings.web.public_url);
     telemetry::start(&cli.settings.log, cli.command.log_default());
     let settings = &cli.settings;
     if let Err(error) = settings.admin.check() {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use sview_model::Networks;
-use sview_model::greylist::Rules;
+use sview_model::greylist::{LICENSE, Rules};
+use sview_views::pages::GREYLIST;
 
 /// Settings of the greylist. Those of all processes of a deployment should be the same.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct GreylistSettings {
     /// Networks that are never put on the greylist, like 192.0.2.0/24,2001:db8::/32; private and reserved ones never are
     #[arg(
@@ -23,7 +24,11 @@ pub struct GreylistSettings {
     /// Whether addresses that are nobody's (documentation, benchmarking) may be on the greylist: for simulated reports only
     #[arg(long, env = "SVIEW_GREYLIST_NOBODYS", global = true, default_value_t = false, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
     pub greylist_nobodys: bool,
-    /// What the comments of the greylist's files say about their use; may have several lines
+    /// Whether well-known resolvers, root name servers and time servers are kept off the greylist: anybody can send packets in their
+    /// name. More networks are kept off by --greylist-allow
+    #[arg(long, env = "SVIEW_GREYLIST_WELL_KNOWN", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
+    pub greylist_well_known: bool,
+    /// What the file LICENSE.txt beside the greylist's files says about their use; may have several lines
     #[arg(
         long,
         env = "SVIEW_GREYLIST_TERMS",
@@ -46,13 +51,26 @@ pub struct GreylistSettings {
         help_heading = "Settings"
     )]
     pub greylist_keep_days: u32,
+    /// Scheme and host of the site, where the settings name them: the lists name the address of their terms.
+    #[arg(skip)]
+    pub site: Option<String>,
 }
 
 impl GreylistSettings {
     /// What decides who is listed.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        Rules { allow: self.greylist_allow.clone(), nobodys: self.greylist_nobodys }
+        Rules {
+            allow: self.greylist_allow.clone(),
+            nobodys: self.greylist_nobodys,
+            well_known: !self.greylist_well_known,
+        }
+    }
+
+    /// The address of the terms of use, or its path where the site's address is not set.
+    #[must_use]
+    pub fn license(&self) -> String {
+        format!("{}{GREYLIST}{LICENSE}", self.site.as_deref().unwrap_or_default())
     }
 
     /// The same settings, as jobs take them.
@@ -61,6 +79,7 @@ impl GreylistSettings {
         sview_jobs::GreylistSettings {
             rules: self.rules(),
             terms: self.greylist_terms.clone(),
+            license: self.license(),
             directory: self.greylist_dir.clone(),
             keep_days: self.greylist_keep_days,
         }

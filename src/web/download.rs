@@ -95,6 +95,11 @@ impl Download {
         self.compressed();
     }
 
+    /// How many bytes it takes in memory, in the forms that there are so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len() + self.gzip.get().and_then(Option::as_ref).map_or(0, Bytes::len)
+    }
+
     fn compressed(&self) -> Option<Bytes> {
         let compress = || {
             let mut encoder = GzEncoder::new(Vec::with_capacity(self.body.len() / 3), Compression::default());

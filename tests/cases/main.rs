@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 mod files;
+mod greylist;
 mod stored;
 
 use std::path::{Path, PathBuf};

@@ -30,8 +30,10 @@ pub struct Greylisting {
 pub struct GreylistSettings {
     /// Who is never listed.
     pub rules: Rules,
-    /// Under which terms the list may be used: lines, which become comments.
+    /// Under which terms the list may be used: lines of a file of their own.
     pub terms: String,
+    /// Where that file is, for the comment of each list: see [`Stamp::license`].
+    pub license: String,
     /// Where files are written, besides the list in the database; nowhere where it is `None`.
     pub directory: Option<PathBuf>,
     /// For how many days the lists of days are kept; 0: for good.
@@ -79,12 +81,12 @@ pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Res
         // What is kept, which may be newer: a worker that was held up must not take the files back.
         let listed = reports.greylist().await?;
         let as_of = listed.standing.map_or(now, |standing| standing.as_of);
-        let stamp = Stamp { as_of, terms: settings.terms.clone() };
-        files::write_latest(directory.clone(), stamp.clone(), listed.entries).await?;
+        let stamp = Stamp { as_of, license: settings.license.clone() };
+        files::write_latest(directory.clone(), stamp, settings.terms.clone(), listed.entries).await?;
         let days = reports.greylist_days().await?;
         for day in files::missing(directory.clone(), days.into_iter().map(|(day, _)| day).collect()).await? {
             if let Some(body) = reports.greylist_day(day).await? {
-                files::write_day(directory.clone(), day, stamp.terms.clone(), body).await?;
+                files::write_day(directory.clone(), day, settings.license.clone(), body).await?;
             }
         }
     }

@@ -11,20 +11,20 @@ use crate::{Action, Trap, UnknownWord};
 use std::{fmt, str::FromStr};
 
 words! {
-    /// The kind of traps that an address is listed for: the tags of the published list.
+    /// The kind of traps that an address is listed for: the tags of the published list, in alphabetical order as it has them.
     Tag, "tag" {
-        /// An SSH honeypot.
-        Haas = "haas",
-        /// The Telnet minipot.
-        Telnet = "telnet",
         /// The FTP minipot.
         Ftp = "ftp",
-        /// The SMTP minipot.
-        Smtp = "smtp",
+        /// An SSH honeypot.
+        Haas = "haas",
         /// The HTTP minipot.
         Http = "http",
         /// The firewall's log.
         PortScan = "port_scan",
+        /// The SMTP minipot.
+        Smtp = "smtp",
+        /// The Telnet minipot.
+        Telnet = "telnet",
     }
 }
 
@@ -106,7 +106,7 @@ fn tags(evidence: &[Evidence]) -> Vec<Tag> {
     tags
 }
 
-/// Tags as the published list writes them: `haas,telnet`.
+/// Tags as the published list writes them, in the order given: `haas,telnet`.
 #[must_use]
 pub fn as_text(tags: &[Tag]) -> String {
     tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(",")

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 use super::{Entry, MOST, as_text};
 use crate::UnknownWord;
@@ -12,12 +12,16 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 words! {
-    /// A form of the list; the word is the ending of its file.
+    /// A form of the list.
     Form, "form" {
-        /// The published format: comments, the header `Address,Tags`, an address a line.
+        /// The published format: one comment line, the header `Address,Tags`, an address a line.
         Csv = "csv",
         /// An address a line, and nothing else.
         Text = "txt",
+        /// The IPv4 addresses, one a line: many tools misread IPv6 addresses.
+        Ipv4 = "ipv4",
+        /// The IPv6 addresses, one a line.
+        Ipv6 = "ipv6",
         /// A JSON object a line, with score, times and tags.
         JsonLines = "jsonl",
         /// Input of `ipset restore`: sets of IPv4 and of IPv6 addresses whose entries time out.
@@ -27,13 +31,27 @@ words! {
     }
 }
 
+/// The file of the terms of use, beside the lists.
+pub const LICENSE: &str = "LICENSE.txt";
+
 /// What a list says of itself.
 #[derive(Clone, Debug)]
 pub struct Stamp {
     /// As of when it was made, UTC. Times to live count from here.
     pub as_of: DateTime<Utc>,
-    /// Under which terms it may be used, for comments.
-    pub terms: String,
+    /// Where the terms of use are: the address of [`LICENSE`]. One line.
+    pub license: String,
+}
+
+/// The content of [`LICENSE`]: the terms, without control characters.
+#[must_use]
+pub fn license(terms: &str) -> String {
+    terms.lines().map(|line| format!("{}\n", printable(line))).collect()
+}
+
+fn printable(line: &str) -> String {
+    let line: String = line.chars().filter(|c| !c.is_control()).collect();
+    line.trim_end().to_owned()
 }
 
 /// The longest time to live that ipset takes, in seconds.
@@ -43,10 +61,26 @@ const LONGEST: i64 = 2_147_483;
 const ELEMENTS: usize = 500;
 
 impl Form {
+    /// The forms of the archive, whose rows hold an address and its tags and nothing more.
+    pub const ARCHIVED: [Self; 3] = [Self::Csv, Self::Ipv4, Self::Ipv6];
+
     /// The file of the latest list.
     #[must_use]
     pub fn file(self) -> String {
-        format!("greylist-latest.{self}")
+        self.named("latest")
+    }
+
+    /// The file of a day's list.
+    #[must_use]
+    pub fn day_file(self, day: NaiveDate) -> String {
+        self.named(&day.to_string())
+    }
+
+    fn named(self, which: &str) -> String {
+        match self {
+            Self::Ipv4 | Self::Ipv6 => format!("greylist-{which}-{self}.txt"),
+            _ => format!("greylist-{which}.{self}"),
+        }
     }
 
     /// The media type.
@@ -55,19 +89,37 @@ impl Form {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
             Self::JsonLines => "application/jsonl",
-            Self::Text | Self::Ipset | Self::Nft => "text/plain; charset=utf-8",
+            Self::Text | Self::Ipv4 | Self::Ipv6 | Self::Ipset | Self::Nft => "text/plain; charset=utf-8",
         }
     }
 
     /// The list in this form.
     #[must_use]
     pub fn write(self, stamp: &Stamp, entries: &[Entry]) -> String {
+        let lines = |fits: fn(&IpAddr) -> bool| {
+            entries.iter().filter(|e| fits(&e.ip)).map(|e| format!("{}\n", e.ip)).collect::<String>()
+        };
         match self {
-            Self::Csv => csv_of(stamp, &csv_rows(entries)),
-            Self::Text => entries.iter().map(|e| format!("{}\n", e.ip)).collect(),
+            Self::Csv => csv(stamp, &csv_rows(entries)),
+            Self::Text => lines(|_| true),
+            Self::Ipv4 => lines(IpAddr::is_ipv4),
+            Self::Ipv6 => lines(IpAddr::is_ipv6),
             Self::JsonLines => entries.iter().map(json_line).collect(),
             Self::Ipset => ipset(stamp, entries),
             Self::Nft => nft(stamp, entries),
+        }
+    }
+
+    /// A day's list in this form, from its [`csv_rows`]; `None` for a form that the archive does not have.
+    #[must_use]
+    pub fn write_day(self, stamp: &Stamp, rows: &str) -> Option<String> {
+        let addresses = rows.lines().filter_map(|row| row.split(',').next()).filter(|address| !address.is_empty());
+        let lines = |v4: bool| addresses.filter(|a| a.contains(':') != v4).map(|a| format!("{a}\n")).collect();
+        match self {
+            Self::Csv => Some(csv(stamp, rows)),
+            Self::Ipv4 => Some(lines(true)),
+            Self::Ipv6 => Some(lines(false)),
+            _ => None,
         }
     }
 }
@@ -76,20 +128,18 @@ fn iso(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Comment lines: what it is, as of when, and the terms.
-fn comments(stamp: &Stamp) -> String {
-    let mut text = format!("# Greylist of Sentinel View, as of {}\n", iso(stamp.as_of));
-    for line in stamp.terms.lines() {
-        let line: String = line.chars().filter(|c| !c.is_control()).collect();
-        let _ = writeln!(text, "# {}", line.trim_end());
-    }
-    text
+/// The one comment line of the published format, as scripts of the original network expect it: they skip exactly one.
+fn terms(stamp: &Stamp) -> String {
+    format!("# For the terms of use see {}\n", printable(&stamp.license))
 }
 
-/// The published format of these rows.
-#[must_use]
-pub fn csv_of(stamp: &Stamp, rows: &str) -> String {
-    format!("{}Address,Tags\n{rows}", comments(stamp))
+fn csv(stamp: &Stamp, rows: &str) -> String {
+    format!("{}Address,Tags\n{rows}", terms(stamp))
+}
+
+/// Comment lines for programs that read any number of them.
+fn comments(stamp: &Stamp) -> String {
+    format!("# Greylist of Sentinel View, as of {}\n{}", iso(stamp.as_of), terms(stamp))
 }
 
 /// Entries as rows of the published format: an address and its tags a line.
@@ -123,34 +173,52 @@ fn lives<'a>(stamp: &Stamp, entries: &'a [Entry], v4: bool) -> impl Iterator<Ite
     family.map(move |entry| (entry.ip, (entry.expires - as_of).num_seconds().clamp(1, LONGEST)))
 }
 
-/// Sets are filled under another name and swapped, so that there is no moment without a list.
+/// The two families: the digit in names, ipset's word and nftables' type.
+const FAMILIES: [(u8, &str, &str, bool); 2] = [(4, "inet", "ipv4_addr", true), (6, "inet6", "ipv6_addr", false)];
+
+/// Rules match on `sview-greylist`, a set of the two sets of addresses, because a set that rules match on cannot be made anew.
+///
+/// Whatever sets of these names exist, with whatever options, the load makes them anew, and at every moment a whole list is in force:
+/// the new addresses take effect in a set of another name, both families at once, before the old sets go. A load that ended halfway
+/// hinders no later one.
 fn ipset(stamp: &Stamp, entries: &[Entry]) -> String {
     let mut text = comments(stamp);
-    let room = MOST.next_power_of_two();
-    for (set, family, v4) in [("sview-greylist4", "inet", true), ("sview-greylist6", "inet6", false)] {
-        for name in [set.to_owned(), format!("{set}-new")] {
-            let _ = writeln!(text, "create {name} hash:ip family {family} maxelem {room} timeout 0 -exist");
-        }
-        let _ = writeln!(text, "flush {set}-new");
+    let options = |family: &str| format!("hash:ip family {family} maxelem {} timeout 0", MOST.next_power_of_two());
+    text.push_str(
+        "create sview-greylist list:set -exist\ncreate sview-greylist-new list:set -exist\nflush sview-greylist-new\n",
+    );
+    for (n, family, _, v4) in FAMILIES {
+        let (set, options) = (format!("sview-greylist{n}"), options(family));
+        let _ = writeln!(text, "destroy {set}-new -exist\ncreate {set}-new {options}");
         for (ip, seconds) in lives(stamp, entries, v4) {
-            let _ = writeln!(text, "add {set}-new {ip} timeout {seconds} -exist");
+            let _ = writeln!(text, "add {set}-new {ip} timeout {seconds}");
         }
-        let _ = writeln!(text, "swap {set}-new {set}\ndestroy {set}-new");
+        // An earlier load that ended halfway may have left this one in force: it is swapped, not emptied.
+        let _ = writeln!(text, "create {set}-next {options} -exist\nswap {set}-new {set}-next\ndestroy {set}-new");
+        let _ = writeln!(text, "add sview-greylist-new {set}-next");
+    }
+    text.push_str("swap sview-greylist-new sview-greylist\ndestroy sview-greylist-new\n");
+    for (n, family, ..) in FAMILIES {
+        let (set, options) = (format!("sview-greylist{n}"), options(family));
+        let _ = writeln!(text, "destroy {set} -exist\ncreate {set} {options}\nadd sview-greylist {set}");
+        let _ = writeln!(text, "swap {set}-next {set}\ndel sview-greylist {set}-next\ndestroy {set}-next");
     }
     text
 }
 
-/// nftables carries a file out as one transaction: sets are emptied and filled at once.
+/// nftables carries a file out as one transaction. The table is made anew whole, whatever it held: a set cannot be changed while
+/// rules match on it, so rules are loaded together with it.
 fn nft(stamp: &Stamp, entries: &[Entry]) -> String {
     let mut text = comments(stamp);
-    text.push_str("add table inet sview\n");
-    for (set, family, v4) in [("greylist4", "ipv4_addr", true), ("greylist6", "ipv6_addr", false)] {
-        let _ =
-            writeln!(text, "add set inet sview {set} {{ type {family}; flags timeout; }}\nflush set inet sview {set}");
+    text.push_str("# This makes the table inet sview anew, with all that is in it: load rules of yours after it, by the same nft -f.\n");
+    // A table that is not there cannot be deleted, so it is added first.
+    text.push_str("add table inet sview\ndelete table inet sview\nadd table inet sview\n");
+    for (n, _, kind, v4) in FAMILIES {
+        let _ = writeln!(text, "add set inet sview greylist{n} {{ type {kind}; flags timeout; }}");
         let elements: Vec<String> =
             lives(stamp, entries, v4).map(|(ip, seconds)| format!("{ip} timeout {seconds}s")).collect();
         for elements in elements.chunks(ELEMENTS) {
-            let _ = writeln!(text, "add element inet sview {set} {{ {} }}", elements.join(", "));
+            let _ = writeln!(text, "add element inet sview greylist{n} {{ {} }}", elements.join(", "));
         }
     }
     text

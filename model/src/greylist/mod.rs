@@ -9,7 +9,10 @@
 //! - the **weight** of what it did is in [`weight`]: a connection counts little, a log-in attempt more, a session on a honeypot
 //!   most;
 //! - counts **diminish**: a thousand attempts weigh ten times as much as one, not a thousand times;
-//! - what **several probes** saw counts more than what one saw, for one probe may err, or lie.
+//! - what **several probes** saw counts more than what one saw, for one probe may err, or lie;
+//! - a **small port scan** is a packet or two, and anybody can send these in the name of any address, through any number of probes.
+//!   It counts only on a day on which the same address also completed a connection, that is to say reached a honeypot or minipot.
+//!   Alone it weighs nothing, however often it is reported.
 //!
 //! The points of a day count whole until the day is over; then they lose half of their worth every [`HALF_LIFE`], and after
 //! [`HORIZON`] days they are nothing. The score is the sum. An address is **listed** while its score is at least [`THRESHOLD`];
@@ -21,14 +24,16 @@
 //!
 //! # Who is never listed
 //!
-//! Whoever is in a network of the operator's allow-list, and what is nobody's address on the public Internet: see [`Never`].
+//! Whoever is in a network of the operator's allow-list, what is nobody's address on the public Internet, and well-known resolvers,
+//! root name servers and time servers: see [`Never`].
 
 mod entry;
 mod form;
 mod never;
 mod score;
+mod well_known;
 
 pub use entry::{Entry, Evidence, Tag, as_text};
-pub use form::{Form, Stamp, csv_of, csv_rows};
+pub use form::{Form, LICENSE, Stamp, csv_rows, license};
 pub use never::{Never, Rules};
 pub use score::{DECIMALS, HALF_LIFE, HORIZON, History, MOST, Points, RECENT, Sighting, THRESHOLD, day_of, weight};

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use super::well_known::WELL_KNOWN;
 use crate::{Network, Networks};
 
 /// Why an address is never listed.
@@ -12,6 +13,8 @@ pub enum Never {
     Allowed,
     /// It is of a network that is not on the public Internet; what that is for, in words: `private`, `documentation`.
     Reserved(&'static str),
+    /// It is a well-known resolver, root name server or time server; which one, in words: `Quad9`.
+    WellKnown(&'static str),
 }
 
 impl Never {
@@ -21,6 +24,11 @@ impl Never {
         match self {
             Self::Allowed => "the operator of this site lets its network never be listed".to_owned(),
             Self::Reserved(what) => format!("its network is no part of the public Internet ({what})"),
+            Self::WellKnown(what) => {
+                format!(
+                    "it is a well-known service ({what}), and others forge its address in packets that look like scans"
+                )
+            }
         }
     }
 }
@@ -32,6 +40,8 @@ pub struct Rules {
     pub allow: Networks,
     /// Whether addresses that are nobody's may be listed (documentation, benchmarking, class E): for simulated reports.
     pub nobodys: bool,
+    /// Whether well-known resolvers, root name servers and time servers may be listed: see [`Never::WellKnown`].
+    pub well_known: bool,
 }
 
 /// Networks that are in use, but not on the public Internet: RFC 6890 and the registries that it founded.
@@ -69,13 +79,21 @@ struct Reserved {
     local: Vec<(Network, &'static str)>,
     nobodys: Vec<(Network, &'static str)>,
     public_v6: Option<Network>,
+    well_known: Vec<(Network, &'static str)>,
 }
 
 static RESERVED: LazyLock<Reserved> = LazyLock::new(|| {
     let read = |list: &[(&str, &'static str)]| {
         list.iter().filter_map(|(network, what)| Some((network.parse().ok()?, *what))).collect()
     };
-    Reserved { local: read(LOCAL), nobodys: read(NOBODYS), public_v6: PUBLIC_V6.parse().ok() }
+    let well_known: Vec<_> =
+        WELL_KNOWN.iter().flat_map(|(what, networks)| networks.iter().map(|network| (*network, *what))).collect();
+    Reserved {
+        local: read(LOCAL),
+        nobodys: read(NOBODYS),
+        public_v6: PUBLIC_V6.parse().ok(),
+        well_known: read(&well_known),
+    }
 });
 
 impl Rules {
@@ -88,11 +106,12 @@ impl Rules {
         }
         let find = |list: &[(Network, &'static str)]| list.iter().find(|(n, _)| n.contains(ip)).map(|(_, what)| *what);
         let unassigned = ip.is_ipv6() && RESERVED.public_v6.is_some_and(|public| !public.contains(ip));
-        match find(&RESERVED.local).or(unassigned.then_some("not assigned, or local")) {
-            Some(what) => Some(Never::Reserved(what)),
-            None if self.nobodys => None,
-            None => find(&RESERVED.nobodys).map(Never::Reserved),
+        if let Some(what) = find(&RESERVED.local).or(unassigned.then_some("not assigned, or local")) {
+            return Some(Never::Reserved(what));
         }
+        let nobodys = || find(&RESERVED.nobodys).filter(|_| !self.nobodys).map(Never::Reserved);
+        let well_known = || find(&RESERVED.well_known).filter(|_| !self.well_known).map(Never::WellKnown);
+        nobodys().or_else(well_known)
     }
 }
 
@@ -108,6 +127,15 @@ mod tests {
     fn every_network_in_the_tables_can_be_read() {
         assert_eq!((RESERVED.local.len(), RESERVED.nobodys.len()), (LOCAL.len(), NOBODYS.len()));
         assert!(RESERVED.public_v6.is_some());
+        let well_known: usize = WELL_KNOWN.iter().map(|(_, networks)| networks.len()).sum();
+        assert_eq!(RESERVED.well_known.len(), well_known);
+        // A range that is too wide would hide attackers.
+        for (_, networks) in WELL_KNOWN {
+            for network in *networks {
+                let bits: u32 = network.split_once('/').map_or(128, |(_, bits)| bits.parse().unwrap());
+                assert!(bits >= if network.contains(':') { 64 } else { 16 }, "{network}");
+            }
+        }
     }
 
     #[test]
@@ -148,22 +176,44 @@ mod tests {
             assert!(matches!(never(&rules, ip), Some(Never::Reserved(_))), "{ip}");
         }
         for ip in [
-            "1.1.1.1",
-            "9.9.9.9",
+            "1.1.1.7",
+            "9.9.9.8",
             "100.63.255.255",
             "172.32.0.1",
             "223.255.255.255",
             "2a00::1",
             "2400:cb00::1",
-            "::ffff:1.1.1.1",
+            "::ffff:1.1.1.7",
         ] {
             assert_eq!(never(&rules, ip), None, "{ip}");
         }
     }
 
     #[test]
+    fn well_known_services_are_listed_only_where_they_may_be() {
+        for ip in [
+            "8.8.8.8",
+            "1.1.1.1",
+            "9.9.9.9",
+            "2001:4860:4860::8888",
+            "2620:fe::fe",
+            "::ffff:8.8.8.8",
+            "198.41.0.4",
+            "2001:7fd::1",
+            "162.159.200.123",
+            "132.163.96.1",
+        ] {
+            let why = never(&Rules::default(), ip);
+            assert!(matches!(why, Some(Never::WellKnown(_))), "{ip}: {why:?}");
+            assert_eq!(never(&Rules { well_known: true, ..Rules::default() }, ip), None, "{ip}");
+        }
+        let Some(why) = never(&Rules::default(), "9.9.9.9") else { panic!("Quad9 is well known") };
+        assert!(why.reason().contains("Quad9"), "{}", why.reason());
+    }
+
+    #[test]
     fn the_allow_list_counts_first_and_simulated_addresses_only_where_they_may() {
-        let rules = Rules { allow: "1.1.1.0/24, 2a00::/16".parse().unwrap(), nobodys: true };
+        let rules = Rules { allow: "1.1.1.0/24, 2a00::/16".parse().unwrap(), nobodys: true, well_known: false };
         for ip in ["1.1.1.7", "2a00::7", "::ffff:1.1.1.7"] {
             assert_eq!(never(&rules, ip), Some(Never::Allowed), "{ip}");
         }

@@ -28,7 +28,8 @@ pub type Points = f64;
 /// Scores are kept and shown to so many decimals.
 pub const DECIMALS: u32 = 1;
 
-/// What one report of an action at a trap weighs, before counts diminish it.
+/// What one report of an action at a trap weighs, before counts diminish it. A small port scan weighs so on a day on which the same
+/// address also completed a connection, and nothing on others: anybody can forge its packets.
 #[must_use]
 pub const fn weight(trap: Trap, action: Action) -> Points {
     match (trap, action) {
@@ -170,7 +171,10 @@ struct Day {
 
 impl Day {
     fn points(mut self) -> Points {
-        let did: Points = self.counts.iter().map(|((trap, action), n)| weight(*trap, *action) * diminished(*n)).sum();
+        // All other traps are reached by TCP alone, so whoever did anything there holds the address.
+        let connected = self.counts.keys().any(|(trap, _)| *trap != Trap::Fwlogs);
+        let counts = self.counts.iter().filter(|((_, action), _)| connected || *action != Action::SmallPortScan);
+        let did: Points = counts.map(|((trap, action), n)| weight(*trap, *action) * diminished(*n)).sum();
         did * (1.0 + (distinct(&mut self.probes) as Points).log2())
     }
 }

@@ -48,7 +48,7 @@ schemas! {
     Token = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z0-9]{64}$"))
         .description(Some("64 lower-case letters and digits.")).examples(["0123456789abcdef".repeat(4)]).build();
     /// The files of the greylist.
-    GreylistFile = words(greylist::Form::ALL.iter().map(|form| form.file()), None, &files(), greylist::Form::Csv.file());
+    GreylistFile = words(greylist::Form::ALL.iter().map(|form| form.file()).chain([greylist::LICENSE.to_owned()]), None, &files(), greylist::Form::Csv.file());
     /// The greylist as JSON lines.
     GreylistLines uses GreylistEntry = ObjectBuilder::new().schema_type(Type::String)
         .description(Some("A line for each address, which is a GreylistEntry in JSON.")).build();
@@ -58,7 +58,7 @@ schemas! {
     Year = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{4}$"))
         .description(Some("Four digits.")).examples([&DAY[..4]]).build();
     /// A file of the greylist's archive.
-    DayFile = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^greylist-[0-9]{4}-[0-9]{2}-[0-9]{2}\\.csv$"))
+    DayFile = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^greylist-[0-9]{4}-[0-9]{2}-[0-9]{2}(\\.csv|-ipv[46]\\.txt)$"))
         .description(Some("The day is one of the year in the path.")).examples([format!("greylist-{DAY}.csv")]).build();
     /// The files of the password checker's schemas.
     SchemaFile = words(SCHEMAS.iter().map(file_of), None, "The file of a schema.", file_of(&SCHEMAS[0]));
@@ -200,15 +200,23 @@ fn greylist_entry() -> Value {
 fn files() -> String {
     let lines = greylist::Form::ALL.iter().map(|form| {
         let what = match form {
-            greylist::Form::Csv => "the published format: comments, the header `Address,Tags`, an address a line",
+            greylist::Form::Csv => {
+                "the published format: one comment line, the header `Address,Tags`, an address a line"
+            }
             greylist::Form::Text => "an address a line, and nothing else",
+            greylist::Form::Ipv4 => "the IPv4 addresses, one a line",
+            greylist::Form::Ipv6 => "the IPv6 addresses, one a line",
             greylist::Form::JsonLines => "a JSON object a line, with score, times and tags",
             greylist::Form::Ipset => "input of `ipset restore`, whose entries time out",
             greylist::Form::Nft => "input of `nft -f`, whose entries time out",
         };
         format!("- `{}`: {what}", form.file())
     });
-    format!("The form of the list.\n\n{}", lines.collect::<Vec<_>>().join("\n"))
+    format!(
+        "The form of the list.\n\n{}\n- `{}`: the terms of use",
+        lines.collect::<Vec<_>>().join("\n"),
+        greylist::LICENSE
+    )
 }
 
 fn names() -> String {

@@ -38,6 +38,13 @@ impl Reports {
         rows.iter().map(read).collect()
     }
 
+    /// When the list of a day was made, in microseconds since 1970; `None` where there is none. One row by its key, without the list.
+    pub async fn greylist_day_made(&self, day: NaiveDate) -> Result<Option<i64>> {
+        let sql = "SELECT made FROM sview_greylist_day WHERE day = $1".to_owned();
+        let rows = self.engine.snapshot().await?.rows(sql, 0, &[day.to_string()]).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.ints.into_iter().next()))
+    }
+
     /// The list of a day: an address and its tags a line; `None` where there is none.
     pub async fn greylist_day(&self, day: NaiveDate) -> Result<Option<String>> {
         let sql = "SELECT body FROM sview_greylist_day WHERE day = $1".to_owned();

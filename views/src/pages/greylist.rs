@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use maud::{Markup, html};
-use sview_model::greylist::{Form, HALF_LIFE, HORIZON, MOST, THRESHOLD, Tag, weight};
+use sview_model::greylist::{Form, HALF_LIFE, HORIZON, LICENSE, MOST, THRESHOLD, Tag, weight};
 use sview_model::{Action, Trap};
 
 use super::lookup;
@@ -88,6 +88,7 @@ fn summary(context: &PageContext<'_>, state: &GreylistState<'_>) -> Markup {
             }
             (lookup::form(context, "ip", ""))
             @for line in state.terms.lines() { p.hint { (line) } }
+            p.hint { "The files name " a href={ (GREYLIST) (LICENSE) } { (LICENSE) } " for these terms." }
         }
     }
 }
@@ -108,8 +109,8 @@ fn usage(form: Form, site: &str) -> Usage {
     let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
     match form {
         Form::Csv => Usage {
-            purpose: "The published format: comments, a header, an address and its tags a line. Give it to a CSV reader that \
-                skips lines beginning with #.",
+            purpose: "The published format: one comment line, a header, an address and its tags a line. Give it to a CSV reader \
+                that skips lines beginning with #, or skip two lines.",
             cron: format!("13 5 * * * curl -sfR --compressed -z {kept} -o {kept} {url}"),
             then: None,
         },
@@ -119,32 +120,46 @@ fn usage(form: Form, site: &str) -> Usage {
             cron: format!("*/20 * * * * curl -sf --etag-compare {kept}.etag --etag-save {kept}.etag -o {kept} {url}"),
             then: None,
         },
+        Form::Ipv4 | Form::Ipv6 => Usage {
+            purpose: match form {
+                Form::Ipv4 => "The IPv4 addresses alone, for tools that misread IPv6 addresses.",
+                _ => "The IPv6 addresses alone.",
+            },
+            cron: format!("*/20 * * * * curl -sf --etag-compare {kept}.etag --etag-save {kept}.etag -o {kept} {url}"),
+            then: None,
+        },
         Form::JsonLines => Usage {
             purpose: "A JSON object a line: ip, score, first_seen, last_seen, expires, probes, tags.",
             cron: format!("*/20 * * * * curl -sfR --compressed -z {kept} -o {kept} {url}"),
             then: Some(("Only the worst:", vec![format!("jq -r 'select(.score > 50) | .ip' {kept}")])),
         },
         Form::Ipset => Usage {
-            purpose: "Sets for iptables, whose entries time out by themselves. The new set is swapped in whole.",
+            purpose: "Sets for iptables, whose entries time out by themselves. Rules match on sview-greylist, which holds a set of \
+                each address family. The load replaces whatever sets of these names exist, and a whole list is in force at every \
+                moment. A rule that matches on sview-greylist4 or sview-greylist6 itself would keep ipset from replacing that set.",
             cron: format!("*/20 * * * * curl -sf --compressed {url} | /usr/sbin/ipset restore"),
             then: Some((
                 "Once, to block:",
                 lines(&[
-                    "iptables -I INPUT -m set --match-set sview-greylist4 src -j DROP",
-                    "ip6tables -I INPUT -m set --match-set sview-greylist6 src -j DROP",
+                    "iptables -I INPUT -m set --match-set sview-greylist src -j DROP",
+                    "ip6tables -I INPUT -m set --match-set sview-greylist src -j DROP",
                 ]),
             )),
         },
         Form::Nft => Usage {
-            purpose: "The same for nftables, loaded as one transaction.",
-            cron: format!("*/20 * * * * curl -sf --compressed {url} | /usr/sbin/nft -f -"),
+            purpose: "The same for nftables, loaded as one transaction. The load makes the table inet sview anew, whatever was in \
+                it, so rules are loaded together with it.",
+            cron: format!(
+                "*/20 * * * * curl -sf --compressed -o {kept} {url} && /usr/sbin/nft -f /etc/sview-greylist.nft"
+            ),
             then: Some((
-                "Once, to block:",
-                lines(&[
-                    "nft 'add chain inet sview input { type filter hook input priority -10; }'",
-                    "nft 'add rule inet sview input ip saddr @greylist4 drop'",
-                    "nft 'add rule inet sview input ip6 saddr @greylist6 drop'",
-                ]),
+                "Once, the file /etc/sview-greylist.nft, to block:",
+                vec![
+                    format!("include \"{kept}\""),
+                    "add chain inet sview input { type filter hook input priority -10; }".to_owned(),
+                    "add rule inet sview input ip saddr @greylist4 drop".to_owned(),
+                    "add rule inet sview input ip6 saddr @greylist6 drop".to_owned(),
+                ],
             )),
         },
     }
@@ -183,7 +198,7 @@ fn rules() -> Markup {
         ("a message to another trap", weight(Trap::Http, Action::Message)),
         ("breaking another trap’s protocol", weight(Trap::Ftp, Action::Invalid)),
         ("a connection to another trap", weight(Trap::Smtp, Action::Connect)),
-        ("a scan of a few ports", weight(Trap::Fwlogs, Action::SmallPortScan)),
+        ("a scan of a few ports, on a day with a connection", weight(Trap::Fwlogs, Action::SmallPortScan)),
     ];
     html! {
         section.card.form {
@@ -197,13 +212,19 @@ fn rules() -> Markup {
                 tbody { @for (what, points) in did { tr { th scope="row" { (what) } td.number { (points) } } } }
             } } }
             p {
+                "A scan of a few ports is a packet or two, and anybody can send these in the name of any address. It counts only on a "
+                "day on which the same address also completed a connection to a trap; alone it weighs nothing."
+            }
+            p {
                 "Once a day is over its points lose half of their worth every " (HALF_LIFE.num_days()) " days, and after "
                 (HORIZON) " days they are gone. Whoever has " (THRESHOLD) " points or more is listed; of more than "
                 (number::grouped(MOST as u64)) " such addresses, those with the most points."
             }
             p {
                 "Private, reserved and other networks that are no part of the public Internet are never listed, nor are those that the "
-                "operator of this site names."
+                "operator of this site names. Well-known resolvers, root name servers and time servers are not listed either, unless "
+                "the operator wants them to be: their addresses are forged more than others. The page of an address says why it is "
+                "never listed."
             }
             p { "Tags: " (Tag::ALL.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ")) "." }
         }
@@ -237,13 +258,13 @@ fn archive(state: &GreylistState<'_>) -> Markup {
 fn table_of(days: &[(NaiveDate, u64)]) -> Markup {
     html! {
         div.values { div.scroll tabindex="0" { table {
-            thead { tr { th scope="col" { "Day" } th.number scope="col" { "Addresses" } } }
+            thead { tr { th scope="col" { "Day" } th scope="col" { "As text" } th.number scope="col" { "Addresses" } } }
             tbody {
                 @for (day, addresses) in days {
                     tr {
-                        th scope="row" {
-                            a href={ (GREYLIST) "archive/" (day.year()) "/greylist-" (day) ".csv" } { "greylist-" (day) ".csv" }
-                        }
+                        @let file = |form: Form| format!("{GREYLIST}archive/{}/{}", day.year(), form.day_file(*day));
+                        th scope="row" { a href=(file(Form::Csv)) { (Form::Csv.day_file(*day)) } }
+                        td { a href=(file(Form::Ipv4)) { "IPv4" } " " a href=(file(Form::Ipv6)) { "IPv6" } }
                         td.number { (number::grouped(*addresses)) }
                     }
                 }
