@@ -1,7 +1,7 @@
 //! Pages in a real browser.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
-use sview_testing::{Backend, Browser, Deployment, Look, SMALL_TARGETS, Server, run, sview};
+use sview_testing::{Backend, Browser, Deployment, Key, Look, Patience, SMALL_TARGETS, Server, run, sview};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
@@ -170,6 +170,92 @@ async fn no_string_from_a_report_becomes_script_or_element() {
     }
     let shown = browser.run("return document.body.textContent").await;
     assert!(shown.as_str().unwrap().contains("{{7*7}}"), "what was typed is shown as it was typed");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrow_keys_read_charts_and_a_chosen_period_keeps_the_focus() {
+    let (_deployment, server) = full().await;
+    let browser = Browser::open(WIDE).await;
+    browser.visit(&format!("{}/incidents/?period=1w", server.url)).await;
+    browser.run("window.faults = []; addEventListener('error', (event) => faults.push(event.message))").await;
+    let tip = "return document.querySelector('.tip').hidden ? '' : document.querySelector('.tip b').textContent";
+    for chart in ["svg.map", "#r-all_incidents_graph svg.plot", "#r-top_traps_by_incidents_graph svg.plot"] {
+        // The first key brings the chart into sight, and what is shown goes when a page is scrolled.
+        let patience = Patience::default();
+        while browser.run(tip).await == "" {
+            browser.press(chart, Key::Home).await;
+            patience.look_again(|| format!("{chart} shows nothing")).await;
+        }
+        let mut shown = vec![browser.run(tip).await.as_str().unwrap().to_owned()];
+        for key in [Key::Right, Key::Left, Key::End] {
+            browser.press(chart, key).await;
+            shown.push(browser.run(tip).await.as_str().unwrap().to_owned());
+        }
+        assert!(shown.iter().all(|words| !words.is_empty()), "{chart}: {shown:?}");
+        assert!(shown[0] == shown[2] && shown[0] != shown[1] && shown[1] != shown[3], "{chart}: {shown:?}");
+        browser.press(chart, Key::Escape).await;
+    }
+    assert_eq!(browser.run("return faults").await, serde_json::json!([]));
+    browser.press("nav.periods a[href$='period=1m']", Key::Enter).await;
+    browser.until("location.search === '?period=1m' && document.querySelector('[data-period=\"1m\"]')").await;
+    browser.until("document.activeElement.matches('nav.periods a[aria-current]')").await;
+    browser.press("header.site nav a[href*='ports']", Key::Enter).await;
+    browser.until("location.pathname === '/ports/'").await;
+    browser.until("document.activeElement.matches('header.site nav a[aria-current]')").await;
+    browser.close().await;
+}
+
+/// What stands for a series on a page with charts of several: the colours of its swatches.
+const SWATCHES: &str = "
+    const marks = [...document.querySelectorAll('#r-top_traps_by_incidents_graph .legend .swatch')];
+    return [marks.length, new Set(marks.map((mark) => getComputedStyle(mark).backgroundColor)).size]";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn legends_survive_forced_colours_and_paper_which_tells_its_date() {
+    let (_deployment, server) = full().await;
+    let browser = Browser::open(WIDE).await;
+    browser.visit(&format!("{}/incidents/?period=1w", server.url)).await;
+    browser.emulate("screen", &[("forced-colors", "active")]).await;
+    assert_eq!(browser.run("return matchMedia('(forced-colors: active)').matches").await, true);
+    assert_eq!(browser.run(SWATCHES).await, serde_json::json!([5, 5]));
+    let fills = "return new Set([...document.querySelectorAll('#r-top_traps_by_incidents_graph path')]
+        .map((path) => getComputedStyle(path).fill)).size";
+    assert_eq!(browser.run(fills).await, 5, "areas keep the colours that the legend names");
+    browser.emulate("print", &[]).await;
+    let adjusted = "return getComputedStyle(document.querySelector('.swatch')).printColorAdjust";
+    assert_eq!(browser.run(adjusted).await, "exact", "browsers leave backgrounds out on paper");
+    let date =
+        "const printed = document.querySelector('.printed'); return printed.checkVisibility() && printed.textContent";
+    assert_eq!(browser.run(date).await, "As of 15 Mar 2026 12:34 UTC.");
+    let relative =
+        "return [...document.querySelectorAll('time[data-ago]')].filter((time) => time.checkVisibility()).length";
+    assert_eq!(browser.run(relative).await, 0, "paper does not say how long ago something was");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_labels_keep_apart_and_the_bar_shows_where_one_is() {
+    let (_deployment, server) = full().await;
+    let browser = Browser::open(Look { width: 390, ..WIDE }).await;
+    let overlaps = "return [...document.querySelectorAll('svg.plot')].flatMap((plot) => {
+        const boxes = [...plot.querySelectorAll('text.x')].filter((text) => text.checkVisibility())
+            .map((text) => text.getBoundingClientRect()).sort((a, b) => a.left - b.left);
+        return boxes.slice(1).filter((box, i) => box.left < boxes[i].right + 4).map((box) => plot.getAttribute('aria-labelledby'));
+    })";
+    for period in ["1h", "6h", "1d", "1w", "1m", "3m", "1y"] {
+        browser.visit(&format!("{}/incidents/?period={period}", server.url)).await;
+        browser.until("document.querySelectorAll('[data-state=pending]').length === 0").await;
+        assert_eq!(browser.run(overlaps).await, serde_json::json!([]), "{period}");
+    }
+    for page in ["/", "/ports/", "/devices/", "/passcheck/"] {
+        browser.visit(&format!("{}{page}", server.url)).await;
+        let inside = "
+            const bar = document.querySelector('header.site nav').getBoundingClientRect();
+            const entry = document.querySelector('header.site nav a[aria-current]').getBoundingClientRect();
+            return entry.left >= bar.left - 1 && entry.right <= bar.right + 1 && scrollY === 0";
+        assert_eq!(browser.run(inside).await, true, "the entry of {page} is out of sight");
+    }
     browser.close().await;
 }
 

@@ -100,7 +100,8 @@
     const step = { ArrowLeft: -1, ArrowRight: 1, Home: -1e9, End: 1e9 }[event.key];
     if (!chart || !step) return;
     event.preventDefault();
-    const points = all(".hits rect, path[class]", chart);
+    // Lines and areas of a plot are paths with classes too, and nothing to point at.
+    const points = all(chart.matches(".map") ? "path[class]" : ".hits rect", chart);
     const from = points.indexOf(current);
     const point = points[Math.min(Math.max((from < 0 ? (step < 0 ? points.length : -1) : from) + step, 0), points.length - 1)];
     const box = point?.getBoundingClientRect();
@@ -150,6 +151,9 @@
     all(".theme", piece).forEach((button) => { button.hidden = false; });
     all(".plot, svg.map", piece).forEach((chart) => chart.setAttribute("tabindex", "0"));
     all("[data-state=pending], [data-state=refreshing]", piece).forEach(fill);
+    // Where the bar is wider than the screen: the entry of this page is moved into sight, and the page itself stays.
+    const bar = piece.querySelector?.("header.site nav"), entry = bar?.querySelector("[aria-current]");
+    if (entry) bar.scrollLeft += entry.getBoundingClientRect().left - bar.getBoundingClientRect().left - (bar.clientWidth - entry.offsetWidth) / 2;
     tellAges();
   };
 
@@ -176,7 +180,9 @@
       if (link) history.pushState(null, "", answer.url);
       shown = location.pathname + location.search;
       prepare(document);
-      const same = link && all("nav a").find((other) => other.href === link.href && other.hasAttribute("aria-current"));
+      // Two navigations may name one address: the focus stays in that which was used.
+      const used = link?.closest(".periods, header.site nav");
+      const same = used && document.querySelector(`${used.matches(".periods") ? ".periods" : "header.site nav"} a[aria-current]`);
       if (link && !link.closest(".periods")) scrollTo(0, 0);
       (same || document.querySelector("main")).focus({ preventScroll: true });
       root.classList.remove("loading");

@@ -103,7 +103,7 @@ fn freshness(ready: &Ready, now: DateTime<Utc>) -> Markup {
                     "Up to " (moment::at(ready.finish, now)) ", complete only to " (moment::at(ready.complete_to, now))
                 }
             }
-            ", computed " (moment::ago(ready.computed_at, now))
+            span.since { ", computed " (moment::ago(ready.computed_at, now)) }
             @if ready.refreshing { " " span.refreshing { "refreshing" } }
         }
     }

@@ -193,6 +193,7 @@ fn periods(context: &PageContext<'_>, path: &str) -> Markup {
 fn footer(context: &PageContext<'_>) -> Markup {
     html! {
         footer.site {
+            p.printed { "As of " (moment::on(context.now)) "." }
             @if !context.site.licence.is_empty() { p { (context.site.licence) } }
             p {
                 "All times are UTC. "

@@ -18,6 +18,12 @@ pub fn at(time: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
     html! { time datetime=(iso(time)) { (text) } }
 }
 
+/// A moment with its day, wherever it is read: `15 Mar 2026 12:34 UTC`.
+#[must_use]
+pub fn on(time: DateTime<Utc>) -> String {
+    time.format("%-d %b %Y %H:%M UTC").to_string()
+}
+
 /// How long ago it was, as a `time` element whose words the script keeps up to date.
 #[must_use]
 pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> Markup {

@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -181,9 +183,38 @@ impl Browser {
         }
     }
 
+    /// Presses a key in the first element that a selector finds.
+    pub async fn press(&self, css: &str, key: Key) {
+        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        element.send_keys(&key.to_string()).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    /// Shows pages as this medium does (`screen`, `print`), with these media features, as name and value.
+    pub async fn emulate(&self, medium: &str, features: &[(&str, &str)]) {
+        let features: Vec<Value> =
+            features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        let params = json!({ "media": medium, "features": features });
+        let command = DevTools(json!({ "cmd": "Emulation.setEmulatedMedia", "params": params }));
+        self.client.issue_cmd(command).await.expect("the browser emulates media");
+    }
+
     /// Closes the window.
     pub async fn close(self) {
         let _ = self.client.clone().close().await;
+    }
+}
+
+/// A command of Chromium's own protocol, through ChromeDriver.
+#[derive(Debug)]
+struct DevTools(Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.0.to_string()))
     }
 }
 

@@ -27,6 +27,7 @@ pub use addresses::strict_addresses;
 pub use browser::{Browser, Look, SMALL_TARGETS};
 pub use chance::Random;
 pub use compare::difference;
+pub use fantoccini::key::Key;
 pub use feed::{Feed, python, script};
 pub use patience::{Patience, limit, slowness};
 pub use relay::Relay;

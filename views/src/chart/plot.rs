@@ -11,8 +11,8 @@ use crate::{moment, number};
 pub(super) const HEIGHT: f64 = 200.0;
 /// Its width in its own units.
 const WIDTH: f64 = 1000.0;
-/// With more characters than this, the labels of time crowd each other on a phone.
-const CROWDED: usize = 32;
+/// With more characters than this, the labels of time crowd each other on a phone: the first and the last are moved inwards.
+const CROWDED: usize = 26;
 
 /// A number as short as it may be in an attribute.
 pub(super) fn coordinate(value: f64) -> String {
