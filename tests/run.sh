@@ -13,5 +13,11 @@ need ipset ipset
 python_tools
 node_tools
 start_services
-cargo build --workspace --quiet
-cargo test --workspace "$@"
+# With -p PACKAGE only that package is built and tested; cargo builds the program for its own tests.
+case " $* " in
+  *" -p "* | *" --package"*) cargo test "$@" ;;
+  *)
+    cargo build --workspace --quiet
+    cargo test --workspace "$@"
+    ;;
+esac

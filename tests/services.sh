@@ -131,6 +131,11 @@ start_services() {
 
 stop_services() {
   [ -n "${STOP_POSTGRES:-}" ] && (cd / && as_owner "$STOP_POSTGRES" -D "$SERVICES/postgres/data" -m immediate stop >/dev/null 2>&1)
-  [ -f "$SERVICES/redis/pid" ] && kill "$(cat "$SERVICES/redis/pid")" 2>/dev/null
+  if [ -f "$SERVICES/redis/pid" ]; then
+    local redis; redis=$(cat "$SERVICES/redis/pid")
+    kill "$redis" 2>/dev/null
+    # It removes its own files as it ends: until then its directory cannot be removed.
+    for _ in $(seq 100); do kill -0 "$redis" 2>/dev/null || break; sleep 0.1; done
+  fi
   rm -rf "$SERVICES"
 }
