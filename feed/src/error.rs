@@ -5,14 +5,6 @@ use std::{io, path::PathBuf};
 /// Why a source cannot be read, or no further.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// A file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// The source broke off: a damaged gzip file, a failing disk, a closed pipe. Everything before was given out already.
     #[error(
         "reading stopped after line {lines} ({bytes} bytes of the source): {source}; what was read up to there is good and is kept"

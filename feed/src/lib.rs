@@ -3,14 +3,14 @@
 //! Gives [`Batch`](sview_model::Batch)es and knows no database. Whoever stores them decides what a transaction is; the
 //! reader says after each chunk how far it has come ([`Chunk::lines_read`]), so that an interrupted ingest can go on there.
 
-mod digest;
+mod content;
 mod error;
 mod geoip;
 mod read;
 mod simulate;
 mod summary;
 
-pub use digest::{digests, digests_of};
+pub use content::Content;
 pub use error::FeedError;
 pub use geoip::GeoIp;
 pub use read::{Chunk, Format, MAX_LINE, MAX_REJECT_TEXT, Options, Reader, Reject, UnknownFormat};

@@ -22,8 +22,12 @@ pub struct Summary {
     pub accepted: u64,
     /// Lines that were rejected.
     pub rejected: u64,
-    /// Lines that were neither.
+    /// Lines that were neither: blank ones, and events that are not counted.
     pub ignored: u64,
+    /// Lines that were no event of the format.
+    pub unknown: u64,
+    /// Lines that the format knows.
+    pub recognised: u64,
     /// How many lines were rejected for which reason, at most [`MAX_REASONS`] of them.
     pub reasons: BTreeMap<String, u64>,
     /// How many were rejected for yet other reasons.
@@ -41,6 +45,8 @@ impl Summary {
         self.accepted += chunk.accepted;
         self.rejected += chunk.rejects.len() as u64;
         self.ignored += chunk.ignored;
+        self.unknown += chunk.unknown;
+        self.recognised += chunk.recognised;
         for reject in &chunk.rejects {
             if let Some(count) = self.reasons.get_mut(&reject.reason) {
                 *count += 1;
@@ -50,6 +56,12 @@ impl Summary {
                 self.other_reasons += 1;
             }
         }
+    }
+
+    /// Whether there were lines, and the format knew none of them.
+    #[must_use]
+    pub fn nothing_recognised(&self) -> bool {
+        self.recognised == 0 && self.rejected + self.unknown > 0
     }
 
     /// Rows of all kinds.
@@ -74,6 +86,9 @@ impl fmt::Display for Summary {
         }
         if self.ignored > 0 {
             write!(f, "\n{} ignored: blank, or events that are not counted", counted(self.ignored, "line"))?;
+        }
+        if self.unknown > 0 {
+            write!(f, "\n{} unknown: no event of this format", counted(self.unknown, "line"))?;
         }
         if self.rejected > 0 {
             write!(f, "\n{} rejected:", counted(self.rejected, "line"))?;
@@ -119,8 +134,14 @@ mod tests {
 
     #[test]
     fn tells_counts_and_reasons_commonest_first() {
-        let mut summary =
-            Summary { incidents: 14_238, passwords: 6_003, accepted: 14_238, ignored: 1, ..Summary::default() };
+        let mut summary = Summary {
+            incidents: 14_238,
+            passwords: 6_003,
+            accepted: 14_238,
+            ignored: 1,
+            unknown: 2,
+            ..Summary::default()
+        };
         for reason in ["b", "a", "b"] {
             summary.add(&rejected(reason));
         }
@@ -129,6 +150,7 @@ mod tests {
             text,
             "20,241 rows from 14,238 lines: 14,238 incidents, 6,003 passwords\n\
              1 line ignored: blank, or events that are not counted\n\
+             2 lines unknown: no event of this format\n\
              3 lines rejected:\n           2  b\n           1  a"
         );
         assert_eq!(Summary::default().to_string(), "0 rows from 0 lines");

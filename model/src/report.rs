@@ -296,4 +296,12 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Moves the rows of another batch to the end of this one.
+    pub fn append(&mut self, other: &mut Self) {
+        self.identities.append(&mut other.identities);
+        self.incidents.append(&mut other.incidents);
+        self.passwords.append(&mut other.passwords);
+        self.ports.append(&mut other.ports);
+    }
 }

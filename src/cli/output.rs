@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that may
 
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -49,6 +50,11 @@ fn escaped(text: &str) -> String {
     safe
 }
 
+/// The name of a file, fit for a terminal and for one line.
+pub(crate) fn name(path: &Path) -> String {
+    escaped(&path.display().to_string()).replace('\n', "\\u000a")
+}
+
 /// Prints a line about what is going on.
 pub(crate) fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");
@@ -71,5 +77,10 @@ mod tests {
         let text = escaped(&serde_json::to_string_pretty(&[hostile]).unwrap());
         assert!(!text.chars().any(|c| c.is_control() && c != '\n') && !text.contains('\u{202e}'), "{text:?}");
         assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [hostile]);
+    }
+
+    #[test]
+    fn names_of_files_hold_no_command_and_stay_on_their_line() {
+        assert_eq!(name(Path::new("žluť\u{1b}]0;x\u{7}\n.csv")), "žluť\\u001b]0;x\\u0007\\u000a.csv");
     }
 }

@@ -7,33 +7,42 @@ use crate::engine::{Micros, Tx};
 use crate::rollup::{Spans, mark};
 use crate::{Error, Reports, Result, metrics};
 
+/// What makes a file the same file, whatever its name and compression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileKey {
+    /// The SHA-256 of its decompressed content, in lower-case hex.
+    pub digest: String,
+    /// The format in which it is read; empty where it was read before formats were kept.
+    pub format: String,
+}
+
 /// How far a file was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// The SHA-256 of the file's contents, in lower-case hex: what makes it the same file.
-    pub digest: String,
-    /// How many bytes of it that is.
+    /// Which file.
+    pub file: FileKey,
+    /// The size of its decompressed content, in bytes.
     pub size: u64,
-    /// What it was called, for people.
+    /// Its name, for people.
     pub name: String,
-    /// How many of its lines were done with before: if another process has read on meanwhile, nothing is added.
+    /// The number of its lines that were read before. If another process has read on meanwhile, nothing is added.
     pub from: u64,
-    /// How many of its lines are done with.
+    /// The number of its lines that have been read.
     pub lines: u64,
     /// Whether that is all of them.
     pub finished: bool,
-    /// The digest of the file as it was read before it grew, whose lines are done with already.
-    pub grown_from: Option<String>,
+    /// The file as it was read before it grew, whose lines count as read.
+    pub grown_from: Option<FileKey>,
 }
 
 /// A file that was read before, and may have grown since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
-    /// The SHA-256 of its contents then, in lower-case hex.
-    pub digest: String,
-    /// How many bytes they were.
+    /// Which file it was then.
+    pub file: FileKey,
+    /// The size of its decompressed content then, in bytes.
     pub size: u64,
-    /// How many of its lines are done with.
+    /// The number of its lines that have been read.
     pub lines: u64,
 }
 
@@ -83,41 +92,47 @@ impl Reports {
         Ok(Inserted { rows: (batch.len() - batch.identities.len()) as u64 })
     }
 
-    /// How far a file of this digest was read before; `None` when it never was.
-    pub async fn ingested(&self, digest: &str) -> Result<Option<Progress>> {
+    /// Returns how far a file of this digest was read before, once for each format in which it was read.
+    pub async fn ingested(&self, digest: &str) -> Result<Vec<Progress>> {
         let sql = format!(
-            "SELECT name, lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint), coalesce(size, 0)
+            "SELECT name, format, lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint), coalesce(size, 0)
              FROM sview_ingested WHERE digest = {}",
             self.engine.dialect().bind(1)
         );
-        let rows = self.engine.snapshot().await?.rows(sql, 1, &[digest.to_owned()]).await?;
-        Ok(rows.into_iter().next().map(|row| Progress {
-            digest: digest.to_owned(),
-            name: row.texts.into_iter().next().flatten().unwrap_or_default(),
-            from: 0,
-            lines: row.ints.first().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
-            finished: row.ints.get(1) == Some(&1),
-            size: row.ints.get(2).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0),
-            grown_from: None,
-        }))
+        let rows = self.engine.snapshot().await?.rows(sql, 2, &[digest.to_owned()]).await?;
+        let progress = rows.into_iter().filter_map(|row| {
+            let [lines, finished, size] = row.ints[..] else { return None };
+            let mut texts = row.texts.into_iter().flatten();
+            Some(Progress {
+                name: texts.next()?,
+                file: FileKey { digest: digest.to_owned(), format: texts.next()? },
+                from: 0,
+                lines: u64::try_from(lines).ok()?,
+                finished: finished == 1,
+                size: u64::try_from(size).ok()?,
+                grown_from: None,
+            })
+        });
+        Ok(progress.collect())
     }
 
-    /// Files that were read before and are smaller than `size`, largest first, but for those that are known to have grown: what a
-    /// file of that size may have been.
-    pub async fn ingested_below(&self, size: u64) -> Result<Vec<Earlier>> {
-        let sql = format!(
-            "SELECT digest, size, lines FROM sview_ingested WHERE size > 0 AND size < {size} AND next IS NULL ORDER BY size DESC"
-        );
-        let rows = self.engine.snapshot().await?.rows(sql, 1, &[]).await?;
+    /// Returns the files that were read before, largest first, without those that are known to have grown: a file may begin with one
+    /// of them.
+    pub async fn may_have_grown(&self) -> Result<Vec<Earlier>> {
+        let sql = "SELECT digest, format, size, lines FROM sview_ingested WHERE size > 0 AND next IS NULL
+                   ORDER BY size DESC";
+        let rows = self.engine.snapshot().await?.rows(sql.to_owned(), 2, &[]).await?;
         let earlier = rows.into_iter().filter_map(|row| {
             let [size, lines] = row.ints[..] else { return None };
             let (size, lines) = (u64::try_from(size).ok()?, u64::try_from(lines).ok()?);
-            Some(Earlier { digest: row.texts.into_iter().next()??, size, lines })
+            let mut texts = row.texts.into_iter().flatten();
+            let file = FileKey { digest: texts.next()?, format: texts.next()? };
+            Some(Earlier { file, size, lines })
         });
         Ok(earlier.collect())
     }
 
-    /// Forgets that a file was read (for `--again`).
+    /// Deletes the record that a file was read, in whatever format (for `--again`).
     pub async fn forget_ingested(&self, digest: &str) -> Result<()> {
         let mut tx = self.engine.begin().await?;
         let sql = format!("DELETE FROM sview_ingested WHERE digest = {}", self.engine.dialect().bind(1));
@@ -128,20 +143,24 @@ impl Reports {
 
 async fn keep(tx: &mut dyn Tx, progress: &Progress) -> Result<()> {
     let (size, from, lines, finished) = (progress.size, progress.from, progress.lines, progress.finished);
+    let FileKey { digest, format } = progress.file.clone();
     // $1 is understood by both engines.
     let sql = format!(
-        "INSERT INTO sview_ingested (digest, name, size, lines, finished) VALUES ($1, $2, {size}, {lines}, {finished})
-         ON CONFLICT (digest) DO UPDATE SET name = excluded.name, lines = excluded.lines, finished = excluded.finished
+        "INSERT INTO sview_ingested (digest, format, name, size, lines, finished)
+         VALUES ($1, $2, $3, {size}, {lines}, {finished})
+         ON CONFLICT (digest, format) DO UPDATE
+         SET name = excluded.name, lines = excluded.lines, finished = excluded.finished
          WHERE sview_ingested.lines = {from} AND NOT sview_ingested.finished"
     );
-    let mut kept = tx.execute_with(sql, &[progress.digest.clone(), progress.name.clone()]).await?;
+    let mut kept = tx.execute_with(sql, &[digest.clone(), format, progress.name.clone()]).await?;
     if let Some(earlier) = progress.grown_from.as_ref().filter(|_| kept > 0) {
         // Only one file is what the earlier one has grown to, and from now on nobody reads on in that one.
         let sql = format!(
             "UPDATE sview_ingested SET next = $1, finished = true
-             WHERE digest = $2 AND (next = $1 OR next IS NULL AND lines = {from})"
+             WHERE digest = $2 AND format = $3 AND (next = $1 OR next IS NULL AND lines = {from})"
         );
-        kept = tx.execute_with(sql, &[progress.digest.clone(), earlier.clone()]).await?;
+        let FileKey { digest: beginning, format } = earlier.clone();
+        kept = tx.execute_with(sql, &[digest, beginning, format]).await?;
     }
     if kept == 0 { Err(Error::ReadElsewhere(progress.name.clone())) } else { Ok(()) }
 }

@@ -22,7 +22,7 @@ pub use cache::{Cache, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
 pub use error::{Error, Result};
 pub use greylist::{Deed, Listed, Standing, Summary as GreylistSummary};
-pub use ingest::{Earlier, Inserted, Progress};
+pub use ingest::{Earlier, FileKey, Inserted, Progress};
 pub use passwords::SeenPassword;
 pub use private::{private_database, restrict};
 pub use reports::{Reports, Settings};

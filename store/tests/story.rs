@@ -8,7 +8,7 @@ use sview_model::{
     Action, Batch, Data, Identity, Incident, Kind, Parameters, Password, Period, Port, Precision, Protocol, Request,
     Trap,
 };
-use sview_store::{Progress, Reports, Settings, Step};
+use sview_store::{FileKey, Progress, Reports, Settings, Step};
 use sview_testing::{Deployment, both};
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -211,20 +211,27 @@ both! {
 
     async fn a_file_read_before_is_known(deployment: Deployment) {
         let reports = open(&deployment).await;
-        let progress = Progress { digest: "ab".repeat(32), size: 70, name: "o'brien.csv".into(), from: 0, lines: 7, finished: false, grown_from: None };
-        assert_eq!(reports.ingested(&progress.digest).await.unwrap(), None);
+        let file = FileKey { digest: "ab".repeat(32), format: "csv".into() };
+        let progress = Progress { file: file.clone(), size: 70, name: "o'brien.csv".into(), from: 0, lines: 7, finished: false, grown_from: None };
+        assert_eq!(reports.ingested(&file.digest).await.unwrap(), []);
         reports.insert(&Batch::default(), Some(&progress)).await.unwrap();
-        assert_eq!(reports.ingested(&progress.digest).await.unwrap(), Some(progress.clone()));
+        assert_eq!(reports.ingested(&file.digest).await.unwrap(), std::slice::from_ref(&progress));
         let done = Progress { from: 7, lines: 9, finished: true, ..progress.clone() };
         reports.insert(&Batch::default(), Some(&done)).await.unwrap();
         let kept = Progress { from: 0, ..done.clone() };
-        assert_eq!(reports.ingested(&done.digest).await.unwrap(), Some(kept));
+        assert_eq!(reports.ingested(&file.digest).await.unwrap(), std::slice::from_ref(&kept));
+        // Another format finds other reports in it.
+        let other = Progress { file: FileKey { format: "cowrie".into(), ..file.clone() }, lines: 3, ..progress.clone() };
+        reports.insert(&Batch::default(), Some(&other)).await.unwrap();
+        let mut both = reports.ingested(&file.digest).await.unwrap();
+        both.sort_by_key(|progress| progress.lines);
+        assert_eq!(both, [other, kept]);
         // Another process that reads the same file finds that it is not the only one, and counts nothing.
         let row = (at("2026-03-15T12:00:00Z"), 1, "192.0.2.1");
         assert!(reports.insert(&incidents(&[row]), Some(&progress)).await.is_err());
         assert_eq!(total(&reports, Period::SixHours, at("2026-03-15T12:34:56Z")).await, 0);
-        reports.forget_ingested(&done.digest).await.unwrap();
-        assert_eq!(reports.ingested(&done.digest).await.unwrap(), None);
+        reports.forget_ingested(&file.digest).await.unwrap();
+        assert_eq!(reports.ingested(&file.digest).await.unwrap(), []);
     }
 
     async fn a_device_is_one_identity_before_and_after_its_serial_number_is_known(deployment: Deployment) {

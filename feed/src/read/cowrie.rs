@@ -6,7 +6,8 @@
 //! | `cowrie.login.failed`, `cowrie.login.success` | an incident `login`, and a password if the line has one (a log-in by key has none) |
 //! | `cowrie.command.input` | an incident `message` |
 //! | `cowrie.session.closed` | nothing: the session is forgotten |
-//! | any other | nothing |
+//! | any other `cowrie.…` | nothing |
+//! | any other | nothing; the line counts as unknown |
 //!
 //! Telnet is the trap `minipot_telnet`, SSH is `haas`. Only the connect line of a session surely says its protocol. Where
 //! that line was not seen (a log that begins in the middle), it is the line's own `protocol`, else Telnet if the line's
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use sview_model::{Action, Batch, Identity, Incident, Password, Trap, hex};
 
+use super::Line;
 use super::fault::Fault;
 use super::field::{self, Times};
 use super::json::Scalar;
@@ -54,8 +56,8 @@ struct Event<'a> {
 }
 
 impl Log {
-    /// Adds the reports of a line to the batch; `false` when its event is none of ours. On a fault the batch is as before.
-    pub(super) fn read(&mut self, line: &str, times: &Times, batch: &mut Batch) -> Result<bool, Fault> {
+    /// Adds the reports of a line to the batch, and says what the line is. On a fault the batch is as before.
+    pub(super) fn read(&mut self, line: &str, times: &Times, batch: &mut Batch) -> Result<Line, Fault> {
         let event: Event<'_> = serde_json::from_str(line).map_err(|e| {
             // JSON without an event id, against no JSON at all.
             if e.is_data() && line.trim_start().starts_with('{') && !line.contains("\"eventid\"") {
@@ -72,9 +74,10 @@ impl Log {
                 if let Some(Scalar(id)) = &event.session {
                     self.sessions.close(id);
                 }
-                return Ok(false);
+                return Ok(Line::Uncounted);
             }
-            _ => return Ok(false),
+            other if other.starts_with("cowrie.") => return Ok(Line::Uncounted),
+            _ => return Ok(Line::Unknown),
         };
         let known = event.session.as_ref().and_then(|id| self.sessions.get(&id.0));
         let session = Session { trap: trap(&event, action, known)?, ip: address(&event, known)? };
@@ -96,7 +99,7 @@ impl Log {
         batch.passwords.extend(password);
         let Session { trap, ip } = session;
         batch.incidents.push(Incident { time, raw_count: 1, identity, trap, action, ip, country: None });
-        Ok(true)
+        Ok(Line::Report)
     }
 
     /// The probe that a sensor's name stands for: its first 16 characters are the serial number, the lower-case hex SHA-256

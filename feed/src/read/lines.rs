@@ -1,6 +1,6 @@
 //! Lines of a byte stream, in memory that does not grow with the file or with a line without an end.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 use super::MAX_LINE;
 
@@ -11,6 +11,7 @@ pub(super) struct Lines {
     start: usize,
     end: usize,
     exhausted: bool,
+    patient: bool,
 }
 
 /// Where a line ends, counted in bytes from what is next to be consumed.
@@ -26,7 +27,12 @@ pub(super) enum LineEnd {
 
 impl Lines {
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
-        Self { source, buffer: vec![0; 64 * 1024], start: 0, end: 0, exhausted: false }
+        Self { source, buffer: vec![0; 64 * 1024], start: 0, end: 0, exhausted: false, patient: true }
+    }
+
+    /// Whether to wait for the source when more of it is needed. If not, that is the error [`ErrorKind::WouldBlock`], and nothing is lost.
+    pub(super) fn set_patient(&mut self, patient: bool) {
+        self.patient = patient;
     }
 
     /// Finds the end of the line that begins `from` bytes ahead. Consumes nothing, so a failed read can leave the line be.
@@ -60,6 +66,9 @@ impl Lines {
 
     /// Moves past a line however long it is, holding none of it.
     pub(super) fn consume_line(&mut self) -> io::Result<()> {
+        if !self.patient {
+            return Err(ErrorKind::WouldBlock.into()); // half a line that was consumed could not be left be
+        }
         loop {
             if let Some(found) = self.buffer[self.start..self.end].iter().position(|b| *b == b'\n') {
                 self.start += found + 1;
@@ -76,6 +85,9 @@ impl Lines {
     fn fill(&mut self) -> io::Result<bool> {
         if self.exhausted {
             return Ok(false);
+        }
+        if !self.patient {
+            return Err(ErrorKind::WouldBlock.into());
         }
         if self.end == self.buffer.len() {
             // Move what is left to the front, unless it fills more than half: then the line is long and needs room.
@@ -97,7 +109,7 @@ impl Lines {
                     self.end += n;
                     return Ok(true);
                 }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
         }

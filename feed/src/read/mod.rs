@@ -13,10 +13,10 @@ mod lines;
 mod ndjson;
 mod record;
 mod sessions;
-mod source;
+pub(crate) mod source;
 
 use std::{
-    io::{self, Read},
+    io::{self, ErrorKind, Read},
     sync::Arc,
 };
 
@@ -74,11 +74,54 @@ pub struct Chunk {
     pub accepted: u64,
     /// How many lines were neither report nor fault: blank ones, and events of Cowrie that are not counted.
     pub ignored: u64,
+    /// How many lines were well-formed, but no event that the format knows.
+    pub unknown: u64,
+    /// How many lines the format knows: those of reports, and events that are not counted.
+    pub recognised: u64,
     /// How many lines of the source have been read up to the end of this chunk, headers and blank lines included: an
     /// ingest that was interrupted after storing the chunk goes on with [`Reader::skip_lines`] of this.
     pub lines_read: u64,
     /// How many bytes of the source have been taken so far, compressed ones as they are. It runs a little ahead.
     pub bytes_read: u64,
+    /// How many bytes of text it was made of, decompressed.
+    pub text: usize,
+}
+
+/// What a line without a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// It gave reports.
+    Report,
+    /// An event that is known and not counted.
+    Uncounted,
+    /// No event that the format knows.
+    Unknown,
+    /// Nothing but white space.
+    Blank,
+}
+
+impl Chunk {
+    /// Adds the chunk that was read after this one.
+    pub fn append(&mut self, mut next: Self) {
+        self.batch.append(&mut next.batch);
+        self.rejects.append(&mut next.rejects);
+        self.accepted += next.accepted;
+        self.ignored += next.ignored;
+        self.unknown += next.unknown;
+        self.recognised += next.recognised;
+        self.lines_read = next.lines_read;
+        self.bytes_read = next.bytes_read;
+        self.text += next.text;
+    }
+
+    fn count(&mut self, line: Line) {
+        match line {
+            Line::Report => self.accepted += 1,
+            Line::Uncounted | Line::Blank => self.ignored += 1,
+            Line::Unknown => self.unknown += 1,
+        }
+        self.recognised += u64::from(matches!(line, Line::Report | Line::Uncounted));
+    }
 }
 
 enum Parser {
@@ -118,7 +161,7 @@ pub struct Reader {
     /// Blank lines before the first record, not yet told in a chunk.
     blank: u64,
     /// The source is broken; every further call says so.
-    broken: Option<(io::ErrorKind, String)>,
+    broken: Option<(ErrorKind, String)>,
 }
 
 impl Reader {
@@ -129,10 +172,10 @@ impl Reader {
     /// source is no error: it has no reports.
     pub fn open(source: impl Read + Send + 'static, format: Format, options: Options) -> Result<Self, FeedError> {
         let broken = |source| FeedError::Interrupted { lines: 0, bytes: 0, source };
-        let (bytes, consumed) = source::open(source).map_err(broken)?;
+        let opened = source::open(source).map_err(broken)?;
         let mut reader = Self {
-            lines: Lines::new(bytes),
-            consumed,
+            lines: Lines::new(opened.bytes),
+            consumed: opened.consumed,
             parser: Parser::Ndjson,
             format,
             times: Times::up_to_a_day_after(options.now),
@@ -176,19 +219,38 @@ impl Reader {
         self.position - self.unfinished
     }
 
+    /// How many bytes of the source have been taken, as [`Chunk::bytes_read`] says after each chunk.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.consumed.bytes()
+    }
+
     /// The next reports: about `max_rows` of them and of rejects together (one more at most), or fewer when they are large
     /// or sparse. `None` at the end of the source.
     ///
     /// # Errors
     /// [`FeedError::Interrupted`] when the source breaks off, after all chunks before that were given out.
     pub fn next_batch(&mut self, max_rows: usize) -> Result<Option<Chunk>, FeedError> {
+        self.batch(max_rows, true)
+    }
+
+    /// As [`Reader::next_batch`], and never waits for more of the source while it has something to give.
+    ///
+    /// # Errors
+    /// As [`Reader::next_batch`].
+    pub fn next_available(&mut self, max_rows: usize) -> Result<Option<Chunk>, FeedError> {
+        self.batch(max_rows, false)
+    }
+
+    fn batch(&mut self, max_rows: usize, patient: bool) -> Result<Option<Chunk>, FeedError> {
         let before = self.position;
         let mut chunk = Chunk { ignored: std::mem::take(&mut self.blank), ..Chunk::default() };
-        let mut bytes = 0;
-        while bytes < CHUNK_BYTES && chunk.batch.len() + chunk.rejects.len() < max_rows.max(1) {
+        while chunk.text < CHUNK_BYTES && chunk.batch.len() + chunk.rejects.len() < max_rows.max(1) {
+            self.lines.set_patient(patient || self.position == before && chunk.ignored == 0);
             match self.step(Some(&mut chunk)) {
                 Ok(0) => break,
-                Ok(length) => bytes += length,
+                Ok(length) => chunk.text += length,
+                Err(e) if e.kind() == ErrorKind::WouldBlock && !patient => break,
                 // What was read before is good: it goes out first, the error with the next call.
                 Err(e) => {
                     self.broken = Some((e.kind(), e.to_string()));
@@ -196,6 +258,7 @@ impl Reader {
                 }
             }
         }
+        self.lines.set_patient(true);
         if self.position == before && chunk.ignored == 0 {
             return self.check_whole().map(|()| None);
         }
@@ -265,8 +328,7 @@ impl Reader {
                 None => self.parser.read(record, &self.times, &mut chunk.batch),
             };
             match read {
-                Ok(true) => chunk.accepted += 1,
-                Ok(false) => chunk.ignored += 1,
+                Ok(line) => chunk.count(line),
                 Err(fault) => {
                     self.unfinished = if open { lines } else { 0 };
                     let text = record[..record.len().min(MAX_REJECT_TEXT)].to_vec();
@@ -342,15 +404,15 @@ impl Reader {
 }
 
 impl Parser {
-    /// Adds the reports of a record to the batch; `false` when it holds none and is not at fault.
-    fn read(&mut self, record: &[u8], times: &Times, batch: &mut Batch) -> Result<bool, Fault> {
+    /// Adds the reports of a record to the batch, and says what the record is.
+    fn read(&mut self, record: &[u8], times: &Times, batch: &mut Batch) -> Result<Line, Fault> {
         if lines::is_blank(record) {
-            return Ok(false);
+            return Ok(Line::Blank);
         }
         let record = std::str::from_utf8(record).map_err(|_| Fault::Encoding)?;
         match self {
-            Self::Csv { splitter, header } => header.store(splitter, record, times, batch).map(|()| true),
-            Self::Ndjson => ndjson::read(record, times, batch).map(|()| true),
+            Self::Csv { splitter, header } => header.store(splitter, record, times, batch).map(|()| Line::Report),
+            Self::Ndjson => ndjson::read(record, times, batch).map(|()| Line::Report),
             Self::Cowrie(log) => log.read(record, times, batch),
         }
     }

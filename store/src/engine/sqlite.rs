@@ -71,6 +71,7 @@ impl Engine for Sqlite {
             (6, "passwords", include_str!("../../../migrations/sqlite/0006_passwords.sql")),
             (7, "greylist_took", include_str!("../../../migrations/sqlite/0007_greylist_took.sql")),
             (8, "forgotten", include_str!("../../../migrations/sqlite/0008_forgotten.sql")),
+            (9, "ingested_format", include_str!("../../../migrations/sqlite/0009_ingested_format.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }

@@ -1,0 +1,105 @@
+//! Whether a file was read before, and how far.
+
+use std::fs::File;
+use std::io::Seek as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use sview_feed::{Content, Format};
+use sview_model::hex;
+use sview_store::{Earlier, FileKey, Progress, Reports};
+
+use super::source::{Source, Stop};
+
+/// What is known of a file.
+pub(super) enum Known {
+    /// It was read before, under this name.
+    Whole(String),
+    /// It is to be read.
+    Part(Part),
+}
+
+/// A file that is to be read, wholly or from some line on.
+pub(super) struct Part {
+    /// The file, at its start.
+    pub(super) file: File,
+    /// Its size on disk, in bytes. A log in use grows while it is read: what comes later is not part of this file.
+    pub(super) size: u64,
+    /// Its format, perhaps [`Format::Auto`].
+    pub(super) format: Format,
+    /// How far it was read.
+    pub(super) progress: Progress,
+}
+
+/// Finds out whether a file was read before, wholly or in part, or begins with one that was.
+pub(super) async fn identify(
+    reports: &Reports,
+    path: &Path,
+    mut file: File,
+    asked: Format,
+    again: bool,
+    stop: &Stop,
+) -> anyhow::Result<Known> {
+    let name = path.display().to_string();
+    let size = file.metadata()?.len();
+    // Another format finds other reports in the same file.
+    let fits = |key: &FileKey| asked == Format::Auto || key.format.is_empty() || key.format == asked.as_str();
+    let mut earlier = if again { Vec::new() } else { reports.may_have_grown().await? };
+    earlier.retain(|e| fits(&e.file));
+    let sizes: Vec<u64> = earlier.iter().map(|e| e.size).collect();
+    let stop = stop.clone();
+    let hashing = tokio::task::spawn_blocking(move || -> std::io::Result<(File, Content)> {
+        let from_start = || {
+            (&file).rewind()?;
+            Ok(Source::new(&file, size, &stop))
+        };
+        let content = Content::of(from_start, &sizes)?;
+        file.rewind()?;
+        Ok((file, content))
+    });
+    let (file, content) = hashing.await?.context("it cannot be read")?;
+    let digest = hex(&content.digest);
+    let compressed = content.compressed.map(|digest| hex(&digest));
+    if again {
+        for digest in [Some(&digest), compressed.as_ref()].into_iter().flatten() {
+            reports.forget_ingested(digest).await?;
+        }
+    }
+
+    let mut before = reports.ingested(&digest).await?;
+    if let Some(digest) = compressed {
+        // Before formats were kept, a compressed file was known by its compressed bytes.
+        before.extend(reports.ingested(&digest).await?.into_iter().filter(|p| p.file.format.is_empty()));
+    }
+    before.retain(|p| fits(&p.file));
+    if let Some(whole) = before.iter().find(|p| p.finished) {
+        return Ok(Known::Whole(whole.name.clone()));
+    }
+    let new = |format: &str| Progress {
+        file: FileKey { digest: digest.clone(), format: format.to_owned() },
+        size: content.size,
+        name: name.clone(),
+        from: 0,
+        lines: 0,
+        finished: false,
+        grown_from: None,
+    };
+    let part = |progress: Progress| {
+        let format = progress.file.format.parse().unwrap_or(asked);
+        Ok(Known::Part(Part { file, size, format, progress }))
+    };
+    if let Some(Progress { file, lines, .. }) = before.into_iter().max_by_key(|p| p.lines) {
+        let grown_from = (file.digest != digest).then(|| file.clone());
+        return part(Progress { from: lines, lines, grown_from, ..new(&file.format) });
+    }
+    let beginning = earlier
+        .into_iter()
+        .zip(content.beginnings.iter().map(|digest| digest.map(|digest| hex(&digest))))
+        .find(|(earlier, digest)| digest.as_ref() == Some(&earlier.file.digest));
+    part(match beginning {
+        Some((Earlier { file, lines, .. }, _)) => {
+            Progress { from: lines, lines, grown_from: Some(file.clone()), ..new(&file.format) }
+        }
+        None => new(""),
+    })
+}

@@ -1,0 +1,118 @@
+//! Storing what is read of one file or pipe, and telling about it.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use sview_feed::{Chunk, Format, Reject, Summary};
+use sview_model::Batch;
+use sview_store::{Progress, Reports};
+
+use crate::cli::output;
+
+/// How many bad lines of a file are shown when nothing keeps them.
+const SHOWN: u64 = 10;
+
+/// What becomes of the lines of one file or pipe.
+pub(super) struct Intake<'a> {
+    pub(super) reports: &'a Reports,
+    /// Its name, fit for a terminal.
+    pub(super) name: String,
+    rejects: Option<&'a mut BufWriter<File>>,
+    pub(super) bar: ProgressBar,
+    /// The format that it is read in.
+    pub(super) format: Format,
+    /// How far a file was read before this run; `None` for a pipe.
+    progress: Option<Progress>,
+    /// The number of lines that are stored.
+    pub(super) stored: u64,
+    /// What came in this run.
+    pub(super) summary: Summary,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn of(reports: &'a Reports, path: &Path, rejects: Option<&'a mut BufWriter<File>>) -> Self {
+        Self {
+            reports,
+            name: output::name(path),
+            rejects,
+            bar: ProgressBar::hidden(),
+            format: Format::Auto,
+            progress: None,
+            stored: 0,
+            summary: Summary::default(),
+        }
+    }
+
+    /// Goes on with a file where it was left.
+    pub(super) fn go_on(&mut self, progress: Progress) {
+        let (name, lines) = (&self.name, progress.lines);
+        if progress.grown_from.is_some() {
+            output::note(format!("{name}: has grown; goes on after line {lines}"));
+        } else if lines > 0 {
+            output::note(format!("{name}: goes on after line {lines}, where it was interrupted"));
+        }
+        self.stored = lines;
+        self.progress = Some(progress);
+    }
+
+    /// Stores a chunk, and how far the file is read with it.
+    pub(super) async fn store(&mut self, chunk: Chunk) -> anyhow::Result<()> {
+        let rejected = self.summary.rejected;
+        self.summary.add(&chunk);
+        let progress = self.progress(chunk.lines_read, false);
+        self.reports.insert(&chunk.batch, progress.as_ref()).await?;
+        self.stored = chunk.lines_read;
+        self.bar.set_position(chunk.bytes_read);
+        self.tell(&chunk.rejects, rejected)
+    }
+
+    /// Notes that all lines are read.
+    pub(super) async fn finish(&mut self, lines: u64) -> anyhow::Result<()> {
+        if let Some(progress) = self.progress(lines, true) {
+            self.reports.insert(&Batch::default(), Some(&progress)).await?;
+        }
+        Ok(())
+    }
+
+    /// How far the file is read with so many lines. `None` for a pipe, and as long as no line was recognised: another format, or a
+    /// later version, may recognise them.
+    fn progress(&self, lines: u64, finished: bool) -> Option<Progress> {
+        let before = self.progress.as_ref()?;
+        if before.lines == 0 && self.summary.recognised == 0 {
+            return None;
+        }
+        let mut progress = Progress { from: self.stored, lines, finished, ..before.clone() };
+        if before.lines == 0 {
+            self.format.as_str().clone_into(&mut progress.file.format);
+        }
+        Some(progress)
+    }
+
+    /// Says that a signal stopped it; returns whether a line was bad.
+    pub(super) fn stopped(&self) -> bool {
+        output::line(format!("{}: stopped by a signal; what was read is kept: {}", self.name, self.summary));
+        self.summary.rejected > 0
+    }
+
+    /// Keeps or shows bad lines, before which `rejected` others were.
+    fn tell(&mut self, rejects: &[Reject], rejected: u64) -> anyhow::Result<()> {
+        let name = &self.name;
+        if let Some(file) = self.rejects.as_deref_mut() {
+            let mut keep = |reject: &Reject| {
+                write!(file, "{name}:{}: {}: ", reject.line, reject.reason)?;
+                file.write_all(&reject.text)?;
+                writeln!(file)
+            };
+            rejects.iter().try_for_each(&mut keep).and_then(|()| file.flush()).context("--rejects")?;
+        } else {
+            let left = usize::try_from(SHOWN.saturating_sub(rejected)).unwrap_or(0);
+            for reject in rejects.iter().take(left) {
+                self.bar.suspend(|| output::note(format!("{name}:{}: {}", reject.line, reject.reason)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! `sview ingest`: reports from files into the database.
+
+mod identity;
+mod intake;
+mod source;
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sview_feed::{Chunk, Format, GeoIp, Options, Reader};
+use tokio::sync::mpsc;
+
+use self::identity::{Known, Part, identify};
+use self::intake::Intake;
+use self::source::{Source, Stop};
+use super::process::stop_on_signal;
+use super::{REJECTED, Settings, output};
+use crate::Services;
+
+/// Rows in one transaction.
+const BATCH: usize = 50_000;
+
+/// The most text of a pipe that waits to be stored, in bytes.
+const BATCH_TEXT: usize = 16 * 1024 * 1024;
+
+/// The longest time that a line of a pipe waits to be stored.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// Pieces of a pipe that are read ahead while others are stored. Each is made of 64 KiB of text, or of one long line.
+const PIPED: usize = 64;
+
+/// The exit code of a command that a signal stopped.
+const STOPPED: u8 = 130;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Formats:
+  csv     a header and rows, of the columns
+            time,raw_count,device_token,trap,action,ip,country   incidents
+            time,raw_count,username,password                     passwords
+            time,raw_count,port,protocol                         ports
+            sn,device_token                                      identities
+          The header tells the kind; raw_count may be left out.
+  ndjson  an object a line, of the same fields
+  cowrie  the JSON log of a Cowrie honeypot
+
+Values:
+  time          RFC 3339, like 2026-03-15T12:34:56Z
+  device_token  64 of a-z and 0-9: which probe; any that is always the same does
+  trap          minipot_ftp, minipot_http, minipot_smtp, minipot_telnet, fwlogs, haas
+  action        connect, login, message, invalid, small_port_scan, big_port_scan
+  country       two letters, or nothing
+  protocol      TCP, UDP, other
+
+Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them).
+A file is read once in a format: it is known by its decompressed content, whatever its name and compression. One that was interrupted
+goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. A file
+without a recognised line counts as unread.
+What comes on standard input (-) or from a pipe is not known again. It is stored at once, a second after it came at the latest.
+
+Exit codes: 0 all was read, 1 a file could not be read, 2 the command line is wrong, 3 all was read, but lines were bad or no line
+of a file was recognised, 130 stopped by SIGTERM or SIGINT; what was read is kept.
+
+Examples:
+  sview ingest incidents.csv.gz passwords.csv.gz ports.csv.gz
+  sview ingest --format cowrie --geoip-db GeoLite2-Country.mmdb /var/log/cowrie/cowrie.json
+  zcat old/*.gz | sview ingest --rejects bad-lines.txt -")]
+pub struct Args {
+    /// Files to read; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Format of the files: auto, csv, ndjson or cowrie
+    #[arg(long, default_value = "auto", value_name = "FORMAT")]
+    format: Format,
+    /// Appends every bad line to this file, with its file, number and what is wrong with it
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Fills in missing countries from this MaxMind database
+    #[arg(long, value_name = "FILE")]
+    geoip_db: Option<PathBuf>,
+    /// Counts files again that were read before
+    #[arg(long)]
+    again: bool,
+}
+
+pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
+    let geoip = args.geoip_db.as_deref().map(|path| GeoIp::open(path).map(Arc::new)).transpose()?;
+    let mut rejects = match &args.rejects {
+        Some(path) => {
+            let file = File::options().create(true).append(true).open(path);
+            Some(BufWriter::new(file.with_context(|| format!("--rejects {}", path.display()))?))
+        }
+        None => None,
+    };
+    let stop = Stop::on(&stop_on_signal()?)?;
+    let services = Services::open(&settings.places).await?;
+    let (mut failed, mut bad) = (false, false);
+    for path in &args.files {
+        if stop.is_stopped() {
+            break;
+        }
+        let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone() };
+        let intake = Intake::of(&services.reports, path, rejects.as_mut());
+        match ingest(intake, path, args, options, &stop).await {
+            Ok(was_bad) => bad |= was_bad,
+            // One file's misfortune is not the others'.
+            Err(error) => {
+                output::fail(&error.context(path.display().to_string()));
+                failed = true;
+            }
+        }
+    }
+    if let Some(rejects) = &mut rejects {
+        rejects.flush().context("--rejects")?;
+    }
+    Ok(match (failed, stop.is_stopped(), bad) {
+        (true, ..) => ExitCode::FAILURE,
+        (_, true, _) => ExitCode::from(STOPPED),
+        (.., true) => ExitCode::from(REJECTED),
+        (false, false, false) => ExitCode::SUCCESS,
+    })
+}
+
+/// Reads a file or pipe; returns whether a line of it was bad, or all were unknown.
+async fn ingest(
+    mut intake: Intake<'_>,
+    path: &Path,
+    args: &Args,
+    options: Options,
+    stop: &Stop,
+) -> anyhow::Result<bool> {
+    let name = intake.name.clone();
+    let (source, size, format) = match open(path)? {
+        Opened::Pipe(file) => (Source::new(file, u64::MAX, stop), None, args.format),
+        Opened::File(file) => match identify(intake.reports, path, file, args.format, args.again, stop).await {
+            Err(_) if stop.is_stopped() => return Ok(intake.stopped()),
+            Err(error) => return Err(error),
+            Ok(Known::Whole(before)) => {
+                let before = output::name(Path::new(&before));
+                output::line(format!(
+                    "{name}: read before{}; nothing is counted twice (--again counts it again)",
+                    if before == name { String::new() } else { format!(", as {before}") }
+                ));
+                return Ok(false);
+            }
+            Ok(Known::Part(Part { file, size, format, progress })) => {
+                intake.go_on(progress);
+                // Not a byte more than was identified: a log in use grows while it is read.
+                (Source::new(file, size, stop), Some(size), format)
+            }
+        },
+    };
+
+    let began = Instant::now();
+    intake.bar = progress_bar(size, &name);
+    // A pipe may give no line for a long time, and then many at once.
+    let opening = tokio::task::spawn_blocking(move || Reader::open(source, format, options));
+    let mut reader = match opening.await? {
+        Err(_) if stop.is_stopped() => return Ok(intake.stopped()),
+        opened => opened?,
+    };
+    intake.format = reader.format();
+    let (chunks, mut ready) = mpsc::channel::<Chunk>(if size.is_some() { 2 } else { PIPED });
+    let skip = intake.stored;
+    // Reading and parsing has a thread of its own: the next batch is read while one is stored.
+    let reading = tokio::task::spawn_blocking(move || {
+        let all = reader.skip_lines(skip).and_then(|_| {
+            while let Some(chunk) =
+                if size.is_some() { reader.next_batch(BATCH) } else { reader.next_available(BATCH) }?
+            {
+                if chunks.blocking_send(chunk).is_err() {
+                    break; // storing failed, and tells why itself
+                }
+            }
+            Ok(())
+        });
+        (reader, all)
+    });
+    if size.is_some() {
+        while let Some(chunk) = ready.recv().await {
+            intake.store(chunk).await?;
+        }
+    } else {
+        store_piped(&mut intake, &mut ready).await?;
+    }
+    intake.bar.finish_and_clear();
+    let (reader, all) = reading.await?;
+    if all.is_err() && stop.is_stopped() {
+        return Ok(intake.stopped());
+    }
+    all.with_context(|| format!("stopped; what was read is kept: {}", intake.summary))?;
+    if let Some(size) = size.filter(|size| reader.bytes_read() < *size) {
+        let read = reader.bytes_read();
+        bail!("it shrank from {size} to {read} bytes while it was read; what was read is kept: {}", intake.summary);
+    }
+    intake.finish(reader.lines_done()).await?;
+    let seconds = began.elapsed().as_secs_f64().max(0.001);
+    let summary = intake.summary;
+    #[allow(clippy::cast_precision_loss)] // for people
+    let rate = summary.rows() as f64 / seconds;
+    output::line(format!("{name}: {summary}\n  {seconds:.1} s, {rate:.0} rows a second"));
+    if summary.nothing_recognised() {
+        output::note(format!(
+            "{name}: no line was recognised as {}; the file counts as unread. Name its format with --format.",
+            intake.format
+        ));
+    }
+    Ok(summary.rejected > 0 || summary.nothing_recognised())
+}
+
+/// Stores what comes from a pipe, soon after it came.
+async fn store_piped(intake: &mut Intake<'_>, ready: &mut mpsc::Receiver<Chunk>) -> anyhow::Result<()> {
+    let mut waiting: Option<(Chunk, Instant)> = None;
+    loop {
+        let chunk = match &waiting {
+            None => ready.recv().await,
+            Some((_, since)) => match tokio::time::timeout_at((*since + FLUSH).into(), ready.recv()).await {
+                Ok(chunk) => chunk,
+                Err(_) => {
+                    if let Some((chunk, _)) = waiting.take() {
+                        intake.store(chunk).await?;
+                    }
+                    continue;
+                }
+            },
+        };
+        // The reader ends when the pipe does, and when a signal stops it.
+        let ended = chunk.is_none();
+        match (&mut waiting, chunk) {
+            (Some((first, _)), Some(chunk)) => first.append(chunk),
+            (None, Some(chunk)) => waiting = Some((chunk, Instant::now())),
+            (_, None) => {}
+        }
+        let full = |chunk: &Chunk| chunk.batch.len() + chunk.rejects.len() >= BATCH || chunk.text >= BATCH_TEXT;
+        if let Some((chunk, _)) = waiting.take_if(|(chunk, _)| ended || full(chunk)) {
+            intake.store(chunk).await?;
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// What a path names.
+enum Opened {
+    File(File),
+    /// A pipe, socket or terminal: it is read once, and not known again.
+    Pipe(File),
+}
+
+fn open(path: &Path) -> anyhow::Result<Opened> {
+    let standard = path == Path::new("-");
+    let file = if standard { source::standard_input() } else { source::open(path) }.context("it cannot be opened")?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        bail!("it is a directory");
+    }
+    Ok(if kind.is_file() && !standard { Opened::File(file) } else { Opened::Pipe(file) })
+}
+
+fn progress_bar(size: Option<u64>, name: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr());
+    let form = if size.is_none() {
+        "{spinner} {msg} {bytes} {elapsed}"
+    } else {
+        "{msg} {wide_bar} {bytes}/{total_bytes} {eta}"
+    };
+    bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(name.to_owned());
+    bar
+}
