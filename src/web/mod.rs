@@ -46,6 +46,7 @@ pub(crate) use self::openapi::{ACCEPTED, Error};
 use self::passcheck::Passwords;
 use self::passcheck::range::RANGE;
 use self::recent::Recent;
+use self::site::OwnPages;
 use self::slots::Slots;
 use crate::Services;
 use crate::config::{Secret, TrustedProxies, WebSettings};
@@ -65,6 +66,7 @@ pub struct Parts {
     slots: Slots,
     live: Option<Live>,
     recent: Recent,
+    own_pages: OwnPages,
     greylist: greylist::Files,
     passwords: Passwords,
     /// Who is believed when they say for whom they ask.
@@ -124,6 +126,7 @@ impl App {
             slots,
             live,
             recent: Recent::default(),
+            own_pages: OwnPages::default(),
             greylist: greylist::Files::default(),
             passwords,
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),

@@ -75,6 +75,12 @@ pub(crate) static ACCEPTED: LazyLock<Accepted> =
 static DOCUMENTS: LazyLock<[String; 2]> =
     LazyLock::new(|| [false, true].map(|live| description(live).to_json().unwrap_or_default())); // strings only
 
+/// The same as answers, tagged and compressed once.
+static ANSWERS: LazyLock<[answer::Answer; 2]> = LazyLock::new(|| {
+    let kept = format!("public, max-age={}", Period::Day.scale().browser_ttl.as_secs());
+    [0, 1].map(|live| answer::Answer::new(DOCUMENTS[live].as_str(), "application/json", &kept))
+});
+
 /// This description
 #[utoipa::path(
     get,
@@ -86,9 +92,7 @@ static DOCUMENTS: LazyLock<[String; 2]> =
     )
 )]
 pub(super) async fn document(State(app): State<App>, headers: HeaderMap) -> Response {
-    let kept = format!("public, max-age={}", Period::Day.scale().browser_ttl.as_secs());
-    let text = &DOCUMENTS[usize::from(app.live.is_some())];
-    answer::Answer::new(text.clone(), "application/json", &kept).respond(&headers)
+    ANSWERS[usize::from(app.live.is_some())].respond(&headers)
 }
 
 #[cfg(test)]

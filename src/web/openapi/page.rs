@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::Value;
 use sview_model::Period;
 use sview_views::links;
@@ -12,8 +12,7 @@ use utoipa::openapi::schema::{Components, Object, Schema};
 use utoipa::openapi::{OpenApi, RefOr, Required};
 
 use super::description;
-use crate::web::site::OWN;
-use crate::web::{App, html};
+use crate::web::App;
 
 // Where what an address takes has its place, in the words of the page.
 const PATH: &str = "path";
@@ -29,8 +28,10 @@ const LINE: usize = 72;
 
 /// The page of the API.
 pub(in crate::web) async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
-    let endpoints = endpoints(&description(app.live.is_some()));
-    (OWN, html(pages::api(&app.context(Period::default()), &app.address(&headers), &endpoints))).into_response()
+    app.own_page("api", &headers, |address| {
+        let endpoints = endpoints(&description(app.live.is_some()));
+        pages::api(&app.context(Period::default()), address, &endpoints)
+    })
 }
 
 /// Every operation of the document, in the order of its paths.

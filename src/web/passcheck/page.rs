@@ -2,23 +2,23 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use sview_model::Period;
 use sview_views::pages;
 
 use super::schemas::SCHEMAS;
-use crate::web::site::OWN;
-use crate::web::{App, html, query};
+use crate::web::{App, query};
 
 /// The checker's page.
 pub(super) async fn show(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Response {
     // The period is kept for the links; the page itself has none.
-    let context = app.context(query::page_period(&uri).unwrap_or_default());
-    (OWN, html(pages::passcheck(&context, &app.address(&headers)))).into_response()
+    let period = query::page_period(&uri).unwrap_or_default();
+    app.own_page(&format!("passcheck {period}"), &headers, |address| pages::passcheck(&app.context(period), address))
 }
 
 /// The page of its API.
 pub(super) async fn doc(State(app): State<App>, headers: HeaderMap) -> Response {
-    let page = pages::passcheck_doc(&app.context(Period::default()), &app.address(&headers), &*SCHEMAS);
-    (OWN, html(page)).into_response()
+    app.own_page("passcheck doc", &headers, |address| {
+        pages::passcheck_doc(&app.context(Period::default()), address, &*SCHEMAS)
+    })
 }
