@@ -24,7 +24,12 @@ impl Queues {
 
     /// Queues a job that is to run after a delay, unless one of its key is under way.
     pub async fn enqueue_after<J: Job>(&self, job: &J, cause: &Cause, delay: Duration) -> Result<Pushed> {
-        let job = NewJob {
+        self.0.push(&Self::new_job(job, cause, delay)?).await
+    }
+
+    /// A job as ledgers take it.
+    pub(crate) fn new_job<J: Job>(job: &J, cause: &Cause, delay: Duration) -> Result<NewJob> {
+        Ok(NewJob {
             name: J::NAME.to_owned(),
             queue: job.queue(),
             key: job.key(),
@@ -34,8 +39,7 @@ impl Queues {
             max_attempts: J::MAX_ATTEMPTS,
             delay,
             room: J::ROOM,
-        };
-        self.0.push(&job).await
+        })
     }
 }
 

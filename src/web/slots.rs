@@ -1,12 +1,12 @@
 //! What is known of the resources that a page shows: what is cached, with its age; what is missing or stale is suggested to the
 //! queues in the background. Answering never waits for that, nor for a cache that is away when the values are known.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_jobs::{Cause, Standing, Verdict, Work};
+use sview_jobs::{Cause, Context, Standing, Verdict, Work};
 use sview_model::{CacheKey, Data, LAG, Parameters, Request};
 use sview_store::Entry;
 use sview_views::{Ready, Slot};
@@ -22,30 +22,58 @@ use crate::http::metrics;
 /// How long a suggestion is not repeated by this process. The queues refuse repetitions anyway; this spares them the asking.
 const REPEAT: Duration = Duration::from_secs(2);
 
-/// How many suggestions may wait; more are dropped, and made again when somebody looks again.
+/// How many pages' suggestions may wait; more are dropped, and made again when somebody looks again.
 const WAITING: usize = 1024;
+
+/// What the queues say of a page's values, and what the page suggests to them in one message.
+#[derive(Default)]
+struct Batch {
+    /// How jobs stand, by their keys.
+    standings: HashMap<String, Standing>,
+    suggestions: Vec<(Request, Charge)>,
+}
+
+impl Batch {
+    /// How the job stands that computes a value; as if there was none where that was not asked.
+    fn standing(&self, request: &Request) -> Standing {
+        self.standings.get(&Work::caching(request).key()).copied().unwrap_or_default()
+    }
+}
+
+/// Of how many pages the suggestions are decided and queued at once.
+const AT_ONCE: usize = 16;
+
+/// Queues what is due of these, and has those pay for it who asked first.
+async fn suggest_all(context: &Context, requests: &[Request], charges: Vec<Charge>) -> sview_jobs::Result<()> {
+    let mut suggestions = sview_jobs::consider_all(context, requests).await?;
+    sview_jobs::queue_all(context, &mut suggestions, &Cause::Page).await?;
+    for (suggestion, charge) in suggestions.iter().zip(charges) {
+        if suggestion.verdict == Verdict::Queue {
+            charge.spend();
+        }
+    }
+    Ok(())
+}
 
 /// Reads slots and suggests refreshes.
 pub(super) struct Slots {
     services: Services,
     known: Arc<Known>,
-    suggest: mpsc::Sender<(Request, Charge)>,
+    suggest: mpsc::Sender<Vec<(Request, Charge)>>,
     limit: Limit,
     recent: Mutex<HashMap<CacheKey, Instant>>,
 }
 
 impl Slots {
     pub(super) fn new(services: Services, limit: Limit) -> Self {
-        let (suggest, mut suggestions) = mpsc::channel::<(Request, Charge)>(WAITING);
+        let (suggest, mut suggestions) = mpsc::channel::<Vec<(Request, Charge)>>(WAITING);
         let context = services.jobs.clone();
         tokio::spawn(async move {
-            while let Some((request, charge)) = suggestions.recv().await {
-                match sview_jobs::suggest(&context, &request, &Cause::Page).await {
-                    Ok(suggestion) if suggestion.verdict == Verdict::Queue => charge.spend(),
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, %request, "a refresh could not be suggested; it is tried again at the next view");
-                    }
+            let mut waiting = Vec::with_capacity(AT_ONCE);
+            while suggestions.recv_many(&mut waiting, AT_ONCE).await > 0 {
+                let (requests, charges): (Vec<_>, Vec<_>) = waiting.drain(..).flatten().unzip();
+                if let Err(error) = suggest_all(&context, &requests, charges).await {
+                    tracing::warn!(%error, count = requests.len(), "refreshes could not be suggested; the next views suggest them again");
                 }
             }
         });
@@ -62,47 +90,61 @@ impl Slots {
         let entries = self.known.get_many(std::slice::from_ref(request)).await;
         let entry = entries.map_err(|e| Problem::unavailable(&e))?.pop().flatten();
         metrics::found(entry.as_ref(), self.now());
-        match &entry {
-            None => {
-                self.missing(client, request).await?;
+        let mut batch = self.ask(self.matters(request, entry.as_ref()).then_some(request)).await;
+        let asked = match &entry {
+            None => self.missing(client, request, &mut batch).map(drop),
+            Some(entry) => {
+                if self.is_due(entry) {
+                    self.refresh(client, request, &mut batch);
+                }
+                Ok(())
             }
-            Some(entry) if self.is_due(entry) => {
-                self.refresh(client, request).await;
-            }
-            Some(_) => {}
-        }
-        Ok(entry)
+        };
+        self.send(batch);
+        asked.map(|()| entry)
     }
 
     /// What is known of each request, in their order; suggests what is missing or due. Refused when the client may not have what is
     /// missing computed.
     pub(super) async fn of(&self, client: Client, requests: Vec<Request>) -> Result<Vec<(Request, Slot)>, Problem> {
         let entries = self.known.get_many(&requests).await.map_err(|e| Problem::unavailable(&e))?;
-        let mut slots = Vec::with_capacity(requests.len());
-        for (request, entry) in requests.into_iter().zip(entries) {
-            let entry = match self.nobodys(&request) {
-                Some(empty) => Some(empty),
-                None => {
-                    metrics::found(entry.as_ref(), self.now());
-                    entry
+        let read = |(request, entry): (Request, Option<Entry>)| {
+            let entry = self.nobodys(&request).or_else(|| {
+                metrics::found(entry.as_ref(), self.now());
+                entry
+            });
+            let read = entry.and_then(|entry| match Data::from_json(&request.resource(), &entry.json) {
+                Ok(data) => Some((entry, data)),
+                Err(error) => {
+                    tracing::warn!(%error, %request, "a cached value cannot be read and is computed anew");
+                    None
                 }
-            };
-            let slot = self.slot(client, &request, entry).await?;
-            slots.push((request, slot));
-        }
-        Ok(slots)
+            });
+            (request, read)
+        };
+        let read: Vec<(Request, Option<(Entry, Data)>)> = requests.into_iter().zip(entries).map(read).collect();
+        let matters =
+            read.iter().filter(|(request, read)| self.matters(request, read.as_ref().map(|(entry, _)| entry)));
+        let mut batch = self.ask(matters.map(|(request, _)| request)).await;
+        let slot = |(request, read): (Request, Option<(Entry, Data)>)| {
+            let slot = self.slot(client, &request, read, &mut batch)?;
+            Ok((request, slot))
+        };
+        let slots = read.into_iter().map(slot).collect();
+        // What was suggested before a client was refused the rest is computed all the same.
+        self.send(batch);
+        slots
     }
 
-    async fn slot(&self, client: Client, request: &Request, entry: Option<Entry>) -> Result<Slot, Problem> {
-        let Some(entry) = entry else { return self.missing(client, request).await };
-        let data = match Data::from_json(&request.resource(), &entry.json) {
-            Ok(data) => data,
-            Err(error) => {
-                tracing::warn!(%error, %request, "a cached value is computed anew");
-                return self.missing(client, request).await;
-            }
-        };
-        let refreshing = self.is_due(&entry) && self.refresh(client, request).await;
+    fn slot(
+        &self,
+        client: Client,
+        request: &Request,
+        read: Option<(Entry, Data)>,
+        batch: &mut Batch,
+    ) -> Result<Slot, Problem> {
+        let Some((entry, data)) = read else { return self.missing(client, request, batch) };
+        let refreshing = self.is_due(&entry) && self.refresh(client, request, batch);
         let lags = request.resource().lags_in(request.period());
         let finish = entry.finish - if lags { LAG } else { TimeDelta::zero() };
         Ok(Slot::Ready(Ready {
@@ -132,9 +174,9 @@ impl Slots {
     }
 
     /// What is shown in place of a value that is not there, which is suggested.
-    async fn missing(&self, client: Client, request: &Request) -> Result<Slot, Problem> {
-        let standing = self.standing(request).await;
-        self.suggest(client, request, standing).map_err(Problem::limited)?;
+    fn missing(&self, client: Client, request: &Request, batch: &mut Batch) -> Result<Slot, Problem> {
+        let standing = batch.standing(request);
+        self.suggest(client, request, standing, batch).map_err(Problem::limited)?;
         // Whether the jobs that would compute it died lately, and are held off.
         Ok(if standing.under_way.is_none() && standing.failed_at.is_some() {
             Slot::Failed("The last attempts failed; it is tried again in a few minutes.".to_owned())
@@ -144,22 +186,35 @@ impl Slots {
     }
 
     /// Suggests a newer value; whether one is under way. A client that may not have it computed sees the old one.
-    async fn refresh(&self, client: Client, request: &Request) -> bool {
-        // Nobody is charged for what is precached, so nobody needs to know.
-        let standing = if request.resource().precached() { Standing::default() } else { self.standing(request).await };
-        self.suggest(client, request, standing).is_ok()
+    fn refresh(&self, client: Client, request: &Request, batch: &mut Batch) -> bool {
+        let standing = batch.standing(request);
+        self.suggest(client, request, standing, batch).is_ok()
     }
 
-    async fn standing(&self, request: &Request) -> Standing {
-        if self.known.is_away() {
-            return Standing::default(); // the queues are where the cache is; nobody waits for them
+    /// Whether it matters how the job stands that computes a value: where there is none, or a client would pay for a newer one.
+    fn matters(&self, request: &Request, entry: Option<&Entry>) -> bool {
+        entry.is_none_or(|entry| self.is_due(entry) && !request.resource().precached())
+    }
+
+    /// Asks how the jobs stand that compute these values, in one round trip. Precached values share a job.
+    async fn ask<'a>(&self, requests: impl IntoIterator<Item = &'a Request>) -> Batch {
+        let keys: BTreeSet<String> = requests.into_iter().map(|request| Work::caching(request).key()).collect();
+        if keys.is_empty() || self.known.is_away() {
+            return Batch::default(); // the queues are where the cache is; nobody waits for them
         }
-        match self.services.jobs.queues.standing(&[Work::caching(request).key()]).await {
-            Ok(standing) => standing.first().copied().unwrap_or_default(),
-            Err(error) => {
-                tracing::warn!(%error, "the queues do not answer");
-                Standing::default()
-            }
+        let keys: Vec<String> = keys.into_iter().collect();
+        let standings = self.services.jobs.queues.standing(&keys).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the queues do not answer");
+            Vec::new()
+        });
+        Batch { standings: keys.into_iter().zip(standings).collect(), suggestions: Vec::new() }
+    }
+
+    /// Has the queues told what is suggested, in the background.
+    fn send(&self, batch: Batch) {
+        let count = batch.suggestions.len();
+        if count > 0 && self.suggest.try_send(batch.suggestions).is_err() {
+            tracing::debug!(count, "dropped suggestions because too many wait; the next view makes them again");
         }
     }
 
@@ -172,7 +227,7 @@ impl Slots {
     }
 
     /// Suggests the computation of a value, at the client's expense if it is not precached and nobody has suggested it yet.
-    fn suggest(&self, client: Client, request: &Request, standing: Standing) -> Result<(), Refused> {
+    fn suggest(&self, client: Client, request: &Request, standing: Standing, batch: &mut Batch) -> Result<(), Refused> {
         let (key, now) = (request.key(), Instant::now());
         let lately = |at: &Instant| now.duration_since(*at) < REPEAT;
         if self.recent().get(&key).is_some_and(lately) || standing.under_way.is_some() {
@@ -185,9 +240,7 @@ impl Slots {
         }
         recent.insert(key, now);
         drop(recent);
-        if self.suggest.try_send((request.clone(), charge)).is_err() {
-            tracing::debug!(%request, "too many suggestions wait; this one is dropped");
-        }
+        batch.suggestions.push((request.clone(), charge));
         Ok(())
     }
 

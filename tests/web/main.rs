@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 mod api;
+mod cold;
 mod devices;
 mod files;
 mod headers;

@@ -20,13 +20,13 @@ use sview_model::Queue;
 
 pub use self::redis::{RedisLedger, redis_client, redis_connection};
 pub use self::sqlite::SqliteLedger;
-use crate::Result;
 use crate::bell::Ear;
 use crate::machine_time::ClockShift;
 use crate::{
     Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, NewAction, NewJob, Outcome, Pushed,
     QueueCounts, Record, Renewed, Rescued, Standing, Take, WorkerInfo,
 };
+use crate::{Error, Result};
 
 /// How a ledger keeps house.
 #[derive(Clone, Debug)]
@@ -55,8 +55,16 @@ impl Default for LedgerSettings {
 /// The flow of jobs from producers to workers.
 #[async_trait]
 pub trait Flow: Send + Sync {
+    /// Queues jobs in one round trip, each unless one of its key is under way, and returns what became of each, in their order.
+    ///
+    /// A job whose queue is full has an error of its own and keeps none of the others from being queued.
+    async fn push_all(&self, jobs: &[NewJob]) -> Result<Vec<Result<Pushed>>>;
+
     /// Queues a job, unless one of its key is under way. An error when the queue is full.
-    async fn push(&self, job: &NewJob) -> Result<Pushed>;
+    async fn push(&self, job: &NewJob) -> Result<Pushed> {
+        let pushed = self.push_all(std::slice::from_ref(job)).await?.pop();
+        pushed.unwrap_or_else(|| Err(Error::Record("the ledger does not say what became of a job".to_owned())))
+    }
 
     /// Takes the next job for a worker: strictly by the order of `queues`, then by when it was to run, then by id.
     async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take>;

@@ -5,6 +5,7 @@ mod decide;
 mod suggestion;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Period, Precision, Request};
@@ -13,7 +14,7 @@ use sview_store::Entry;
 pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
 pub use self::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
 use crate::job::{Aggregate, Job as _};
-use crate::{Cause, Pushed};
+use crate::{Cause, Pushed, Queues, State};
 use crate::{Context, Error, Result, machine_now};
 
 /// Refreshes everything as of `now`: decides what is due and queues it, or only says so in a `dry_run`. Every aggregation and every
@@ -63,8 +64,9 @@ pub async fn after_aggregation(context: &Context, done: Aggregate) -> Result<Vec
 
 /// Queues the caching of one resource if it is due, for whoever wants to see it: the decision of [`consider`].
 pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
-    let mut suggestion = consider(context, request).await?;
-    queue(context, &mut suggestion, cause).await?;
+    let mut suggestions = [consider(context, request).await?];
+    queue_all(context, &mut suggestions, cause).await?;
+    let [suggestion] = suggestions;
     Ok(suggestion)
 }
 
@@ -73,17 +75,26 @@ pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Res
 /// A request that is not precached has nobody else to suggest it later, so it is not held up by aggregations under way; its value
 /// says until when it is complete, and is due again when the aggregation is.
 pub async fn consider(context: &Context, request: &Request) -> Result<Suggestion> {
+    let considered = consider_all(context, std::slice::from_ref(request)).await?.pop();
+    considered.ok_or_else(|| Error::Record(format!("nothing was decided about {request}")))
+}
+
+/// Decides about many resources, in their order, with the same number of round trips as about one: see [`consider`].
+pub async fn consider_all(context: &Context, requests: &[Request]) -> Result<Vec<Suggestion>> {
     let now = context.clock.now();
-    let requests = std::slice::from_ref(request);
     let mut situation = gather(context, now, requests, false).await?;
-    let mut suggestion = decide::decide_one(&situation, request);
+    let decide_all = |situation: &Situation| -> Vec<Suggestion> {
+        requests.iter().map(|request| decide::decide_one(situation, request)).collect()
+    };
+    let suggestions = decide_all(&situation);
     // Most askers can be answered without the database.
     let incomplete = situation.cached.values().any(|cached| cached.complete_to < cached.finish);
-    if incomplete || (suggestion.verdict == Verdict::Queue && request.resource().precached()) {
-        situation.coverage = context.statistics.coverage().await?;
-        suggestion = decide::decide_one(&situation, request);
+    let mut due = suggestions.iter().zip(requests).filter(|(suggestion, _)| suggestion.verdict == Verdict::Queue);
+    if !incomplete && !due.any(|(_, request)| request.resource().precached()) {
+        return Ok(suggestions);
     }
-    Ok(suggestion)
+    situation.coverage = context.statistics.coverage().await?;
+    Ok(decide_all(&situation))
 }
 
 async fn run(
@@ -100,9 +111,7 @@ async fn run(
     let mut suggestions = decide(&situation, scope, &requests);
     suggestions.retain(|suggestion| part.includes(&suggestion.work));
     if !dry_run {
-        for suggestion in &mut suggestions {
-            queue(context, suggestion, cause).await?;
-        }
+        queue_all(context, &mut suggestions, cause).await?;
     }
     Ok(suggestions)
 }
@@ -134,21 +143,45 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
     })
 }
 
-/// Queues what is due. What somebody else queued meanwhile, or what has no room, becomes a skip.
-async fn queue(context: &Context, suggestion: &mut Suggestion, cause: &Cause) -> Result<()> {
-    if suggestion.verdict != Verdict::Queue {
+/// Queues what is due, in one round trip. What somebody else queued meanwhile, or what has no room, becomes a skip. Of several
+/// suggestions of the same job one queues it, and the others say that it is under way.
+pub async fn queue_all(context: &Context, suggestions: &mut [Suggestion], cause: &Cause) -> Result<()> {
+    let mut due: Vec<(usize, String)> = Vec::new();
+    let mut jobs = Vec::new();
+    for (at, suggestion) in suggestions.iter().enumerate().filter(|(_, s)| s.verdict == Verdict::Queue) {
+        let key = suggestion.work.key();
+        if due.iter().any(|(_, other)| *other == key) {
+            continue;
+        }
+        due.push((at, key));
+        jobs.push(match &suggestion.work {
+            Work::Aggregate(job) => Queues::new_job(job, cause, Duration::ZERO)?,
+            Work::CacheGroup(job) => Queues::new_job(job, cause, Duration::ZERO)?,
+            Work::CacheResource(job) => Queues::new_job(job, cause, Duration::ZERO)?,
+        });
+    }
+    if jobs.is_empty() {
         return Ok(());
     }
-    let pushed = match &suggestion.work {
-        Work::Aggregate(job) => context.queues.enqueue(job, cause).await,
-        Work::CacheGroup(job) => context.queues.enqueue(job, cause).await,
-        Work::CacheResource(job) => context.queues.enqueue(job, cause).await,
-    };
-    match pushed {
-        Ok(Pushed::Queued(_)) => {}
-        Ok(Pushed::Already { id, state }) => suggestion.verdict = Verdict::Skip(Skip::SameJob { id, state }),
-        Err(Error::Full { waiting, .. }) => suggestion.verdict = Verdict::Skip(Skip::QueueFull { waiting }),
-        Err(error) => return Err(error),
+    let pushed = context.queues.push_all(&jobs).await?;
+    for ((first, key), pushed) in due.into_iter().zip(pushed) {
+        let same = |id, state| Verdict::Skip(Skip::SameJob { id, state });
+        let (verdict, others) = match pushed {
+            Ok(Pushed::Queued(id)) => (Verdict::Queue, same(id, State::Queued)),
+            Ok(Pushed::Already { id, state }) => (same(id, state), same(id, state)),
+            Err(Error::Full { waiting, .. }) => {
+                let full = Verdict::Skip(Skip::QueueFull { waiting });
+                (full.clone(), full)
+            }
+            Err(error) => return Err(error),
+        };
+        for (at, suggestion) in suggestions.iter_mut().enumerate().skip(first) {
+            if at == first {
+                suggestion.verdict = verdict.clone();
+            } else if suggestion.verdict == Verdict::Queue && suggestion.work.key() == key {
+                suggestion.verdict = others.clone();
+            }
+        }
     }
     Ok(())
 }

@@ -30,6 +30,32 @@ both! {
         assert!(already.iter().all(|(id, state)| *id == queued[0] && *state == State::Queued));
     }
 
+    async fn many_jobs_are_queued_in_one_step_and_each_is_told_apart(
+        lab: Lab,
+        LedgerSettings { bound: 3, ..Default::default() }
+    ) {
+        assert!(lab.queues.push_all(&[]).await.unwrap().is_empty());
+        let Pushed::Queued(held) = lab.queues.push(&new_job(SlowCache, "held")).await.unwrap() else { panic!("held") };
+        let later = NewJob { delay: Duration::from_secs(60), ..new_job(QuickCache, "later") };
+        let jobs = [
+            new_job(QuickCache, "one"), new_job(SlowCache, "held"), later, new_job(QuickCache, "one"), new_job(QuickCache, "two"),
+            new_job(QuickCache, "three"), new_job(Aggregation, "a"),
+        ];
+        let pushed = lab.queues.push_all(&jobs).await.unwrap();
+        let [Ok(Pushed::Queued(one)), Ok(already), Ok(Pushed::Queued(_)), Ok(again), Ok(Pushed::Queued(_)), Err(full), Ok(Pushed::Queued(_))] =
+            &pushed[..] else { panic!("{pushed:?}") };
+        assert_eq!(*already, Pushed::Already { id: held, state: State::Queued });
+        assert_eq!(*again, Pushed::Already { id: *one, state: State::Queued });
+        assert!(matches!(full, Error::Full { queue: QuickCache, waiting: 3 }), "{full}");
+        let record = lab.queues.get(*one).await.unwrap().unwrap();
+        assert_eq!((record.key.as_str(), record.queue, record.state), ("one", QuickCache, State::Queued));
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            order.push(lab.take(&[Aggregation, QuickCache, SlowCache]).await.record.key);
+        }
+        assert_eq!(order, ["a", "one", "two", "held"]);
+    }
+
     async fn a_key_is_free_after_every_ending(lab: Lab) {
         let endings = [Outcome::Done, Outcome::Dead { error: "e".into() }, Outcome::Cancelled];
         for outcome in endings {

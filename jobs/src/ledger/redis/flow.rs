@@ -13,33 +13,29 @@ use crate::machine_time::millis;
 use crate::{Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, Take, Taken, in_words};
 use crate::{Error, Result};
 
+/// How many arguments the script has for each job.
+const PUSHED: usize = 10;
+
 #[async_trait]
 impl Flow for RedisLedger {
-    async fn push(&self, job: &NewJob) -> Result<Pushed> {
-        let id = new_id();
-        let args = [
-            Arg::Owned(id.to_string()),
-            Arg::Text(job.queue.as_str()),
-            Arg::Text(&job.name),
-            Arg::Text(&job.key),
-            Arg::Text(&job.payload),
-            Arg::Owned(in_words(&job.words, MAX_WORDS)),
-            Arg::Owned(in_words(&job.cause, MAX_WORDS)),
-            Arg::Int(i64::from(job.max_attempts.max(1))),
-            Arg::Int(millis(job.delay)),
-            Arg::Int(i64::try_from(self.settings.bound.min(job.room)).unwrap_or(i64::MAX)),
-        ];
-        let (answer, detail, state): (String, String, String) = self.run(&self.scripts.push, &args).await?;
-        match answer.as_str() {
-            "queued" => {
-                self.wake.ring();
-                Ok(Pushed::Queued(id))
-            }
+    async fn push_all(&self, jobs: &[NewJob]) -> Result<Vec<Result<Pushed>>> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<JobId> = jobs.iter().map(|_| new_id()).collect();
+        let args: Vec<Arg<'_>> = jobs.iter().zip(&ids).flat_map(|(job, id)| self.pushed(job, *id)).collect();
+        let answers: Vec<(String, String, String)> = self.run(&self.scripts.push, &args).await?;
+        let read = |((answer, detail, state), (job, id)): ((String, String, String), (&NewJob, JobId))| match &*answer {
+            "queued" => Ok(Pushed::Queued(id)),
             "already" => Ok(Pushed::Already { id: parse_id(&detail)?, state: state.parse()? }),
             _ => Err(Error::Full { queue: job.queue, waiting: detail.parse().unwrap_or(self.settings.bound) }),
+        };
+        let pushed: Vec<_> = answers.into_iter().zip(jobs.iter().zip(ids)).map(read).collect();
+        if pushed.iter().any(|pushed| matches!(pushed, Ok(Pushed::Queued(_)))) {
+            self.wake.ring();
         }
+        Ok(pushed)
     }
-
     async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take> {
         let (token, deadline) = (new_token(), self.server_clock.deadline());
         let mut args = vec![Arg::Text(&token), Arg::Text(worker), Arg::Int(millis(lease)), Arg::Int(deadline)];
@@ -98,6 +94,24 @@ impl Flow for RedisLedger {
 
     fn listen(&self) -> Ear {
         self.wake.listen()
+    }
+}
+
+impl RedisLedger {
+    /// The arguments of a job's push.
+    fn pushed<'a>(&self, job: &'a NewJob, id: JobId) -> [Arg<'a>; PUSHED] {
+        [
+            Arg::Owned(id.to_string()),
+            Arg::Text(job.queue.as_str()),
+            Arg::Text(&job.name),
+            Arg::Text(&job.key),
+            Arg::Text(&job.payload),
+            Arg::Owned(in_words(&job.words, MAX_WORDS)),
+            Arg::Owned(in_words(&job.cause, MAX_WORDS)),
+            Arg::Int(i64::from(job.max_attempts.max(1))),
+            Arg::Int(millis(job.delay)),
+            Arg::Int(i64::try_from(self.settings.bound.min(job.room)).unwrap_or(i64::MAX)),
+        ]
     }
 }
 

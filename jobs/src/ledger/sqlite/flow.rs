@@ -22,46 +22,21 @@ const TRIM_EVERY: u32 = 512;
 
 #[async_trait]
 impl Flow for SqliteLedger {
-    async fn push(&self, job: &NewJob) -> Result<Pushed> {
+    async fn push_all(&self, jobs: &[NewJob]) -> Result<Vec<Result<Pushed>>> {
         let mut tx = self.begin().await?;
-        let holder =
-            sqlx::query("SELECT id, state FROM job WHERE key = ?1 AND state IN ('queued', 'scheduled', 'running')");
-        if let Some(row) = holder.bind(&job.key).fetch_optional(&mut *tx).await? {
-            let (id, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            return Ok(Pushed::Already { id: parse_id(&id)?, state: state.parse()? });
+        let mut all = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match self.push_one(&mut tx, job).await {
+                // A full queue is this job's affair. Any other failure takes all of them back.
+                Err(error) if !matches!(error, Error::Full { .. }) => return Err(error),
+                pushed => all.push(pushed),
+            }
         }
-        let waiting = sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'queued')
-                  + (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'scheduled')",
-        );
-        let waiting: i64 = waiting.bind(job.queue.as_str()).fetch_one(&mut *tx).await?;
-        let waiting = u64::try_from(waiting).unwrap_or(0);
-        if waiting >= self.settings.bound.min(job.room) {
-            return Err(Error::Full { queue: job.queue, waiting });
-        }
-        let (id, now, delay) = (new_id(), self.now(), millis(job.delay));
-        let state = if delay > 0 { State::Scheduled } else { State::Queued };
-        sqlx::query(
-            "INSERT INTO job (id, name, queue, key, payload, words, cause, state, max_attempts, created_at, run_at, delay)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )
-        .bind(id.to_string())
-        .bind(&job.name)
-        .bind(job.queue.as_str())
-        .bind(&job.key)
-        .bind(&job.payload)
-        .bind(in_words(&job.words, MAX_WORDS))
-        .bind(in_words(&job.cause, MAX_WORDS))
-        .bind(state.as_str())
-        .bind(i64::from(job.max_attempts.max(1)))
-        .bind(now)
-        .bind(now + delay)
-        .bind(delay)
-        .execute(&mut *tx)
-        .await?;
         tx.commit().await?;
-        self.bell.ring();
-        Ok(Pushed::Queued(id))
+        if all.iter().any(|pushed| matches!(pushed, Ok(Pushed::Queued(_)))) {
+            self.bell.ring();
+        }
+        Ok(all)
     }
 
     async fn take(&self, queues: &[Queue], worker: &str, lease: Duration) -> Result<Take> {
@@ -235,6 +210,47 @@ impl Flow for SqliteLedger {
 
     fn listen(&self) -> Ear {
         self.bell.listen()
+    }
+}
+
+impl SqliteLedger {
+    async fn push_one(&self, connection: &mut SqliteConnection, job: &NewJob) -> Result<Pushed> {
+        let holder =
+            sqlx::query("SELECT id, state FROM job WHERE key = ?1 AND state IN ('queued', 'scheduled', 'running')");
+        if let Some(row) = holder.bind(&job.key).fetch_optional(&mut *connection).await? {
+            let (id, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            return Ok(Pushed::Already { id: parse_id(&id)?, state: state.parse()? });
+        }
+        let waiting = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'queued')
+                  + (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'scheduled')",
+        );
+        let waiting: i64 = waiting.bind(job.queue.as_str()).fetch_one(&mut *connection).await?;
+        let waiting = u64::try_from(waiting).unwrap_or(0);
+        if waiting >= self.settings.bound.min(job.room) {
+            return Err(Error::Full { queue: job.queue, waiting });
+        }
+        let (id, now, delay) = (new_id(), self.now(), millis(job.delay));
+        let state = if delay > 0 { State::Scheduled } else { State::Queued };
+        sqlx::query(
+            "INSERT INTO job (id, name, queue, key, payload, words, cause, state, max_attempts, created_at, run_at, delay)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )
+        .bind(id.to_string())
+        .bind(&job.name)
+        .bind(job.queue.as_str())
+        .bind(&job.key)
+        .bind(&job.payload)
+        .bind(in_words(&job.words, MAX_WORDS))
+        .bind(in_words(&job.cause, MAX_WORDS))
+        .bind(state.as_str())
+        .bind(i64::from(job.max_attempts.max(1)))
+        .bind(now)
+        .bind(now + delay)
+        .bind(delay)
+        .execute(&mut *connection)
+        .await?;
+        Ok(Pushed::Queued(id))
     }
 }
 
