@@ -23,8 +23,8 @@ pub use period::{LAG, Period, Scale};
 pub use precision::{Precision, floor};
 pub use queue::Queue;
 pub use report::{
-    Action, BadCountry, BadDeviceToken, Batch, CountryCode, DeviceToken, Identity, Incident, Kind, MAX_TEXT, Password,
-    Port, Protocol, Trap, UnknownWord,
+    Action, BadCountry, BadDeviceToken, Batch, CountryCode, DeviceToken, Identity, Incident, Kind, MAX_TEXT,
+    OpenSession, Password, Port, Protocol, Trap, UnknownWord,
 };
 pub use request::{BadRequest, CacheKey, Parameters, Request, hex, token_check};
 pub use resource::{CATALOGUE, Dimension, Measure, Resource, ResourceName, Shape, Subject, UnknownResource};

@@ -271,6 +271,24 @@ pub struct Port {
     pub protocol: Protocol,
 }
 
+/// A session of a honeypot that is open: what the line of its connection said. Later lines do not say it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its name in the honeypot's log.
+    pub id: String,
+    /// What caught it.
+    pub trap: Trap,
+    /// By whom.
+    pub ip: IpAddr,
+}
+
+impl OpenSession {
+    /// The longest name of a session that is known, in bytes. Honeypots use 12; a log may hold anything.
+    pub const MAX_ID: usize = 64;
+    /// How many sessions that are open at a file's end are carried on to the next files: those opened last.
+    pub const MOST: usize = 10_000;
+}
+
 /// Reports to be stored together, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {

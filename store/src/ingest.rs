@@ -1,9 +1,9 @@
 //! Adding reports: rows, the marks of the buckets that they make dirty, and how far a file was read, in one transaction.
 
 use chrono::{DateTime, Utc};
-use sview_model::{Batch, Kind, Precision};
+use sview_model::{Batch, Kind, OpenSession, Precision};
 
-use crate::engine::{Micros, Tx};
+use crate::engine::{Micros, Row, Tx};
 use crate::rollup::{Spans, mark};
 use crate::{Error, Reports, Result, metrics};
 
@@ -90,6 +90,52 @@ impl Reports {
         tx.commit().await?;
         metrics::stored(batch);
         Ok(Inserted { rows: (batch.len() - batch.identities.len()) as u64 })
+    }
+
+    /// Ends the ingest of a file or pipe: notes how far it was read, and keeps the sessions that are open at its end. Of all files,
+    /// the [`OpenSession::MOST`] sessions that were kept last remain.
+    ///
+    /// # Errors
+    /// [`Error::ReadElsewhere`] when another process has read on in the file meanwhile.
+    pub async fn finish(&self, progress: Option<&Progress>, sessions: &[OpenSession]) -> Result<()> {
+        let mut tx = self.engine.begin().await?;
+        if let Some(progress) = progress {
+            keep(&mut *tx, progress).await?;
+        }
+        if !sessions.is_empty() {
+            let rows: Vec<_> = sessions.iter().map(|s| [s.id.clone(), s.trap.to_string(), s.ip.to_string()]).collect();
+            let rows = serde_json::to_string(&rows).map_err(|e| Error::Value(e.to_string()))?;
+            let each = self.engine.dialect().json_rows(1);
+            // One that is kept already stays in its turn: a log in use is read again and again.
+            let sql = format!(
+                "INSERT INTO sview_session (id, trap, ip, turn)
+                 SELECT value->>0, value->>1, value->>2, (SELECT coalesce(max(turn), 0) + 1 FROM sview_session)
+                 FROM {each} WHERE true
+                 ON CONFLICT (id) DO UPDATE SET trap = excluded.trap, ip = excluded.ip, turn = excluded.turn
+                 WHERE sview_session.trap <> excluded.trap OR sview_session.ip <> excluded.ip"
+            );
+            if tx.execute_with(sql, &[rows]).await? > 0 {
+                let most = OpenSession::MOST;
+                let sql = format!(
+                    "DELETE FROM sview_session WHERE id NOT IN
+                     (SELECT id FROM sview_session ORDER BY turn DESC, id LIMIT {most})"
+                );
+                tx.execute(sql).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    /// Returns the sessions that were open at the end of files, [`OpenSession::MOST`] at the most, those of the oldest file first.
+    pub async fn open_sessions(&self) -> Result<Vec<OpenSession>> {
+        let sql = format!("SELECT id, trap, ip FROM sview_session ORDER BY turn, id LIMIT {}", OpenSession::MOST);
+        let rows = self.engine.snapshot().await?.rows(sql, 3, &[]).await?;
+        let session = |row: Row| {
+            let mut texts = row.texts.into_iter().flatten();
+            let (id, trap, ip) = (texts.next()?, texts.next()?, texts.next()?);
+            Some(OpenSession { id, trap: trap.parse().ok()?, ip: ip.parse().ok()? })
+        };
+        Ok(rows.into_iter().filter_map(session).collect())
     }
 
     /// Returns how far a file of this digest was read before, once for each format in which it was read.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{
-    Action, Batch, Data, Identity, Incident, Kind, Parameters, Password, Period, Port, Precision, Protocol, Request,
-    Trap,
+    Action, Batch, Data, Identity, Incident, Kind, OpenSession, Parameters, Password, Period, Port, Precision,
+    Protocol, Request, Trap,
 };
 use sview_store::{FileKey, Progress, Reports, Settings, Step};
 use sview_testing::{Deployment, both};
@@ -232,6 +232,30 @@ both! {
         assert_eq!(total(&reports, Period::SixHours, at("2026-03-15T12:34:56Z")).await, 0);
         reports.forget_ingested(&file.digest).await.unwrap();
         assert_eq!(reports.ingested(&file.digest).await.unwrap(), []);
+    }
+
+    async fn open_sessions_are_kept_up_to_a_number(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let session = |i: usize, trap| OpenSession { id: format!("'{i:06}"), trap, ip: [192, 0, 2, 1].into() };
+        let sessions = |range: std::ops::Range<usize>| range.map(|i| session(i, Trap::Telnet)).collect::<Vec<_>>();
+        let most = OpenSession::MOST;
+        reports.finish(None, &sessions(0..2)).await.unwrap();
+        reports.finish(None, &sessions(2..3)).await.unwrap();
+        assert_eq!(reports.open_sessions().await.unwrap(), sessions(0..3));
+        // What is known already stays in its turn, and what is known otherwise is known anew.
+        reports.finish(None, &[session(1, Trap::Telnet), session(0, Trap::Haas)]).await.unwrap();
+        let kept = reports.open_sessions().await.unwrap();
+        assert_eq!(kept, [session(1, Trap::Telnet), session(2, Trap::Telnet), session(0, Trap::Haas)]);
+        reports.finish(None, &sessions(3..most + 1)).await.unwrap();
+        let kept = reports.open_sessions().await.unwrap();
+        assert_eq!((kept.len(), &kept[..2]), (most, &[session(2, Trap::Telnet), session(0, Trap::Haas)][..]));
+        // Together with the progress, or not at all.
+        let file = FileKey { digest: "cd".repeat(32), format: "cowrie".into() };
+        let done = Progress { file, size: 9, name: "log".into(), from: 0, lines: 1, finished: true, grown_from: None };
+        reports.finish(Some(&done), &[session(7_000_000, Trap::Haas)]).await.unwrap();
+        assert!(reports.finish(Some(&done), &[session(8_000_000, Trap::Haas)]).await.is_err());
+        let kept = reports.open_sessions().await.unwrap();
+        assert_eq!(kept.last(), Some(&session(7_000_000, Trap::Haas)));
     }
 
     async fn a_device_is_one_identity_before_and_after_its_serial_number_is_known(deployment: Deployment) {

@@ -3,6 +3,7 @@
 
 mod files;
 mod greylist;
+mod sessions;
 mod stored;
 
 use std::path::{Path, PathBuf};

@@ -10,14 +10,14 @@
 //! | any other | nothing; the line counts as unknown |
 //!
 //! Telnet is the trap `minipot_telnet`, SSH is `haas`. Only the connect line of a session surely says its protocol. Where
-//! that line was not seen (a log that begins in the middle), it is the line's own `protocol`, else Telnet if the line's
+//! that line was not seen, neither here nor in an earlier file that ended with the session open, it is the line's own `protocol`, else Telnet if the line's
 //! `system` speaks of Telnet, else SSH, which is what Cowrie serves unless told otherwise.
 
 use std::net::IpAddr;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use sview_model::{Action, Batch, Identity, Incident, Password, Trap, hex};
+use sview_model::{Action, Batch, Identity, Incident, OpenSession, Password, Trap, hex};
 
 use super::Line;
 use super::fault::Fault;
@@ -56,6 +56,16 @@ struct Event<'a> {
 }
 
 impl Log {
+    /// Sessions that were open at the end of an earlier file.
+    pub(super) fn carry_on(&mut self, sessions: Vec<OpenSession>) {
+        self.sessions.carry_on(sessions);
+    }
+
+    /// The sessions of this log that are open.
+    pub(super) fn to_carry_on(&self) -> Vec<OpenSession> {
+        self.sessions.to_carry_on()
+    }
+
     /// Adds the reports of a line to the batch, and says what the line is. On a fault the batch is as before.
     pub(super) fn read(&mut self, line: &str, times: &Times, batch: &mut Batch) -> Result<Line, Fault> {
         let event: Event<'_> = serde_json::from_str(line).map_err(|e| {

@@ -21,7 +21,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sview_model::Batch;
+use sview_model::{Batch, OpenSession};
 
 use crate::{FeedError, GeoIp};
 use fault::Fault;
@@ -204,6 +204,19 @@ impl Reader {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Sessions that were open at the end of an earlier file. To be called before anything is read or skipped.
+    pub fn carry_on(&mut self, sessions: Vec<OpenSession>) {
+        if let Parser::Cowrie(log) = &mut self.parser {
+            log.carry_on(sessions);
+        }
+    }
+
+    /// The sessions of this source that are open where reading stands, oldest first, [`OpenSession::MOST`] at the most.
+    #[must_use]
+    pub fn to_carry_on(&self) -> Vec<OpenSession> {
+        if let Parser::Cowrie(log) = &self.parser { log.to_carry_on() } else { Vec::new() }
     }
 
     /// How many lines have been read, as [`Chunk::lines_read`] says after each chunk.

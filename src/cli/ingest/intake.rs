@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 use sview_feed::{Chunk, Format, Reject, Summary};
-use sview_model::Batch;
+use sview_model::OpenSession;
 use sview_store::{Progress, Reports};
 
 use crate::cli::output;
@@ -69,12 +69,10 @@ impl<'a> Intake<'a> {
         self.tell(&chunk.rejects, rejected)
     }
 
-    /// Notes that all lines are read.
-    pub(super) async fn finish(&mut self, lines: u64) -> anyhow::Result<()> {
-        if let Some(progress) = self.progress(lines, true) {
-            self.reports.insert(&Batch::default(), Some(&progress)).await?;
-        }
-        Ok(())
+    /// Notes that all lines are read, if they are, and keeps the sessions that are open.
+    pub(super) async fn finish(&mut self, lines: Option<u64>, sessions: &[OpenSession]) -> anyhow::Result<()> {
+        let progress = lines.and_then(|lines| self.progress(lines, true));
+        Ok(self.reports.finish(progress.as_ref(), sessions).await?)
     }
 
     /// How far the file is read with so many lines. `None` for a pipe, and as long as no line was recognised: another format, or a

@@ -62,6 +62,8 @@ Plain or gzip; told by content. A bad line is counted and reported, and never st
 A file is read once in a format: it is known by its decompressed content, whatever its name and compression. One that was interrupted
 goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. A file
 without a recognised line counts as unread.
+Sessions of Cowrie that are open at a file's end are carried on to the files after it, 10,000 at the most. So name the files of a log
+oldest first.
 What comes on standard input (-) or from a pipe is not known again. It is stored at once, a second after it came at the latest.
 
 Exit codes: 0 all was read, 1 a file could not be read, 2 the command line is wrong, 3 all was read, but lines were bad or no line
@@ -166,6 +168,9 @@ async fn ingest(
         opened => opened?,
     };
     intake.format = reader.format();
+    if intake.format == Format::Cowrie {
+        reader.carry_on(intake.reports.open_sessions().await?);
+    }
     let (chunks, mut ready) = mpsc::channel::<Chunk>(if size.is_some() { 2 } else { PIPED });
     let skip = intake.stored;
     // Reading and parsing has a thread of its own: the next batch is read while one is stored.
@@ -191,15 +196,17 @@ async fn ingest(
     }
     intake.bar.finish_and_clear();
     let (reader, all) = reading.await?;
+    let read = reader.bytes_read();
+    let shrunk = size.filter(|size| all.is_ok() && read < *size);
+    let whole = all.is_ok() && shrunk.is_none();
+    intake.finish(whole.then(|| reader.lines_done()), &reader.to_carry_on()).await?;
     if all.is_err() && stop.is_stopped() {
         return Ok(intake.stopped());
     }
     all.with_context(|| format!("stopped; what was read is kept: {}", intake.summary))?;
-    if let Some(size) = size.filter(|size| reader.bytes_read() < *size) {
-        let read = reader.bytes_read();
+    if let Some(size) = shrunk {
         bail!("it shrank from {size} to {read} bytes while it was read; what was read is kept: {}", intake.summary);
     }
-    intake.finish(reader.lines_done()).await?;
     let seconds = began.elapsed().as_secs_f64().max(0.001);
     let summary = intake.summary;
     #[allow(clippy::cast_precision_loss)] // for people

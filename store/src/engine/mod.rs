@@ -141,6 +141,14 @@ impl Dialect {
         }
     }
 
+    /// The elements of the n-th text parameter, a JSON array, as rows with the column `value`.
+    pub(crate) fn json_rows(self, n: usize) -> String {
+        match self {
+            Self::Postgres => format!("jsonb_array_elements(${n}::jsonb) AS each (value)"),
+            Self::Sqlite => format!("json_each(?{n})"),
+        }
+    }
+
     /// A column of an enumeration, number or address as text.
     pub(crate) fn text(self, column: &str) -> String {
         match self {

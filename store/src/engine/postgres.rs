@@ -57,6 +57,7 @@ impl Engine for Postgres {
             (9, "greylist_took", include_str!("../../../migrations/postgres/0009_greylist_took.sql")),
             (10, "forgotten", include_str!("../../../migrations/postgres/0010_forgotten.sql")),
             (11, "ingested_format", include_str!("../../../migrations/postgres/0011_ingested_format.sql")),
+            (12, "session", include_str!("../../../migrations/postgres/0012_session.sql")),
         ];
         Ok(migrator(&migrations).run(&self.pool).await?)
     }

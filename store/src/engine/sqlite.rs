@@ -72,6 +72,7 @@ impl Engine for Sqlite {
             (7, "greylist_took", include_str!("../../../migrations/sqlite/0007_greylist_took.sql")),
             (8, "forgotten", include_str!("../../../migrations/sqlite/0008_forgotten.sql")),
             (9, "ingested_format", include_str!("../../../migrations/sqlite/0009_ingested_format.sql")),
+            (10, "session", include_str!("../../../migrations/sqlite/0010_session.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
