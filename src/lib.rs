@@ -6,6 +6,7 @@ pub mod config;
 mod http;
 pub mod live;
 mod private;
+pub mod open_files;
 pub mod publish;
 mod services;
 pub mod telemetry;

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sview_model::HashKind;
 use sview_passcheck::{Facts, Importer, Lines, Phase};
 
-use super::{REJECTED, Settings, output, units};
+use super::{REJECTED, Settings, output, progress, units};
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
@@ -178,7 +178,7 @@ impl<R: Read> Read for Counted<R> {
 }
 
 fn bar(size: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(size), progress::terminal());
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} % {elapsed}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message("reading");

@@ -17,6 +17,7 @@ mod migrate;
 mod migrate_period;
 mod output;
 mod process;
+mod progress;
 mod refresh;
 mod rollup;
 mod scheduler;

@@ -1,8 +1,8 @@
 //! What commands print: results on standard output, all else on standard error.
 //!
+//! No write panics. Results wait for whoever reads them; notes wait for nobody, for servers write them too.
 //! Colours are for terminals only: they are left out where the output is none, and where `NO_COLOR` is set. Whatever comes from
 //! reports or records is escaped before it gets here, by [`super::table`], or here, by [`json`] and [`fail`].
-#![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that may
 
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -10,28 +10,36 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::telemetry;
+
 /// The exit code of a program whose reader went away, as of one that was ended by SIGPIPE.
 const READER_GONE: i32 = 141;
 
 /// Prints a line of a result.
 pub(crate) fn line(text: impl std::fmt::Display) {
+    telemetry::flush(); // notes that were made before stand before it
     written(writeln!(anstream::stdout(), "{text}"));
 }
 
 /// Prints a result for programs: one JSON document.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value)?;
+    telemetry::flush();
     written(writeln!(std::io::stdout(), "{}", escaped(&text)));
     Ok(())
 }
 
-/// Somebody who reads no more (`sview view-jobs | head`) is no error; anything else is, and there is nowhere to tell it.
+/// Ends the process where a result cannot be written. Somebody who reads no more (`sview view-jobs | head`) is no error; a full disk is.
 fn written(result: std::io::Result<()>) {
-    match result {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(READER_GONE),
-        Err(error) => note(format!("error: standard output: {error}")),
-        Ok(()) => {}
-    }
+    let Err(error) = result else { return };
+    let code = if error.kind() == ErrorKind::BrokenPipe {
+        READER_GONE
+    } else {
+        note(format!("error: standard output: {error}"));
+        1
+    };
+    telemetry::flush();
+    std::process::exit(code);
 }
 
 /// A text without characters that a terminal could take for commands: they are written as JSON writes them, and within JSON they can only
@@ -57,13 +65,13 @@ pub(crate) fn name(path: &Path) -> String {
 
 /// Prints a line about what is going on.
 pub(crate) fn note(text: impl std::fmt::Display) {
-    eprintln!("{text}");
+    telemetry::line(&text.to_string());
 }
 
 /// Says what went wrong, with all its causes; the exit code of a failure.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     // Names of files and values of arguments may be another's.
-    eprintln!("error: {}", escaped(&format!("{error:#}")));
+    note(format!("error: {}", escaped(&format!("{error:#}"))));
     ExitCode::FAILURE
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use sview_feed::{Chunk, Format, GeoIp, Options, Reader};
 use tokio::sync::mpsc;
 
@@ -20,7 +20,7 @@ use self::identity::{Known, Part, identify};
 use self::intake::Intake;
 use self::source::{Source, Stop};
 use super::process::stop_on_signal;
-use super::{REJECTED, Settings, output};
+use super::{REJECTED, Settings, output, progress};
 use crate::Services;
 
 /// Rows in one transaction.
@@ -272,7 +272,7 @@ fn open(path: &Path) -> anyhow::Result<Opened> {
 }
 
 fn progress_bar(size: Option<u64>, name: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(size, progress::terminal());
     let form = if size.is_none() {
         "{spinner} {msg} {bytes} {elapsed}"
     } else {
