@@ -69,7 +69,8 @@ async fn main() {
     let mut command = sview(env!("CARGO_BIN_EXE_sview"), &deployment, &["dynfw-backend", "--server", "127.0.0.1"]);
     command.args(["--port", &publisher.address().port().to_string(), "--listen-addr", "127.0.0.1:0"]);
     command.arg("--cert-file").arg(deployment.data_dir.join("server.key"));
-    let server = Server::start(command.env("SVIEW_DYNFW_MAX_VIEWERS_PER_CLIENT", "1000000"));
+    command.env("SVIEW_DYNFW_MAX_VIEWERS_PER_CLIENT", "1000000").env("SVIEW_MAX_CONNECTIONS_PER_CLIENT", "0");
+    let server = Server::start(&mut command);
     let address = server.url.strip_prefix("http://").unwrap().to_owned();
 
     let list: Vec<IpAddr> = (0..LISTED).map(|i| IpAddr::V4((0x0a00_0000 + i).into())).collect();

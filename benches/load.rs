@@ -1,13 +1,15 @@
 //! A server under load, for the benchmarks of HTTP. It runs as it does elsewhere, and shares the machine with its client.
 
-use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, get};
-use sview::web::App;
+use sview::config::ConnectionSettings;
+use sview::web::{App, serve_routes};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// What a client measured.
 #[derive(Clone, Copy)]
@@ -22,8 +24,10 @@ pub(crate) struct Measured {
 pub(crate) async fn serve(routes: axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+    let connections = ConnectionSettings { max_connections: 1000, max_connections_per_client: 1000 };
+    tokio::spawn(async move {
+        serve_routes(listener, &Arc::default(), routes, &connections, CancellationToken::new()).await.unwrap();
+    });
     base
 }
 

@@ -1,8 +1,8 @@
 //! Who may look, and who may act.
 //!
-//! Without a token set, whoever reaches the listener has every right: it is on loopback then, and a request must name this very
-//! machine as its host, so that a foreign page cannot reach it under a name of its own (DNS rebinding). With tokens, a request
-//! shows one as `Authorization: Bearer`, or the cookie that the login form set.
+//! Without a token set, whoever reaches the listener has every right: it is on loopback then. A request must name this very listener as
+//! its host, so that a foreign page cannot reach it under a name of its own (DNS rebinding), and must not come through a proxy, which
+//! could let in anybody. With tokens, a request shows one as `Authorization: Bearer`, or the cookie that the login form set.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -53,12 +53,14 @@ impl Right {
 pub(super) struct Access {
     full: Option<[u8; 32]>,
     read: Option<[u8; 32]>,
+    /// Where the server listens.
+    here: SocketAddr,
 }
 
 impl Access {
-    pub(super) fn new(settings: &AdminSettings) -> Self {
+    pub(super) fn new(settings: &AdminSettings, here: SocketAddr) -> Self {
         let hash = |token: &Option<Token>| token.as_ref().map(|token| Sha256::digest(token.as_bytes()).into());
-        Self { full: hash(&settings.admin_token), read: hash(&settings.admin_read_token) }
+        Self { full: hash(&settings.admin_token), read: hash(&settings.admin_read_token), here }
     }
 
     /// What signs cookies: a login ends when a token is changed.
@@ -90,14 +92,48 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether the host that a request names is this machine, by a name that no foreign site can take.
-pub(super) fn names_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
+/// Headers by which proxies say for whom they ask, besides those that begin with `x-forwarded`.
+const FORWARDING: [&str; 10] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "true-client-ip",
+    "cf-connecting-ip",
+];
+
+/// Whether a proxy sent a request on.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with("x-forwarded") || FORWARDING.contains(&name.as_str()))
+}
+
+/// Whether a host, with its port, is a listener on loopback by a name that no foreign site can take.
+fn names(host: &str, here: SocketAddr) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port),
+        _ => (host, "80"),
     };
-    let ip = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+    let plain = port.bytes().all(|b| b.is_ascii_digit());
+    let names = name.eq_ignore_ascii_case("localhost")
+        || name == "127.0.0.1"
+        || name == "[::1]"
+        || here.ip().is_loopback() && name.parse() == Ok(here.ip());
+    names && plain && port.parse() == Ok(here.port())
+}
+
+/// Whether a request came to a listener on loopback from a program on this machine, without a proxy and by the listener's own name.
+fn is_from_here(request: &Request, here: SocketAddr) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
+    // A target may name the host as well, and then it is the one that counts.
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    !is_forwarded(request.headers())
+        && host.is_some_and(|host| names(host, here))
+        && target.is_none_or(|target| names(target, here))
 }
 
 /// Stands before every guarded route.
@@ -118,14 +154,12 @@ pub(super) async fn guard(
             (Some(_), None) => (None, "bearer"),
             (None, _) => (signed_in(&jar), "cookie"),
         }
-    } else if names_loopback(text(headers, header::HOST).unwrap_or("localhost")) {
+    } else if is_from_here(&request, admin.access.here) {
         (Some(Right::Full), "loopback")
     } else {
-        return Problem::forbidden(
-            "This address is not served without a token",
-            "Open it by 127.0.0.1 or localhost, or set SVIEW_ADMIN_TOKEN.",
-        )
-        .alone(&uri);
+        let advice =
+            format!("Open http://{}/ on this machine, without a proxy, or set SVIEW_ADMIN_TOKEN.", admin.access.here);
+        return Problem::forbidden("This address is not served without a token", &advice).alone(&uri);
     };
     let Some(right) = right else { return ask_for_token(&uri) };
     let viewer = Viewer {
@@ -206,13 +240,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for host in ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.8.8.8", "[::1]:8081", "[::1]"] {
-            assert!(names_loopback(host), "{host}");
+    fn only_the_own_name_and_port_are_from_here() {
+        let here: SocketAddr = "127.0.0.1:8081".parse().unwrap();
+        for host in ["localhost:8081", "LOCALHOST:8081", "127.0.0.1:8081", "[::1]:8081"] {
+            assert!(names(host, here), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example:8081", "10.0.0.1", "", "127.0.0.1.evil.example:80"] {
-            assert!(!names_loopback(host), "{host}");
+        for host in [
+            "evil.example:8081",
+            "localhost.evil.example:8081",
+            "10.0.0.1:8081",
+            "",
+            ":8081",
+            "127.0.0.1.evil.example:8081",
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "localhost:8082",
+            "localhost:+8081",
+            "localhost:",
+            "127.8.8.8:8081",
+            "::1:8081",
+        ] {
+            assert!(!names(host, here), "{host}");
         }
+        assert!(names("127.8.8.8:8081", "127.8.8.8:8081".parse().unwrap()));
+        let web: SocketAddr = "[::1]:80".parse().unwrap();
+        assert!(
+            names("[::1]", web) && names("localhost", web) && names("localhost:80", web) && !names("evil.example", web)
+        );
     }
 
     #[test]
@@ -222,7 +277,7 @@ mod tests {
             admin_token: Some("0123456789abcdef".parse().unwrap()),
             admin_read_token: Some("fedcba9876543210".parse().unwrap()),
         };
-        let access = Access::new(&settings);
+        let access = Access::new(&settings, "127.0.0.1:8081".parse().unwrap());
         assert_eq!(access.of("0123456789abcdef"), Some(Right::Full));
         assert_eq!(access.of("fedcba9876543210"), Some(Right::Read));
         for wrong in ["", "0123456789abcde", "0123456789abcdef0", "x"] {

@@ -154,7 +154,14 @@ pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
         }
         up.get_or_create(&OfPart { part }).set(i64::from(answer.is_ok()));
     }
-    asked.register("sview_part_up", "Whether a part of the deployment answers this process", up);
+    for (component, is) in sview_jobs::health() {
+        up.get_or_create(&OfPart { part: component.as_str() }).set(i64::from(is.is_ok()));
+    }
+    asked.register(
+        "sview_part_up",
+        "Whether a part of the deployment answers this process, and whether a part of the process works",
+        up,
+    );
     crate::live::metrics::register(&mut asked);
     let mut text = String::new();
     let encoded = encode_registry(&mut text, &admin.registry)

@@ -43,7 +43,8 @@ use crate::Services;
 use crate::config::{AdminSettings, LedgerSettings, Secret, TrustedProxies};
 use crate::http::metrics::Server;
 use crate::http::routes::Routes;
-use crate::http::{asset, headers, query as http_query};
+use crate::http::serve::Bounds;
+use crate::http::{self, asset, headers, query as http_query};
 
 /// How many pages may follow events at once.
 const STREAMS: usize = 64;
@@ -83,18 +84,19 @@ impl FromRef<Admin> for Arc<TrustedProxies> {
 }
 
 impl Admin {
-    /// Returns the application over open services. `proxies` are believed about TLS and about who asks. `ledger` says how long ended
-    /// jobs are kept. `stop` ends streams of events.
+    /// Returns the application over open services, to be served at `here`. `proxies` are believed about TLS and about who asks. `ledger` says
+    /// how long ended jobs are kept. `stop` ends streams of events.
     #[must_use]
     pub fn new(
         services: Services,
         settings: &AdminSettings,
+        here: SocketAddr,
         proxies: &TrustedProxies,
         ledger: &LedgerSettings,
         secret: &Secret,
         stop: CancellationToken,
     ) -> Self {
-        let access = Access::new(settings);
+        let access = Access::new(settings, here);
         let mut registry = Registry::default();
         metrics::register(&mut registry);
         Self {
@@ -189,8 +191,10 @@ async fn not_found(viewer: Viewer, uri: Uri) -> Response {
 }
 
 /// Serves until told to stop; then open requests are finished.
+///
+/// # Errors
+/// None so far: what the system refuses is tried again.
 pub async fn serve(listener: TcpListener, admin: Admin) -> std::io::Result<()> {
-    let stop = admin.stop.clone().cancelled_owned();
-    let service = router(admin).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+    let stop = admin.stop.clone();
+    http::serve::serve(listener, router(admin), Server::Admin, Bounds::for_operators(), stop).await
 }

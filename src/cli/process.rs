@@ -1,12 +1,15 @@
 //! Long-running processes: what `up`, `demo`, `serve`, `worker` and `scheduler` are made of, and how they end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sview_jobs::{Pool, Registry, Scheduler, WorkerSettings, Workers};
+use sview_jobs::{Pool, Registry, Scheduler, Unfailing, WorkerSettings, Workers, spawn_forever};
 use sview_model::Queue;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,29 +18,35 @@ use crate::Services;
 use crate::admin::{self, Admin};
 use crate::config::{ADMIN_DEFAULT, AdminListen, Secret};
 use crate::live::Live;
+use crate::telemetry;
 use crate::web::{self, App};
 
 /// A token that is cancelled by SIGTERM or an interrupt from the keyboard. A second one ends the process at once.
 pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
     let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let token = stop.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if token.is_cancelled() {
-                std::process::exit(130);
-            }
-            tracing::info!("stopping; jobs in progress are finished or handed back");
-            token.cancel();
-        }
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (token, signals) = (stop.clone(), Arc::new(Mutex::new(signals)));
+    spawn_forever("signals", &CancellationToken::new(), move || {
+        let (token, signals) = (token.clone(), Arc::clone(&signals));
+        async move { handle_signals(&mut *signals.lock().await, &token).await }
     });
     Ok(stop)
+}
+
+/// Has the process stop at the first signal, and end at the second.
+async fn handle_signals((terminate, interrupt): &mut (Signal, Signal), stop: &CancellationToken) -> Unfailing {
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if stop.is_cancelled() {
+            telemetry::flush();
+            std::process::exit(130);
+        }
+        stop.cancel();
+        tracing::info!("stopping; jobs in progress are finished or handed back");
+    }
 }
 
 /// Starts the pools of these queues.
@@ -75,9 +84,9 @@ pub(super) async fn start_server(
     let (live, hearing) = Live::start(&settings.dynfw, &settings.places.data_dir, clock, stop).await?.unzip();
     let app = App::new(services.clone(), &settings.web, &secret, live);
     tracing::info!("listening on http://{address}/");
-    let stop = stop.clone();
+    let (stop, connections) = (stop.clone(), settings.web.connections.clone());
     let serving = async move {
-        let served = web::serve(listener, app, stop.clone()).await;
+        let served = web::serve(listener, app, &connections, stop.clone()).await;
         stop.cancel();
         if let Some(hearing) = hearing {
             let _ = hearing.await; // it ends by itself once told to, and a panic in it was logged
@@ -109,19 +118,20 @@ pub(super) async fn start_admin(
         }
     };
     let secret = Secret::load(settings.web.secret.as_deref(), &settings.places.data_dir)?;
+    let here = listener.local_addr()?;
     let (proxies, ledger) = (&settings.web.limit.trusted_proxies, &settings.places.ledger);
-    let admin = Admin::new(services.clone(), &settings.admin, proxies, ledger, &secret, stop.clone());
-    tracing::info!("operators' pages on http://{}/", listener.local_addr()?);
+    let admin = Admin::new(services.clone(), &settings.admin, here, proxies, ledger, &secret, stop.clone());
+    tracing::info!("operators' pages on http://{here}/");
     Ok(Some(tokio::spawn(admin::serve(listener, admin))))
 }
 
 /// Waits for the operators' server to end once it was told to. How it ends is no reason for the process to fail.
 pub(super) async fn admin_stopped(server: Option<JoinHandle<std::io::Result<()>>>) {
     let Some(server) = server else { return };
-    match tokio::time::timeout(Duration::from_secs(3), server).await {
-        Ok(Ok(Ok(()))) | Err(_) => {}
-        Ok(Ok(Err(error))) => tracing::warn!(%error, "the operators' server ended"),
+    match server.await {
+        Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the operators' server ended"),
+        Err(error) => tracing::warn!(%error, "the operators' server ended"),
     }
 }
 

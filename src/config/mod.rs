@@ -4,6 +4,7 @@
 //! variables' names without `SVIEW_`, in lower case.
 
 mod admin;
+mod connections;
 mod dynfw;
 mod file;
 mod greylist;
@@ -17,6 +18,7 @@ mod web;
 mod workers;
 
 pub use admin::{AdminListen, AdminSettings, DEFAULT as ADMIN_DEFAULT, Token};
+pub use connections::ConnectionSettings;
 pub use dynfw::DynfwSettings;
 pub use file::with_file;
 pub use greylist::GreylistSettings;

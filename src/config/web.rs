@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::LimitSettings;
+use super::{ConnectionSettings, LimitSettings};
 use crate::http::host::is_host;
 
 /// Settings of the HTTP server.
@@ -36,6 +36,9 @@ pub struct WebSettings {
         help_heading = "Settings"
     )]
     pub licence: String,
+    /// How many connections there may be.
+    #[command(flatten)]
+    pub connections: ConnectionSettings,
     /// What a client may have computed.
     #[command(flatten)]
     pub limit: LimitSettings,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
@@ -46,6 +46,7 @@ fn wrapped<S: Clone + Send + Sync + 'static>(router: Router<S>, server: Server, 
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
         .layer(from_fn(recorded))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(of_one_host))
         // What a timeout or a panic answers is measured and carries the policies too.
         .layer(from_fn(move |request, next| measure(server, request, next)))
         .layer(from_fn(policies))
@@ -81,6 +82,21 @@ async fn recorded(request: Request, next: Next) -> Response {
     let id = request.headers().get(&ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let span = tracing::info_span!("request", id);
     next.run(request).instrument(span).await
+}
+
+/// Answers 400 to a request that does not say for which host it is, or says it twice. Before HTTP/1.1 nobody had to.
+async fn of_one_host(request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let good = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => !host.is_empty() && host.to_str().is_ok(),
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    };
+    if good {
+        next.run(request).await
+    } else {
+        (StatusCode::BAD_REQUEST, "One Host header is needed\n").into_response()
+    }
 }
 
 async fn policies(request: Request, next: Next) -> Response {

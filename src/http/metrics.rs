@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use sview_store::Entry;
@@ -28,6 +29,19 @@ pub(crate) enum Server {
     Admin,
 }
 
+impl Server {
+    /// Its name in metrics and logs.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Why connections are refused: all places are taken, the client has too many, the system has no more files or memory.
+const REFUSALS: [&str; 3] = ["all", "client", "system"];
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
     server: &'static str,
@@ -44,6 +58,17 @@ struct Route {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    server: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    server: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Found {
     result: &'static str,
 }
@@ -51,6 +76,8 @@ struct Found {
 struct Metrics {
     requests: Family<Answer, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
+    connections: Family<Of, Gauge>,
+    refusals: Family<Refusal, Counter>,
     reads: Family<Found, Counter>,
     overdue: Histogram,
 }
@@ -60,9 +87,18 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     for result in ["fresh", "stale", "missing"] {
         drop(reads.get_or_create(&Found { result }));
     }
+    let (connections, refusals) = (Family::<Of, Gauge>::default(), Family::<Refusal, Counter>::default());
+    for server in [Server::Public, Server::Admin].map(Server::as_str) {
+        drop(connections.get_or_create(&Of { server }));
+        for reason in REFUSALS {
+            drop(refusals.get_or_create(&Refusal { server, reason }));
+        }
+    }
     Metrics {
         requests: Family::default(),
         durations: Family::new_with_constructor(|| Histogram::new(RESPONSE)),
+        connections,
+        refusals,
         reads,
         overdue: Histogram::new(OVERDUE),
     }
@@ -74,18 +110,29 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.register("sview_http_requests", help, METRICS.requests.clone());
     let help = "How long answers took until their head was sent, by server and route";
     registry.register_with_unit("sview_http_response", help, Unit::Seconds, METRICS.durations.clone());
+    let help = "Open connections, by server";
+    registry.register("sview_http_connections", help, METRICS.connections.clone());
+    let help = "Connections that were refused, by server and reason";
+    registry.register("sview_http_refused_connections", help, METRICS.refusals.clone());
     let help = "Cached values that pages and the API looked for, by what they found";
     registry.register("sview_cache_reads", help, METRICS.reads.clone());
     let help = "For how long the stale values that were shown had been due for refresh";
     registry.register_with_unit("sview_cache_stale_age", help, Unit::Seconds, METRICS.overdue.clone());
 }
 
+/// Notes how many connections a server has open.
+pub(crate) fn connections(server: Server, open: usize) {
+    METRICS.connections.get_or_create(&Of { server: server.as_str() }).set(i64::try_from(open).unwrap_or(i64::MAX));
+}
+
+/// Notes that a server refused a connection, for one of [`REFUSALS`].
+pub(crate) fn refused(server: Server, reason: &'static str) {
+    METRICS.refusals.get_or_create(&Refusal { server: server.as_str(), reason }).inc();
+}
+
 /// Measures a request. Must be a layer of the routes, so that it sees which one matched.
 pub(crate) async fn measure(server: Server, request: Request, next: Next) -> Response {
-    let server = match server {
-        Server::Public => "public",
-        Server::Admin => "admin",
-    };
+    let server = server.as_str();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
     // The names of files change with their content.
     let route = if route.starts_with("/assets/") { "/assets/{file}" } else { route }.to_owned();

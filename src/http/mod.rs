@@ -1,5 +1,5 @@
-//! What the public server and the operators' one have in common: routes that can be listed, limits and headers, the guard against
-//! foreign sites, the check of queries, files that pages load, what is measured of requests.
+//! What the public server and the operators' one have in common: the way to serve, routes that can be listed, limits and headers, the guard
+//! against foreign sites, the check of queries, files that pages load, what is measured of requests.
 
 pub(crate) mod asset;
 pub(crate) mod guard;
@@ -8,6 +8,7 @@ pub(crate) mod host;
 pub(crate) mod metrics;
 pub(crate) mod query;
 pub(crate) mod routes;
+pub(crate) mod serve;
 mod time;
 pub(crate) mod tls;
 

@@ -1,6 +1,5 @@
 //! The live feed as a process of its own: `/ws`, `/dynfw/`, and the files that the page loads.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -15,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Desk, Live, people, programs};
 use crate::config::WebSettings;
 use crate::http::metrics::Server;
-use crate::http::{asset, headers, query};
+use crate::http::serve::Bounds;
+use crate::http::{self, asset, headers, query};
 use crate::web::ACCEPTED;
 
 /// Serves until told to stop. The page's links lead to the pages of `sview serve`: a proxy joins both under one name.
@@ -31,28 +31,16 @@ pub async fn serve(
         data_links: false,
         more: vec![NavEntry { path: DYNFW, label: "Live" }],
     };
-    let desk = Desk {
-        clock: live.clock,
-        live: Some(live),
-        site: Arc::new(site),
-        proxies: Arc::new(web.limit.trusted_proxies.clone()),
-    };
+    let proxies = Arc::new(web.limit.trusted_proxies.clone());
+    let desk = Desk { clock: live.clock, live: Some(live), site: Arc::new(site), proxies: Arc::clone(&proxies) };
     let programs = programs().get("/healthz", || async { "ok\n" }).into_router().route_layer(from_fn(strict));
     let people = people()
         .merge(asset::routes())
         .get("/", || async { Redirect::temporary(DYNFW) })
         .get("/dynfw", || async { Redirect::permanent(DYNFW) });
     let router = headers::layers(people.into_router().merge(programs), Server::Public).with_state(desk);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let overdue = async {
-        stop.cancelled().await;
-        tokio::time::sleep(headers::TIME).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = overdue => Ok(()),
-    }
+    let bounds = Bounds::for_visitors(&web.connections, &proxies);
+    http::serve::serve(listener, router, Server::Public, bounds, stop).await
 }
 
 /// Stands before every address for programs: refuses parameters that it does not have.

@@ -23,7 +23,6 @@ mod site;
 mod slots;
 mod statistics;
 
-use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -49,10 +48,11 @@ use self::recent::Recent;
 use self::site::OwnPages;
 use self::slots::Slots;
 use crate::Services;
-use crate::config::{Secret, TrustedProxies, WebSettings};
+use crate::config::{ConnectionSettings, Secret, TrustedProxies, WebSettings};
 use crate::http::metrics::Server;
 use crate::http::routes::Routes;
-use crate::http::{asset, headers, html, query as http_query};
+use crate::http::serve::Bounds;
+use crate::http::{self, asset, headers, html, query as http_query};
 use crate::live::{self, Desk, Live};
 
 /// What every handler needs. Cloned for every request, so one pointer.
@@ -208,19 +208,32 @@ fn programs() -> Routes<App> {
         .get("/readyz", health::ready)
 }
 
-/// Serves until told to stop; then open requests are finished. Whoever has not finished sending one by the time that a request
-/// may take is not waited for.
-pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let overdue = async {
-        stop.cancelled().await;
-        tokio::time::sleep(headers::TIME).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = overdue => Ok(()),
-    }
+/// Serves until told to stop; then open requests are finished.
+///
+/// # Errors
+/// None so far: what the system refuses is tried again.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    settings: &ConnectionSettings,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    serve_routes(listener, &app.proxies.clone(), router(app), settings, stop).await
+}
+
+/// Serves routes as [`serve`] does: what a benchmark measures.
+///
+/// # Errors
+/// As there.
+pub async fn serve_routes(
+    listener: TcpListener,
+    proxies: &Arc<TrustedProxies>,
+    routes: Router,
+    settings: &ConnectionSettings,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let bounds = Bounds::for_visitors(settings, proxies);
+    http::serve::serve(listener, routes, Server::Public, bounds, stop).await
 }
 
 /// The navigation's entries besides the statistics pages.

@@ -1,5 +1,8 @@
 //! Who may look, and who may act.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
 use sview_testing::http::{get, get_with, post};
 use sview_testing::{Deployment, both, http, sview, told};
@@ -124,11 +127,42 @@ both! {
         }
         // A foreign page that reaches loopback by a name of its own.
         assert_eq!(get_with(&format!("{url}/jobs"), &[("host", "evil.example")]).status, 403);
+        // One that came through a proxy, which may have written another host.
+        for header in ["x-forwarded-for", "X-Forwarded-Host", "x-forwarded-proto", "forwarded", "via", "x-real-ip", "cf-connecting-ip"] {
+            let headers = [("sec-fetch-site", "same-origin"), (header, "192.0.2.1")];
+            assert_eq!(post(&format!("{url}/act"), &pause, &headers).status, 403, "{header}");
+            let answer = get_with(&format!("{url}/jobs"), &headers);
+            assert!(answer.status == 403 && answer.body.contains("SVIEW_ADMIN_TOKEN"), "{header}: {}", answer.body);
+        }
+        // Hosts as no client of good will sends them.
+        let here = url.trim_start_matches("http://");
+        let port = here.rsplit(':').next().unwrap();
+        let asks = |head: &str| raw(here, &format!("{head}Connection: close\r\n\r\n").replace("PORT", port));
+        for (head, status) in [
+            ("GET /jobs HTTP/1.1\r\nHost: localhost:PORT\r\n", "200"), ("GET /jobs HTTP/1.1\r\nHost: [::1]:PORT\r\n", "200"),
+            ("GET /jobs HTTP/1.0\r\nHost: 127.0.0.1:PORT\r\n", "200"), ("GET /jobs HTTP/1.0\r\n", "403"),
+            ("GET /jobs HTTP/1.1\r\nHost: localhost\r\n", "403"), ("GET /jobs HTTP/1.1\r\nHost: 127.0.0.1:1\r\n", "403"),
+            ("GET /jobs HTTP/1.1\r\nHost: l\u{f6}calhost:PORT\r\n", "400"), ("GET /jobs HTTP/1.1\r\n", "400"),
+            ("GET /jobs HTTP/1.1\r\nHost: localhost:PORT\r\nHost: localhost:PORT\r\n", "400"),
+            ("GET http://evil.example/jobs HTTP/1.1\r\nHost: localhost:PORT\r\n", "403"),
+        ] {
+            let answer = asks(head);
+            assert!(answer.split(' ').nth(1) == Some(status), "{head}: {answer}");
+        }
         assert!(queues.actions(9).await.unwrap().is_empty() && !queues.counts().await.unwrap()[2].paused);
         let own = [("sec-fetch-site", "same-origin")];
         assert_eq!(post(&format!("{url}/act"), &pause, &own).status, 303);
         assert_eq!(get(&format!("{url}/act")).status, 405, "GET acts on nothing");
     }
+}
+
+/// What is answered to bytes as they are.
+fn raw(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]

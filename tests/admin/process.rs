@@ -52,9 +52,10 @@ fn pages_hear_of_changes_as_events() {
     let deployment = runtime.block_on(Deployment::new(sview_testing::Backend::Embedded));
     let (mut server, url) = serve(&deployment, &[]);
     let queues = runtime.block_on(queues(&deployment));
-    let mut stream = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    let host = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
     stream.set_read_timeout(Some(limit(Duration::from_secs(60)))).unwrap();
-    stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\naccept-encoding: gzip\r\n\r\n").unwrap();
+    write!(stream, "GET /events HTTP/1.1\r\nhost: {host}\r\naccept-encoding: gzip\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap());
     let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
     assert!(head[0].contains("200") && head.iter().any(|line| line.contains("text/event-stream")), "{head:?}");

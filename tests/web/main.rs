@@ -3,6 +3,7 @@
 
 mod api;
 mod cold;
+mod connections;
 mod devices;
 mod files;
 mod headers;
@@ -11,3 +12,4 @@ mod limit;
 mod openapi;
 mod pages;
 mod site;
+mod stderr;

@@ -92,6 +92,17 @@ impl Server {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it has logged a text.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub fn logs(&self, text: &str) {
+        let patience = Patience::default();
+        while !self.log().contains(text) {
+            patience.look_again_blocking(|| format!("not logged: {text}: {}", self.log()));
+        }
+    }
+
     /// The process' number.
     #[must_use]
     pub fn id(&self) -> u32 {

@@ -1,0 +1,28 @@
+//! How many connections the HTTP server has open at once.
+
+use clap::Args;
+
+/// Settings of connections. Each process counts by itself, those of the operators' pages apart.
+#[derive(Clone, Debug, Args)]
+pub struct ConnectionSettings {
+    /// How many connections may be open at once; at most the system's limit of open files, less 256
+    #[arg(
+        long,
+        env = "SVIEW_MAX_CONNECTIONS",
+        global = true,
+        default_value_t = 12_000,
+        value_name = "N",
+        help_heading = "Settings"
+    )]
+    pub max_connections: usize,
+    /// How many of them a client may have, trusted proxies excepted (0: any number)
+    #[arg(
+        long,
+        env = "SVIEW_MAX_CONNECTIONS_PER_CLIENT",
+        global = true,
+        default_value_t = 256,
+        value_name = "N",
+        help_heading = "Settings"
+    )]
+    pub max_connections_per_client: usize,
+}
