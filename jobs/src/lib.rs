@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod exchange;
 mod greylist_files;
+mod health;
 mod idle;
 mod job;
 mod ledger;
@@ -29,6 +30,7 @@ pub use bell::{Bell, Ear};
 pub use context::{Context, Statistics};
 pub use error::{Error, Result};
 pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
+pub use health::{Component, Unfailing, forever, health, spawn_forever};
 pub use idle::{Worked, work_until_idle};
 pub use job::{
     Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, ForgetReports, GreylistSettings,

@@ -32,6 +32,11 @@ struct End {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLoop {
+    r#loop: String,
+}
+
 fn histogram() -> Histogram {
     Histogram::new(SECONDS)
 }
@@ -40,6 +45,7 @@ struct Metrics {
     run: Family<Kind, Histogram, fn() -> Histogram>,
     wait: Family<Kind, Histogram, fn() -> Histogram>,
     attempts: Family<End, Counter>,
+    restarts: Family<OfLoop, Counter>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -47,6 +53,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         run: Family::new_with_constructor(histogram),
         wait: Family::new_with_constructor(histogram),
         attempts: Family::default(),
+        restarts: Family::default(),
     };
     // A series that is there from the beginning shows its first event as an increase.
     for job in JOB_NAMES.iter().copied().chain([UNKNOWN]) {
@@ -67,6 +74,8 @@ pub fn register(registry: &mut Registry) {
     registry.register_with_unit("sview_job_wait", help, Unit::Seconds, METRICS.wait.clone());
     let help = "Attempts at jobs that ended, by kind of job and outcome";
     registry.register("sview_job_attempts", help, METRICS.attempts.clone());
+    let help = "How often background loops were started again after a failure, by loop";
+    registry.register("sview_loop_restarts", help, METRICS.restarts.clone());
 }
 
 fn known(name: &str) -> &'static str {
@@ -84,4 +93,14 @@ pub(crate) fn ended(name: &str, outcome: Option<&Outcome>, ran: Duration) {
     let outcome = outcome.map_or("lost", |outcome| outcome.parts().0);
     METRICS.run.get_or_create(&Kind { job }).observe(ran.as_secs_f64());
     METRICS.attempts.get_or_create(&End { job, outcome }).inc();
+}
+
+/// Shows the restarts of a background loop from the first scrape on. Names of loops are few, and all in the program.
+pub(crate) fn known_loop(name: &str) {
+    drop(METRICS.restarts.get_or_create(&OfLoop { r#loop: name.to_owned() }));
+}
+
+/// Notes that a background loop was started again.
+pub(crate) fn loop_restarted(name: &str) {
+    METRICS.restarts.get_or_create(&OfLoop { r#loop: name.to_owned() }).inc();
 }

@@ -2,12 +2,17 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
 use sview_feed::{History, Trickle};
+use sview_jobs::spawn_forever;
 use sview_model::{Batch, Queue, Span};
 use sview_store::Reports;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Settings, output, process};
@@ -66,7 +71,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     output::note(format!(
         "  {rows} rows of history are in; the pages fill within seconds.\n  A device token for \"My devices\": {device}\n"
     ));
-    let feed = tokio::spawn(trickle_in(services.clone(), Trickle::new(args.seed, now), now, stop.clone()));
+    let feed = start_trickle(&services, args.seed, now, &stop);
     let workers = process::start_workers(&settings, &services, Queue::ALL, &stop);
     let scheduler = process::start_scheduler(&services, &stop);
     let served = server.await;
@@ -74,7 +79,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     scheduler.stopped().await;
     workers.stopped().await;
     process::admin_stopped(admin).await;
-    feed.await??;
+    feed.await?;
     served??;
     Ok(ExitCode::SUCCESS)
 }
@@ -112,22 +117,33 @@ async fn fill(reports: &Reports, history: History) -> anyhow::Result<u64> {
 }
 
 /// Adds what is reported every second, until told to stop.
+fn start_trickle(services: &Services, seed: u64, now: DateTime<Utc>, stop: &CancellationToken) -> JoinHandle<()> {
+    let (services, stopped) = (services.clone(), stop.clone());
+    // A failure must not add the same again: what is stored moves this on.
+    let since = Arc::new(Mutex::new(now));
+    spawn_forever("simulated reports", stop, move || {
+        let (services, since, stop) = (services.clone(), Arc::clone(&since), stopped.clone());
+        let trickle = Trickle::new(seed, now);
+        async move { trickle_in(&services, &trickle, &mut *since.lock().await, &stop).await }
+    })
+}
+
 async fn trickle_in(
-    services: Services,
-    trickle: Trickle,
-    mut since: chrono::DateTime<chrono::Utc>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+    services: &Services,
+    trickle: &Trickle,
+    since: &mut DateTime<Utc>,
+    stop: &CancellationToken,
+) -> sview_store::Result<()> {
     loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = stop.cancelled() => return Ok(()),
         }
         let now = services.jobs.clock.now();
-        since = since.max(now - chrono::TimeDelta::seconds(PAUSE));
-        if since < now {
-            services.reports.insert(&trickle.batch(Span::new(since, now)), None).await?;
-            since = now;
+        *since = (*since).max(now - TimeDelta::seconds(PAUSE));
+        if *since < now {
+            services.reports.insert(&trickle.batch(Span::new(*since, now)), None).await?;
+            *since = now;
         }
     }
 }

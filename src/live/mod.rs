@@ -22,6 +22,7 @@ use anyhow::Context as _;
 use axum::extract::FromRef;
 use sview_dynfw::{Certificate, Counters, Listener, News, Subscriber, SubscriberSettings};
 use sview_feed::GeoIp;
+use sview_jobs::{Unfailing, spawn_forever};
 use sview_model::Clock;
 use sview_store::restrict;
 use sview_views::Site;
@@ -67,13 +68,15 @@ impl Live {
             stop: stop.clone(),
         };
         metrics::measure(&live);
-        let subscriber = Subscriber::new(subscription, Ear(live.clone()), Arc::clone(&live.counters));
         let ticking = live.clone();
-        let stop = stop.clone();
-        let task = tokio::spawn(async move {
-            tokio::select! {
-                _ = Box::pin(subscriber.run(stop)) => {}
-                () = ticking.ticks() => {}
+        spawn_forever("live ticks", stop, move || ticking.clone().ticks());
+        let hearing = live.clone();
+        let task = spawn_forever("live subscriber", stop, move || {
+            let subscriber = Subscriber::new(subscription.clone(), Ear(hearing.clone()), Arc::clone(&hearing.counters));
+            let stop = hearing.stop.clone();
+            async move {
+                Box::pin(subscriber.run(stop)).await;
+                Unfailing::Ok(())
             }
         });
         Ok(Some((live, task)))
@@ -83,12 +86,14 @@ impl Live {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives viewers what was held back for going too fast.
-    async fn ticks(&self) {
+    /// Gives viewers what was held back for going too fast, until told to stop.
+    async fn ticks(self) -> Unfailing {
         let mut every = tokio::time::interval(std::time::Duration::from_millis(500));
         loop {
-            every.tick().await;
-            self.feed().tick();
+            tokio::select! {
+                _ = every.tick() => self.feed().tick(),
+                () = self.stop.cancelled() => return Ok(()),
+            }
         }
     }
 }

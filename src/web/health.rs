@@ -6,6 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
+use sview_jobs::in_words;
+
 use super::App;
 
 /// Whether the process lives
@@ -21,7 +23,8 @@ pub(super) async fn alive() -> Response {
 
 /// Whether everything that the process needs answers
 ///
-/// What does not is named; why is in the log.
+/// What does not is named; why is in the log. The process' own parts are its background loops, and where it has them its pools of workers
+/// and its schedule.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -32,7 +35,11 @@ pub(super) async fn alive() -> Response {
     )
 )]
 pub(super) async fn ready(State(app): State<App>) -> Response {
-    let checks = app.services.check().await;
+    let mut checks = app.services.check().await;
+    let own = sview_jobs::health().into_iter();
+    checks.extend(
+        own.map(|(component, is)| (component.as_str(), is.map_err(|why| anyhow::anyhow!("{}", in_words(&why, 300))))),
+    );
     let good = checks.iter().all(|(_, result)| result.is_ok());
     let report: Map<String, Value> = checks
         .into_iter()

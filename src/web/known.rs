@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Values;
+use sview_jobs::{Unfailing, spawn_forever};
 use sview_model::{CacheKey, Request, Subject};
 use sview_store::{Cache, Entry, Result};
+use tokio_util::sync::CancellationToken;
 
 /// How long the cache is waited for when the values are known already.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -50,14 +52,18 @@ impl Known {
         let values = Values::with_weighter(VALUES, BYTES, Bytes);
         let known = Arc::new(Self { cache, values, away: Mutex::default() });
         let looking = Arc::downgrade(&known);
-        tokio::spawn(async move {
-            let precached: Vec<Request> = Request::precached().collect();
-            while let Some(known) = looking.upgrade() {
-                if let Err(error) = known.look(&precached).await {
-                    tracing::debug!(%error, "the cache does not answer");
+        spawn_forever("stale cache", &CancellationToken::new(), move || {
+            let looking = looking.clone();
+            async move {
+                let precached: Vec<Request> = Request::precached().collect();
+                while let Some(known) = looking.upgrade() {
+                    if let Err(error) = known.look(&precached).await {
+                        tracing::debug!(%error, "the cache does not answer");
+                    }
+                    drop(known);
+                    tokio::time::sleep(LOOK).await;
                 }
-                drop(known);
-                tokio::time::sleep(LOOK).await;
+                Unfailing::Ok(())
             }
         });
         known

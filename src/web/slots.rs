@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_jobs::{Cause, Context, Standing, Verdict, Work};
+use sview_jobs::{Cause, Context, Standing, Unfailing, Verdict, Work, spawn_forever};
 use sview_model::{CacheKey, Data, LAG, Parameters, Request};
 use sview_store::Entry;
 use sview_views::{Ready, Slot};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::error::Problem;
@@ -66,15 +67,22 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) fn new(services: Services, limit: Limit) -> Self {
-        let (suggest, mut suggestions) = mpsc::channel::<Vec<(Request, Charge)>>(WAITING);
+        let (suggest, suggestions) = mpsc::channel::<Vec<(Request, Charge)>>(WAITING);
         let context = services.jobs.clone();
-        tokio::spawn(async move {
-            let mut waiting = Vec::with_capacity(AT_ONCE);
-            while suggestions.recv_many(&mut waiting, AT_ONCE).await > 0 {
-                let (requests, charges): (Vec<_>, Vec<_>) = waiting.drain(..).flatten().unzip();
-                if let Err(error) = suggest_all(&context, &requests, charges).await {
-                    tracing::warn!(%error, count = requests.len(), "refreshes could not be suggested; the next views suggest them again");
+        // Suggestions in the channel outlive a restart of the loop.
+        let suggestions = Arc::new(tokio::sync::Mutex::new(suggestions));
+        spawn_forever("suggestions", &CancellationToken::new(), move || {
+            let (context, suggestions) = (context.clone(), Arc::clone(&suggestions));
+            async move {
+                let mut suggestions = suggestions.lock().await;
+                let mut waiting = Vec::with_capacity(AT_ONCE);
+                while suggestions.recv_many(&mut waiting, AT_ONCE).await > 0 {
+                    let (requests, charges): (Vec<_>, Vec<_>) = waiting.drain(..).flatten().unzip();
+                    if let Err(error) = suggest_all(&context, &requests, charges).await {
+                        tracing::warn!(%error, count = requests.len(), "refreshes could not be suggested; the next views suggest them again");
+                    }
                 }
+                Unfailing::Ok(())
             }
         });
         let known = Known::new(services.jobs.cache.clone());

@@ -4,16 +4,13 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use sview_testing::{Backend, Deployment, Server, http, patiently, sview};
+use sview_testing::{Backend, Deployment, Server, http, limit, patiently, sview};
 
 use crate::site::{SVIEW, start};
 
-/// Longer than any limit on connections, also on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(limit(Duration::from_secs(120)))).unwrap();
     stream
 }
 

@@ -16,7 +16,14 @@ both! {
         assert_eq!((alive.status, alive.body.as_str(), alive.header("cache-control")), (200, "ok\n", "no-store"));
         let ready = http::get(&format!("{}/readyz", server.url));
         assert_eq!(ready.status, 200, "{}", ready.body);
-        assert_eq!(ready.json(), serde_json::json!({"database": "ok", "cache": "ok", "queues": "ok"}));
+        assert_eq!(ready.json(), serde_json::json!({"database": "ok", "cache": "ok", "queues": "ok", "loops": "ok"}));
+    }
+
+    async fn a_process_with_workers_and_a_schedule_says_how_they_are(deployment: Deployment) {
+        let server = start(&deployment, "up", &[]);
+        let parts = ["database", "cache", "queues", "loops", "pools", "schedule"];
+        let whole: serde_json::Map<_, _> = parts.iter().map(|part| ((*part).to_owned(), "ok".into())).collect();
+        patiently(|| http::get(&format!("{}/readyz", server.url)), |answer| answer.json() == serde_json::Value::Object(whole.clone()));
     }
 
     async fn a_request_in_progress_is_finished_and_the_process_ends_well(deployment: Deployment) {
@@ -69,7 +76,7 @@ async fn without_redis_the_process_lives_says_so_and_comes_back_with_it() {
     let server = start(&deployment, "serve", &[("SVIEW_REDIS_URL", &relay.url)]);
     assert_eq!(ready(&server).0, 200);
     relay.cut().await;
-    let gone = serde_json::json!({"database": "ok", "cache": "failing", "queues": "failing"});
+    let gone = serde_json::json!({"database": "ok", "cache": "failing", "queues": "failing", "loops": "ok"});
     assert_eq!(ready(&server), (503, gone));
     assert_eq!(http::get(&format!("{}/healthz", server.url)).status, 200);
     let page = http::get(&format!("{}/?period=1h", server.url));
@@ -108,7 +115,10 @@ async fn without_the_database_what_is_cached_is_served_on() {
     let server = start(&deployment, "serve", &[("SVIEW_DATABASE_URL", &relay.url)]);
     assert_eq!(ready(&server).0, 200);
     relay.cut().await;
-    assert_eq!(ready(&server), (503, serde_json::json!({"database": "failing", "cache": "ok", "queues": "ok"})));
+    assert_eq!(
+        ready(&server),
+        (503, serde_json::json!({"database": "failing", "cache": "ok", "queues": "ok", "loops": "ok"}))
+    );
     let page = http::get(&format!("{}/?period=1h", server.url));
     assert!(page.status == 200 && page.body.contains("data-state=\"ready\""), "{}", page.body);
     relay.restore().await;

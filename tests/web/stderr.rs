@@ -3,14 +3,10 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use sview_testing::{Backend, Deployment, http, run, sview};
+use sview_testing::{Backend, Deployment, Patience, http, run, sview};
 
 use crate::site::{NOW, SVIEW, ingest};
-
-/// Longer than anything here takes, also on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// `sview up` with this standard error, at an address that need not be read from its log.
 struct Up {
@@ -55,10 +51,9 @@ impl Drop for Up {
 }
 
 fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let patience = Patience::default();
     while !there() {
-        assert!(begun.elapsed() < PATIENCE, "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        patience.look_again_blocking(|| what.to_owned());
     }
 }
 

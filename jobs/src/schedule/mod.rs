@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::health::{Component, Heartbeat, Unfailing, forever};
 use crate::refresh::{Suggestion, Verdict, refresh};
 use crate::{
     Cause, Context, CountPasswords, Error, ForgetReports, Job, MakeGreylist, Pushed, Result, machine_now, workers,
@@ -40,7 +41,7 @@ impl std::fmt::Debug for Producer {
 /// Every producer.
 pub static PRODUCERS: [Producer; 5] = [
     Producer {
-        name: "refresh",
+        name: REFRESH,
         cron: "0 * * * * *",
         what: "queues the aggregations and cachings that are due",
         effect: |context, cause| {
@@ -113,6 +114,12 @@ fn summary(suggestions: &[Suggestion]) -> String {
 /// How far off its time a tick may come.
 const STALE: TimeDelta = TimeDelta::seconds(30);
 
+/// The producer of every minute.
+const REFRESH: &str = "refresh";
+
+/// How long no tick of the refresh may be acted on: three of them may be lost.
+const SILENCE: Duration = Duration::from_secs(200);
+
 /// How long a producer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 
@@ -166,34 +173,39 @@ impl Scheduler {
     pub fn start(context: &Context, stop: &CancellationToken) -> Self {
         let (tasks, errors) = (TaskTracker::new(), Arc::new(Mutex::default()));
         for producer in &PRODUCERS {
+            // The refresh of every minute shows whether the schedule goes on.
+            let heartbeat =
+                (producer.name == REFRESH).then(|| Heartbeat::new(Component::Schedule, "last tick", Some(SILENCE)));
             let state = Arc::new(State {
                 producer,
                 context: context.clone(),
                 errors: Arc::clone(&errors),
                 busy: tokio::sync::Mutex::default(),
+                heartbeat,
             });
             tasks.spawn(supervise(state, stop.clone()));
         }
-        let (context, stop) = (context.clone(), stop.clone());
+        let (starting, stopped) = (context.clone(), stop.clone());
         tasks.spawn(async move {
-            let start = async {
-                match refresh(&context, context.clock.now(), &Cause::Start, false).await {
-                    Ok(suggestions) => tracing::info!(done = summary(&suggestions), "refresh at start"),
-                    Err(error) => tracing::warn!(%error, "no refresh at start; the next tick does it"),
-                }
-                if let Err(error) = enqueue(&context, &MakeGreylist {}, &Cause::Start).await {
-                    tracing::warn!(%error, "no greylist at start; the next tick does it");
-                }
-                loop {
-                    workers::rescue(&context.queues).await;
-                    tokio::time::sleep(Duration::from_secs(5)).await;
-                }
-            };
             tokio::select! {
-                () = start => {}
-                () = stop.cancelled() => {}
+                () = begin(&starting) => {}
+                () = stopped.cancelled() => {}
             }
         });
+        let (queues, stopped) = (context.queues.clone(), stop.clone());
+        tasks.spawn(forever("rescue", stop, move || {
+            let (queues, stopped) = (queues.clone(), stopped.clone());
+            async move {
+                while !stopped.is_cancelled() {
+                    workers::rescue(&queues).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_secs(5)) => {}
+                        () = stopped.cancelled() => {}
+                    }
+                }
+                Unfailing::Ok(())
+            }
+        }));
         tasks.close();
         Self { tasks, errors }
     }
@@ -210,40 +222,41 @@ impl Scheduler {
     }
 }
 
+/// Does at once what would wait for its first tick.
+async fn begin(context: &Context) {
+    match refresh(context, context.clock.now(), &Cause::Start, false).await {
+        Ok(suggestions) => tracing::info!(done = summary(&suggestions), "refresh at start"),
+        Err(error) => tracing::warn!(%error, "no refresh at start; the next tick does it"),
+    }
+    if let Err(error) = enqueue(context, &MakeGreylist {}, &Cause::Start).await {
+        tracing::warn!(%error, "no greylist at start; the next tick does it");
+    }
+}
+
 struct State {
     producer: &'static Producer,
     context: Context,
     errors: Arc<Mutex<Vec<(&'static str, String)>>>,
     /// Held while the producer acts: a tick that comes meanwhile is let go.
     busy: tokio::sync::Mutex<()>,
+    /// Beats with each tick that was acted on, here or elsewhere.
+    heartbeat: Option<Heartbeat>,
 }
 
 /// Keeps a producer's ticks coming. apalis' stream ends with an error when it misses one; a new one begins with the next.
-async fn supervise(state: Arc<State>, stop: CancellationToken) {
-    let name = state.producer.name;
+fn supervise(state: Arc<State>, stop: CancellationToken) -> BoxFuture<'static, ()> {
     let mut restarts = 0_u32;
-    while !stop.is_cancelled() {
-        let ended = match cron::Schedule::from_str(state.producer.cron) {
-            Ok(schedule) => tokio::spawn(tick_on(state.clone(), schedule, restarts, stop.clone())).await,
-            Err(error) => {
-                tracing::error!(producer = name, %error, "the schedule cannot be read");
-                return;
-            }
-        };
-        if stop.is_cancelled() {
-            return;
-        }
+    let stopped = stop.clone();
+    forever(&format!("schedule of {}", state.producer.name), &stop, move || {
+        let (state, stop) = (state.clone(), stopped.clone());
+        let number = restarts;
         restarts = restarts.wrapping_add(1);
-        match ended {
-            Ok(Ok(())) => tracing::warn!(producer = name, "the ticks ended; they begin anew"),
-            Ok(Err(error)) => tracing::warn!(producer = name, %error, "the ticks ended; they begin anew"),
-            Err(error) => tracing::warn!(producer = name, %error, "the ticks ended; they begin anew"),
+        async move {
+            let schedule = cron::Schedule::from_str(state.producer.cron).map_err(|error| error.to_string())?;
+            tick_on(state, schedule, number, stop.clone()).await.map_err(|error| error.to_string())?;
+            if stop.is_cancelled() { Ok(()) } else { Err("the ticks ended".to_owned()) }
         }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+    })
 }
 
 async fn tick_on(
@@ -295,10 +308,14 @@ async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
             tracing::info!(producer = producer.name, tick = %at, done, "tick");
             None
         }
+        // Somebody else acts on it.
         Ok(Ok(None)) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some(format!("took longer than {} s", TIME_LIMIT.as_secs())),
     };
+    if let (None, Some(heartbeat)) = (&error, &state.heartbeat) {
+        heartbeat.beat();
+    }
     let mut errors = state.errors.lock().unwrap_or_else(PoisonError::into_inner);
     errors.retain(|(name, _)| *name != producer.name);
     if let Some(error) = error {

@@ -68,7 +68,7 @@ async fn live(schedulers: usize, minutes: &[i64]) -> Done {
                 clock,
             };
             let busy = tokio::sync::Mutex::default();
-            states.push(State { producer: &PRODUCERS[0], context, errors: Arc::default(), busy });
+            states.push(State { producer: &PRODUCERS[0], context, errors: Arc::default(), busy, heartbeat: None });
         }
         assert_eq!(states[0].producer.name, "refresh");
         futures::future::join_all(states.iter().map(|state| act(state, at, at))).await;

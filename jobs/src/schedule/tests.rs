@@ -44,7 +44,7 @@ async fn state(directory: &tempfile::TempDir, producer: &'static Producer) -> Ar
         greylist,
         clock: Clock::System,
     };
-    Arc::new(State { producer, context, errors: Arc::default(), busy: tokio::sync::Mutex::default() })
+    Arc::new(State { producer, context, errors: Arc::default(), busy: tokio::sync::Mutex::default(), heartbeat: None })
 }
 
 /// Ticks of ten minutes come to two schedulers, some late and out of order; each has its effect once.

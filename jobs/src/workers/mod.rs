@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use self::backend::{LedgerBackend, Occupied};
 use self::runner::Runner;
 use crate::Queues;
+use crate::health::{Unfailing, spawn_forever};
 use crate::job::{Backoff, Registry};
 use crate::{JobId, WorkerInfo};
 
@@ -160,7 +161,8 @@ async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
     const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
     let mut pause = PAUSES.0;
     let mut restarts = 0;
-    let care = tokio::spawn(care(runner.clone()));
+    let cared_for = runner.clone();
+    let care = spawn_forever("care of workers", &stop, move || care(cared_for.clone()));
     let work = async {
         while !stop.is_cancelled() {
             let begun = Instant::now();
@@ -203,6 +205,7 @@ async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
 
 fn note_trouble(runner: &Runner, error: &str) {
     let mut trouble = runner.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    runner.heartbeat.fail(error.to_owned());
     let (since, restarts) = trouble.as_ref().map_or((crate::machine_now(), 0), |t| (t.since, t.restarts));
     tracing::warn!(worker = %runner.name, error, restarts, "a worker pool died; it is started again");
     *trouble = Some(Trouble { error: error.to_owned(), since, restarts: restarts + 1 });
@@ -236,7 +239,7 @@ async fn handle(job: Occupied, runner: Data<Arc<Runner>>) {
 }
 
 /// Tells every few seconds that the worker lives, and takes jobs back from those that do not.
-async fn care(runner: Arc<Runner>) {
+async fn care(runner: Arc<Runner>) -> Unfailing {
     loop {
         if let Err(error) = runner.ledger.beat(&runner.info()).await {
             tracing::debug!(%error, "a sign of life was not noted");

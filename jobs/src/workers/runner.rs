@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::Queue;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Trouble, WorkerSettings};
+use crate::health::{Component, Heartbeat, panic_message};
 use crate::job::{Backoff, Failure, Registry, Runnable};
 use crate::{Finished, JobId, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
 
@@ -32,6 +34,8 @@ pub(super) struct Runner {
     /// Told when the grace period of a shutdown is over: what still runs is handed back.
     pub(super) abandon: CancellationToken,
     pub(super) trouble: Mutex<Option<Trouble>>,
+    /// Beats with each look for a job, and with each renewal of a lease.
+    pub(super) heartbeat: Heartbeat,
     registry: Arc<Registry>,
     running: Mutex<BTreeMap<JobId, String>>,
 }
@@ -56,6 +60,9 @@ const STOPPING: Duration = Duration::from_secs(10);
 /// How old a job may be for its attempts not to count while a server is away: one that makes servers fail must come to an end.
 const LONGEST_OUTAGE: TimeDelta = TimeDelta::hours(1);
 
+/// The longest time without a heartbeat of a pool: it looks for jobs every second, and renews leases every few.
+const SILENCE: Duration = Duration::from_secs(90);
+
 /// How long what follows from a job's success may take.
 const AFTERMATH: Duration = Duration::from_secs(60);
 
@@ -68,7 +75,9 @@ impl Runner {
         registry: Arc<Registry>,
         settings: WorkerSettings,
     ) -> Self {
+        let served: Vec<&str> = queues.iter().map(|queue| queue.as_str()).collect();
         Self {
+            heartbeat: Heartbeat::new(Component::Pool, served.join(", "), Some(SILENCE)),
             name,
             queues,
             ledger,
@@ -86,6 +95,7 @@ impl Runner {
 
     /// The ledger answers: whatever trouble there was is over.
     pub(super) fn working(&self) {
+        self.heartbeat.beat();
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(trouble) = trouble {
             tracing::info!(worker = %self.name, restarts = trouble.restarts, "the worker pool is back");
@@ -169,6 +179,7 @@ impl Runner {
                 Ok(Ok(Renewed::Held)) => {
                     held_until = asked + lease - margin;
                     pause = lease / 3;
+                    self.heartbeat.beat();
                 }
                 Ok(Ok(Renewed::CancelAsked)) => return Ending::CancelAsked,
                 Ok(Ok(Renewed::Lost)) => return Ending::LeaseLost,
@@ -207,18 +218,35 @@ impl Runner {
     }
 }
 
-/// A handler as a task of its own, so that neither its panic nor its keeping a thread busy touches the lease.
-struct Contained(tokio::task::JoinHandle<Result<(), Failure>>);
+/// A handler on a thread of its own. It may compute for long: neither that nor its panic touches the lease, the pages of this process, or
+/// whatever else runs on the threads of the runtime.
+struct Contained {
+    /// `None`: it was told to stop.
+    thread: tokio::task::JoinHandle<Option<Result<(), Failure>>>,
+    stop: CancellationToken,
+}
 
 impl Contained {
     fn start(job: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Self {
-        Self(tokio::spawn(job))
+        let (runtime, stop) = (Handle::current(), CancellationToken::new());
+        let stopped = stop.clone();
+        let thread = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async move {
+                tokio::select! {
+                    biased;
+                    () = stopped.cancelled() => None,
+                    done = job => Some(done),
+                }
+            })
+        });
+        Self { thread, stop }
     }
 
     /// Waits for it to end by itself.
     async fn ended(&mut self) -> Ending {
-        match (&mut self.0).await {
-            Ok(result) => Ending::Returned(result),
+        match (&mut self.thread).await {
+            Ok(Some(result)) => Ending::Returned(result),
+            Ok(None) => Ending::Abandoned,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => Ending::Panicked(panic_message(&*panic)),
                 Err(_) => Ending::Abandoned, // the runtime shuts down
@@ -228,22 +256,17 @@ impl Contained {
 
     /// Stops it at its next `await`, and waits until it is gone: its claim must not be free while it still does something.
     async fn stop(mut self) {
-        self.0.abort();
-        if tokio::time::timeout(STOPPING, &mut self.0).await.is_err() {
-            tracing::error!("a handler keeps its thread busy and does not stop");
+        self.stop.cancel();
+        if tokio::time::timeout(STOPPING, &mut self.thread).await.is_err() {
+            tracing::error!("a handler computes on and does not stop");
         }
     }
 }
 
 impl Drop for Contained {
     fn drop(&mut self) {
-        self.0.abort();
+        self.stop.cancel();
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
 }
 
 /// Why the attempt failed, in words.

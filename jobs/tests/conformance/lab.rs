@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -191,6 +192,8 @@ pub(crate) enum Does {
     WaitAndFail,
     /// Keeps its thread busy for so many milliseconds.
     Block(u64),
+    /// Keeps its thread busy until the test says that it is enough.
+    Compute,
 }
 
 /// A job for tests.
@@ -216,6 +219,7 @@ pub(crate) enum Event {
 pub(crate) struct Desk {
     events: mpsc::UnboundedSender<Event>,
     pub(crate) go: Arc<Notify>,
+    pub(crate) enough: Arc<AtomicBool>,
     attempts: Arc<std::sync::Mutex<std::collections::HashMap<String, u32>>>,
 }
 
@@ -236,7 +240,7 @@ impl Events {
 impl Desk {
     pub(crate) fn new() -> (Self, Events) {
         let (events, receiver) = mpsc::unbounded_channel();
-        (Self { events, go: Arc::default(), attempts: Arc::default() }, Events(receiver))
+        (Self { events, go: Arc::default(), enough: Arc::default(), attempts: Arc::default() }, Events(receiver))
     }
 }
 
@@ -299,6 +303,12 @@ impl Job for Probe {
             Does::Block(millis) => {
                 std::thread::sleep(Duration::from_millis(millis));
                 tokio::task::yield_now().await;
+                Ok(())
+            }
+            Does::Compute => {
+                while !desk.enough.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 Ok(())
             }
         };

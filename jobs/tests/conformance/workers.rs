@@ -1,12 +1,15 @@
 //! Workers over the ledger: the wrapper round every handler, slots, order and shutdown.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sview_jobs::{Backoff, CancelOutcome, Filter, JobId, NewJob, Pushed, Record, Registry, State, WorkerSettings};
+use sview_jobs::{
+    Backoff, CancelOutcome, Filter, JobId, LedgerSettings, NewJob, Pushed, Record, Registry, State, WorkerSettings,
+};
 use sview_model::Queue;
 use sview_testing::limit;
 
-use crate::lab::{Desk, Does, Event, both, new_job, pool, pool_of, probe, quick, until};
+use crate::lab::{Desk, Does, Event, Lab, both, new_job, pool, pool_of, probe, quick, until};
 
 use Queue::{Aggregation, QuickCache, SlowCache};
 
@@ -312,4 +315,23 @@ both! {
         assert_eq!(started.len(), 200);
         assert!(lab.queues.list(&Filter { states: vec![State::Dead], ..Default::default() }).await.unwrap().is_empty());
     }
+}
+
+/// The runtime has one thread: a job that computed on it would keep this test from going on, and the pages of a server from being served.
+#[tokio::test]
+async fn jobs_that_compute_hold_up_nothing_else() {
+    let lab = Lab::sqlite(LedgerSettings::default()).await;
+    let (desk, mut events) = Desk::new();
+    let (workers, stop) = pool(&lab.queues, &desk, &[QuickCache], 2, &quick());
+    let mut started = Vec::new();
+    for key in ["a", "b"] {
+        probe(&lab.queues, QuickCache, key, Does::Compute).await;
+        started.push(events.next().await);
+    }
+    assert_eq!(started, [Event::Started("a".into()), Event::Started("b".into())]);
+    assert_eq!(workers.health()[0].worker.running.len(), 2);
+    desk.enough.store(true, Ordering::Relaxed);
+    while events.next().await != Event::After("b".into()) {}
+    stop.cancel();
+    workers.stopped().await;
 }

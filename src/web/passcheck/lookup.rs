@@ -113,7 +113,8 @@ impl Passwords {
     /// What the database says; `None` when it has nothing under this prefix.
     async fn seen(&self, kind: HashKind, prefix: HashPrefix) -> Result<Option<Seen>, Unavailable> {
         if self.occupied.is_due() {
-            tokio::spawn(Arc::clone(&self.occupied).read(self.reports.clone()));
+            let (busy, reports) = (Busy(Arc::clone(&self.occupied)), self.reports.clone());
+            tokio::spawn(async move { busy.0.read(&reports).await });
         }
         if !self.occupied.may_hold(kind, prefix) {
             return Ok(None);
@@ -168,12 +169,11 @@ impl Occupied {
         read.is_none_or(|read| read.asked.elapsed() >= REVISION) && !self.busy.swap(true, Ordering::Relaxed)
     }
 
-    async fn read(self: Arc<Self>, reports: Reports) {
-        if let Err(error) = self.read_again(&reports).await {
+    async fn read(&self, reports: &Reports) {
+        if let Err(error) = self.read_again(reports).await {
             // What was read stays; whoever asks under one of its prefixes learns of the trouble.
             tracing::warn!(%error, "the prefixes of counted passwords cannot be read");
         }
-        self.busy.store(false, Ordering::Relaxed);
     }
 
     async fn read_again(&self, reports: &Reports) -> sview_store::Result<()> {
@@ -197,6 +197,15 @@ impl Occupied {
         }
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
         Ok(())
+    }
+}
+
+/// Somebody reads, until this is dropped: also by a panic.
+struct Busy(Arc<Occupied>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Relaxed);
     }
 }
 

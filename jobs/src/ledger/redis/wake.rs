@@ -7,6 +7,7 @@ use apalis_redis::Client;
 use futures::StreamExt as _;
 
 use crate::bell::{Bell, Ear};
+use crate::health::{Unfailing, spawn_forever};
 
 /// Rings the bell of this process for each message on the ledger's channel, from the first listener on.
 pub(super) struct Wake {
@@ -32,18 +33,22 @@ impl Wake {
         self.once.call_once(|| {
             let (bell, client, channel) = (self.bell.clone(), self.client.clone(), self.channel.clone());
             let ended = self.alive.clone();
-            tokio::spawn(async move {
-                let subscription = async {
-                    loop {
-                        if let Err(error) = follow(&bell, &client, &channel).await {
-                            tracing::debug!(%error, "not told of pushed jobs for now");
+            spawn_forever("wake", &self.alive, move || {
+                let (bell, client, channel, ended) = (bell.clone(), client.clone(), channel.clone(), ended.clone());
+                async move {
+                    let subscription = async {
+                        loop {
+                            if let Err(error) = follow(&bell, &client, &channel).await {
+                                tracing::debug!(%error, "not told of pushed jobs for now");
+                            }
+                            tokio::time::sleep(Duration::from_secs(1)).await;
                         }
-                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    };
+                    tokio::select! {
+                        () = ended.cancelled() => {}
+                        () = subscription => {}
                     }
-                };
-                tokio::select! {
-                    () = ended.cancelled() => {}
-                    () = subscription => {}
+                    Unfailing::Ok(())
                 }
             });
         });
