@@ -1,7 +1,9 @@
 //! Reading as its callers see it: formats, rejects, chunks, broken sources.
 #![allow(clippy::unwrap_used)] // a panic is the report of a failure, in what the tests share too
 
+use std::collections::VecDeque;
 use std::io::{self, Cursor, Read, Write};
+use std::sync::{Arc, Mutex};
 
 use flate2::{Compression, write::GzEncoder};
 use sview_feed::{Chunk, FeedError, Format, MAX_LINE, Options, Reader, Summary};
@@ -224,6 +226,44 @@ fn a_slow_pipe_reads_alike() {
         let chunk = reader.next_batch(10).unwrap().unwrap();
         assert_eq!((chunk.accepted, chunk.rejects.len(), chunk.lines_read), (1, 1, 4));
     }
+}
+
+/// A pipe whose writer is the test. A reader that waits for it fails the test.
+#[derive(Clone, Default)]
+struct Pipe(Arc<Mutex<VecDeque<u8>>>);
+
+impl Pipe {
+    fn write(&self, text: &str) {
+        self.0.lock().unwrap().extend(text.bytes());
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut bytes = self.0.lock().unwrap();
+        assert!(!bytes.is_empty(), "it waits for the pipe");
+        bytes.read(into)
+    }
+}
+
+#[test]
+fn what_a_pipe_gave_waits_for_nothing() {
+    let row = |port: u16| format!("2026-03-15T12:00:00Z,{port},TCP\n");
+    let pipe = Pipe::default();
+    pipe.write(&format!("time,port,protocol\n{}", row(1)));
+    let mut reader = Reader::open(pipe.clone(), Format::Auto, options()).unwrap();
+    let mut next = || {
+        let chunk = reader.next_available(10).unwrap().unwrap();
+        (chunk.batch.ports.iter().map(|p| p.port).collect::<Vec<_>>(), chunk.rejects.len())
+    };
+    assert_eq!(next(), (vec![1], 0));
+    // Neither a record that is open nor a line without an end keeps it back.
+    pipe.write(&format!("{}2026-03-15T12:00:00Z,\"3\n", row(2)));
+    assert_eq!(next(), (vec![2], 0));
+    pipe.write(&format!("\",TCP\n{}{}", row(4), "x".repeat(2 * MAX_LINE)));
+    assert_eq!(next(), (vec![4], 1));
+    pipe.write(&format!("\n{}", row(5)));
+    assert_eq!(next(), (vec![5], 1));
 }
 
 fn cowrie_fixture() -> &'static [u8] {

@@ -94,7 +94,7 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let (mut lines, mut good, mut rejected) = (0, 0_u64, 0);
     let bytes = Arc::new(AtomicU64::new(0));
     for path in &args.files {
-        let name = path.display().to_string();
+        let name = output::name(path);
         let source: Box<dyn Read + Send> = if path == Path::new("-") {
             Box::new(std::io::stdin())
         } else {

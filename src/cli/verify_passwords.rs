@@ -50,7 +50,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
             match facts {
                 Ok(facts) => output::line(format!(
                     "{}: whole: {} {kind} hashes, seen {} times, {}",
-                    path.display(),
+                    output::name(path),
                     facts.hashes,
                     facts.sum,
                     units::bytes(facts.bytes)

@@ -209,7 +209,7 @@ both! {
         let first = write(&deployment, "\u{1b}]0;x\u{7}.ndjson", &text);
         let second = write(&deployment, "\u{202e}\n2 rows.ndjson", &text);
         let third = write(&deployment, "\u{9b}31m", text.clone() + "{\"unknown\":1}\n");
-        let missing = deployment.data_dir.join("\u{1b}[2J");
+        let missing = deployment.data_dir.join("\u{1b}[2J\n2 rows");
         let files = [first.as_path(), &second, &third, &missing];
         let said = ended(&ingest(&deployment, &[], &files).output().unwrap(), 1);
         let hostile = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';

@@ -113,7 +113,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
             Ok(was_bad) => bad |= was_bad,
             // One file's misfortune is not the others'.
             Err(error) => {
-                output::fail(&error.context(path.display().to_string()));
+                output::fail(&error.context(output::name(path)));
                 failed = true;
             }
         }
