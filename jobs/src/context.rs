@@ -1,11 +1,12 @@
 //! What jobs, the refresh and the schedule work with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Clock, Kind, Period, Precision, Request};
-use sview_store::{Cache, Computed, Coverage, Reports, Step};
+use sview_store::{Cache, Computed, Coverage, Deleted, Obstacle, Reports, Step};
 
 use crate::{CacheGroup, Greylisting, Queues};
 
@@ -38,9 +39,14 @@ pub trait Statistics: Send + Sync + 'static {
         None
     }
     /// Deletes the reports that are older than they are to be kept: see [`Reports::forget_reports`].
-    async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<u64> {
+    async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<Deleted> {
         let _ = now;
-        Ok(0)
+        Ok(Deleted::default())
+    }
+    /// What keeps aggregations from being complete, and has done so for at least `patience`: see [`Reports::obstacles`].
+    async fn obstacles(&self, patience: Duration) -> sview_store::Result<Vec<Obstacle>> {
+        let _ = patience;
+        Ok(Vec::new())
     }
     /// Counts the passwords of the days that are not counted as they are: see [`Reports::count_passwords`].
     async fn count_passwords(&self) -> sview_store::Result<u64> {
@@ -75,8 +81,12 @@ impl Statistics for Reports {
         self.settings().keep
     }
 
-    async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<u64> {
+    async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<Deleted> {
         Self::forget_reports(self, now).await
+    }
+
+    async fn obstacles(&self, patience: Duration) -> sview_store::Result<Vec<Obstacle>> {
+        Self::obstacles(self, patience).await
     }
 
     async fn count_passwords(&self) -> sview_store::Result<u64> {

@@ -2,6 +2,7 @@
 //! are asked. No label holds what somebody typed.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::extract::State as Extract;
 use axum::http::{Uri, header};
@@ -97,17 +98,25 @@ async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Re
     let jobs = &admin.services.jobs;
     let (coverage, now) = (jobs.statistics.coverage().await?, jobs.clock.now());
     let (lag, pending) = (Family::<OfAggregation, Seconds>::default(), Family::<OfAggregation, Gauge>::default());
+    let failed = Family::<OfAggregation, Gauge>::default();
+    for obstacle in jobs.statistics.obstacles(Duration::MAX).await? {
+        let labels = OfAggregation { kind: obstacle.kind.as_str(), precision: obstacle.precision.as_str() };
+        failed.get_or_create(&labels).inc();
+    }
     for of in coverage {
         let labels = OfAggregation { kind: of.kind.as_str(), precision: of.precision.as_str() };
         // Before the first step there is nothing that the aggregation could be behind of.
         let behind = of.watermark.map_or(0.0, |at| seconds(of.precision.due_to(now) - at));
         lag.get_or_create(&labels).set(behind);
+        let _ = failed.get_or_create(&labels); // 0 where none failed
         pending.get_or_create(&labels).set(i64::try_from(of.pending).unwrap_or(i64::MAX));
     }
     let help = "How far an aggregation is behind what is due, by kind of reports and precision";
     registry.register_with_unit("sview_aggregation_lag", help, Unit::Seconds, lag);
     let help = "Spans that an aggregation has to make, or to make anew, by kind of reports and precision";
     registry.register("sview_aggregation_pending_spans", help, pending);
+    let help = "Buckets that could not be made and are tried again later, by kind of reports and precision";
+    registry.register("sview_aggregation_failed_buckets", help, failed);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Queues, workers, schedule, what is due, the cache, and the log of actions.
 
+use std::time::Duration;
+
 use axum::extract::{Query, State as Extract};
 use axum::http::Uri;
 use axum::response::Response;
@@ -25,6 +27,9 @@ const CACHED: usize = 200;
 /// How many running and dead jobs the overview shows.
 const FEW: usize = 8;
 
+/// A lock that is held for less is nobody's trouble.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn respond(page: Result<Markup, Problem>, viewer: &Viewer, uri: &Uri) -> Response {
     match page {
         Ok(markup) => html(markup),
@@ -45,6 +50,7 @@ pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri
         let of = |queue| figures.iter().find(|figures| figures.queue == queue);
         let queue = |counts: &QueueCounts| Some(rows::queue(counts, of(counts.queue)?, &around));
         let shown = OverviewPage {
+            obstacles: jobs.statistics.obstacles(PATIENCE).await?.len(),
             queues: around.counts.iter().filter_map(queue).collect(),
             running: running.into_iter().take(FEW).map(|record| rows::job(record, None)).collect(),
             dead: dead.iter().map(|record| rows::job(record, None)).collect(),
@@ -120,7 +126,8 @@ pub(super) async fn due(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri
         let suggestions = sview_jobs::refresh(jobs, now, &Cause::Operator, true).await?;
         let coverage = jobs.statistics.coverage().await?;
         let around = Surroundings::look(jobs).await?;
-        let mut shown = DuePage { now, aggregations: Vec::new(), values: Vec::new() };
+        let mut shown = DuePage { now, aggregations: Vec::new(), obstacles: Vec::new(), values: Vec::new() };
+        shown.obstacles.extend(jobs.statistics.obstacles(PATIENCE).await?.into_iter().map(rows::obstacle));
         for suggestion in &suggestions {
             let (verdict, job) = (suggestion.verdict.to_string(), job_of(suggestion, &around));
             if let Work::Aggregate(work) = &suggestion.work {

@@ -1,7 +1,8 @@
 //! From what ledgers say to what pages show.
 
 use sview_jobs::{Figures, QueueCounts, Record, State, Surroundings};
-use sview_views::admin::{Ask, HourBar, JobRow, QueueCard, Wait, fine};
+use sview_store::{Obstacle, ObstacleCause};
+use sview_views::admin::{Ask, HourBar, JobRow, ObstacleRow, QueueCard, Wait, fine};
 
 /// A job in a list. What waits says why, when somebody looked around; what failed says how.
 pub(super) fn job(record: &Record, around: Option<&Surroundings>) -> JobRow {
@@ -31,6 +32,18 @@ pub(super) fn waits(record: &Record, around: &Surroundings) -> Vec<Wait> {
     };
     let reasons = around.reasons(record);
     reasons.iter().map(|reason| Wait { words: reason.to_string(), blockers: blockers(reason) }).collect()
+}
+
+/// What keeps an aggregation from being complete.
+pub(super) fn obstacle(obstacle: Obstacle) -> ObstacleRow {
+    let name = format!("{}/{}", obstacle.kind, obstacle.precision);
+    match obstacle.cause {
+        ObstacleCause::Bucket { span, error, failed_at, again_at } => {
+            let bucket = Some(span.to_string());
+            ObstacleRow { name, bucket, since: failed_at, again: Some(again_at), why: error }
+        }
+        ObstacleCause::Lock { holder, since } => ObstacleRow { name, bucket: None, since, again: None, why: holder },
+    }
 }
 
 /// What can be done to a job.

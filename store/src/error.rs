@@ -20,6 +20,14 @@ pub enum Error {
         /// What it may begin with.
         expected: &'static str,
     },
+    /// Another session holds a lock for so long that waiting for it was given up; nothing was changed.
+    #[error("{what} waits for a lock: {holder}")]
+    Locked {
+        /// What needs the lock.
+        what: String,
+        /// Who has it, in words.
+        holder: String,
+    },
     /// Two processes read the same file; only one of them may count it.
     #[error("another process is reading {0}, or has read it; nothing of this batch was counted")]
     ReadElsewhere(String),
@@ -43,13 +51,53 @@ impl Error {
         }
     }
 
+    /// PostgreSQL's code of an error, five characters, or SQLite's primary one.
+    fn code(&self) -> Option<String> {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return None };
+        let code = error.code()?;
+        Some(match code.parse::<u32>() {
+            Ok(extended) if code.len() < 5 => (extended & 0xff).to_string(),
+            _ => code.into_owned(),
+        })
+    }
+
     /// Whether transactions collided, so that the same one may succeed when it is tried again.
     pub(crate) fn is_collision(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
         // PostgreSQL's deadlock_detected and serialization_failure.
-        error.code().is_some_and(|code| code == "40P01" || code == "40001")
+        self.code().is_some_and(|code| ["40P01", "40001"].contains(&code.as_str())) || self.is_lock_timeout()
+    }
+
+    /// Whether another session held a lock for longer than it is waited for.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.code().is_some_and(|code| code == "55P03")
+    }
+
+    /// Whether the rows that were read or written may be at fault, so that it would go well without them.
+    pub(crate) fn is_of_rows(&self) -> bool {
+        // Of PostgreSQL: cardinality, data, integrity, triggers, limits of the program, damage; and TimescaleDB's limits.
+        const CLASSES: [&str; 9] = ["21", "22", "23", "27", "38", "39", "54", "P0", "XX"];
+        // Of SQLite: an error of the statement, damage, too big, constraint, mismatch.
+        const CODES: [&str; 5] = ["1", "11", "18", "19", "20"];
+        match self {
+            Self::Value(_) | Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
+            _ => self.code().is_some_and(|code| {
+                code == "53400" || CODES.contains(&code.as_str()) || code.len() == 5 && CLASSES.contains(&&code[..2])
+            }),
+        }
     }
 }
 
 /// The store's results.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_of_rows_and_a_lost_connection_is_not() {
+        assert!(Error::Value("of a tally".into()).is_of_rows());
+        assert!(!Error::Database(sqlx::Error::PoolTimedOut).is_of_rows());
+        assert!(!Error::Locked { what: String::new(), holder: String::new() }.is_of_rows());
+    }
+}

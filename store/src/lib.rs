@@ -26,4 +26,6 @@ pub use ingest::{Earlier, FileKey, Inserted, Progress};
 pub use passwords::SeenPassword;
 pub use private::{private_database, restrict};
 pub use reports::{Reports, Settings};
-pub use rollup::{Coverage, Difference, Excuse, Rebuild, Rebuilt, Step, TallyDifference};
+pub use rollup::{
+    Coverage, Deleted, Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Rebuilt, Step, TallyDifference,
+};

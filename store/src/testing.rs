@@ -22,6 +22,20 @@ impl Reports {
         tx.commit().await
     }
 
+    /// Deletes reports before a moment hour by hour, each time from the oldest on, for measuring against.
+    pub async fn delete_hourly(&self, kind: Kind, before: DateTime<Utc>) -> Result<u64> {
+        const HOUR: i64 = 3_600_000_000;
+        let (mut rows, d, before) = (0, self.engine.dialect(), before.timestamp_micros());
+        loop {
+            let mut tx = self.engine.begin().await?;
+            let sql = format!("SELECT {} FROM {kind} WHERE time < {}", d.micros("min(time)"), d.time(before));
+            let Some(oldest) = tx.ints(sql).await?.first().and_then(|row| row[0]) else { return Ok(rows) };
+            let finish = d.time(before.min(oldest + HOUR));
+            rows += tx.execute(format!("DELETE FROM {kind} WHERE time < {finish}")).await?;
+            tx.commit().await?;
+        }
+    }
+
     /// The sum of every bucket of a precision, in their order.
     pub async fn bucket_sums(&self, kind: Kind, precision: Precision) -> Result<Vec<i64>> {
         let mut tx = self.engine.snapshot().await?;

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_model::{Action, Batch, Identity, Incident, Kind, Port, Precision, Protocol, Span, Trap};
-use sview_store::{Difference, Excuse, Rebuild, Reports, Settings, Step};
+use sqlx::Connection as _;
+use sview_model::{
+    Action, Batch, Data, Identity, Incident, Kind, Period, Port, Precision, Protocol, Request, Span, Trap,
+};
+use sview_store::{Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Reports, Settings, Step};
 use sview_testing::{Deployment, both};
 
 use Kind::{Incidents, Ports};
@@ -100,7 +103,160 @@ fn time(deployment: &Deployment, text: &str) -> String {
     }
 }
 
+/// Has the database refuse rows of a table, of one moment or of any.
+async fn refuse(deployment: &Deployment, table: &str, at: Option<&str>) {
+    let when = at.map_or(String::new(), |at| format!("WHEN (NEW.time = {})", time(deployment, at)));
+    let sql = match deployment.backend {
+        sview_testing::Backend::Embedded => {
+            format!("CREATE TRIGGER refuse BEFORE INSERT ON {table} {when} BEGIN SELECT RAISE(ABORT, 'not this row'); END")
+        }
+        sview_testing::Backend::Production => format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this row'; END $$;
+             CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW {when} EXECUTE FUNCTION refuse()"
+        ),
+    };
+    deployment.sql(&sql).await;
+}
+
+async fn accept(deployment: &Deployment, table: &str) {
+    let on = if deployment.redis_url.is_some() { format!(" ON {table}") } else { String::new() };
+    deployment.sql(&format!("DROP TRIGGER refuse{on}")).await;
+    let minutes: i64 = 11 * 60 * 1_000_000;
+    deployment
+        .sql(&format!("UPDATE sview_pending SET failed_at = failed_at - {minutes} WHERE failed_at IS NOT NULL"))
+        .await;
+}
+
+/// The buckets that could not be made, and why not.
+async fn failed(reports: &Reports) -> Vec<(Kind, Precision, String, String)> {
+    let bucket = |obstacle: Obstacle| match obstacle.cause {
+        ObstacleCause::Bucket { span, error, failed_at, again_at } => {
+            assert_eq!(again_at - failed_at, TimeDelta::minutes(10));
+            (obstacle.kind, obstacle.precision, span.to_string(), error)
+        }
+        ObstacleCause::Lock { holder, .. } => panic!("{holder}"),
+    };
+    reports.obstacles(std::time::Duration::ZERO).await.unwrap().into_iter().map(bucket).collect()
+}
+
+async fn scans(reports: &Reports, period: Period) -> u64 {
+    let request = Request::plain("all_ports_by_scans_graph".parse().unwrap(), period).unwrap();
+    match reports.compute(&request, now()).await.unwrap().data {
+        Data::Series(points) => points.iter().map(|point| point.count).sum(),
+        other => panic!("not a series: {other:?}"),
+    }
+}
+
+/// With a session that holds the lock of an aggregation, aggregating says who holds it, and changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_the_lock_of_an_aggregation_is_said() {
+    let deployment = Deployment::new(sview_testing::Backend::Production).await;
+    open(&deployment).await.insert(&five_days(), None).await.unwrap();
+    let mut other = sqlx::PgConnection::connect(&deployment.database_url).await.unwrap();
+    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
+    let lock = "SELECT 1 FROM sview_rollup WHERE kind = 'ports' AND precision = 'quarterly' FOR UPDATE";
+    sqlx::query(lock).execute(&mut other).await.unwrap();
+
+    // The address may set limits of its own.
+    let url = format!("{}&options=-c%20lock_timeout%3D200ms", deployment.database_url);
+    let settings = Settings { keep: Some(TimeDelta::days(2)), ..Settings::default() };
+    let reports = Reports::open(&url, settings).unwrap();
+    let told = |error: sview_store::Error| {
+        assert!(matches!(error, sview_store::Error::Locked { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with("aggregation ports/quarterly waits for a lock: session "), "{text}");
+        assert!(text.contains(", idle in transaction for ") && text.contains(" at 127.0.0.1"), "{text}");
+    };
+    told(reports.aggregate(Ports, Quarterly, now()).await.unwrap_err());
+    told(reports.rebuild(Ports, Quarterly, always(), Rebuild::default()).await.unwrap_err());
+    told(reports.forget_reports(now()).await.unwrap_err());
+    let obstacles = reports.obstacles(std::time::Duration::ZERO).await.unwrap();
+    let [Obstacle { kind: Ports, precision: Quarterly, cause: ObstacleCause::Lock { holder, .. } }] = &obstacles[..]
+    else {
+        panic!("{obstacles:?}")
+    };
+    assert!(holder.contains("idle in transaction"), "{holder}");
+    assert_eq!(reports.obstacles(std::time::Duration::from_secs(3_600)).await.unwrap(), []);
+    // Other aggregations go on.
+    assert!(matches!(reports.aggregate(Incidents, Quarterly, now()).await.unwrap(), Step::Built { .. }));
+
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    aggregate(&reports).await;
+    assert_eq!((faults(&reports).await, failed(&reports).await), (vec![], vec![]));
+}
+
 both! {
+    async fn a_bucket_that_cannot_be_made_holds_up_only_what_needs_it(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        refuse(&deployment, "ports_hourly", Some("2026-03-13T10:00:00Z")).await;
+        reports.insert(&five_days(), None).await.unwrap();
+        aggregate(&reports).await;
+        let expected = |failed: &[(Kind, Precision, String, String)]| {
+            let [(Ports, Hourly, span, error)] = failed else { panic!("{failed:?}") };
+            assert!(span.contains("2026-03-13 10:00") && error.contains("not this row"), "{span}: {error}");
+        };
+        expected(&failed(&reports).await);
+        assert_eq!(reports.coverage().await.unwrap().iter().filter(|c| c.precision == Hourly).map(|c| c.pending).sum::<u64>(), 0);
+        // All other hours, and all other days.
+        let ports = five_days().ports;
+        let missing = |start: &str, length: TimeDelta, until: DateTime<Utc>| {
+            let start: DateTime<Utc> = start.parse().unwrap();
+            let made = ports.iter().filter(|p| p.time < until && !(p.time >= start && p.time < start + length));
+            made.map(|p| p.raw_count).sum::<i64>()
+        };
+        let sum = async |precision| reports.bucket_sums(Ports, precision).await.unwrap().iter().sum::<i64>();
+        assert_eq!(sum(Hourly).await, missing("2026-03-13T10:00:00Z", TimeDelta::hours(1), Hourly.due_to(now())));
+        assert_eq!(sum(Daily).await, missing("2026-03-13T00:00:00Z", TimeDelta::days(1), Daily.due_to(now())));
+        // Values have all of it: they read finer rows.
+        let all = ports.iter().filter(|p| p.time < Period::Week.span(now()).finish).map(|p| p.raw_count as u64).sum::<u64>();
+        assert_eq!(scans(&reports, Period::Week).await, all);
+
+        // A late report for it does not have it tried before its time.
+        let late = Port { time: "2026-03-13T10:20:00Z".parse().unwrap(), ..ports[0] };
+        reports.insert(&Batch { ports: vec![late], ..Batch::default() }, None).await.unwrap();
+        let before = reports.obstacles(std::time::Duration::ZERO).await.unwrap();
+        aggregate(&reports).await;
+        assert_eq!(reports.obstacles(std::time::Duration::ZERO).await.unwrap(), before);
+        assert_eq!(scans(&reports, Period::Week).await, all + 2);
+
+        accept(&deployment, "ports_hourly").await;
+        aggregate(&reports).await;
+        assert_eq!((failed(&reports).await, faults(&reports).await), (vec![], vec![]));
+        assert_eq!(sum(Daily).await, 2 + missing("2026-01-01T00:00:00Z", TimeDelta::zero(), Daily.due_to(now())));
+    }
+
+    async fn a_database_that_takes_no_bucket_at_all_is_an_error(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        refuse(&deployment, "ports_quarterly", None).await;
+        reports.insert(&five_days(), None).await.unwrap();
+        let error = loop {
+            match reports.aggregate(Ports, Quarterly, now()).await {
+                Ok(Step::Built { .. }) => {}
+                Ok(step) => panic!("{step:?}"),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("not this row"), "{error}");
+        assert_eq!(failed(&reports).await.len(), 20);
+        accept(&deployment, "ports_quarterly").await;
+        aggregate(&reports).await;
+        assert_eq!((failed(&reports).await, faults(&reports).await), (vec![], vec![]));
+    }
+
+    async fn a_sum_that_is_too_large_holds_up_no_later_quarter(deployment: Deployment) {
+        let reports = filled(&deployment).await;
+        let due = Quarterly.due_to(now());
+        let large = Port { time: due - TimeDelta::hours(3), raw_count: i64::MAX, port: 23, protocol: Protocol::Tcp };
+        // Another program writes it, so that it is found by summing the last day again.
+        reports.insert_unmarked(&Batch { ports: vec![large.clone(), large.clone()], ..Batch::default() }).await.unwrap();
+        let later = now() + TimeDelta::hours(1);
+        reports.insert(&Batch { ports: vec![Port { time: now(), ..five_days().ports[0] }], ..Batch::default() }, None).await.unwrap();
+        while matches!(reports.aggregate(Ports, Quarterly, later).await.unwrap(), Step::Built { .. }) {}
+        let [(Ports, Quarterly, span, _)] = &failed(&reports).await[..] else { panic!("{:?}", failed(&reports).await) };
+        assert!(span.contains(&large.time.format("%Y-%m-%d %H:%M").to_string()), "{span}");
+        assert_eq!(reports.bucket_sums(Ports, Quarterly).await.unwrap().iter().sum::<i64>(), 2 * 1_001);
+    }
+
     async fn missing_and_doubled_rows_are_found_and_mended(deployment: Deployment) {
         let reports = filled(&deployment).await;
         let (hour, day) = (time(&deployment, "2026-03-14T10:00:00Z"), time(&deployment, "2026-03-13T00:00:00Z"));
@@ -176,7 +332,7 @@ both! {
         reports.migrate().await.unwrap();
         let batch = five_days();
         reports.insert(&batch, None).await.unwrap();
-        assert_eq!(reports.forget_reports(now()).await.unwrap(), 0, "nothing is aggregated yet");
+        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 0, "nothing is aggregated yet");
         aggregate(&reports).await;
         let before = sums(&reports).await;
         // Of the 12th there is one that came late and is not aggregated yet.
@@ -187,10 +343,10 @@ both! {
         let incidents = |day| batch.incidents.iter().filter(|i| i.time < midnight(day)).count() as u64;
         let ports = batch.ports.iter().filter(|p| p.time < midnight(13)).count() as u64;
         assert!(incidents(12) > 200 && incidents(13) > incidents(12) + 200);
-        assert_eq!(reports.forget_reports(now()).await.unwrap(), ports + incidents(12));
+        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, ports + incidents(12));
         assert!(aggregate(&reports).await > 0, "the late one counts");
-        assert_eq!(reports.forget_reports(now()).await.unwrap(), incidents(13) - incidents(12) + 1);
-        assert_eq!(reports.forget_reports(now()).await.unwrap(), 0);
+        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, incidents(13) - incidents(12) + 1);
+        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 0);
         assert_eq!(deployment.sql("UPDATE incidents SET raw_count = raw_count").await, 1_000 - incidents(13));
 
         // What was aggregated of them stays.
@@ -216,10 +372,46 @@ both! {
                 rebuild(&reports, Ports, Quarterly, always(), false).await;
                 assert_eq!(sums(&reports).await, before);
             }
-            assert_eq!(reports.forget_reports(now()).await.unwrap(), 3);
+            assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 3);
             aggregate(&reports).await;
             assert_eq!((sums(&reports).await, faults(&reports).await), (before.clone(), vec![]));
         }
+    }
+
+    async fn reports_of_no_valid_time_harm_nothing_and_are_deleted(deployment: Deployment) {
+        let settings = Settings { keep: Some(TimeDelta::days(2)), ..Settings::default() };
+        let reports = Reports::open(&deployment.database_url, settings).unwrap();
+        reports.migrate().await.unwrap();
+        let (past, future): (&[&str], &[&str]) = match deployment.backend {
+            sview_testing::Backend::Embedded => (&["-9223372036854775808", "-1"], &["9223372036854775807", "'infinity'"]),
+            sview_testing::Backend::Production => (
+                &["'-infinity'", "'4713-01-01 00:00:00+00 BC'", "'1969-12-31 23:59:59+00'"],
+                &["'infinity'", "'294276-12-31 00:00:00+00'"],
+            ),
+        };
+        // Where nothing else is, too.
+        for valid in [false, true] {
+            for table in ["ports", "ports_quarterly", "ports_hourly", "ports_daily"] {
+                for time in past.iter().chain(future) {
+                    deployment.sql(&format!("INSERT INTO {table} (time, raw_count, port, protocol) VALUES ({time}, 1, 23, 'TCP')")).await;
+                }
+            }
+            if valid {
+                reports.insert(&five_days(), None).await.unwrap();
+            }
+            aggregate(&reports).await;
+            assert_eq!(faults(&reports).await, []);
+            for precision in Precision::AGGREGATED {
+                let span = reports.mark_history(Ports, *precision).await.unwrap();
+                assert_eq!(span.is_some(), valid, "{span:?}");
+                assert_eq!(rebuild(&reports, Ports, *precision, always(), false).await.1, []);
+            }
+            assert_eq!(aggregate(&reports).await, 0);
+            assert_eq!(faults(&reports).await, []);
+        }
+        let old = five_days().ports.iter().filter(|port| port.time < Daily.floor(now() - TimeDelta::days(2))).count();
+        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 2 * (old + past.len()) as u64);
+        assert_eq!(faults(&reports).await, []);
     }
 
     async fn history_is_looked_at_again_and_counted_once(deployment: Deployment) {
@@ -276,7 +468,7 @@ both! {
         reports.insert(&five_days(), None).await.unwrap();
         let ahead = now() + TimeDelta::days(400);
         while matches!(reports.aggregate(Ports, Quarterly, ahead).await.unwrap(), Step::Built { .. }) {}
-        assert_eq!(reports.forget_reports(ahead).await.unwrap(), 1_000, "they are aggregated, and old by that clock");
+        assert_eq!(reports.forget_reports(ahead).await.unwrap().rows, 1_000, "they are aggregated, and old by that clock");
         // It is set right; five hours later there are reports of the hours between.
         aggregate(&reports).await;
         let later = now() + TimeDelta::hours(5);
@@ -308,7 +500,7 @@ both! {
             loop {
                 let at = fed.load(std::sync::atomic::Ordering::SeqCst);
                 let Some(at) = DateTime::from_timestamp(at, 0) else { return rows };
-                rows += b.forget_reports(at + TimeDelta::days(1)).await.unwrap();
+                rows += b.forget_reports(at + TimeDelta::days(1)).await.unwrap().rows;
                 tokio::task::yield_now().await;
             }
         });
@@ -318,7 +510,7 @@ both! {
         feeding.await.unwrap();
         let deleted = forgetting.await.unwrap();
         aggregate(&reports).await;
-        assert!(deleted + reports.forget_reports(now()).await.unwrap() > 500);
+        assert!(deleted + reports.forget_reports(now()).await.unwrap().rows > 500);
         // Two of each, but for those of the quarter that is not over.
         let sums = reports.bucket_sums(Ports, Quarterly).await.unwrap();
         let open = five_days().ports.iter().filter(|port| port.time >= Quarterly.due_to(now())).count();

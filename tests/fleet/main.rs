@@ -6,6 +6,7 @@ mod members;
 mod once;
 mod outages;
 mod reports;
+mod suspended;
 
 /// The program under test.
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");

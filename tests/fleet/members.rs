@@ -71,6 +71,12 @@ impl Member {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Sends it a signal by its name: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "{sent}");
+    }
+
     /// The lines of its last log.
     pub(crate) fn log(&self) -> String {
         self.lives.last().map(|(path, _)| std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default()

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sview_model::Queue;
+use sview_store::Deleted;
 
 use super::{Failure, Job};
 use crate::Context;
@@ -34,9 +35,9 @@ impl Job for ForgetReports {
         if context.statistics.keep().is_none() {
             return Err(Failure::Final(UNSET.to_owned()));
         }
-        let rows = context.statistics.forget_reports(context.clock.now()).await?;
-        if rows > 0 {
-            tracing::info!(rows, "old reports were deleted");
+        let deleted = context.statistics.forget_reports(context.clock.now()).await?;
+        if deleted != Deleted::default() {
+            tracing::info!(rows = deleted.rows, chunks = deleted.chunks, "deleted old reports");
         }
         Ok(())
     }

@@ -40,7 +40,12 @@ pub enum Failure {
 
 impl From<sview_store::Error> for Failure {
     fn from(error: sview_store::Error) -> Self {
-        if error.is_outage() { Self::Outage(error.to_string()) } else { Self::Passing(error.to_string()) }
+        // A lock that another session holds is not this job's fault either.
+        if error.is_outage() || matches!(error, sview_store::Error::Locked { .. }) {
+            Self::Outage(error.to_string())
+        } else {
+            Self::Passing(error.to_string())
+        }
     }
 }
 

@@ -38,6 +38,13 @@ pub enum Reason {
         /// Of how many.
         of: u32,
     },
+    /// What it needs was away or held by another, which cost it no attempt.
+    Snoozed {
+        /// How much later it runs again.
+        left: TimeDelta,
+        /// Why its last attempt did not count; escaped.
+        why: String,
+    },
     /// It was queued for later.
     Later {
         /// How much later.
@@ -98,6 +105,7 @@ impl fmt::Display for Reason {
             Self::NextAttempt { left, attempt, of } => {
                 write!(f, "scheduled: next attempt ({attempt} of {of}) in {}", Span(*left))
             }
+            Self::Snoozed { left, why } => write!(f, "snoozed: runs again in {}, since {why}", Span(*left)),
             Self::Later { left } => write!(f, "scheduled: runs in {}", Span(*left)),
             Self::Busy { slots, queues, blockers } => {
                 let names: Vec<&str> = queues.iter().map(|queue| queue.as_str()).collect();
@@ -165,9 +173,12 @@ impl Surroundings {
         }
         let left = record.run_at - self.now;
         if record.state == State::Scheduled && left > TimeDelta::zero() {
-            reasons.push(match record.attempts {
-                0 => Reason::Later { left },
-                made => Reason::NextAttempt { left, attempt: made + 1, of: record.max_attempts },
+            // An attempt that was snoozed is not among those that were made.
+            let snoozed = record.errors.last().filter(|error| error.attempt > record.attempts);
+            reasons.push(match (snoozed, record.attempts) {
+                (Some(error), _) => Reason::Snoozed { left, why: error.message.clone() },
+                (None, 0) => Reason::Later { left },
+                (None, made) => Reason::NextAttempt { left, attempt: made + 1, of: record.max_attempts },
             });
         }
         let serving: Vec<&WorkerInfo> =

@@ -175,7 +175,12 @@ impl Runner {
         loop {
             tokio::time::sleep(pause).await;
             let asked = Instant::now();
-            match tokio::time::timeout_at(held_until.max(asked), self.ledger.renew(&taken.claim, lease)).await {
+            // The process was suspended, or its machine too busy for it: the job may be another's, so nothing more is done for it, not
+            // even while the ledger is asked.
+            if asked >= held_until {
+                return Ending::LeaseUnsure;
+            }
+            match tokio::time::timeout_at(held_until, self.ledger.renew(&taken.claim, lease)).await {
                 Ok(Ok(Renewed::Held)) => {
                     held_until = asked + lease - margin;
                     pause = lease / 3;

@@ -6,6 +6,8 @@ mod postgres;
 mod sqlite;
 mod statements;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sview_model::{Batch, Kind, Precision};
 
@@ -33,6 +35,18 @@ pub(crate) type Visit<'a> = &'a mut (dyn FnMut(&[Option<&str>], &[i64]) -> Resul
 /// What is done with each written tally: its bucket's start, and its bytes.
 pub(crate) type VisitTally<'a> = &'a mut (dyn FnMut(Micros, &[u8]) -> Result<()> + Send);
 
+/// A session that holds the lock of an aggregation.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) kind: String,
+    pub(crate) precision: String,
+    /// Which session, and what it does, in words.
+    pub(crate) words: String,
+    /// When its transaction began, and for how long it has held the lock at most.
+    pub(crate) since: Micros,
+    pub(crate) held: Duration,
+}
+
 /// A database of reports.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync + 'static {
@@ -46,6 +60,15 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn begin(&self) -> Result<Box<dyn Tx>>;
     /// A transaction that reads one unchanging state.
     async fn snapshot(&self) -> Result<Box<dyn Tx>>;
+    /// The sessions that hold the locks of aggregations now. None where the database does not tell.
+    async fn holders(&self) -> Result<Vec<Holder>> {
+        Ok(Vec::new())
+    }
+    /// Ends the sessions that hold the lock of an aggregation and have waited for their client in a transaction of at least `age`.
+    async fn end_suspended(&self, kind: Kind, precision: Precision, age: Duration) -> Result<()> {
+        let _ = (kind, precision, age);
+        Ok(())
+    }
 }
 
 /// What is asked of an open transaction in SQL. A macro in `statements.rs` writes it for each engine.
@@ -107,6 +130,14 @@ impl Dialect {
             // extract() would give a numeric, which is slow.
             Self::Postgres => format!("(date_part('epoch', {time}) * 1000000)::bigint"),
             Self::Sqlite => time.to_owned(),
+        }
+    }
+
+    /// What time it is for the database, as [`Micros`].
+    pub(crate) fn now(self) -> &'static str {
+        match self {
+            Self::Postgres => "(date_part('epoch', clock_timestamp()) * 1000000)::bigint",
+            Self::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
         }
     }
 

@@ -13,12 +13,14 @@ use sqlx::{AssertSqlSafe, Executor as _, Postgres as Db, Row as _, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
 use super::statements::statements;
-use super::{Dialect, Engine, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally};
+use super::{Dialect, Engine, Holder, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally};
 use crate::Result;
 use crate::reports::migrator;
 
 /// A pool of connections to PostgreSQL.
 pub(crate) struct Postgres {
+    /// How to connect without [`SETTINGS`].
+    unlimited: PgConnectOptions,
     pool: PgPool,
     identities: Identities,
 }
@@ -26,15 +28,39 @@ pub(crate) struct Postgres {
 /// Identities that are known to be committed, by token. Identities are never deleted.
 type Identities = Arc<Mutex<HashMap<DeviceToken, i64>>>;
 
+/// What holds for every session, but for what the address says of it (`?options=-c%20lock_timeout%3D0`).
+///
+/// A process that is suspended in a transaction must not hold locks for ever: the server ends its session. Waiting for a lock ends
+/// long before, so that it can be said what is waited for.
+const SETTINGS: [(&str, &str); 3] =
+    [("idle_in_transaction_session_timeout", "60s"), ("lock_timeout", "15s"), ("statement_timeout", "30min")];
+
+/// Lets a session delete any number of rows from compressed chunks: a bucket may be of more than the 100,000 that TimescaleDB allows by
+/// default. Does nothing where that setting is not known.
+const UNPACK: &str = "SELECT set_config(name, '0', false) FROM pg_settings
+    WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'";
+
+fn with_limits(options: PgConnectOptions) -> PgConnectOptions {
+    let said = options.get_options().unwrap_or_default().to_owned();
+    options.options(SETTINGS.into_iter().filter(|(name, _)| !said.contains(name)))
+}
+
+/// The session that holds the lock on each row of `sview_rollup`: its transaction is the one that the row names.
+const HOLDERS: &str = "sview_rollup AS r
+    JOIN pg_locks AS l ON l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.transactionid = r.xmax
+    JOIN pg_stat_activity AS a ON a.pid = l.pid";
+
 impl Postgres {
     /// Opens a pool; connects when first used, so that a server may come up later than sview.
     pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
-        let options = options.application_name("sview").options([("TimeZone", "UTC")]);
+        let unlimited = options.application_name("sview").options([("TimeZone", "UTC")]);
+        let options = with_limits(unlimited.clone());
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(UNPACK).await.map(drop) }))
             .connect_lazy_with(options);
-        Self { pool, identities: Identities::default() }
+        Self { unlimited, pool, identities: Identities::default() }
     }
 }
 
@@ -58,8 +84,16 @@ impl Engine for Postgres {
             (10, "forgotten", include_str!("../../../migrations/postgres/0010_forgotten.sql")),
             (11, "ingested_format", include_str!("../../../migrations/postgres/0011_ingested_format.sql")),
             (12, "session", include_str!("../../../migrations/postgres/0012_session.sql")),
+            (13, "failed", include_str!("../../../migrations/postgres/0013_failed.sql")),
         ];
-        Ok(migrator(&migrations).run(&self.pool).await?)
+        // An index of a large table takes as long as it takes.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_lazy_with(self.unlimited.clone());
+        let migrated = migrator(&migrations).run(&pool).await;
+        pool.close().await;
+        Ok(migrated?)
     }
 
     async fn ping(&self) -> Result<()> {
@@ -75,6 +109,40 @@ impl Engine for Postgres {
     async fn snapshot(&self) -> Result<Box<dyn Tx>> {
         let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
+    }
+
+    async fn holders(&self) -> Result<Vec<Holder>> {
+        let sql = format!(
+            "SELECT r.kind, r.precision,
+               format('session %s of %s at %s, %s for %s s, in a transaction of %s s', a.pid, a.application_name,
+                 coalesce(host(a.client_addr), 'a local socket'),
+                 CASE WHEN a.state <> 'active' THEN a.state WHEN a.wait_event_type = 'Client' THEN 'waiting for its client'
+                   ELSE 'running a statement' END,
+                 floor(date_part('epoch', clock_timestamp() - a.state_change)),
+                 floor(date_part('epoch', clock_timestamp() - a.xact_start))),
+               (date_part('epoch', a.xact_start) * 1000000)::bigint,
+               (date_part('epoch', clock_timestamp() - a.xact_start) * 1000000)::bigint
+             FROM {HOLDERS} WHERE a.xact_start IS NOT NULL"
+        );
+        let rows = self.begin().await?.rows(sql, 3, &[]).await?;
+        let holder = |row: Row| {
+            let mut texts = row.texts.into_iter().flatten();
+            let (kind, precision, words) = (texts.next()?, texts.next()?, texts.next()?);
+            let [since, held] = row.ints[..] else { return None };
+            Some(Holder { kind, precision, words, since, held: Duration::from_micros(held.try_into().unwrap_or(0)) })
+        };
+        Ok(rows.into_iter().filter_map(holder).collect())
+    }
+
+    async fn end_suspended(&self, kind: Kind, precision: Precision, age: Duration) -> Result<()> {
+        let sql = format!(
+            "SELECT pg_terminate_backend(a.pid)::int::bigint FROM {HOLDERS}
+             WHERE r.kind = '{kind}' AND r.precision = '{precision}' AND a.wait_event_type = 'Client'
+               AND a.xact_start < clock_timestamp() - {} * interval '1 second'",
+            age.as_secs()
+        );
+        self.begin().await?.ints(sql).await?;
+        Ok(())
     }
 }
 

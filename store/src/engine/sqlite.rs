@@ -73,6 +73,7 @@ impl Engine for Sqlite {
             (8, "forgotten", include_str!("../../../migrations/sqlite/0008_forgotten.sql")),
             (9, "ingested_format", include_str!("../../../migrations/sqlite/0009_ingested_format.sql")),
             (10, "session", include_str!("../../../migrations/sqlite/0010_session.sql")),
+            (11, "failed", include_str!("../../../migrations/sqlite/0011_failed.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }

@@ -25,9 +25,34 @@ impl Work<'_> {
             return Ok(Built { span, rows: 0, tallies: false }); // no rows at all: nothing to make
         };
         let finish = newest.div_euclid(self.width) * self.width + self.width;
-        let chunk = (span.0.max(finish - chunk(self.precision)), finish);
-        let done = (chunk.0, span.1); // behind the chunk there is nothing
+        let mut length = chunk(self.precision);
+        loop {
+            let chunk = (span.0.max(finish - length), finish);
+            let done = (chunk.0, span.1); // behind the chunk there is nothing
+            if !self.careful {
+                return Ok(Built { span: done, ..self.build_chunk(chunk, finer).await? });
+            }
+            self.tx.execute("SAVEPOINT chunk".to_owned()).await?;
+            match self.build_chunk(chunk, finer).await {
+                Ok(built) => {
+                    self.tx.execute("RELEASE SAVEPOINT chunk".to_owned()).await?;
+                    return Ok(Built { span: done, ..built });
+                }
+                Err(error) if error.is_of_rows() => {
+                    self.tx.execute("ROLLBACK TO SAVEPOINT chunk".to_owned()).await?;
+                    self.tx.execute("RELEASE SAVEPOINT chunk".to_owned()).await?;
+                    if chunk.1 - chunk.0 <= self.width {
+                        self.note_failed(chunk, error).await?;
+                        return Ok(Built { span: done, rows: 0, tallies: false });
+                    }
+                    length = ((chunk.1 - chunk.0) / 2).div_euclid(self.width).max(1) * self.width;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
 
+    async fn build_chunk(&mut self, chunk: (Micros, Micros), finer: Precision) -> Result<Built> {
         let sql = format!(
             "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT 1) AS present",
             self.target,
@@ -51,7 +76,7 @@ impl Work<'_> {
         let rows = self.make_rows(&spans, fresh).await?;
         let tallies = self.tally(chunk, &spans, fresh, finer).await?;
         self.mark_coarser(&spans).await?;
-        Ok(Built { span: done, rows, tallies })
+        Ok(Built { span: chunk, rows, tallies })
     }
 
     /// The condition that a row's time is in a span.

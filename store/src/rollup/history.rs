@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
-use super::{Spans, first, mark, micros, moment, watermark};
+use super::{Spans, mark, micros, moment, oldest, watermark};
 use crate::engine::table;
 use crate::{Reports, Result};
 
@@ -32,8 +32,8 @@ impl Reports {
         let Some(finish) = watermark(&mut *tx, kind, precision, "").await? else { return Ok(None) };
         let mut start: Option<DateTime<Utc>> = None;
         for table in [table(kind, finer), table(kind, precision)] {
-            let sql = format!("SELECT {} FROM {table} WHERE time < {}", d.micros("min(time)"), d.time(finish));
-            let oldest = first(&mut *tx, sql).await?.map(|at| moment(at.div_euclid(width) * width));
+            let oldest = oldest(&mut *tx, d, &table, finish).await?;
+            let oldest = oldest.map(|at| moment(at.div_euclid(width) * width));
             start = match (start, oldest) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),

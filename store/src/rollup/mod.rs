@@ -15,6 +15,7 @@
 //! Steps of one kind and precision take turns by a lock on the watermark's row, rebuilding ([`Reports::rebuild`]) included.
 
 mod build;
+mod failed;
 mod history;
 mod rebuild;
 mod retention;
@@ -26,13 +27,15 @@ mod verify;
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision, Span};
 
+pub use self::failed::{Obstacle, ObstacleCause};
 pub use self::rebuild::{Rebuild, Rebuilt};
+pub use self::retention::Deleted;
 pub(crate) use self::spans::Spans;
 use self::step::Work;
 use self::tallies::Buckets;
 pub use self::verify::{Difference, Excuse, TallyDifference};
-use crate::engine::{Micros, Tx, columns};
-use crate::{Reports, Result};
+use crate::engine::{Dialect, Micros, Tx, columns};
+use crate::{Error, Reports, Result};
 
 /// What one step of aggregation did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +62,15 @@ pub struct Coverage {
     pub precision: Precision,
     /// Buckets that end by this moment were made, but for the pending ones; `None` before the first step.
     pub watermark: Option<DateTime<Utc>>,
-    /// How many spans before the watermark wait to be made, or made anew.
+    /// How many spans before the watermark wait to be made, or made anew, without those that failed lately ([`Reports::obstacles`]).
     pub pending: u64,
     /// Grows whenever buckets that had been made are made anew; see [`crate::Computed::revision`].
     pub revision: i64,
 }
+
+/// Before this moment, 1970-01-01, nothing counts. PostgreSQL's `-infinity` and years before Christ are in the tables of some
+/// deployments, and `-infinity` cannot be written as [`Micros`]. The same holds for `infinity`, so no query may lack an upper bound.
+pub(crate) const BEGINNING: Micros = 0;
 
 /// How much one transaction aggregates: long enough to be quick in total, short enough to be lost by a kill without harm.
 fn chunk(precision: Precision) -> Micros {
@@ -138,16 +145,65 @@ async fn first(tx: &mut dyn Tx, sql: String) -> Result<Option<Micros>> {
     Ok(tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()))
 }
 
+/// The time of the oldest row of a table from [`BEGINNING`] on, and before a moment.
+async fn oldest(tx: &mut dyn Tx, d: Dialect, table: &str, before: Micros) -> Result<Option<Micros>> {
+    let (min, start, before) = (d.micros("min(time)"), d.time(BEGINNING), d.time(before));
+    first(tx, format!("SELECT {min} FROM {table} WHERE time >= {start} AND time < {before}")).await
+}
+
 impl Reports {
     /// Does one step of the aggregation of a kind into a precision, as of `now`: at most a chunk of buckets, in one
     /// transaction. Call it until it is [`Step::Idle`] or [`Step::Blocked`].
+    ///
+    /// A bucket that cannot be made is set aside for some minutes, and the others are made. See [`Reports::obstacles`].
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another session holds the lock of this aggregation for 15 s.
     pub async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> Result<Step> {
         let Some(finer) = precision.finer() else { return Ok(Step::Idle) };
+        let mut step = self.step(kind, precision, finer, now, false).await;
+        if step.as_ref().is_err_and(Error::is_of_rows) {
+            step = self.step(kind, precision, finer, now, true).await;
+        }
+        match step {
+            Err(error) if error.is_lock_timeout() => Err(self.locked(kind, precision, error).await),
+            step => step,
+        }
+    }
+
+    async fn step(
+        &self,
+        kind: Kind,
+        precision: Precision,
+        finer: Precision,
+        now: DateTime<Utc>,
+        careful: bool,
+    ) -> Result<Step> {
         let mut tx = self.engine.begin().await?;
         let mut work = Work::new(&mut *tx, self.engine.dialect(), kind, precision, finer);
+        work.careful = careful;
         let step = work.step(finer, now, micros(self.settings.reread)).await?;
         tx.commit().await?;
         Ok(step)
+    }
+
+    /// Says who holds the lock of an aggregation, after waiting for it was given up. A session that cannot belong to a job any more,
+    /// since no job of aggregation runs for so long, is ended where it waits for a process that is suspended: the server itself ends
+    /// only one that has read its last answer.
+    pub(crate) async fn locked(&self, kind: Kind, precision: Precision, error: Error) -> Error {
+        let limit = sview_model::Queue::Aggregation.time_limit();
+        if let Err(error) = self.engine.end_suspended(kind, precision, limit).await {
+            tracing::warn!(%kind, %precision, %error, "could not end a session that holds the lock of an aggregation");
+        }
+        let of =
+            |holder: &crate::engine::Holder| holder.kind == kind.as_str() && holder.precision == precision.as_str();
+        let holder = match self.engine.holders().await {
+            Ok(holders) => holders.into_iter().find(of).map(|holder| holder.words),
+            Err(error) => Some(error.to_string()),
+        };
+        // It has just ended, or it is a lock of another sort.
+        let holder = holder.unwrap_or_else(|| format!("it was held by a session that is not known ({error})"));
+        Error::Locked { what: format!("aggregation {kind}/{precision}"), holder }
     }
 
     /// How far every aggregation has come: one entry for each kind and aggregated precision.
@@ -158,8 +214,9 @@ impl Reports {
             for precision in Precision::AGGREGATED {
                 let sql = format!(
                     "SELECT watermark, (SELECT count(*) FROM sview_pending AS p
-                       WHERE p.kind = r.kind AND p.precision = r.precision AND p.start < r.watermark), revision
-                     FROM sview_rollup AS r WHERE kind = '{kind}' AND precision = '{precision}'"
+                       WHERE p.kind = r.kind AND p.precision = r.precision AND p.start < r.watermark AND NOT {}), revision
+                     FROM sview_rollup AS r WHERE kind = '{kind}' AND precision = '{precision}'",
+                    failed::lately(self.engine.dialect())
                 );
                 let rows = tx.ints(sql).await?;
                 let row = rows.first().map(Vec::as_slice).unwrap_or_default();

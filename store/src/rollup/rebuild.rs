@@ -10,7 +10,7 @@
 use sview_model::{Kind, Precision, Span};
 
 use super::retention::forgotten;
-use super::{Spans, Work, chunk, columns, first, moment, watermark};
+use super::{BEGINNING, Spans, Work, chunk, columns, first, moment, oldest, watermark};
 use crate::engine::Micros;
 use crate::{Reports, Result};
 
@@ -43,7 +43,29 @@ impl Reports {
     ///
     /// Coarser buckets are marked, which mends those that hold too little; those that hold too much are to be rebuilt as well,
     /// after this.
+    ///
+    /// # Errors
+    /// [`Error::Locked`](crate::Error::Locked) when another session holds the lock of this aggregation for two minutes.
     pub async fn rebuild(&self, kind: Kind, precision: Precision, span: Span, how: Rebuild) -> Result<Option<Rebuilt>> {
+        const TRIES: u32 = 8;
+        let mut tries = 1;
+        loop {
+            match self.rebuild_once(kind, precision, span, how).await {
+                // A step that makes much at once takes its time.
+                Err(error) if error.is_lock_timeout() && tries < TRIES => tries += 1,
+                Err(error) if error.is_lock_timeout() => return Err(self.locked(kind, precision, error).await),
+                done => return done,
+            }
+        }
+    }
+
+    async fn rebuild_once(
+        &self,
+        kind: Kind,
+        precision: Precision,
+        span: Span,
+        how: Rebuild,
+    ) -> Result<Option<Rebuilt>> {
         let Some(finer) = precision.finer() else { return Ok(None) };
         let mut tx = self.engine.begin().await?;
         let mut work = Work::new(&mut *tx, self.engine.dialect(), kind, precision, finer);
@@ -59,7 +81,7 @@ impl Work<'_> {
     async fn rebuild(&mut self, span: Span, force: bool) -> Result<Option<Rebuilt>> {
         let lock = self.dialect.for_update();
         let Some(made_to) = watermark(self.tx, self.kind, self.precision, lock).await? else { return Ok(None) };
-        let span = (span.start.timestamp_micros(), span.finish.timestamp_micros().min(made_to));
+        let span = (span.start.timestamp_micros().max(BEGINNING), span.finish.timestamp_micros().min(made_to));
         let newest = self.newest(span).await?.max(self.newest_tally(span).await?);
         let Some(newest) = newest.filter(|_| span.0 < span.1) else { return Ok(None) };
         let finish = newest.div_euclid(self.width) * self.width + self.width;
@@ -105,7 +127,7 @@ impl Work<'_> {
         let rows = self.tx.ints(sql).await?;
         let mut lossy: Vec<Micros> = rows.iter().filter_map(|row| row.first().copied().flatten()).collect();
         // Retention deletes up to a moment: of the bucket in which that lies, a part may be gone without a trace.
-        let oldest = first(self.tx, format!("SELECT {} FROM {}", d.micros("min(time)"), self.source)).await?;
+        let oldest = oldest(self.tx, d, &self.source, span.1).await?;
         let cut = oldest.map(|at| at.div_euclid(self.width) * self.width);
         if let Some(cut) = cut.filter(|cut| span.0 <= *cut && *cut < span.1) {
             let within = self.within((cut, cut + self.width));

@@ -1,31 +1,57 @@
 //! Deleting reports that are long aggregated. First it is noted, under the lock of aggregation, up to when they are forgotten; from then
 //! on nothing that comes for that time counts any more. Deleting them is only tidying up, in as many pieces as one likes.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision};
 
-use super::{first, micros, moment, pending_of, watermark};
-use crate::engine::{Micros, Tx};
+use super::{BEGINNING, first, micros, moment, pending_of, watermark};
+use crate::engine::{Dialect, Micros, Tx};
 use crate::{Reports, Result};
 
-/// How much a transaction deletes: others who want to write wait for it, on SQLite.
-const PIECE: TimeDelta = TimeDelta::hours(1);
+/// The spans that one transaction deletes: the first, the shortest and the longest.
+const PIECES: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::minutes(1), TimeDelta::days(1)];
+
+/// How long a transaction ought to take: others who want to write wait for it, on SQLite. The next one deletes twice the span after a
+/// faster one, and half of it after one that took twice as long.
+const PACE: Duration = Duration::from_millis(100);
+
+/// What retention deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Rows that were deleted one by one.
+    pub rows: u64,
+    /// Chunks of TimescaleDB that were dropped, whatever was in them.
+    pub chunks: u64,
+}
 
 impl Reports {
     /// Deletes the reports of whole days that ended at least [`crate::Settings::keep`] before `now`, if they are aggregated; none where
-    /// that is `None`. What was aggregated of them stays, and what comes later for these days does not count. Returns how many rows
-    /// were deleted. It may be stopped anywhere; the next call goes on.
-    pub async fn forget_reports(&self, now: DateTime<Utc>) -> Result<u64> {
-        let Some(keep) = self.settings.keep else { return Ok(0) };
+    /// that is `None`. What was aggregated of them stays, and what comes later for these days does not count. It may be stopped
+    /// anywhere; the next call goes on.
+    ///
+    /// A hypertable of TimescaleDB loses whole chunks only, so its reports stay up to a chunk longer (7 days by default): to delete the
+    /// rows of a part of a compressed chunk, the server would have to unpack them first.
+    pub async fn forget_reports(&self, now: DateTime<Utc>) -> Result<Deleted> {
+        let mut deleted = Deleted::default();
+        let Some(keep) = self.settings.keep else { return Ok(deleted) };
         let before = Precision::Daily.floor(now - keep).timestamp_micros();
-        let mut rows = 0;
         for kind in Kind::ALL {
-            let Some(forgotten) = self.forget_until(*kind, before).await? else { continue };
-            while let Some(deleted) = self.delete_piece(*kind, forgotten).await? {
-                rows += deleted;
+            let forgotten = match self.forget_until(*kind, before).await {
+                Err(error) if error.is_lock_timeout() => {
+                    return Err(self.locked(*kind, Precision::Quarterly, error).await);
+                }
+                forgotten => forgotten?,
+            };
+            let Some(forgotten) = forgotten else { continue };
+            if self.is_hypertable(*kind).await? {
+                deleted.chunks += self.drop_chunks(*kind, forgotten).await?;
+            } else {
+                deleted.rows += self.delete_rows(*kind, forgotten).await?;
             }
         }
-        Ok(rows)
+        Ok(deleted)
     }
 
     /// Notes that the reports of a kind are forgotten up to a moment, or as far as they are aggregated; returns up to when they are.
@@ -52,16 +78,75 @@ impl Reports {
         Ok(known.max(Some(until)))
     }
 
-    /// Deletes the oldest reports before a moment; `None` where there are none.
-    async fn delete_piece(&self, kind: Kind, before: Micros) -> Result<Option<u64>> {
+    /// Deletes the rows before a moment, oldest first, in pieces of bounded time; returns how many there were.
+    ///
+    /// Each piece begins where the last one ended: a look at the table from its beginning would pass over every index entry of the
+    /// rows that were deleted before, and the whole would take time by the square of the history.
+    async fn delete_rows(&self, kind: Kind, before: Micros) -> Result<u64> {
         let d = self.engine.dialect();
+        let [mut piece, shortest, longest] = PIECES.map(micros);
+        // What has no valid time is older than anything.
+        let mut rows = self.delete_piece(kind, format!("time < {}", d.time(BEGINNING))).await?;
+        let (mut start, mut gap) = (BEGINNING, true);
+        while start < before {
+            if gap {
+                let sql = format!(
+                    "SELECT {} FROM {kind} WHERE time >= {} AND time < {}",
+                    d.micros("min(time)"),
+                    d.time(start),
+                    d.time(before)
+                );
+                let Some(next) = first(&mut *self.engine.snapshot().await?, sql).await? else { break };
+                start = next;
+            }
+            let (begun, finish) = (Instant::now(), before.min(start + piece));
+            let within = format!("time >= {} AND time < {}", d.time(start), d.time(finish));
+            let deleted = self.delete_piece(kind, within).await?;
+            (rows, gap, start) = (rows + deleted, deleted == 0, finish);
+            piece = match begun.elapsed() {
+                took if took < PACE => (piece * 2).min(longest),
+                took if took > 2 * PACE => (piece / 2).max(shortest),
+                _ => piece,
+            };
+        }
+        Ok(rows)
+    }
+
+    async fn delete_piece(&self, kind: Kind, within: String) -> Result<u64> {
         let mut tx = self.engine.begin().await?;
-        let sql = format!("SELECT {} FROM {kind} WHERE time < {}", d.micros("min(time)"), d.time(before));
-        let Some(oldest) = first(&mut *tx, sql).await? else { return Ok(None) };
-        let finish = before.min(oldest + micros(PIECE));
-        let deleted = tx.execute(format!("DELETE FROM {kind} WHERE time < {}", d.time(finish))).await?;
+        let deleted = tx.execute(format!("DELETE FROM {kind} WHERE {within}")).await?;
         tx.commit().await?;
-        Ok(Some(deleted))
+        Ok(deleted)
+    }
+
+    /// Whether the table of a kind's reports is a hypertable of TimescaleDB.
+    async fn is_hypertable(&self, kind: Kind) -> Result<bool> {
+        if self.engine.dialect() != Dialect::Postgres {
+            return Ok(false);
+        }
+        let mut tx = self.engine.snapshot().await?;
+        // A statement of its own: one that names the view fails where there is none.
+        let view =
+            "SELECT CASE WHEN to_regclass('timescaledb_information.hypertables') IS NULL THEN 0 ELSE 1 END::bigint";
+        if first(&mut *tx, view.to_owned()).await? != Some(1) {
+            return Ok(false);
+        }
+        let sql = format!(
+            "SELECT count(*) FROM timescaledb_information.hypertables
+             WHERE to_regclass(format('%I.%I', hypertable_schema, hypertable_name)) = '{kind}'::regclass"
+        );
+        Ok(first(&mut *tx, sql).await? == Some(1))
+    }
+
+    /// Drops the chunks of a hypertable that end by a moment; returns how many.
+    async fn drop_chunks(&self, kind: Kind, before: Micros) -> Result<u64> {
+        let mut tx = self.engine.begin().await?;
+        let before = self.engine.dialect().time(before);
+        let sql =
+            format!("SELECT count(*) FROM (SELECT drop_chunks('{kind}'::regclass, older_than => {before})) AS dropped");
+        let dropped = first(&mut *tx, sql).await?;
+        tx.commit().await?;
+        Ok(dropped.and_then(|n| n.try_into().ok()).unwrap_or(0))
     }
 }
 

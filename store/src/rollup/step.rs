@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
+use super::failed::{lately, set_aside};
 use super::retention::forgotten;
-use super::{Spans, Step, first, mark, micros, moment, pairs, pending_of, watermark};
+use super::{BEGINNING, Spans, Step, mark, micros, moment, oldest, pairs, pending_of, watermark};
 use crate::Result;
 use crate::engine::{Dialect, Micros, Tx, table};
 
@@ -27,6 +28,8 @@ pub(super) struct Work<'a> {
     pub(super) width: Micros,
     /// Up to when the finer rows are forgotten: buckets before that stay as they are.
     pub(super) forgotten: Micros,
+    /// Whether a chunk that fails is tried in ever smaller pieces, so that a single bucket can be set aside.
+    pub(super) careful: bool,
 }
 
 impl<'a> Work<'a> {
@@ -39,7 +42,7 @@ impl<'a> Work<'a> {
     ) -> Self {
         let (source, target) = (table(kind, finer), table(kind, precision));
         let (width, forgotten) = (micros(precision.width()), Micros::MIN);
-        Self { tx, dialect, kind, precision, source, target, width, forgotten }
+        Self { tx, dialect, kind, precision, source, target, width, forgotten, careful: false }
     }
 
     pub(super) async fn step(&mut self, finer: Precision, now: DateTime<Utc>, reread: Micros) -> Result<Step> {
@@ -70,7 +73,9 @@ impl<'a> Work<'a> {
             }
         };
 
-        let pending = self.take_pending(made_to).await?.cover(self.width).before(made_to);
+        let taken = self.take_pending(made_to).await?.cover(self.width).before(made_to).after(BEGINNING);
+        // Late reports for a bucket that was set aside do not have it tried before its time; its own span stays for them.
+        let pending = taken.minus(&set_aside(self.tx, self.kind, self.precision).await?);
         if pending.is_empty() {
             return Ok(Step::Idle);
         }
@@ -135,8 +140,10 @@ impl<'a> Work<'a> {
         let sql = format!(
             "DELETE FROM sview_pending WHERE id IN (
                SELECT id FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}
+                 AND NOT {}
                ORDER BY start DESC LIMIT {TAKEN})
-             RETURNING start, finish"
+             RETURNING start, finish",
+            lately(self.dialect)
         );
         Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
     }
@@ -151,20 +158,35 @@ impl<'a> Work<'a> {
                 pending.push((from, to));
                 if finer == Precision::Native {
                     let since = (from - reread).div_euclid(self.width) * self.width;
-                    let grown = self.grown((since, from)).await?;
-                    pending.extend(grown.iter());
+                    pending.extend(self.reread((since, from)).await?.iter());
                 }
             }
             None => {
                 // Buckets that an older program made are looked at too: they have no tallies yet.
                 for table in [&self.source, &self.target] {
-                    let sql = format!("SELECT {} FROM {table} WHERE time < {}", d.micros("min(time)"), d.time(to));
-                    let first = first(self.tx, sql).await?;
-                    pending.extend(first.map(|first| (first.div_euclid(self.width) * self.width, to)));
+                    let oldest = oldest(self.tx, d, table, to).await?;
+                    pending.extend(oldest.map(|at| (at.div_euclid(self.width) * self.width, to)));
                 }
             }
         }
         mark(self.tx, kind, precision, &Spans::new(pending)).await?;
         self.set_watermark(to).await
+    }
+
+    /// The buckets of a span that grew. Where that cannot be said, they all may have: each is looked at by itself then.
+    async fn reread(&mut self, span: (Micros, Micros)) -> Result<Spans> {
+        if !self.careful {
+            return self.grown(span).await;
+        }
+        self.tx.execute("SAVEPOINT reread".to_owned()).await?;
+        let grown = match self.grown(span).await {
+            Err(error) if error.is_of_rows() => {
+                self.tx.execute("ROLLBACK TO SAVEPOINT reread".to_owned()).await?;
+                Spans::new(vec![span])
+            }
+            grown => grown?,
+        };
+        self.tx.execute("RELEASE SAVEPOINT reread".to_owned()).await?;
+        Ok(grown)
     }
 }

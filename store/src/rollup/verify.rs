@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
 use super::retention::forgotten;
-use super::{Buckets, Spans, chunk, columns, first, micros, moment, pending_of, watermark};
+use super::{BEGINNING, Buckets, Spans, chunk, columns, first, micros, moment, oldest, pending_of, watermark};
 use crate::engine::{Dialect, Micros, Tx, table};
 use crate::{Reports, Result};
 
@@ -54,8 +54,7 @@ struct Look {
     tx: Box<dyn Tx>,
     dialect: Dialect,
     width: Micros,
-    /// `None` for its start: from the beginning.
-    span: (Option<Micros>, Micros),
+    span: (Micros, Micros),
     pending: Spans,
 }
 
@@ -63,6 +62,10 @@ impl Look {
     /// `None` when aggregation has not begun.
     async fn at(reports: &Reports, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Option<Self>> {
         let mut tx = reports.engine.snapshot().await?;
+        if reports.engine.dialect() == Dialect::Postgres {
+            // A recount of all history takes as long as it takes.
+            tx.execute("SET LOCAL statement_timeout = 0".to_owned()).await?;
+        }
         let width = micros(precision.width());
         let Some(made_to) = watermark(&mut *tx, kind, precision, "").await? else { return Ok(None) };
         let span = span.map(|s| precision.cover(s));
@@ -72,20 +75,18 @@ impl Look {
             pending.extend(pending_of(&mut *tx, kind, *finer, finish).await?.iter());
         }
         let pending = Spans::new(pending).cover(width);
-        let span = (span.map(|s| s.start.timestamp_micros()), finish);
+        let span = (span.map_or(BEGINNING, |s| s.start.timestamp_micros().max(BEGINNING)), finish);
         Ok(Some(Self { tx, dialect: reports.engine.dialect(), width, span, pending }))
     }
 
     /// The condition that a row's time is in the span.
     fn within(&self) -> String {
         let d = self.dialect;
-        let before = format!("time < {}", d.time(self.span.1));
-        self.span.0.map_or(before.clone(), |start| format!("{before} AND time >= {}", d.time(start)))
+        format!("time >= {} AND time < {}", d.time(self.span.0), d.time(self.span.1))
     }
 
     async fn oldest(&mut self, table: &str) -> Result<Option<Micros>> {
-        let sql = format!("SELECT {} FROM {table}", self.dialect.micros("min(time)"));
-        first(&mut *self.tx, sql).await
+        oldest(&mut *self.tx, self.dialect, table, self.span.1).await
     }
 }
 
@@ -147,7 +148,7 @@ impl Reports {
         let oldest = [look.oldest(&table).await?, first(&mut *look.tx, sql).await?];
         let Some(oldest) = oldest.into_iter().flatten().min() else { return Ok(Vec::new()) };
         let floor = |at: Micros| at.div_euclid(look.width) * look.width;
-        let (mut start, finish) = (look.span.0.map_or(floor(oldest), |s| s.max(floor(oldest))), look.span.1);
+        let (mut start, finish) = (look.span.0.max(floor(oldest)), look.span.1);
         let mut all = Vec::new();
         while start < finish {
             let end = finish.min(start + chunk(precision));

@@ -42,6 +42,21 @@ pub struct ValueRow {
     pub job: Option<(String, String)>,
 }
 
+/// What keeps an aggregation from being complete.
+#[derive(Clone, Debug)]
+pub struct ObstacleRow {
+    /// `incidents/quarterly`.
+    pub name: String,
+    /// The bucket that could not be made, UTC; `None` where a lock is held.
+    pub bucket: Option<String>,
+    /// Since when, UTC.
+    pub since: DateTime<Utc>,
+    /// When it is tried again, UTC.
+    pub again: Option<DateTime<Utc>>,
+    /// Why; may be hostile.
+    pub why: String,
+}
+
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct DuePage {
@@ -49,6 +64,8 @@ pub struct DuePage {
     pub now: DateTime<Utc>,
     /// Every aggregation.
     pub aggregations: Vec<AggregationRow>,
+    /// What keeps aggregations from being complete.
+    pub obstacles: Vec<ObstacleRow>,
     /// Every group of precached values.
     pub values: Vec<ValueRow>,
 }
@@ -59,6 +76,14 @@ const AGGREGATIONS: [Column; 5] = [
     Column::new("Behind"),
     Column::number("Pending spans"),
     Column::words("A refresh now"),
+];
+
+const OBSTACLES: [Column; 5] = [
+    Column::name("Aggregation"),
+    Column::new("Held up by"),
+    Column::new("Since"),
+    Column::new("Tried again"),
+    Column::words("Why"),
 ];
 
 const VALUES: [Column; 4] =
@@ -90,8 +115,27 @@ pub fn due(context: &AdminContext, shown: &DuePage) -> Markup {
             verdict(&row.verdict, &row.job),
         ]
     };
+    let obstacle = |row: &ObstacleRow| {
+        [
+            html! { b { (row.name) } },
+            html! { @match &row.bucket { Some(bucket) => { "the bucket " (bucket) }, None => { "a lock" } } },
+            html! { (exact(row.since)) },
+            html! { @match row.again { Some(at) => { (exact(at)) }, None => { "at once when it is free" } } },
+            html! { code { (text::visible(&row.why, 400)) } },
+        ]
+    };
     let content = html! {
         p.lead.under { "As of " (exact(shown.now)) ", the time of the statistics." }
+        @if !shown.obstacles.is_empty() {
+            section.card.list {
+                h2 { "Held up" }
+                p.remark {
+                    "A bucket that cannot be made holds up only the coarser buckets that it is a part of. Pages go on: they count its reports \
+                     one by one. Times are the database's."
+                }
+                (table(OBSTACLES, shown.obstacles.iter().map(obstacle)))
+            }
+        }
         section.card.list {
             h2 { "Aggregations" }
             p.remark { "Reports are summed into quarters of an hour, these into hours, and those into days. A span is pending when reports came for it that are not summed yet." }

@@ -19,7 +19,7 @@ mod table;
 mod workers;
 
 pub use cache::{CachePage, CacheRow, cache};
-pub use due::{AggregationRow, DuePage, ValueRow, due};
+pub use due::{AggregationRow, DuePage, ObstacleRow, ValueRow, due};
 pub use forms::{Ask, Confirm, confirm};
 pub use frame::AdminContext;
 pub use job::{AttemptRow, JobPage, Wait, job};

@@ -47,6 +47,8 @@ pub struct QueueCard {
 /// What the overview shows.
 #[derive(Clone, Debug)]
 pub struct OverviewPage {
+    /// How many buckets and locks hold up aggregations.
+    pub obstacles: usize,
     /// The queues, most urgent first.
     pub queues: Vec<QueueCard>,
     /// What runs, longest first.
@@ -59,6 +61,9 @@ pub struct OverviewPage {
 #[must_use]
 pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
     let content = html! {
+        @if shown.obstacles > 0 {
+            p.notice.bad { a href="/due" { "Aggregation is held up" } " by " (shown.obstacles) " buckets or locks." }
+        }
         div.queues { @for queue in &shown.queues { (card(context, queue)) } }
         section.card.list {
             h2 { "Running now" }

@@ -79,6 +79,12 @@ fn a_scheduled_job_says_when_and_which_attempt() {
     let later = record(1, Queue::SlowCache, State::Scheduled);
     let later = Record { run_at: now() + TimeDelta::seconds(18), ..later };
     assert_eq!(said(&around, &later), ["scheduled: runs in 18 s"]);
+    let held = "aggregation incidents/quarterly waits for a lock: session 7";
+    let errors = vec![crate::AttemptError::new(1, 0, held)];
+    let snoozed = Record { errors: errors.clone(), ..later.clone() };
+    assert_eq!(said(&around, &snoozed), [format!("snoozed: runs again in 18 s, since {held}")]);
+    let failed = Record { errors, attempts: 1, ..later.clone() };
+    assert_eq!(said(&around, &failed), ["scheduled: next attempt (2 of 5) in 18 s"]);
     let again = Record { attempts: 2, run_at: now() + TimeDelta::seconds(185), ..later };
     assert_eq!(said(&around, &again), ["scheduled: next attempt (3 of 5) in 3 min 5 s"]);
 }

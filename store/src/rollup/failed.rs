@@ -1,0 +1,128 @@
+//! Buckets that cannot be made: a row that breaks a rule of the database, a sum that is too large, a damaged page. Such a bucket is set
+//! aside for a while, and holds up only the coarser buckets that it is a part of. Values go on: they read what it would hold from finer
+//! rows.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sview_model::{Kind, Precision, Span};
+
+use super::step::Work;
+use super::{Spans, first, moment, pairs};
+use crate::engine::{Dialect, Micros, Tx};
+use crate::{Error, Reports, Result};
+
+/// After this time a bucket that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(10 * 60);
+
+/// Of one kind and precision so many buckets are set aside at the most. When more fail, their rows are not at fault.
+const MOST: Micros = 20;
+
+/// The most characters that are kept of an error.
+const WORDS: usize = 1_000;
+
+/// What keeps an aggregation from being complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Of which reports.
+    pub kind: Kind,
+    /// Into which buckets.
+    pub precision: Precision,
+    /// What it is.
+    pub cause: ObstacleCause,
+}
+
+/// What an [`Obstacle`] is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObstacleCause {
+    /// A bucket could not be made.
+    Bucket {
+        /// The bucket.
+        span: Span,
+        /// Why not, in the database's words. Strings from reports may be in it.
+        error: String,
+        /// When it was tried last, by the database's clock.
+        failed_at: DateTime<Utc>,
+        /// When it is tried again.
+        again_at: DateTime<Utc>,
+    },
+    /// Another session holds the lock; PostgreSQL only.
+    Lock {
+        /// Which session, and what it does, in words.
+        holder: String,
+        /// When its transaction began, by the database's clock.
+        since: DateTime<Utc>,
+    },
+}
+
+/// The condition that a pending span is that of a bucket which failed lately. One from the future failed under another clock.
+pub(super) fn lately(d: Dialect) -> String {
+    let (now, again) = (d.now(), AGAIN.as_micros());
+    format!("(failed_at IS NOT NULL AND failed_at <= {now} AND failed_at > {now} - {again})")
+}
+
+/// The buckets that were set aside, and not taken away since to be tried again.
+pub(super) async fn set_aside(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> Result<Spans> {
+    let sql = format!(
+        "SELECT start, finish FROM sview_pending
+         WHERE kind = '{kind}' AND precision = '{precision}' AND failed_at IS NOT NULL"
+    );
+    Ok(Spans::new(pairs(&tx.ints(sql).await?)))
+}
+
+impl Work<'_> {
+    /// Sets a bucket aside that could not be made.
+    pub(super) async fn note_failed(&mut self, (start, finish): (Micros, Micros), error: Error) -> Result<()> {
+        let (d, kind, precision) = (self.dialect, self.kind, self.precision);
+        let sql = format!(
+            "SELECT count(*) FROM sview_pending
+             WHERE kind = '{kind}' AND precision = '{precision}' AND failed_at IS NOT NULL"
+        );
+        if first(self.tx, sql).await? >= Some(MOST) {
+            return Err(error);
+        }
+        let words: String = error.to_string().chars().take(WORDS).collect();
+        tracing::error!(
+            %kind, %precision, bucket = %moment(start), error = ?words, again_in_s = AGAIN.as_secs(),
+            "a bucket could not be made; it is tried again later, and aggregation goes on without it"
+        );
+        let sql = format!(
+            "INSERT INTO sview_pending (kind, precision, start, finish, error, failed_at)
+             VALUES ('{kind}', '{precision}', {start}, {finish}, {}, {})",
+            d.bind(1),
+            d.now()
+        );
+        self.tx.execute_with(sql, &[words]).await?;
+        Ok(())
+    }
+}
+
+impl Reports {
+    /// What keeps aggregations from being complete: buckets that failed, and sessions that have held a lock for at least `patience`.
+    pub async fn obstacles(&self, patience: Duration) -> Result<Vec<Obstacle>> {
+        let sql = "SELECT kind, precision, error, start, finish, failed_at FROM sview_pending
+             WHERE failed_at IS NOT NULL ORDER BY kind, precision, start";
+        let rows = self.engine.snapshot().await?.rows(sql.to_owned(), 3, &[]).await?;
+        let bucket = |row: crate::engine::Row| {
+            let mut texts = row.texts.into_iter().flatten();
+            let [start, finish, failed_at] = row.ints[..] else { return None };
+            Some(Obstacle {
+                kind: texts.next()?.parse().ok()?,
+                precision: texts.next()?.parse().ok()?,
+                cause: ObstacleCause::Bucket {
+                    span: Span::new(moment(start), moment(finish)),
+                    error: texts.next()?,
+                    failed_at: moment(failed_at),
+                    again_at: moment(failed_at) + AGAIN,
+                },
+            })
+        };
+        let mut all: Vec<Obstacle> = rows.into_iter().filter_map(bucket).collect();
+        for holder in self.engine.holders().await?.into_iter().filter(|holder| holder.held >= patience) {
+            let (Ok(kind), Ok(precision)) = (holder.kind.parse(), holder.precision.parse()) else { continue };
+            let cause = ObstacleCause::Lock { holder: holder.words, since: moment(holder.since) };
+            all.push(Obstacle { kind, precision, cause });
+        }
+        Ok(all)
+    }
+}
