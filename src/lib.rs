@@ -1,6 +1,7 @@
 //! sview: command line, configuration and HTTP server. Wires the other crates together and owns no rule about statistics.
 
 pub mod admin;
+mod causes;
 pub mod cli;
 pub mod config;
 mod http;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::causes::causes;
 use crate::telemetry;
 
 /// The exit code of a program whose reader went away, as of one that was ended by SIGPIPE.
@@ -71,7 +72,7 @@ pub(crate) fn note(text: impl std::fmt::Display) {
 /// Says what went wrong, with all its causes; the exit code of a failure.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     // Names of files and values of arguments may be another's.
-    note(format!("error: {}", escaped(&format!("{error:#}"))));
+    note(format!("error: {}", escaped(&causes(error))));
     ExitCode::FAILURE
 }
 

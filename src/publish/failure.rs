@@ -5,6 +5,7 @@ use std::time::Duration;
 use sview_dynfw::PublishError;
 
 use super::metrics::METRICS;
+use crate::causes::causes;
 
 /// After a look that failed.
 pub(super) const AFTER: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ impl Failure {
         match self {
             Self::Passing(error) => {
                 METRICS.failed.inc();
-                tracing::warn!(error = format!("{error:#}"), "{what}");
+                tracing::warn!(error = causes(&error), "{what}");
                 tokio::time::sleep(AFTER).await;
                 Ok(())
             }

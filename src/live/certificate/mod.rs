@@ -40,7 +40,7 @@ fn fetched_or_kept(url: &HttpsUrl, path: &Path) -> anyhow::Result<PublicKey> {
             Ok(key)
         }
         (Err(error), Some(before)) => {
-            let error = format!("{error:#}");
+            let error = crate::causes::causes(&error);
             tracing::warn!(error, %file, "the publisher's key could not be fetched; the one of an earlier start is used");
             Ok(before)
         }

@@ -62,7 +62,7 @@ pub struct OverviewPage {
 pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
     let content = html! {
         @if shown.obstacles > 0 {
-            p.notice.bad { a href="/due" { "Aggregation is held up" } " by " (shown.obstacles) " buckets or locks." }
+            p.message.bad { a href="/due" { "Aggregation is held up" } ", at " (shown.obstacles) @if shown.obstacles == 1 { " place." } @else { " places." } }
         }
         div.queues { @for queue in &shown.queues { (card(context, queue)) } }
         section.card.list {
