@@ -128,6 +128,20 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[test]
+    fn what_is_published_is_for_everybody_and_a_directory_that_exists_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        public(directory.path(), 0o700).unwrap();
+        let path = directory.path().join("archive/2026/greylist-2026-03-15.csv");
+        write_whole(&path, "Address,Tags\n").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o644);
+        let above: Vec<u32> = path.ancestors().skip(1).take(3).map(mode).collect();
+        assert_eq!(above, [0o755, 0o755, 0o700]);
+    }
+
     #[test]
     fn a_planted_link_leads_no_writing_elsewhere() {
         let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
