@@ -12,6 +12,7 @@ pub mod publish;
 mod services;
 pub mod telemetry;
 pub mod web;
+mod whole_file;
 
 pub use services::Services;
 

@@ -167,26 +167,19 @@ fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     Some(line.split_once('=')?.1.trim_matches([' ', '\t', '\'', '"']))
 }
 
-/// Creates a file whole or not at all; fails when it is there already.
+/// Creates a file whole or not at all; fails when it is there already. It is written under a random name that was not there before,
+/// so no link that somebody put into the directory leads the writing elsewhere.
 fn create(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let unfinished = PathBuf::from(name);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    let written = options.open(&unfinished).and_then(|mut file| {
-        // The mode that a file is opened with is cut by the umask, and the public key is for other users too.
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    // Linking, unlike renaming, never replaces what another process made meanwhile.
-    let done = written.and_then(|()| fs::hard_link(&unfinished, path));
-    let _ = fs::remove_file(&unfinished);
-    done
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    let mut file = builder.tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    // Unlike a plain rename this never replaces what another process made meanwhile.
+    file.persist_noclobber(path)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -209,6 +202,20 @@ mod tests {
             let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode("client.key_secret"), 0o600);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_planted_link_leads_no_writing_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "mine").unwrap();
+        for name in ["client.key_secret", "client.key"] {
+            let unfinished = directory.path().join(format!("{name}.{}.new", std::process::id()));
+            std::os::unix::fs::symlink(&victim, unfinished).unwrap();
+        }
+        Certificate::load_or_make(directory.path(), "client").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
     }
 
     #[test]

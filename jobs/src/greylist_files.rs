@@ -1,6 +1,8 @@
 //! The greylist as files in a directory, for who serves or copies files: each is whole at every moment, also after a power cut.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -113,7 +115,7 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
         public_directory(directory)?;
         remove_left(directory);
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
-        public(file.path(), FILE)?;
+        file.as_file().set_permissions(Permissions::from_mode(FILE))?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -155,11 +157,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
         let written = std::fs::symlink_metadata(&path).unwrap();
         assert!(written.is_file(), "the file takes the place of the link itself");
-        assert_eq!(
-            std::os::unix::fs::PermissionsExt::mode(&written.permissions()) & 0o777,
-            FILE,
-            "other programs read it"
-        );
+        assert_eq!(written.permissions().mode() & 0o777, FILE, "other programs read it");
     }
 
     #[test]

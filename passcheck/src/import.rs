@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sview_model::{HashKind, PasswordHash, Sources};
@@ -63,7 +64,14 @@ impl Importer {
         let failed = |error| Error::io(directory)(error);
         std::fs::create_dir_all(directory).map_err(failed)?;
         let path = directory.join(".lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(Error::io(&path))?;
+        let mut options = File::options();
+        // A link that somebody put there must not have a file made elsewhere.
+        options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let lock = options.open(&path).map_err(Error::io(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Busy(directory.to_owned())),

@@ -1,10 +1,12 @@
 //! The serial that was reached, kept in a file beside the keys: it is a part of who the publisher is.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+
+use crate::whole_file;
 
 /// How far serials leap at a start: a client that misses more than ten asks for the list again.
 const LEAP: u64 = 1000;
@@ -50,14 +52,8 @@ impl HighWater {
         if state == self.state {
             return Ok(());
         }
-        let write = || {
-            let unfinished = self.path.with_extension("new");
-            let mut file = std::fs::File::create(&unfinished)?;
-            file.write_all(&serde_json::to_vec(&state)?)?;
-            file.sync_all()?;
-            std::fs::rename(&unfinished, &self.path)
-        };
-        write().with_context(|| self.path.display().to_string())?;
+        let bytes = serde_json::to_vec(&state)?;
+        whole_file::replace(&self.path, &bytes).with_context(|| self.path.display().to_string())?;
         self.state = state;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The database of reports: how it is opened and kept up to date.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -104,7 +105,10 @@ pub(crate) async fn migrate_file(path: &Path, pool: &SqlitePool, migrator: Migra
             std::fs::create_dir_all(directory)?;
         }
         private_database(&database)?;
-        let file = std::fs::File::create(&lock_path)?;
+        // A link that somebody put there must not have a file emptied elsewhere.
+        let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        let mut options = std::fs::File::options();
+        let file = options.create(true).truncate(false).write(true).custom_flags(no_link).open(&lock_path)?;
         restrict(&lock_path, 0o600)?;
         file.lock()?; // freed when the file is closed, by a kill too
         Ok(file)

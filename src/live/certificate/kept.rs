@@ -1,11 +1,12 @@
 //! The file in which a key that was fetched is kept: a certificate as pyzmq writes it, that says in a comment where it is from.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use sview_dynfw::PublicKey;
 
 use crate::config::HttpsUrl;
+use crate::whole_file;
 
 /// The key that was fetched from this address, by an earlier start. One from another address is none; one that cannot be read is
 /// none either, and is logged.
@@ -31,27 +32,12 @@ pub(super) fn read(url: &HttpsUrl, path: &Path) -> Option<PublicKey> {
 
 /// Keeps a key. The file is whole at every moment; only its owner reads it, for an address may hold a password.
 pub(super) fn write(url: &HttpsUrl, key: &PublicKey, path: &Path) -> io::Result<()> {
-    let unfinished = path.with_extension(format!("{}.new", std::process::id()));
-    let done = write_new(url, key, &unfinished).and_then(|()| std::fs::rename(&unfinished, path));
-    if done.is_err() {
-        let _ = std::fs::remove_file(&unfinished); // what failed is told; that it cannot be cleared away either adds nothing
-    }
-    done
-}
-
-fn write_new(url: &HttpsUrl, key: &PublicKey, path: &Path) -> io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    write!(
-        file,
+    let text = format!(
         "#   The public key of a dynamic firewall's publisher, fetched by sview from\n{}\n\nmetadata\ncurve\n    public-key = \"{}\"\n",
         source(url),
         key.to_z85()
-    )?;
-    file.sync_all()
+    );
+    whole_file::replace(path, text.as_bytes())
 }
 
 fn source(url: &HttpsUrl) -> String {
