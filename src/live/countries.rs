@@ -10,7 +10,7 @@ const MINUTES: i64 = 60;
 
 /// Counts by minute, the latest last.
 #[derive(Debug, Default)]
-pub(super) struct Countries(VecDeque<(i64, BTreeMap<String, u64>)>);
+pub(super) struct Countries(VecDeque<(i64, BTreeMap<CountryCode, u64>)>);
 
 impl Countries {
     /// Counts an event that was heard at `now`.
@@ -23,19 +23,19 @@ impl Countries {
             self.0.pop_front();
         }
         if let Some((_, counts)) = self.0.back_mut() {
-            *counts.entry(code.to_string()).or_default() += 1;
+            *counts.entry(code).or_default() += 1;
         }
     }
 
     /// The sums at `now`.
     pub(super) fn sums(&self, now: DateTime<Utc>) -> BTreeMap<String, u64> {
-        let mut sums = BTreeMap::new();
+        let mut sums = BTreeMap::<CountryCode, u64>::new();
         for (_, counts) in self.0.iter().filter(|(minute, _)| *minute > now.timestamp() / 60 - MINUTES) {
             for (code, count) in counts {
-                *sums.entry(code.clone()).or_default() += count;
+                *sums.entry(*code).or_default() += count;
             }
         }
-        sums
+        sums.into_iter().map(|(code, count)| (code.to_string(), count)).collect()
     }
 }
 

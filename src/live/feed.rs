@@ -24,6 +24,8 @@ const LISTS: Duration = Duration::from_secs(1);
 /// What is known. Everything in it is bounded.
 pub(super) struct Feed {
     pub(super) follower: Follower,
+    /// Grows whenever the list changes.
+    pub(super) revision: u64,
     pub(super) hub: Hub,
     pub(super) connected: bool,
     /// Since when the publisher is connected or not; `None` before the first attempt came to an end.
@@ -49,6 +51,7 @@ impl Feed {
     pub(super) fn new(settings: &DynfwSettings, geoip: Option<GeoIp>) -> Self {
         Self {
             follower: Follower::default(),
+            revision: 0,
             hub: Hub::new(settings.dynfw_max_viewers, settings.dynfw_max_viewers_per_client),
             connected: false,
             since: None,
@@ -92,6 +95,7 @@ impl Feed {
                 match message {
                     Message::List(list) => {
                         self.follower.take_list(list);
+                        self.revision += 1;
                         self.tell_list();
                     }
                     Message::Delta(delta) => self.delta(delta),
@@ -123,6 +127,7 @@ impl Feed {
         if self.follower.take_delta(delta) == Followed::Ignored {
             return;
         }
+        self.revision += 1;
         keep(&mut self.changes, delta);
         if self.owed || !self.may() {
             // One list later, instead of all of them now.
@@ -185,6 +190,7 @@ mod tests {
         Feed {
             hub: hub::Hub::new(10, 10),
             follower: Follower::default(),
+            revision: 0,
             connected: false,
             since: None,
             heard_at: None,

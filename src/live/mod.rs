@@ -11,6 +11,7 @@ mod hub;
 pub(crate) mod metrics;
 mod pace;
 pub(crate) mod page;
+mod search;
 mod server;
 pub(crate) mod socket;
 pub(crate) mod told;
@@ -40,6 +41,7 @@ use crate::private;
 #[derive(Clone)]
 pub struct Live {
     feed: Arc<Mutex<Feed>>,
+    written: Arc<search::Written>,
     counters: Arc<Counters>,
     clock: Clock,
     stop: CancellationToken,
@@ -63,6 +65,7 @@ impl Live {
         let geoip = settings.dynfw_geoip_db.as_deref().map(GeoIp::open).transpose().context("SVIEW_DYNFW_GEOIP_DB")?;
         let live = Self {
             feed: Arc::new(Mutex::new(Feed::new(settings, geoip))),
+            written: Arc::default(),
             counters: Arc::default(),
             clock,
             stop: stop.clone(),

@@ -40,8 +40,15 @@ pub(super) async fn show(State(desk): State<Desk>, asked: Result<Query<Asked>, Q
     let now = desk.clock.now();
     let period = asked.period.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default();
     let context = PageContext { site: &desk.site, period, now };
-    match &desk.live {
-        Some(live) => (LIVE, html(dynfw(&context, &live.look(&asked, now)))).into_response(),
+    match desk.live.clone() {
+        // The list may be long.
+        Some(live) => match tokio::task::spawn_blocking(move || live.look(&asked, now)).await {
+            Ok(state) => (LIVE, html(dynfw(&context, &state))).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "the live page cannot be made");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        },
         None => (StatusCode::NOT_FOUND, LIVE, html(no_dynfw(&context))).into_response(),
     }
 }
@@ -53,20 +60,10 @@ fn time(ts: u64) -> Option<DateTime<Utc>> {
 impl Live {
     fn look(&self, asked: &Asked, now: DateTime<Utc>) -> LiveState {
         let search: String = asked.q.trim().to_lowercase().chars().take(LONGEST).collect();
+        let page: usize = asked.page.as_deref().and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, 1_000_000);
+        let (found, addresses) = self.searchable().find(&search, (page - 1) * LISTED, LISTED);
         let feed = self.feed();
         let list = feed.follower.list();
-        let mut found = 0;
-        let page: usize = asked.page.as_deref().and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, 1_000_000);
-        let first = (page - 1) * LISTED;
-        let mut shown = Vec::new();
-        for ip in list.iter().flat_map(|list| &list.addresses) {
-            if search.is_empty() || ip.to_string().contains(&search) {
-                if found >= first && shown.len() < LISTED {
-                    shown.push(*ip);
-                }
-                found += 1;
-            }
-        }
         LiveState {
             connected: feed.connected,
             since: feed.since,
@@ -97,7 +94,7 @@ impl Live {
                     Some(LiveChange { added: delta.change == Change::Added, ip: delta.ip, at: time(delta.ts)? })
                 })
                 .collect(),
-            listed: Listed { search, page, found, addresses: shown },
+            listed: Listed { search, page, found, addresses },
         }
     }
 }
