@@ -41,11 +41,11 @@ impl FromStr for Network {
         if bits > most {
             return Err(wrong());
         }
-        // A network of IPv4 addresses in IPv6 clothes is one of IPv4 addresses: those are undressed before they are looked up.
+        // A network of IPv4-mapped IPv6 addresses is one of IPv4 addresses, for addresses are looked up in that form. A shorter prefix
+        // holds none of them, so it is a mistake.
         Ok(match address.to_canonical() {
-            undressed @ IpAddr::V4(_) if address.is_ipv6() && bits >= 96 => {
-                Self { address: undressed, bits: bits - 96 }
-            }
+            IpAddr::V4(_) if address.is_ipv6() && bits < 96 => return Err(wrong()),
+            canonical @ IpAddr::V4(_) if address.is_ipv6() => Self { address: canonical, bits: bits - 96 },
             _ => Self { address, bits },
         })
     }
@@ -113,7 +113,15 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["10.0.0.0/33", "proxy.example", "10.0.0.0/x", "::/129", "10.0.0.0/-1", "10.0.0.0/8 fd00::/8"] {
+        for text in [
+            "10.0.0.0/33",
+            "::ffff:192.0.2.0/24",
+            "proxy.example",
+            "10.0.0.0/x",
+            "::/129",
+            "10.0.0.0/-1",
+            "10.0.0.0/8 fd00::/8",
+        ] {
             assert!(text.parse::<Networks>().unwrap_err().to_string().contains("like 10.0.0.0/8"), "{text}");
         }
     }
