@@ -124,7 +124,7 @@ async fn main() {
 
 fn import(directory: &Path, hashes: u64) -> u64 {
     let list = List { hashes, next: 0, text: String::new(), at: 0 };
-    let mut lines = Lines::new(list, HashKind::Sha1).unwrap();
+    let mut lines = Lines::new(list, HashKind::Sha1, None).unwrap();
     let mut importer = Importer::begin(directory, HashKind::Sha1, 256 << 20, false).unwrap();
     while let Some(line) = lines.read().unwrap() {
         importer.push(&line.unwrap()).unwrap();

@@ -1,9 +1,10 @@
-//! Lists of hashes as text: `HASH:COUNT` lines, as the public downloads have them, and CSV with sources; plain or gzip.
+//! Lists of hashes as text: `HASH:COUNT` lines, as the public downloads have them, and CSV with sources; plain or gzip. In a list of
+//! one prefix, as downloaders of ranges store it, lines may be `SUFFIX:COUNT`.
 
 use std::io::{BufRead, BufReader, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use sview_model::{HashKind, PasswordHash, Source, Sources};
+use sview_model::{HashKind, HashPrefix, PasswordHash, Source, Sources};
 
 use crate::{Entry, MAX_COUNT};
 
@@ -26,6 +27,8 @@ pub struct Reject {
 /// The lines of a list.
 pub struct Lines {
     kind: HashKind,
+    /// What the hashes begin with whose lines have only the other digits.
+    prefix: Option<HashPrefix>,
     reader: Box<dyn BufRead + Send>,
     line: u64,
     buffer: Vec<u8>,
@@ -38,15 +41,19 @@ impl std::fmt::Debug for Lines {
 }
 
 impl Lines {
-    /// Begins to read a list; whether it is gzip is told by its first bytes.
-    pub fn new(mut source: impl Read + Send + 'static, kind: HashKind) -> std::io::Result<Self> {
+    /// Begins to read a list; whether it is gzip is told by its first bytes. With a `prefix`, lines may leave it out.
+    pub fn new(
+        mut source: impl Read + Send + 'static,
+        kind: HashKind,
+        prefix: Option<HashPrefix>,
+    ) -> std::io::Result<Self> {
         let mut head = Vec::with_capacity(2);
         source.by_ref().take(2).read_to_end(&mut head)?;
         let gzip = head == [0x1f, 0x8b];
         let whole = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(source));
         let reader: Box<dyn BufRead + Send> =
             if gzip { Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole))) } else { Box::new(whole) };
-        Ok(Self { kind, reader, line: 0, buffer: Vec::with_capacity(LONGEST + 1) })
+        Ok(Self { kind, prefix, reader, line: 0, buffer: Vec::with_capacity(LONGEST + 1) })
     }
 
     /// How many lines were read.
@@ -55,7 +62,8 @@ impl Lines {
         self.line
     }
 
-    /// The next entry, or the next line that is none; `None` at the end. Empty lines and a header are passed over.
+    /// The next entry, or the next line that is none; `None` at the end. Empty lines and a header are passed over, and so are lines of
+    /// a range whose count is 0: they are padding.
     pub fn read(&mut self) -> std::io::Result<Option<Result<Entry, Reject>>> {
         loop {
             self.buffer.clear();
@@ -79,7 +87,11 @@ impl Lines {
             if text.is_empty() {
                 continue;
             }
-            return Ok(Some(parse(self.kind, text).map_err(|reason| self.reject(reason))));
+            return match self.prefix.and_then(|prefix| whole_line(self.kind, prefix, text)) {
+                Some(line) if line.ends_with(b":0") => continue,
+                Some(line) => Ok(Some(parse(self.kind, &line).map_err(|reason| self.reject(reason)))),
+                None => Ok(Some(parse(self.kind, text).map_err(|reason| self.reject(reason)))),
+            };
         }
     }
 
@@ -126,6 +138,13 @@ fn field(text: &[u8]) -> (&[u8], Option<&[u8]>) {
 fn unquoted(field: &[u8]) -> &[u8] {
     let field = field.trim_ascii();
     field.strip_prefix(b"\"").and_then(|f| f.strip_suffix(b"\"")).unwrap_or(field)
+}
+
+/// The line with the prefix that it leaves out; `None` where it does not begin with exactly the other digits.
+fn whole_line(kind: HashKind, prefix: HashPrefix, text: &[u8]) -> Option<Vec<u8>> {
+    let (digits, _) = field(text);
+    let suffix = digits.len() == kind.digits() - HashPrefix::DIGITS && text.starts_with(digits);
+    suffix.then(|| [prefix.to_hex().as_bytes(), text].concat())
 }
 
 fn parse(kind: HashKind, text: &[u8]) -> Result<Entry, &'static str> {

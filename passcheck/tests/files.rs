@@ -207,7 +207,7 @@ fn lists_are_read_in_every_form_and_bad_lines_are_told_with_their_numbers() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(text.as_bytes()).unwrap();
     for bytes in [text.into_bytes(), gzip.finish().unwrap()] {
-        let mut lines = Lines::new(Cursor::new(bytes), HashKind::Sha1).unwrap();
+        let mut lines = Lines::new(Cursor::new(bytes), HashKind::Sha1, None).unwrap();
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         while let Some(line) = lines.read().unwrap() {
             match line {
@@ -222,6 +222,25 @@ fn lists_are_read_in_every_form_and_bad_lines_are_told_with_their_numbers() {
         assert!(bad[1].1.contains("missing") && bad[5].1.contains("telnet") && bad[6].1.contains("--ntlm"), "{bad:?}");
         assert!(bad[7].1.contains("too long") && lines.line() == 16);
     }
-    let mut empty = Lines::new(Cursor::new(b"\n".to_vec()), HashKind::Ntlm).unwrap();
+    let mut empty = Lines::new(Cursor::new(b"\n".to_vec()), HashKind::Ntlm, None).unwrap();
     assert!(empty.read().unwrap().is_none());
+}
+
+#[test]
+fn a_range_of_a_mirror_has_its_prefix_from_elsewhere() {
+    let read = |text: &str, kind, prefix: &str| {
+        let mut lines = Lines::new(Cursor::new(text.as_bytes().to_vec()), kind, prefix.parse().ok()).unwrap();
+        std::iter::from_fn(|| lines.read().unwrap()).collect::<Vec<_>>()
+    };
+    let (password, empty) = (HashKind::Sha1.of("password"), HashKind::Sha1.of(""));
+    let suffix = password.to_hex(HashKind::Sha1)[5..].to_uppercase();
+    let text = format!("{suffix}:3\r\n{suffix}:0\r\n{}:7\r\n{}:4\r\n", &suffix[1..], empty.to_hex(HashKind::Sha1));
+    let all = read(&text, HashKind::Sha1, "5BAA6");
+    let found: Vec<_> =
+        all.iter().map(|line| line.as_ref().map(|entry| (entry.hash, entry.count)).map_err(|bad| bad.line)).collect();
+    assert_eq!(found, [Ok((password, 3)), Err(3), Ok((empty, 4))], "padding is passed over");
+    assert!(read(&text, HashKind::Sha1, "")[0].is_err(), "without a prefix there is no hash");
+    let ntlm = HashKind::Ntlm.of("password");
+    let text = format!("{}:3\n", &ntlm.to_hex(HashKind::Ntlm)[5..]);
+    assert_eq!(read(&text, HashKind::Ntlm, "8846F")[0].as_ref().unwrap().hash, ntlm);
 }

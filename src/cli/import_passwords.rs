@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use sview_model::HashKind;
+use sview_model::{HashKind, HashPrefix};
 use sview_passcheck::{Facts, Importer, Lines, Phase};
 
 use super::{REJECTED, Settings, output, progress, units};
@@ -22,6 +22,8 @@ Lists:
   HASH:COUNT lines, as public downloads of leaked passwords have them, or CSV of HASH,COUNT,SOURCE with sources out of telnet, smtp,
   ftp, http and haas. Hashes are SHA-1 (with --ntlm: NTLM) in hex digits of either case. Sorted or not; sorted is quicker. Plain or
   gzip, told by content. A bad line is counted and reported, and never stops the rest.
+  A file named by a prefix, like 5BAA6 (also .txt, .gz, .txt.gz), may hold SUFFIX:COUNT lines, as downloaders of ranges store them. Of a
+  directory all such files are read, those in directories below it included, and no others.
 
 A hash that comes more than once, in one list or in several, has the sum of its counts. The new file takes the place of the old one
 when it is whole and was read again from end to end; an import that is ended before leaves the old one in use. Running servers notice
@@ -36,9 +38,10 @@ JSON: {\"kind\", \"hashes\", \"sum\", \"bytes\", \"lines\", \"rejected\", \"seco
 Examples:
   sview import-passwords pwned-passwords-sha1-ordered-by-hash.txt.gz
   sview import-passwords --merge honeypots.csv
+  sview import-passwords pwnedpasswords/
   sview import-passwords --ntlm --replace --json ntlm.txt")]
 pub struct Args {
-    /// Lists to read; - is standard input
+    /// Lists to read, or directories of one file a prefix; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The hashes are NTLM
@@ -78,10 +81,8 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
         target.display()
     );
     // Before hours of reading: whether all of it is there.
-    let size = args.files.iter().try_fold(0, |sum, path| {
-        let size = if path == Path::new("-") { Ok(0) } else { std::fs::metadata(path).map(|data| data.len()) };
-        size.map(|size| sum + size).with_context(|| format!("{}", path.display()))
-    })?;
+    let lists = lists(&args.files)?;
+    let size = lists.iter().map(|list| list.size).sum();
     let mut rejects = match &args.rejects {
         Some(path) => {
             let file = File::options().create(true).append(true).open(path);
@@ -93,14 +94,14 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let mut importer = Importer::begin(directory, kind, MEMORY, args.merge)?;
     let (mut lines, mut good, mut rejected) = (0, 0_u64, 0);
     let bytes = Arc::new(AtomicU64::new(0));
-    for path in &args.files {
+    for List { path, prefix, .. } in &lists {
         let name = output::name(path);
         let source: Box<dyn Read + Send> = if path == Path::new("-") {
             Box::new(std::io::stdin())
         } else {
             Box::new(File::open(path).with_context(|| name.clone())?)
         };
-        let mut list = Lines::new(Counted(source, Arc::clone(&bytes)), kind).with_context(|| name.clone())?;
+        let mut list = Lines::new(Counted(source, Arc::clone(&bytes)), kind, *prefix).with_context(|| name.clone())?;
         while let Some(line) = list.read().with_context(|| format!("{name}: nothing was imported"))? {
             match line {
                 Ok(entry) => {
@@ -138,6 +139,65 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     })?;
     bar.finish_and_clear();
     tell(args, kind, facts, lines, rejected, began.elapsed().as_secs_f64())
+}
+
+/// A list to read.
+struct List {
+    path: PathBuf,
+    /// What its file is named by, if that is a prefix.
+    prefix: Option<HashPrefix>,
+    /// Its length in bytes; 0 where that is not known.
+    size: u64,
+}
+
+/// The lists that these arguments name, in the order of the arguments and, within a directory, of names.
+fn lists(paths: &[PathBuf]) -> anyhow::Result<Vec<List>> {
+    let mut lists = Vec::new();
+    for path in paths {
+        if path == Path::new("-") {
+            lists.push(List { path: path.clone(), prefix: None, size: 0 });
+            continue;
+        }
+        let data = std::fs::metadata(path).with_context(|| output::name(path))?;
+        if data.is_dir() {
+            let before = lists.len();
+            mirror(path, &mut lists)?;
+            ensure!(
+                lists.len() > before,
+                "{} holds no file that is named by a prefix, like 5BAA6 or 5BAA6.txt",
+                output::name(path)
+            );
+        } else {
+            lists.push(List { path: path.clone(), prefix: prefix_of(path), size: data.len() });
+        }
+    }
+    Ok(lists)
+}
+
+/// Adds the files of a directory, and of those below it, that are named by a prefix. Links to directories are not followed: they may
+/// lead in a circle.
+fn mirror(directory: &Path, lists: &mut Vec<List>) -> anyhow::Result<()> {
+    let context = || output::name(directory);
+    let entries = std::fs::read_dir(directory).with_context(context)?;
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().with_context(context)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().with_context(context)?.is_dir() {
+            mirror(&path, lists)?;
+        } else if let prefix @ Some(_) = prefix_of(&path) {
+            let size = std::fs::metadata(&path).with_context(|| output::name(&path))?.len();
+            lists.push(List { path, prefix, size });
+        }
+    }
+    Ok(())
+}
+
+/// The prefix that a file is named by.
+fn prefix_of(path: &Path) -> Option<HashPrefix> {
+    let name = path.file_name()?.to_str()?;
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    name.strip_suffix(".txt").unwrap_or(name).parse().ok()
 }
 
 fn tell(

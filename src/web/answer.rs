@@ -23,6 +23,8 @@ pub(super) struct Answer {
     etag: HeaderValue,
     content_type: HeaderValue,
     cache_control: HeaderValue,
+    /// Bodies below this many bytes are not compressed.
+    worth: usize,
 }
 
 impl Answer {
@@ -43,7 +45,14 @@ impl Answer {
             etag: header(&format!("W/\"{tag}\"")),
             content_type: HeaderValue::from_static(content_type),
             cache_control: header(cache_control),
+            worth: WORTH,
         }
+    }
+
+    /// The same, compressed for whoever reads that even where nothing is gained.
+    pub(super) fn always_compressed(mut self) -> Self {
+        self.worth = 0;
+        self
     }
 
     /// The answer to a request with these headers: 304 for who has it already, compressed for who can read that.
@@ -57,7 +66,8 @@ impl Answer {
         }
         head.insert(header::CONTENT_TYPE, self.content_type.clone());
         // Only for who reads it: some answers are made for one request alone.
-        let gzip = reads_gzip(request).then(|| self.gzip.get_or_init(|| compress(&self.body)).as_ref()).flatten();
+        let gzip =
+            reads_gzip(request).then(|| self.gzip.get_or_init(|| compress(&self.body, self.worth)).as_ref()).flatten();
         let body = match gzip {
             Some(gzip) => {
                 head.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -89,11 +99,22 @@ pub(super) fn reads_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-fn compress(body: &[u8]) -> Option<Bytes> {
-    if body.len() < WORTH {
+fn compress(body: &[u8], worth: usize) -> Option<Bytes> {
+    if body.len() < worth {
         return None;
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 3), Compression::default());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+/// A body in the form of gzip, but stored and not compressed: its length follows from the body's length, and tells nothing of what
+/// the body holds. `None` for a request that does not accept gzip.
+pub(super) fn stored(request: &HeaderMap, body: &[u8]) -> Option<Bytes> {
+    if !reads_gzip(request) {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() + 64), Compression::none());
     encoder.write_all(body).ok()?;
     encoder.finish().ok().map(Bytes::from)
 }

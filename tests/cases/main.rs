@@ -3,6 +3,7 @@
 
 mod files;
 mod greylist;
+mod passwords;
 mod sessions;
 mod stored;
 

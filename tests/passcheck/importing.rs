@@ -148,3 +148,43 @@ async fn an_import_that_is_killed_loses_nothing_and_the_next_one_begins_clean() 
     becomes(&server, "999", 1);
     assert_eq!(count(&server, "old"), Some(7));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_one_file_per_prefix_is_read() {
+    let deployment = Deployment::new(Backend::Embedded).await;
+    let mirror = deployment.data_dir.join("mirror");
+    let range =
+        |password: &str, count: u32| format!("{}:{count}\r\n{}:0", &sha1(password)[5..].to_uppercase(), "0".repeat(35));
+    let gzip = |text: &str| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(text.as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    };
+    std::fs::create_dir_all(mirror.join("deep/er")).unwrap();
+    for (name, bytes) in [
+        (sha1("password")[..5].to_uppercase(), range("password", 3).into_bytes()),
+        (format!("{}.txt", &sha1("123456")[..5]), range("123456", 5).into_bytes()),
+        (format!("deep/er/{}.gz", sha1("qwerty")[..5].to_uppercase()), gzip(&range("qwerty", 7))),
+        ("README".to_owned(), b"no list".to_vec()),
+        (format!("{}.json", &sha1("letmein")[..5]), range("letmein", 9).into_bytes()),
+    ] {
+        std::fs::write(mirror.join(name), bytes).unwrap();
+    }
+    // A link to where it is would be a circle.
+    std::os::unix::fs::symlink(&mirror, mirror.join("deep/again")).unwrap();
+    let made = json(&deployment, &["import-passwords", mirror.to_str().unwrap()], 0);
+    assert_eq!([&made["hashes"], &made["sum"], &made["rejected"]], [&Value::from(3), &15.into(), &0.into()]);
+    let server = serve(&deployment, &[]);
+    let counts = ["password", "123456", "qwerty", "letmein"].map(|password| count(&server, password));
+    assert_eq!(counts, [Some(3), Some(5), Some(7), None]);
+
+    let one = mirror.join(sha1("password")[..5].to_uppercase());
+    let made = json(&deployment, &["import-passwords", "--replace", one.to_str().unwrap()], 0);
+    assert_eq!(made["hashes"], 1);
+    let nothing =
+        call(&deployment, &["import-passwords", "--replace", mirror.join("deep/er/..").join("none").to_str().unwrap()]);
+    assert_eq!(nothing.status.code(), Some(1));
+    std::fs::create_dir(mirror.join("none")).unwrap();
+    let nothing = call(&deployment, &["import-passwords", "--replace", mirror.join("none").to_str().unwrap()]);
+    assert!(nothing.status.code() == Some(1) && told(&nothing).contains("like 5BAA6"), "{}", told(&nothing));
+}

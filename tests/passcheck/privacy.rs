@@ -14,7 +14,7 @@ both! {
         let log = deployment.data_dir.join("log");
         let file = std::fs::File::create(&log).unwrap();
         let mut server = command(&deployment, &["serve"])
-            .env("SVIEW_LOG", "trace,sqlx=trace,hyper=trace")
+            .env("SVIEW_LOG", "trace,sqlx=trace,sqlx::query=trace,hyper=trace")
             .env("SVIEW_ADMIN_LISTEN", "127.0.0.1:0")
             .stderr(Stdio::from(file))
             .stdout(Stdio::null())

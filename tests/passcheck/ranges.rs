@@ -79,10 +79,77 @@ both! {
         }
         assert!(lengths.len() > 10, "by chance: {lengths:?}");
         let many = padded(prefix, "");
-        assert_eq!(many.body.lines().count(), 1100, "what there is stays");
-        let unpadded = http::get(&format!("{}/range/{prefix}", server.url));
-        assert_eq!((unpadded.body, unpadded.headers.contains_key("etag")), (many.body, true));
+        assert_eq!(many.body.lines().filter(|line| !line.trim_end_matches('0').ends_with(':')).count(), 1100, "what there is stays");
+        assert!(many.body.len() % 39 == 0 && (1320..=1480).contains(&(many.body.len() / 39)), "{}", many.body.len());
         let gzip = http::get_with(&format!("{}/range/{prefix}", server.url), &[("accept-encoding", "gzip")]);
         assert!(gzip.header("content-encoding") == "gzip" && gzip.bytes.len() < 30_000, "{}", gzip.bytes.len());
     }
+
+    async fn no_size_tells_whether_something_is_known(deployment: Deployment) {
+        // Counts of many lengths, by which lines differ.
+        let lines: String = (0..60_u64).map(|n| format!("00000{n:035x}:{}\n", 7 * 10_u64.pow((n % 9) as u32))).collect();
+        import(&deployment, &[], &lines);
+        let server = serve(&deployment, &[]);
+        for gzip in [false, true] {
+            let encoding: &[(&str, &str)] = if gzip { &[("accept-encoding", "gzip")] } else { &[] };
+            let headers = [&[("add-padding", "true")], encoding].concat();
+            let range = |prefix: &str| http::get_with(&format!("{}/range/{prefix}", server.url), &headers);
+            for _ in 0..10 {
+                for prefix in ["00000", "00001"] {
+                    let answer = range(prefix);
+                    assert_eq!(answer.header("content-encoding") == "gzip", gzip);
+                    // The form of gzip adds 18 bytes, and 5 for each of its blocks of 32 KiB.
+                    let length = if gzip { plain(&answer.bytes).len() } else { answer.bytes.len() };
+                    assert!(length % 39 == 0 && (840..=1000).contains(&(length / 39)), "{prefix}: {length}");
+                    assert!(!gzip || (18..=200).contains(&(answer.bytes.len() - length)), "{prefix}: {length}");
+                }
+            }
+            let post = |path: &str, body: String| http::post_body(&format!("{}{path}", server.url), "application/json", &body, encoding);
+            let seen = |prefix: &str| post("/passcheck/apiv1/seen", format!(r#"{{"prefix":"{prefix}"}}"#));
+            let leaked = |hash: &str| post("/api/leaked", format!(r#"{{"msg_type":"request","hash":"{hash}"}}"#));
+            for (known, unknown) in [(seen("00000"), seen("00001")), (leaked("000000"), leaked("000010"))] {
+                assert_eq!((known.status, unknown.status), (200, 200));
+                assert_eq!((known.header("content-encoding") == "gzip", known.bytes.len()), (gzip, unknown.bytes.len()));
+                let names = |answer: &http::Answer| answer.headers.keys().map(ToString::to_string).collect::<BTreeSet<_>>();
+                assert_eq!(names(&known), names(&unknown));
+                let text = |answer: &http::Answer| if gzip { plain(&answer.bytes) } else { answer.bytes.clone() };
+                assert_eq!((text(&known).len() % 16384, text(&unknown).len() % 16384), (0, 0));
+                assert_ne!(serde_json::from_slice::<serde_json::Value>(&text(&known)).unwrap(), serde_json::from_slice::<serde_json::Value>(&text(&unknown)).unwrap());
+            }
+        }
+    }
+
+    async fn the_database_is_asked_whether_or_not_it_knows_something(deployment: Deployment) {
+        known(&deployment).await;
+        let server = serve(&deployment, &[]);
+        let range = |prefix: &str, padding: &str| http::get_with(&format!("{}/range/{prefix}", server.url), &[("add-padding", padding)]).status;
+        for _ in 0..50 {
+            assert_eq!((range("00001", "false"), range("00001", "true")), (200, 200));
+        }
+        for table in ["sview_password", "passwords_pwned"] {
+            deployment.sql(&format!("ALTER TABLE {table} RENAME TO away_{table}")).await;
+        }
+        // Answered without the database, the second would tell by its time that nothing is known under it.
+        assert_eq!((range("5baa6", "true"), range("00001", "true")), (503, 503));
+        let seen = |prefix: &str| http::post_body(&format!("{}/passcheck/apiv1/seen", server.url), "application/json", &format!(r#"{{"prefix":"{prefix}"}}"#), &[]);
+        assert_eq!((seen("5baa6").status, seen("00001").status), (503, 503));
+    }
+
+    async fn a_small_range_is_compressed_for_who_asks(deployment: Deployment) {
+        known(&deployment).await;
+        let server = serve(&deployment, &[]);
+        for prefix in ["5baa6", "00001"] {
+            let get = |headers: &[(&str, &str)]| http::get_with(&format!("{}/range/{prefix}", server.url), headers);
+            let (gzip, text) = (get(&[("accept-encoding", "gzip")]), get(&[]));
+            assert_eq!((gzip.header("content-encoding"), text.header("content-encoding")), ("gzip", ""));
+            assert_eq!(plain(&gzip.bytes), text.bytes);
+        }
+    }
+}
+
+/// What was compressed.
+fn plain(gzip: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(gzip), &mut plain).unwrap();
+    plain
 }

@@ -1,12 +1,16 @@
 //! What the addresses of the password checker that take JSON have in common.
 
+use std::time::Instant;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
+use super::lookup::even;
 use crate::http::query::Refusal;
+use crate::web::answer::stored;
 use crate::web::limit::Refused;
 
 /// A request that is none of this API's: it is not JSON, or not to be read at all.
@@ -131,6 +135,26 @@ pub(super) async fn only_post() -> Response {
     let mut response = ApiError(StatusCode::METHOD_NOT_ALLOWED, "this address takes POST only").into_response();
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
     response
+}
+
+/// Answers about passwords are a multiple of this many bytes long: of those with up to a hundred passwords none can be told from one
+/// with none.
+const BLOCK: usize = 16 * 1024;
+
+/// JSON about passwords, followed by spaces, in the form of gzip but not compressed for who reads that: so its length does not tell
+/// whether something is known. Given when [`even`] lets it.
+pub(super) async fn padded(began: Instant, request: &HeaderMap, body: &Value) -> Response {
+    let mut body = body.to_string().into_bytes();
+    body.resize(body.len().next_multiple_of(BLOCK), b' ');
+    even(began).await;
+    let head = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/json")];
+    match stored(request, &body) {
+        Some(gzip) => {
+            (head, [(header::CONTENT_ENCODING, "gzip"), (header::VARY, "accept-encoding")], gzip).into_response()
+        }
+        // It is not compressed on the way either: whoever asked does not read that.
+        None => (head, [(header::VARY, "accept-encoding")], body).into_response(),
+    }
 }
 
 /// JSON that nobody keeps.

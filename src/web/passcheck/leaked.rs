@@ -1,5 +1,7 @@
 //! The API that Sentinel View has had from the beginning: six digits of a hash in, the hashes that begin so out.
 
+use std::time::Instant;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -21,7 +23,7 @@ const TOLD: usize = 6;
 /// The passwords whose hashes begin with six digits
 ///
 /// How often each was seen, and at what kinds of services. Hash the password, tell the first six of its forty digits, and look
-/// whether it is in the answer. What is asked for is in no log.
+/// whether it is in the answer, which is padded with spaces. What is asked for is in no log.
 #[utoipa::path(
     post,
     path = "/passcheck/apiv1/",
@@ -53,6 +55,7 @@ pub(in crate::web) async fn check(app: State<App>, client: Client, headers: Head
     )
 )]
 pub(in crate::web) async fn leaked(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+    let began = Instant::now();
     let request = match json::read(&headers, body).await {
         Ok(request) => request,
         Err(error) => return error.into_response(),
@@ -88,7 +91,7 @@ pub(in crate::web) async fn leaked(State(app): State<App>, client: Client, heade
     } else {
         json!({ "msg_type": "response", "status": "SUCCESS", "data": data })
     };
-    answer(StatusCode::OK, &body)
+    json::padded(began, &headers, &body).await
 }
 
 /// The beginning of the hash that a request tells, or what is wrong with the request: in words that repeat nothing of it.

@@ -68,17 +68,23 @@ impl Passwords {
         }
     }
 
-    /// What is known under a prefix, in the order of the hashes.
+    /// What is known under a prefix, in the order of the hashes. File and database are asked whatever they hold, so that the time that
+    /// this takes does not tell whether anything is known; to be answered [`even`]ly.
     pub(super) async fn of(&self, kind: HashKind, prefix: HashPrefix) -> Result<Vec<Found>, Unavailable> {
-        let listed = self.listed(kind, prefix).await?.0.into_iter().map(Found::from).collect();
-        Ok(match self.seen(kind, prefix).await? {
-            Some(seen) => united(listed, &seen),
-            None => listed,
-        })
+        let (listed, _) = self.listed(kind, prefix).await?;
+        let seen = self.asked(kind, prefix).await?;
+        Ok(united(listed.into_iter().map(Found::from).collect(), &seen))
+    }
+
+    /// How often they were seen alone, as [`of`](Self::of) has it.
+    pub(super) async fn counts_alike(&self, kind: HashKind, prefix: HashPrefix) -> Result<Vec<Entry>, Unavailable> {
+        let all = self.of(kind, prefix).await?.into_iter();
+        Ok(all.map(|Found { hash, count, sources, .. }| Entry { hash, count, sources }).collect())
     }
 
     /// How often they were seen alone; and, where the file says all of it, what tells that from what
-    /// another file says.
+    /// another file says. The database is asked only where it knows of any, which its time tells: for answers whose length tells it
+    /// as well.
     pub(super) async fn counts(
         &self,
         kind: HashKind,
@@ -119,9 +125,23 @@ impl Passwords {
         if !self.occupied.may_hold(kind, prefix) {
             return Ok(None);
         }
-        let seen = self.reports.passwords_seen(kind, prefix).await;
-        seen.map(Some).map_err(|error| Unavailable(error.to_string()))
+        self.asked(kind, prefix).await.map(Some)
     }
+
+    async fn asked(&self, kind: HashKind, prefix: HashPrefix) -> Result<Seen, Unavailable> {
+        self.reports.passwords_seen(kind, prefix).await.map_err(|error| Unavailable(error.to_string()))
+    }
+}
+
+/// Answers that must not tell by their time whether something is known are given at whole multiples of this after the request: far
+/// more than looking up and writing differ by.
+const BEAT: Duration = Duration::from_millis(10);
+
+/// Waits until an answer may be given to a request that came at `began`.
+pub(super) async fn even(began: Instant) {
+    let over = began.elapsed().as_nanos() % BEAT.as_nanos();
+    let left = u64::try_from(BEAT.as_nanos() - over).unwrap_or_default();
+    tokio::time::sleep(Duration::from_nanos(left)).await;
 }
 
 /// What the database says under a prefix.

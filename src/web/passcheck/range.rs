@@ -1,6 +1,7 @@
 //! The API that everybody's tools speak: five digits of a hash in, the rest of all hashes that begin so out, a line each.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
@@ -15,9 +16,10 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use super::lookup::even;
 use crate::http::query::Refusal;
 use crate::web::App;
-use crate::web::answer::Answer;
+use crate::web::answer::{Answer, stored};
 use crate::web::client::Client;
 use crate::web::limit::Refused;
 use crate::web::openapi::{Digits, Hashing};
@@ -28,8 +30,11 @@ pub(in crate::web) const RANGE: &str = "/range/";
 /// Asks for an answer whose length does not tell how many passwords there are.
 const ADD_PADDING: HeaderName = HeaderName::from_static("add-padding");
 
-/// How many lines a padded answer has.
-const PADDED: std::ops::RangeInclusive<usize> = 800..=1000;
+/// A padded answer is as long as so many lines of the count 0, drawn by chance.
+const PADDED: std::ops::RangeInclusive<usize> = 840..=1000;
+
+/// Where what is known would not fit, as many lines more as are needed, in steps of this.
+const STEP: usize = 160;
 
 /// Counts change once a day.
 const KEPT: &str = "public, max-age=3600";
@@ -54,7 +59,9 @@ impl IntoParams for Padding {
             .name("Add-Padding")
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
-            .description(Some("Makes the answer 800 to 1,000 lines long; those with the count 0 are made up."))
+            .description(Some(
+                "Makes the answer 800 to 1,000 lines long, whatever is known; those with the count 0 are made up.",
+            ))
             .schema(Some(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"]))));
         vec![padding.build()]
     }
@@ -87,6 +94,7 @@ pub(super) async fn range(
     query: Result<Query<Mode>, QueryRejection>,
     request: Request,
 ) -> Response {
+    let began = Instant::now();
     let Some(prefix) = path.ok().and_then(|Path(text)| text.parse::<HashPrefix>().ok()) else {
         return plain(StatusCode::BAD_REQUEST, "The hash prefix was not in a valid format");
     };
@@ -102,26 +110,37 @@ pub(super) async fn range(
             return response;
         }
     }
-    let (entries, tag) = match app.passwords.counts(kind, prefix).await {
+    let headers = request.headers();
+    let padded = headers.get(ADD_PADDING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
+    let counts = if padded {
+        app.passwords.counts_alike(kind, prefix).await.map(|entries| (entries, None))
+    } else {
+        app.passwords.counts(kind, prefix).await
+    };
+    let (entries, tag) = match counts {
         Ok(counts) => counts,
         Err(error) => {
             tracing::error!(%error, "passwords cannot be checked");
             return plain(StatusCode::SERVICE_UNAVAILABLE, "Passwords cannot be checked at the moment");
         }
     };
-    let headers = request.headers();
-    let padded = headers.get(ADD_PADDING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
     let mut response = if padded {
         // A tag over the real lines would tell when two answers are the same; one over all lines would be of no use.
-        let kept = (header::CACHE_CONTROL, "private, max-age=600");
-        (StatusCode::OK, [kept, (header::CONTENT_TYPE, TEXT)], text(kind, &pad(prefix, kind, entries))).into_response()
+        let kept = [(header::CACHE_CONTROL, "private, max-age=600"), (header::CONTENT_TYPE, TEXT)];
+        let text = pad(prefix, kind, entries);
+        even(began).await;
+        match stored(headers, &text) {
+            Some(gzip) => (kept, [(header::CONTENT_ENCODING, "gzip")], gzip).into_response(),
+            None => (kept, text).into_response(),
+        }
     } else {
         let text = text(kind, &entries);
         let answer = match tag {
             Some(tag) => Answer::tagged(text, &tag, TEXT, KEPT),
             None => Answer::new(text, TEXT, KEPT),
         };
-        answer.respond(headers)
+        // Downloaders of all ranges take small ones only so.
+        answer.always_compressed().respond(headers)
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding, add-padding"));
     open_to_all(response)
@@ -152,6 +171,11 @@ fn plain(status: StatusCode, text: impl IntoResponse) -> Response {
 fn open_to_all(mut response: Response) -> Response {
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
+}
+
+/// Bytes of a line of the count 0: digits, colon, count and end.
+fn line(kind: HashKind) -> usize {
+    kind.digits() - HashPrefix::DIGITS + 4
 }
 
 /// The lines, as they are sent: the greater part of what a request costs, so written byte by byte.
@@ -195,10 +219,18 @@ const PAIRS: [[u8; 2]; 256] = {
     pairs
 };
 
-/// As many lines as a padded answer has, the real ones among made-up ones; more than that stay as they are.
-fn pad(prefix: HashPrefix, kind: HashKind, entries: Vec<Entry>) -> Vec<Entry> {
+/// A padded answer: the real lines among made-up ones of the count 0. It is as long as a number of lines of the count 0 that is drawn
+/// by chance, so its length tells nothing of the real ones. Some made-up counts are written `00`, to make up for longer counts.
+fn pad(prefix: HashPrefix, kind: HashKind, entries: Vec<Entry>) -> Vec<u8> {
     let mut rng = rand::rng();
-    let wanted = rng.random_range(PADDED);
+    let digits = |entry: &Entry| entry.count.checked_ilog10().unwrap_or(0) as usize;
+    let real: usize = entries.iter().map(|entry| line(kind) + digits(entry)).sum();
+    // At least a line of room: for as many made-up lines as there may be zeros to put into them.
+    let needed = (real + line(kind) * line(kind)).div_ceil(line(kind));
+    let more = needed.saturating_sub(*PADDED.start()).next_multiple_of(STEP);
+    let length = (rng.random_range(PADDED) + more) * line(kind);
+    let (made_up, zeros) = ((length - real) / line(kind), (length - real) % line(kind));
+    let wanted = entries.len() + made_up;
     let mut all: BTreeMap<PasswordHash, Entry> = entries.into_iter().map(|entry| (entry.hash, entry)).collect();
     while all.len() < wanted {
         let mut hash = [0; 20];
@@ -210,7 +242,26 @@ fn pad(prefix: HashPrefix, kind: HashKind, entries: Vec<Entry>) -> Vec<Entry> {
         let hash = PasswordHash(hash);
         all.entry(hash).or_insert(Entry { hash, count: 0, sources: Sources::NONE });
     }
-    all.into_values().collect()
+    let lines = text(kind, &all.into_values().collect::<Vec<_>>());
+    with_zeros(&lines, zeros)
+}
+
+/// The lines, and a zero more in each of the first lines of the count 0.
+fn with_zeros(lines: &[u8], zeros: usize) -> Vec<u8> {
+    const NOTHING: &[u8] = b":0\r\n";
+    let mut all = Vec::with_capacity(lines.len() + zeros);
+    let mut left = zeros;
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_suffix(NOTHING) {
+            Some(suffix) if left > 0 => {
+                all.extend_from_slice(suffix);
+                all.extend_from_slice(b":00\r\n");
+                left -= 1;
+            }
+            _ => all.extend_from_slice(line),
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -240,18 +291,31 @@ mod tests {
     fn padding_hides_how_many_there_are_and_drops_none() {
         for kind in HashKind::ALL {
             let prefix = kind.of("password").prefix();
-            for n in [0, 1, 799, 1200] {
+            for (n, count, windows) in
+                [(0, 7, 0), (1, 7, 0), (1, 12_345, 0), (300, 54, 0), (780, 7, 0), (1200, 7, 3), (60, MAX_COUNT, 0)]
+            {
                 let made_up = |n: usize| {
                     let mut hash = kind.of("password");
                     (hash.0[14], hash.0[15]) = ((n >> 8) as u8, n as u8);
-                    entry(hash, 7)
+                    entry(hash, count)
                 };
                 let real: Vec<Entry> = (0..n).map(made_up).collect();
                 let padded = pad(prefix, *kind, real.clone());
-                assert!(PADDED.contains(&padded.len()) || padded.len() == n && n > 1000, "{n}: {}", padded.len());
-                assert!(padded.is_sorted_by_key(|entry| entry.hash));
-                assert_eq!(padded.iter().filter(|entry| entry.count > 0).copied().collect::<Vec<_>>(), real);
-                assert!(padded.iter().all(|entry| entry.hash.prefix() == prefix));
+                assert_eq!(padded.len() % line(*kind), 0, "{n} of {count}");
+                let long = padded.len() / line(*kind);
+                let (least, most) = (PADDED.start() + windows * STEP, PADDED.end() + windows * STEP);
+                assert!((least..=most).contains(&long), "{n} of {count}: {long}");
+                let padded = String::from_utf8(padded).unwrap();
+                let lines: Vec<(&str, u64)> = padded
+                    .split_terminator("\r\n")
+                    .map(|line| line.split_once(':').unwrap())
+                    .map(|(suffix, count)| (suffix, count.parse().unwrap()))
+                    .collect();
+                assert!(windows > 0 || (800..=1000).contains(&lines.len()), "{n} of {count}: {}", lines.len());
+                assert!(lines.is_sorted() && lines.iter().all(|(suffix, _)| suffix.len() == line(*kind) - 4));
+                let kept: Vec<_> = lines.iter().filter(|(_, count)| *count > 0).collect();
+                let wanted = real.iter().map(|e| (e.hash.to_hex(*kind)[HashPrefix::DIGITS..].to_uppercase(), count));
+                assert!(kept.into_iter().map(|(suffix, count)| ((*suffix).to_owned(), *count)).eq(wanted), "{n}");
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What the page asks for: the same as the API's answer, with the days on which passwords were seen. By POST, so that no proxy on
 //! the way writes the prefix into its log of addresses.
 
+use std::time::Instant;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -19,7 +21,8 @@ pub(in crate::web) const PATH: &str = "/passcheck/apiv1/seen";
 
 /// The passwords whose hashes begin with five digits, with days
 ///
-/// What the page of the password checker asks for: how often each was seen, at what kinds of services, and when first and last.
+/// What the page of the password checker asks for: how often each was seen, at what kinds of services, and when first and last. The
+/// answer is padded with spaces, so that its length does not tell whether any is known.
 #[utoipa::path(
     post,
     path = "/passcheck/apiv1/seen",
@@ -35,6 +38,7 @@ pub(in crate::web) const PATH: &str = "/passcheck/apiv1/seen";
     )
 )]
 pub(in crate::web) async fn seen(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+    let began = Instant::now();
     let request = match json::read(&headers, body).await {
         Ok(request) => request,
         Err(error) => return error.into_response(),
@@ -62,5 +66,5 @@ pub(in crate::web) async fn seen(State(app): State<App>, client: Client, headers
             })
         })
         .collect();
-    answer(StatusCode::OK, &json!({ "passwords": passwords }))
+    json::padded(began, &headers, &json!({ "passwords": passwords })).await
 }
