@@ -5,6 +5,7 @@
 mod clock;
 mod data;
 pub mod greylist;
+pub mod long_text;
 mod network;
 mod password_hash;
 mod period;
@@ -26,6 +27,6 @@ pub use report::{
     Action, BadCountry, BadDeviceToken, Batch, CountryCode, DeviceToken, Identity, Incident, Kind, MAX_TEXT,
     OpenSession, Password, Port, Protocol, Trap, UnknownWord,
 };
-pub use request::{BadRequest, CacheKey, Parameters, Request, hex, token_check};
+pub use request::{BadRequest, CacheKey, Parameters, Request, hex, shown_key, token_check};
 pub use resource::{CATALOGUE, Dimension, Measure, Resource, ResourceName, Shape, Subject, UnknownResource};
 pub use window::{LABEL_FORMAT, Span, Windows, label};

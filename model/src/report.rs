@@ -171,13 +171,20 @@ impl DeviceToken {
     /// The number of characters of every token.
     pub const LENGTH: usize = 64;
 
-    /// The 64 characters. Whoever holds them reads the device's data: show no more than [`DeviceToken::short`].
+    /// The 64 characters. Whoever holds them reads the device's data: log and show [`DeviceToken::hash`] instead.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first six characters, for people to tell their devices apart.
+    /// The first ten hex digits of the token's SHA-256, by which operators and logs tell devices apart.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        crate::token_check(std::slice::from_ref(self))
+    }
+
+    /// The first six characters, by which owners recognise their devices on pages of their own. For everybody else there is
+    /// [`DeviceToken::hash`].
     #[must_use]
     pub fn short(&self) -> &str {
         &self.0[..6]
@@ -185,9 +192,9 @@ impl DeviceToken {
 }
 
 impl fmt::Debug for DeviceToken {
-    /// Never shows the secret whole: debug output ends in logs.
+    /// Shows the hash, never the secret: debug output ends in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DeviceToken({}…)", self.short())
+        write!(f, "DeviceToken(#{})", self.hash())
     }
 }
 

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::report::MAX_TEXT;
-use crate::{DeviceToken, Period, ResourceName, Subject};
+use crate::{DeviceToken, Period, ResourceName, Subject, long_text};
+
+/// How many hex digits of a hash are shown.
+const SHOWN: usize = 10;
 
 /// What a resource is told besides the period.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,7 +20,8 @@ pub enum Parameters {
     None,
     /// One attacker.
     Ip(IpAddr),
-    /// One password. Hostile text.
+    /// One password. Hostile text. A [`Request`] names one of more than [`long_text::LONG`] bytes by what is
+    /// [shown](long_text::shown) of it.
     Password(String),
     /// The session's devices, in the order in which they were added.
     Devices(Vec<DeviceToken>),
@@ -90,6 +94,10 @@ impl Request {
         }
         match &mut parameters {
             Parameters::Password(password) if password.len() > MAX_TEXT => return Err(BadRequest::TooLong),
+            // Requests wait in queues: they stay small whatever visitors type.
+            Parameters::Password(password) if password.len() > long_text::LONG => {
+                *password = long_text::shown(&long_text::held(password)).into_owned();
+            }
             // An IPv4 address in IPv6 clothes is the same attacker.
             Parameters::Ip(ip) => *ip = ip.to_canonical(),
             _ => {}
@@ -139,22 +147,31 @@ impl Request {
     }
 }
 
+impl Parameters {
+    /// The first ten hex digits of their SHA-256, by which logs and operators name them; `None` where there are none. That of
+    /// passwords and devices is in the [shown](shown_key) cache key as well.
+    #[must_use]
+    pub fn hash(&self) -> Option<String> {
+        let digest = match self {
+            Self::None => return None,
+            Self::Ip(ip) => hex(&Sha256::digest(ip.to_string().as_bytes())),
+            Self::Password(password) => hex(&Sha256::digest(password.as_bytes())),
+            Self::Devices(tokens) => hex(&digest_of_tokens(tokens)),
+        };
+        Some(digest[..SHOWN].to_owned())
+    }
+}
+
 impl fmt::Display for Request {
-    /// In words, for people: escaped and cut to a line, with no whole device token in it.
+    /// In words, for people and logs. Visitors' parameters are private, so they are named by their [hash](Parameters::hash).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.resource, self.period)?;
+        let hash = self.parameters.hash().unwrap_or_default();
         match &self.parameters {
             Parameters::None => Ok(()),
-            Parameters::Ip(ip) => write!(f, " of {ip}"),
-            Parameters::Password(password) => {
-                let cut: String = password.chars().take(40).collect();
-                let more = if cut.len() < password.len() { "…" } else { "" };
-                write!(f, " of {}{more}", cut.escape_debug())
-            }
-            Parameters::Devices(tokens) => {
-                let short: Vec<_> = tokens.iter().map(DeviceToken::short).collect();
-                write!(f, " of {} device(s) {}", tokens.len(), short.join(", "))
-            }
+            Parameters::Ip(_) => write!(f, " of attacker #{hash}"),
+            Parameters::Password(_) => write!(f, " of password #{hash}"),
+            Parameters::Devices(tokens) => write!(f, " of {} device(s) #{hash}", tokens.len()),
         }
     }
 }
@@ -171,6 +188,21 @@ impl CacheKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether the value depends on a parameter, so that there may be any number of such keys.
+    #[must_use]
+    pub fn has_parameter(&self) -> bool {
+        // Names and periods hold no colon.
+        self.0.split(':').nth(2).is_some()
+    }
+}
+
+/// A cache key, or a job's unique key, as operators see it: of a hash of devices or a password only the first ten digits.
+#[must_use]
+pub fn shown_key(key: &str) -> String {
+    let is_digest = |part: &str| part.len() == 64 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let parts: Vec<&str> = key.split(':').map(|part| if is_digest(part) { &part[..SHOWN] } else { part }).collect();
+    parts.join(":")
 }
 
 impl fmt::Display for CacheKey {
@@ -191,7 +223,7 @@ fn digest_of_tokens(tokens: &[DeviceToken]) -> [u8; 32] {
 /// What the API's `token` parameter must equal: the first ten hex digits of the SHA-256 of the tokens joined in order.
 #[must_use]
 pub fn token_check(tokens: &[DeviceToken]) -> String {
-    hex(&digest_of_tokens(tokens))[..10].to_owned()
+    hex(&digest_of_tokens(tokens))[..SHOWN].to_owned()
 }
 
 /// Lower-case hex digits.

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use sview_model::{DeviceToken, Parameters, Period, Request, ResourceName, Subject, token_check};
+use serde_json::json;
+use sview_model::{DeviceToken, Parameters, Period, Request, ResourceName, Subject, shown_key, token_check};
 
 fn token(c: char) -> DeviceToken {
     c.to_string().repeat(64).parse().unwrap()
@@ -86,12 +87,46 @@ fn the_token_parameter_is_the_head_of_a_sha_256() {
 }
 
 #[test]
-fn a_request_in_words_shows_no_secret_and_no_control_character() {
-    let password = Parameters::Password(format!("\u{1b}[31m\n<b>{}", "x".repeat(500)));
-    let words =
-        Request::new("logins_of_password_by_usages_list".parse().unwrap(), Period::Day, password).unwrap().to_string();
-    assert!(!words.contains(char::is_control) && words.len() < 150, "{words}");
-    let devices = Parameters::Devices(vec![token('a')]);
-    let words = Request::new("my_all_incidents_graph".parse().unwrap(), Period::Day, devices).unwrap().to_string();
-    assert!(!words.contains(token('a').as_str()), "{words}");
+fn requests_in_words_name_parameters_by_a_hash() {
+    let words = |name: &str, parameters: Parameters| {
+        Request::new(name.parse().unwrap(), Period::Day, parameters).unwrap().to_string()
+    };
+    // printf hunter2 | sha256sum
+    let password = Parameters::Password("hunter2".into());
+    let told = words("logins_of_password_by_usages_list", password);
+    assert_eq!(told, "logins_of_password_by_usages_list 1d of password #f52fbd32b2");
+    // printf 192.0.2.1 | sha256sum
+    let told = words("selected_attacker_incidents_graph", Parameters::Ip("192.0.2.1".parse().unwrap()));
+    assert_eq!(told, "selected_attacker_incidents_graph 1d of attacker #37fcff24bf");
+    let told = words("my_all_incidents_graph", Parameters::Devices(vec![token('a')]));
+    assert_eq!(told, "my_all_incidents_graph 1d of 1 device(s) #ffe054fe7a");
+    assert_eq!(format!("{:?}", token('a')), "DeviceToken(#ffe054fe7a)");
+}
+
+#[test]
+fn shown_keys_have_the_head_of_a_hash_only() {
+    let key = |name: &str, parameters| Request::new(name.parse().unwrap(), Period::Day, parameters).unwrap().key();
+    let devices = key("my_all_incidents_graph", Parameters::Devices(vec![token('a')]));
+    assert_eq!(shown_key(devices.as_str()), "my_all_incidents_graph:1d:ffe054fe7a");
+    assert_eq!(shown_key(&format!("cache-resource:{devices}")), "cache-resource:my_all_incidents_graph:1d:ffe054fe7a");
+    let address = key("selected_attacker_incidents_graph", Parameters::Ip("2001:db8::1".parse().unwrap()));
+    assert_eq!(shown_key(address.as_str()), address.as_str());
+    assert!(devices.has_parameter() && address.has_parameter());
+    assert!(Request::precached().all(|request| !request.key().has_parameter()));
+}
+
+#[test]
+fn a_long_password_is_named_by_its_hashes() {
+    let name: ResourceName = "logins_of_password_by_usages_list".parse().unwrap();
+    let of = |text: &str| Request::new(name, Period::Day, Parameters::Password(text.into())).unwrap();
+    let (long, other) = ("x".repeat(65_536), "x".repeat(65_535));
+    let json = serde_json::to_string(&of(&long)).unwrap();
+    assert!(json.len() < 1_000 && json.contains("65536 bytes"), "{json}");
+    assert_ne!(of(&long), of(&other));
+    // What an older program queued has the text whole.
+    let whole = json!({ "resource": name.to_string(), "period": "1d", "parameters": { "password": long } });
+    assert_eq!(serde_json::from_value::<Request>(whole).unwrap(), of(&long));
+    let short = "x".repeat(512);
+    assert_eq!(of(&short).parameters(), &Parameters::Password(short));
+    assert!(Request::new(name, Period::Day, Parameters::Password("x".repeat(65_537))).is_err());
 }

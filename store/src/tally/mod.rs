@@ -9,7 +9,6 @@
 mod codec;
 mod counts;
 mod intern;
-mod long;
 mod names;
 
 use std::collections::HashMap;
@@ -18,10 +17,10 @@ use sview_model::Kind;
 
 use self::codec::{Reader, Writer, damaged};
 pub(crate) use self::counts::Counts;
-pub(crate) use self::long::hash;
 pub(crate) use self::names::Names;
 use crate::engine::{Dialect, Micros};
 use crate::{Error, Result};
+pub(crate) use sview_model::long_text::hash;
 
 /// A list of counts by key, not summed yet.
 type List = Vec<(u64, u64)>;

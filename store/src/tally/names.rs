@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
+use sview_model::long_text as long;
+
 use super::intern::{Address, Addresses, Texts};
-use super::long;
 
 /// Texts and addresses by number, and how keys are put together. Valid for one computation.
 #[derive(Debug, Default)]

@@ -1,13 +1,14 @@
 //! Long texts. Attackers choose what they type, and some type whole files: a tally that held them would be as large as they like.
 //! So of a text of more than [`LONG`] bytes it holds the beginning, the length and the hashes, which tell it from all others: the
-//! counts are exact, and passwords can be counted by their hashes. The wide rows have it whole.
+//! counts are exact, and passwords can be counted by their hashes. The wide rows have it whole. Requests, and the jobs that compute
+//! them, name a long password by what is [`shown`] of it.
 
 use std::borrow::Cow;
 
-use sview_model::{HashKind, PasswordHash};
+use crate::{HashKind, PasswordHash};
 
 /// The longest text that is held whole, in bytes.
-pub(crate) const LONG: usize = 512;
+pub const LONG: usize = 512;
 
 /// How much of a longer one is held, in bytes, at the most.
 const BEGINNING: usize = 120;
@@ -16,7 +17,8 @@ const BEGINNING: usize = 120;
 const MARK: char = '\0';
 
 /// A text of a row, as tallies hold it.
-pub(super) fn held(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn held(text: &str) -> Cow<'_, str> {
     if is_short(text) {
         return Cow::Borrowed(text);
     }
@@ -26,7 +28,8 @@ pub(super) fn held(text: &str) -> Cow<'_, str> {
 }
 
 /// A text of a tally. Older tallies hold long ones whole.
-pub(super) fn held_already(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn held_already(text: &str) -> Cow<'_, str> {
     if is_short(text) || Long::parse_held(text).is_some() { Cow::Borrowed(text) } else { held(text) }
 }
 
@@ -36,17 +39,20 @@ fn is_short(text: &str) -> bool {
 }
 
 /// What is told of a text that a tally holds.
-pub(super) fn shown(held: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn shown(held: &str) -> Cow<'_, str> {
     Long::parse_held(held).map_or(Cow::Borrowed(held), |long| Cow::Owned(long.shown()))
 }
 
 /// What a tally holds of the text that somebody means: by what is [`shown`] of it, or by all of it.
-pub(super) fn meant(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn meant(text: &str) -> Cow<'_, str> {
     Long::parse_shown(text).map_or_else(|| held(text), |long| Cow::Owned(long.held()))
 }
 
 /// The hash of a text that a tally holds.
-pub(crate) fn hash(kind: HashKind, held: &str) -> PasswordHash {
+#[must_use]
+pub fn hash(kind: HashKind, held: &str) -> PasswordHash {
     let digits = Long::parse_held(held).map(|long| match kind {
         HashKind::Sha1 => long.sha1,
         HashKind::Ntlm => long.ntlm,
