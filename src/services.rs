@@ -34,12 +34,14 @@ impl Services {
             Some(url) => {
                 let connection = redis_client(url).and_then(|client| redis_connection(&client));
                 let cache = RedisCache::new(connection.context("SVIEW_REDIS_URL")?, &places.redis_prefix);
+                let cache = cache.bounded(places.cache.bounds());
                 let ledger = RedisLedger::new(url, &places.redis_prefix, places.ledger.for_jobs());
                 (Arc::new(cache), Queues::new(ledger.context("SVIEW_REDIS_URL")?))
             }
             None => {
                 let path = directory.join("cache.sqlite");
                 let cache = SqliteCache::open(&path, clock).await.with_context(|| format!("{}", path.display()))?;
+                let cache = cache.bounded(places.cache.bounds());
                 let path = directory.join("jobs.sqlite");
                 let ledger = SqliteLedger::open(&path, places.ledger.for_jobs()).await;
                 (Arc::new(cache), Queues::new(ledger.with_context(|| format!("{}", path.display()))?))

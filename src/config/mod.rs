@@ -4,6 +4,7 @@
 //! variables' names without `SVIEW_`, in lower case.
 
 mod admin;
+mod cache;
 mod connections;
 mod dynfw;
 mod file;
@@ -18,6 +19,7 @@ mod web;
 mod workers;
 
 pub use admin::{AdminListen, AdminSettings, DEFAULT as ADMIN_DEFAULT, Token};
+pub use cache::CacheSettings;
 pub use connections::ConnectionSettings;
 pub use dynfw::DynfwSettings;
 pub use file::with_file;

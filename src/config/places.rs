@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{ArgAction, Args};
 use sview_model::Clock;
 
-use super::{GreylistSettings, LedgerSettings};
+use super::{CacheSettings, GreylistSettings, LedgerSettings};
 
 /// Settings of places and time. Without any, everything is in SQLite files in a directory.
 #[derive(Clone, Debug, Args)]
@@ -50,6 +50,9 @@ pub struct Places {
     /// How long jobs are remembered: every process that ends jobs or clears up must know.
     #[command(flatten)]
     pub ledger: LedgerSettings,
+    /// How much is cached: every process that caches values must know.
+    #[command(flatten)]
+    pub cache: CacheSettings,
     /// The greylist: every process of a deployment must know who is never on it.
     #[command(flatten)]
     pub greylist: GreylistSettings,

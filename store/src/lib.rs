@@ -18,7 +18,7 @@ mod tally;
 #[cfg(feature = "testing")]
 mod testing;
 
-pub use cache::{Cache, Entry, EntryInfo, RedisCache, SqliteCache};
+pub use cache::{Cache, CacheBounds, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
 pub use error::{Error, Result};
 pub use greylist::{Deed, Listed, Standing, Summary as GreylistSummary};

@@ -31,10 +31,34 @@ pub struct Entry {
     pub revision: i64,
 }
 
+/// How much is cached of values whose key [has a parameter](CacheKey::has_parameter): visitors can ask for any number of them. When
+/// there would be more, the least recently used go first; the newest is kept, whatever its size. What is precached is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheBounds {
+    /// How many of them. Default 10,000.
+    pub values: u64,
+    /// How many bytes of JSON they have together. Default 64 MiB.
+    pub bytes: u64,
+}
+
+impl Default for CacheBounds {
+    fn default() -> Self {
+        Self { values: 10_000, bytes: 64 << 20 }
+    }
+}
+
+impl CacheBounds {
+    /// Uses are numbered. One is noted only when more than so many others came since the last that was noted: reading what is popular
+    /// must not write each time.
+    fn slack(self) -> i64 {
+        i64::try_from(self.values / 16).unwrap_or(i64::MAX)
+    }
+}
+
 /// A cache entry as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryInfo {
-    /// Its key.
+    /// Its key, [as it is shown](sview_model::shown_key).
     pub key: String,
     /// The value's size in bytes.
     pub bytes: u64,

@@ -1,18 +1,21 @@
 //! The cache in Redis, shared by every process of a deployment.
 //!
 //! A value is a hash at `{prefix}:cache:KEY`; the set `{prefix}:cached` names the keys, so that listing needs no SCAN of a
-//! database that may hold much else. All keys share one hash tag: on Redis Cluster they live in one slot.
+//! database that may hold much else. Of values with a parameter the sorted set `{prefix}:cache-used` has the keys by their last use,
+//! and the hash `{prefix}:cache-sizes` the bytes, with their sum under the empty name. All keys share one hash tag: on Redis Cluster
+//! they live in one slot.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use redis::aio::ConnectionManager;
 use redis::{AsyncCommands as _, Script};
-use sview_model::{CacheKey, Period};
+use sview_model::{CacheKey, Period, shown_key};
 
-use super::{Cache, Entry, EntryInfo};
+use super::{Cache, CacheBounds, Entry, EntryInfo};
 use crate::{Error, Result};
 
 /// A cache in Redis (6.2 or later) or Valkey.
@@ -20,7 +23,14 @@ use crate::{Error, Result};
 pub struct RedisCache {
     connection: ConnectionManager,
     prefix: String,
+    bounds: CacheBounds,
+    scripts: Arc<Scripts>,
+}
+
+struct Scripts {
     put: Script,
+    touch: Script,
+    forget: Script,
     refresh: Script,
 }
 
@@ -30,13 +40,60 @@ impl std::fmt::Debug for RedisCache {
     }
 }
 
-/// Keeps the value unless the one that is there tells of a later time.
+/// Before scripts that know of last uses. KEYS: those by last use, the sizes. A use gets the number after the newest one, so neither a
+/// clock nor a counter that is lost can make new values look old.
+const USES: &str = "
+local used, sizes = KEYS[1], KEYS[2]
+local function use(name, value)
+  local newest = redis.call('ZRANGE', used, -1, -1, 'WITHSCORES')
+  local number = (newest[2] and tonumber(newest[2]) or 0) + 1
+  redis.call('ZADD', used, number, name)
+  redis.call('HSET', value, 'used', number)
+end
+local function forget(name)
+  redis.call('ZREM', used, name)
+  local bytes = tonumber(redis.call('HGET', sizes, name) or 0)
+  redis.call('HDEL', sizes, name)
+  -- Lua writes the negative of nothing as -0, which is no number to Redis.
+  return redis.call('HINCRBY', sizes, '', string.format('%d', -bytes))
+end
+";
+
+/// Keeps the value unless the one that is there tells of a later time, and drops what is too much then: a bounded number a call.
+/// KEYS: uses, sizes, value, names. ARGV: JSON, finish, complete_to, computed_at, refresh_at, ttl (ms), name, now, revision, whether it
+/// has a parameter (1 or 0), most values, most bytes, root of values.
 const PUT: &str = "
-local there = redis.call('HMGET', KEYS[1], 'finish', 'computed_at')
+local there = redis.call('HMGET', KEYS[3], 'finish', 'computed_at')
 if there[1] and tonumber(there[1]) > tonumber(ARGV[2]) and tonumber(there[2]) <= tonumber(ARGV[8]) then return 0 end
-redis.call('HSET', KEYS[1], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5], 'revision', ARGV[9])
-redis.call('PEXPIRE', KEYS[1], ARGV[6])
-redis.call('SADD', KEYS[2], ARGV[7])
+redis.call('HSET', KEYS[3], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5], 'revision', ARGV[9])
+redis.call('PEXPIRE', KEYS[3], ARGV[6])
+redis.call('SADD', KEYS[4], ARGV[7])
+if ARGV[10] == '0' then return 1 end
+-- Sizes without uses would be counted for ever.
+if redis.call('EXISTS', used) == 0 then redis.call('DEL', sizes) end
+forget(ARGV[7])
+use(ARGV[7], KEYS[3])
+redis.call('HSET', sizes, ARGV[7], #ARGV[1])
+local bytes, count = redis.call('HINCRBY', sizes, '', #ARGV[1]), redis.call('ZCARD', used)
+for _ = 1, 100 do
+  if count <= 1 or (count <= tonumber(ARGV[11]) and bytes <= tonumber(ARGV[12])) then break end
+  local oldest = redis.call('ZRANGE', used, 0, 0)[1]
+  redis.call('UNLINK', ARGV[13] .. oldest)
+  redis.call('SREM', KEYS[4], oldest)
+  bytes, count = forget(oldest), count - 1
+end
+return 1";
+
+/// Notes that a value was used, if it is still there. KEYS: uses, sizes, value. ARGV: name.
+const TOUCH: &str = "
+if redis.call('EXISTS', KEYS[3]) == 1 and redis.call('ZSCORE', used, ARGV[1]) then use(ARGV[1], KEYS[3]) end
+return 1";
+
+/// Forgets the name of a value that has expired. KEYS: uses, sizes, value, names. ARGV: name.
+const FORGET: &str = "
+if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
+redis.call('SREM', KEYS[4], ARGV[1])
+if redis.call('ZSCORE', used, ARGV[1]) then forget(ARGV[1]) end
 return 1";
 
 /// Makes a value due, if it is still there.
@@ -49,7 +106,17 @@ impl RedisCache {
     /// A cache over an open connection; `prefix` sets deployments apart that share a Redis.
     #[must_use]
     pub fn new(connection: ConnectionManager, prefix: &str) -> Self {
-        Self { connection, prefix: format!("{{{prefix}}}"), put: Script::new(PUT), refresh: Script::new(REFRESH) }
+        let using = |script: &str| Script::new(&format!("{USES}{script}"));
+        let scripts =
+            Scripts { put: using(PUT), touch: using(TOUCH), forget: using(FORGET), refresh: Script::new(REFRESH) };
+        let (bounds, scripts) = (CacheBounds::default(), Arc::new(scripts));
+        Self { connection, prefix: format!("{{{prefix}}}"), bounds, scripts }
+    }
+
+    /// The same cache with other bounds.
+    #[must_use]
+    pub fn bounded(self, bounds: CacheBounds) -> Self {
+        Self { bounds, ..self }
     }
 
     fn key(&self, key: &str) -> String {
@@ -58,6 +125,23 @@ impl RedisCache {
 
     fn names(&self) -> String {
         format!("{}:cached", self.prefix)
+    }
+
+    fn uses(&self) -> String {
+        format!("{}:cache-used", self.prefix)
+    }
+
+    fn sizes(&self) -> String {
+        format!("{}:cache-sizes", self.prefix)
+    }
+
+    /// Notes that a value was used. Whoever read it has it: a failure costs the value some of its rank, and is nobody's error.
+    async fn touch(&self, key: &CacheKey) {
+        let mut touch = self.scripts.touch.key(self.uses());
+        touch.key(self.sizes()).key(self.key(key.as_str())).arg(key.as_str());
+        if let Err(error) = touch.invoke_async::<()>(&mut self.connection.clone()).await {
+            tracing::debug!(%error, "the use of a cached value was not noted");
+        }
     }
 
     /// The names of cached keys; those whose value has expired are taken off the set on the way.
@@ -75,12 +159,20 @@ impl RedisCache {
             for (name, ttl) in chunk.iter().zip(ttls) {
                 match u64::try_from(ttl) {
                     Ok(millis) => live.push((name.clone(), Duration::from_millis(millis))),
-                    Err(_) => connection.srem::<_, _, ()>(self.names(), name).await?,
+                    Err(_) => {
+                        let mut forget = self.scripts.forget.key(self.uses());
+                        forget.key(self.sizes()).key(self.key(name)).key(self.names()).arg(name);
+                        forget.invoke_async::<()>(&mut connection).await?;
+                    }
                 }
             }
         }
         Ok(live)
     }
+}
+
+fn read<T: redis::FromRedisValue>(value: &redis::Value) -> Result<T> {
+    Ok(redis::from_redis_value_ref(value).map_err(redis::RedisError::from)?)
 }
 
 fn moment(fields: &HashMap<String, String>, name: &str) -> Result<DateTime<Utc>> {
@@ -106,7 +198,7 @@ fn entry(mut fields: HashMap<String, String>) -> Result<Option<Entry>> {
 #[async_trait]
 impl Cache for RedisCache {
     async fn get(&self, key: &CacheKey) -> Result<Option<Entry>> {
-        entry(self.connection.clone().hgetall(self.key(key.as_str())).await?)
+        Ok(self.get_many(std::slice::from_ref(key)).await?.pop().flatten())
     }
 
     async fn get_many(&self, keys: &[CacheKey]) -> Result<Vec<Option<Entry>>> {
@@ -117,18 +209,33 @@ impl Cache for RedisCache {
         for key in keys {
             pipe.hgetall(self.key(key.as_str()));
         }
-        let ask = async || pipe.query_async::<Vec<HashMap<String, String>>>(&mut self.connection.clone()).await;
-        let all = match ask().await {
+        pipe.zrevrange_withscores(self.uses(), 0, 0);
+        let ask = async || pipe.query_async::<Vec<redis::Value>>(&mut self.connection.clone()).await;
+        let mut all = match ask().await {
             // A connection that broke while nobody used it tells so to the next who does, and is made again.
             Err(error) if error.is_connection_dropped() => ask().await?,
             answered => answered?,
         };
-        all.into_iter().map(entry).collect()
+        let newest: Vec<(String, i64)> = read(&all.pop().unwrap_or(redis::Value::Nil))?;
+        let newest = newest.first().map_or(0, |(_, number)| *number);
+        let mut entries = Vec::with_capacity(keys.len());
+        for (key, value) in keys.iter().zip(&all) {
+            let fields: HashMap<String, String> = read(value)?;
+            let used = fields.get("used").and_then(|text| text.parse::<i64>().ok());
+            if used.is_some_and(|used| newest - used > self.bounds.slack()) {
+                self.touch(key).await;
+            }
+            entries.push(entry(fields)?);
+        }
+        Ok(entries)
     }
 
     async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool> {
         let kept: i64 = self
+            .scripts
             .put
+            .key(self.uses())
+            .key(self.sizes())
             .key(self.key(key.as_str()))
             .key(self.names())
             .arg(&*entry.json)
@@ -140,6 +247,10 @@ impl Cache for RedisCache {
             .arg(key.as_str())
             .arg(now.timestamp_micros())
             .arg(entry.revision)
+            .arg(u8::from(key.has_parameter()))
+            .arg(self.bounds.values)
+            .arg(self.bounds.bytes)
+            .arg(self.key(""))
             .invoke_async(&mut self.connection.clone())
             .await?;
         Ok(kept == 1)
@@ -158,11 +269,10 @@ impl Cache for RedisCache {
             let values: Vec<redis::Value> = pipe.query_async(&mut connection).await?;
             for ((name, ttl), pair) in chunk.iter().zip(values.chunks(2)) {
                 let [bytes, times] = pair else { continue };
-                let bytes: u64 = redis::from_redis_value_ref(bytes).map_err(redis::RedisError::from)?;
-                let times: Vec<Option<i64>> = redis::from_redis_value_ref(times).map_err(redis::RedisError::from)?;
+                let (bytes, times): (u64, Vec<Option<i64>>) = (read(bytes)?, read(times)?);
                 let at = |i: usize| times.get(i).copied().flatten().and_then(DateTime::from_timestamp_micros);
                 let (Some(computed_at), Some(refresh_at)) = (at(0), at(1)) else { continue };
-                list.push(EntryInfo { key: name.clone(), bytes, computed_at, refresh_at, ttl: *ttl });
+                list.push(EntryInfo { key: shown_key(name), bytes, computed_at, refresh_at, ttl: *ttl });
             }
         }
         Ok(list)
@@ -179,6 +289,7 @@ impl Cache for RedisCache {
             }
             pipe.query_async::<()>(&mut connection).await?;
         }
+        connection.unlink::<_, ()>(&[self.uses(), self.sizes()]).await?;
         Ok(names.len() as u64)
     }
 
@@ -188,7 +299,7 @@ impl Cache for RedisCache {
         let mut cleared = 0;
         for (name, _) in self.live().await? {
             if name.ends_with(&end) || name.contains(&middle) {
-                let done: u64 = self.refresh.key(self.key(&name)).invoke_async(&mut connection).await?;
+                let done: u64 = self.scripts.refresh.key(self.key(&name)).invoke_async(&mut connection).await?;
                 cleared += done;
             }
         }

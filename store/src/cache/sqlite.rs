@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Executor as _, Row as _};
-use sview_model::{CacheKey, Clock, Period};
+use sview_model::{CacheKey, Clock, Period, shown_key};
 
-use super::{Cache, Entry, EntryInfo};
+use super::{Cache, CacheBounds, Entry, EntryInfo};
 use crate::Result;
 use crate::engine::sqlite_options;
 use crate::reports::{migrate_file, migrator};
@@ -19,6 +19,7 @@ use crate::reports::{migrate_file, migrator};
 pub struct SqliteCache {
     pool: SqlitePool,
     clock: Clock,
+    bounds: CacheBounds,
 }
 
 impl SqliteCache {
@@ -28,9 +29,52 @@ impl SqliteCache {
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
             .connect_lazy_with(sqlite_options(path));
-        let migrations = [(1, "cache", include_str!("../../../migrations/cache/0001_cache.sql"))];
+        let migrations = [
+            (1, "cache", include_str!("../../../migrations/cache/0001_cache.sql")),
+            (2, "bounds", include_str!("../../../migrations/cache/0002_bounds.sql")),
+        ];
         migrate_file(path, &pool, migrator(&migrations)).await?;
-        Ok(Self { pool, clock })
+        Ok(Self { pool, clock, bounds: CacheBounds::default() })
+    }
+
+    /// The same cache with other bounds.
+    #[must_use]
+    pub fn bounded(self, bounds: CacheBounds) -> Self {
+        Self { bounds, ..self }
+    }
+
+    /// Notes that values were used which were not used lately. Whoever read them has them: a failure costs them some of their rank, and
+    /// is nobody's error.
+    async fn touch(&self, used: &[String]) {
+        let sql = "UPDATE cache SET used = (SELECT max(used) + 1 FROM cache WHERE used IS NOT NULL)
+             WHERE used IS NOT NULL AND key IN (SELECT value FROM json_each(?1))";
+        let names = serde_json::to_string(used).unwrap_or_default();
+        if let Err(error) = sqlx::query(sql).bind(names).execute(&self.pool).await {
+            tracing::debug!(%error, "the use of cached values was not noted");
+        }
+    }
+
+    /// Drops what is too much of values with a parameter.
+    async fn bound(&self) -> Result<()> {
+        let (values, bytes) =
+            [self.bounds.values, self.bounds.bytes].map(|most| i64::try_from(most).unwrap_or(i64::MAX)).into();
+        let held = "SELECT count(*), coalesce(sum(bytes), 0) FROM cache WHERE used IS NOT NULL";
+        let held: (i64, i64) = sqlx::query_as(held).fetch_one(&self.pool).await?;
+        if held.0 <= values && held.1 <= bytes {
+            return Ok(());
+        }
+        sqlx::query(
+            "DELETE FROM cache WHERE key IN (
+               SELECT key FROM (
+                 SELECT key, row_number() OVER newest AS n, sum(bytes) OVER newest AS total FROM cache WHERE used IS NOT NULL
+                 WINDOW newest AS (ORDER BY used DESC, key ROWS UNBOUNDED PRECEDING))
+               WHERE n > 1 AND (n > ?1 OR total > ?2))",
+        )
+        .bind(values)
+        .bind(bytes)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     fn now(&self) -> i64 {
@@ -56,29 +100,32 @@ fn entry(row: &SqliteRow) -> Result<Entry> {
 #[async_trait]
 impl Cache for SqliteCache {
     async fn get(&self, key: &CacheKey) -> Result<Option<Entry>> {
-        let row = sqlx::query("SELECT * FROM cache WHERE key = ?1 AND expires_at > ?2")
-            .bind(key.as_str())
-            .bind(self.now())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(entry).transpose()
+        Ok(self.get_many(std::slice::from_ref(key)).await?.pop().flatten())
     }
 
     async fn get_many(&self, keys: &[CacheKey]) -> Result<Vec<Option<Entry>>> {
         let names: Vec<&str> = keys.iter().map(CacheKey::as_str).collect();
         let rows = sqlx::query(
-            "SELECT k.key AS position, cache.* FROM json_each(?1) AS k JOIN cache ON cache.key = k.value WHERE expires_at > ?2",
+            "SELECT k.key AS position, cache.*, (SELECT max(used) FROM cache WHERE used IS NOT NULL) - used AS since
+             FROM json_each(?1) AS k JOIN cache ON cache.key = k.value WHERE expires_at > ?2",
         )
         .bind(serde_json::to_string(&names).unwrap_or_default())
         .bind(self.now())
         .fetch_all(&self.pool)
         .await?;
         let mut entries = vec![None; keys.len()];
+        let mut used = Vec::new();
         for row in &rows {
+            if row.try_get::<Option<i64>, _>("since")?.is_some_and(|since| since > self.bounds.slack()) {
+                used.push(row.try_get("key")?);
+            }
             let position: i64 = row.try_get("position")?;
             if let Some(slot) = usize::try_from(position).ok().and_then(|p| entries.get_mut(p)) {
                 *slot = Some(entry(row)?);
             }
+        }
+        if !used.is_empty() {
+            self.touch(&used).await;
         }
         Ok(entries)
     }
@@ -86,11 +133,13 @@ impl Cache for SqliteCache {
     async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool> {
         let ttl = TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
         let written = sqlx::query(
-            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at, revision)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9)
+            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at, revision, used, bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9,
+               CASE WHEN ?10 THEN (SELECT coalesce(max(used), 0) + 1 FROM cache WHERE used IS NOT NULL) END,
+               CASE WHEN ?10 THEN length(CAST(?2 AS BLOB)) END)
              ON CONFLICT (key) DO UPDATE SET json = excluded.json, finish = excluded.finish, complete_to = excluded.complete_to,
                computed_at = excluded.computed_at, refresh_at = excluded.refresh_at, expires_at = excluded.expires_at,
-               revision = excluded.revision
+               revision = excluded.revision, used = excluded.used, bytes = excluded.bytes
              WHERE excluded.finish >= cache.finish OR cache.expires_at <= ?8 OR cache.computed_at > ?8",
         )
         .bind(key.as_str())
@@ -102,8 +151,12 @@ impl Cache for SqliteCache {
         .bind(self.now().saturating_add(ttl.num_microseconds().unwrap_or(i64::MAX)))
         .bind(now.timestamp_micros())
         .bind(entry.revision)
+        .bind(key.has_parameter())
         .execute(&self.pool)
         .await?;
+        if key.has_parameter() {
+            self.bound().await?;
+        }
         Ok(written.rows_affected() > 0)
     }
 
@@ -118,7 +171,7 @@ impl Cache for SqliteCache {
         .await?;
         let read = |row: &SqliteRow| {
             Ok(EntryInfo {
-                key: row.try_get("key")?,
+                key: shown_key(row.try_get("key")?),
                 bytes: u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or(0),
                 computed_at: moment(row, "computed_at")?,
                 refresh_at: moment(row, "refresh_at")?,
