@@ -10,7 +10,7 @@ use crate::job::Registry;
 use crate::refresh::{Verdict, refresh};
 use crate::workers::{Pool, WorkerSettings, Workers};
 use crate::{Cause, Filter, Record, State};
-use crate::{Context, Error, Result, machine_now};
+use crate::{Context, Error, Result};
 
 /// What working until idle came to.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub async fn work_until_idle(
     concurrency: usize,
     settings: &WorkerSettings,
 ) -> Result<Worked> {
-    let (now, begun, stop) = (context.clock.now(), machine_now(), CancellationToken::new());
+    let (now, begun, stop) = (context.clock.now(), context.queues.time().await?, CancellationToken::new());
     let stop_on_return = stop.clone().drop_guard();
     let pools = Pool::for_queues(Queue::ALL, concurrency);
     let workers = Workers::start(&context.queues, Registry::of(context), &pools, settings, &stop);

@@ -25,7 +25,7 @@ fn request(period: Period) -> Request {
 
 /// Everything is aggregated and cached as far as it is due at `now`; nothing is under way.
 fn settled(now: DateTime<Utc>) -> Situation {
-    let mut situation = Situation { now, machine_now: now, ..Situation::default() };
+    let mut situation = Situation { now, ledger_now: now, ..Situation::default() };
     for kind in Kind::ALL {
         for precision in Precision::AGGREGATED {
             let watermark = Some(precision.due_to(now));
@@ -97,7 +97,7 @@ fn when_all_is_settled_nothing_is_due_and_everything_is_named() {
 #[test]
 fn at_the_very_start_the_finest_aggregations_and_the_native_period_are_due() {
     let now = at("12:34:56");
-    let mut situation = Situation { now, machine_now: now, ..Situation::default() };
+    let mut situation = Situation { now, ledger_now: now, ..Situation::default() };
     for kind in Kind::ALL {
         for precision in Precision::AGGREGATED {
             situation.coverage.push(Coverage {
@@ -137,7 +137,7 @@ fn aggregations_become_due_after_their_delays() {
     // The finer one has not come so far, and is not about to: it failed.
     coverage(&mut later, Quarterly).watermark = Some(at("12:45:00"));
     let failed_at = Some(at("13:03:05"));
-    later.machine_now = later.now;
+    later.ledger_now = later.now;
     later.standing.insert(aggregate(Quarterly).key(), Standing { under_way: None, failed_at });
     assert_eq!(aggregation_verdict(&later, Quarterly), Verdict::Skip(Skip::HeldOff { until: at("13:13:05") }));
     assert_eq!(aggregation_verdict(&later, Hourly), built_on(Quarterly, Hold::Failed { at: at("13:03:05") }));
@@ -234,21 +234,21 @@ fn a_failed_aggregation_holds_up_what_rests_on_it_until_it_is_tried_again() {
     assert_eq!(aggregation_verdict(&situation, Quarterly), Verdict::Skip(Skip::HeldOff { until: at("12:40:00") }));
     let failed = Hold::Failed { at: at("12:30:00") };
     assert_eq!(caching_verdict(&situation, Period::Day), built_on(Quarterly, failed));
-    situation.machine_now = at("12:40:00");
+    situation.ledger_now = at("12:40:00");
     assert_eq!(aggregation_verdict(&situation, Quarterly), Verdict::Queue);
     assert_eq!(caching_verdict(&situation, Period::Day), built_on(Quarterly, Hold::Due));
 }
 
 #[test]
-fn a_caching_that_failed_is_held_off_by_the_machines_time_even_when_the_clock_stands_still() {
+fn a_caching_that_failed_is_held_off_by_the_ledgers_time_even_when_the_clock_stands_still() {
     let mut situation = settled(at("12:34:56"));
     situation.cached.clear();
-    situation.machine_now = situation.now + TimeDelta::days(100);
-    let failed_at = Some(situation.machine_now - TimeDelta::minutes(9));
+    situation.ledger_now = situation.now + TimeDelta::days(100);
+    let failed_at = Some(situation.ledger_now - TimeDelta::minutes(9));
     let key = Work::caching(&request(Period::Hour)).key();
     situation.standing.insert(key, Standing { under_way: None, failed_at });
     assert!(matches!(caching_verdict(&situation, Period::Hour), Verdict::Skip(Skip::HeldOff { .. })));
-    situation.machine_now += TimeDelta::minutes(1);
+    situation.ledger_now += TimeDelta::minutes(1);
     assert_eq!(caching_verdict(&situation, Period::Hour), Verdict::Queue);
 }
 

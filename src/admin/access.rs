@@ -17,7 +17,7 @@ use sview_jobs::machine_now;
 use sview_views::links::encoded;
 
 use super::Admin;
-use super::context::Viewer;
+use super::context::{Viewer, ledger_now};
 use super::problem::{Problem, is_for_programs};
 use crate::config::{AdminSettings, Secret, Token};
 use crate::http::guard::{ForeignSite, same_site};
@@ -171,6 +171,7 @@ pub(super) async fn guard(
         peer: named(peer.ip(), sender(peer.ip(), request.headers(), &admin.proxies)),
         signed_in: by == "cookie",
         said: jar.get(SAID).map(|cookie| cookie.value().to_owned()),
+        now: ledger_now(&admin).await,
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         if same_site(request.headers()).is_err() {

@@ -1,7 +1,10 @@
 //! Whoever looks, as handlers see them.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
 use sview_jobs::machine_now;
 use sview_views::admin::AdminContext;
 
@@ -20,13 +23,26 @@ pub(super) struct Viewer {
     pub(super) signed_in: bool,
     /// What came of their last action.
     pub(super) said: Option<String>,
+    /// What time it is by the ledger's clock, which stamps the times on pages.
+    pub(super) now: DateTime<Utc>,
+}
+
+/// How long a page waits for the ledger's time before it goes by this host's.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What time it is by the ledger's clock; by this host's while the ledger does not answer.
+pub(super) async fn ledger_now(admin: &Admin) -> DateTime<Utc> {
+    match tokio::time::timeout(PATIENCE, admin.services.jobs.queues.time()).await {
+        Ok(Ok(now)) => now,
+        Ok(Err(_)) | Err(_) => machine_now(),
+    }
 }
 
 impl Viewer {
     /// What their page needs to know.
     pub(super) fn context(&self) -> AdminContext {
         AdminContext {
-            now: machine_now(),
+            now: self.now,
             may_act: self.right == Right::Full,
             signed_in: self.signed_in,
             said: self.said.clone(),

@@ -13,7 +13,7 @@ use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use sview_jobs::{Job as _, MakeGreylist, State, machine_now};
+use sview_jobs::{Job as _, MakeGreylist, State};
 
 use super::Admin;
 use super::context::Viewer;
@@ -63,8 +63,7 @@ fn seconds(span: TimeDelta) -> f64 {
 /// What the ledger says of queues and workers.
 async fn queues(admin: &Admin, registry: &mut Registry) -> sview_jobs::Result<()> {
     let queues = &admin.services.jobs.queues;
-    let (counts, workers) = (queues.counts().await?, queues.workers().await?);
-    let now = machine_now();
+    let (counts, workers, now) = (queues.counts().await?, queues.workers().await?, queues.time().await?);
     let (jobs, oldest) = (Family::<OfState, Gauge>::default(), Family::<OfQueue, Seconds>::default());
     let (paused, slots) = (Family::<OfQueue, Gauge>::default(), Family::<OfQueue, Gauge>::default());
     for queue in &counts {

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::Queue;
 
 use super::steer::is_paused;
-use crate::{Context, Filter, JobId, QueueCounts, Record, Result, State, WorkerInfo, machine_now};
+use crate::{Context, Filter, JobId, QueueCounts, Record, Result, State, WorkerInfo};
 
 /// A running job that others wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl fmt::Display for Reason {
 /// What the reasons are found in.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// What time it is for the ledger.
+    /// What time it is by the ledger's clock.
     pub now: DateTime<Utc>,
     /// Every queue.
     pub counts: Vec<QueueCounts>,
@@ -144,7 +144,7 @@ impl Surroundings {
         let queues = &context.queues;
         let running = Filter { states: vec![State::Running], limit: 1_000, ..Filter::default() };
         Ok(Self {
-            now: machine_now(),
+            now: queues.time().await?,
             counts: queues.counts().await?,
             workers: queues.workers().await?,
             running: queues.list(&running).await?.into_iter().map(|record| (record.id, record)).collect(),

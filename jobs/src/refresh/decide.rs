@@ -36,8 +36,8 @@ pub struct Cached {
 pub struct Situation {
     /// What time it is for statistics.
     pub now: DateTime<Utc>,
-    /// What time it is for the ledger, whose times do not stand still with a frozen clock.
-    pub machine_now: DateTime<Utc>,
+    /// What time it is by the ledger's clock, which stamps deaths. It may differ from this host's, and never stands still.
+    pub ledger_now: DateTime<Utc>,
     /// How far aggregations have come.
     pub coverage: Vec<Coverage>,
     /// What is cached.
@@ -138,7 +138,7 @@ impl Situation {
         // A time in the future is that of a clock which was set back since; it says nothing.
         standing
             .failed_at
-            .filter(|at| *at <= self.machine_now + TimeDelta::minutes(1) && *at + HOLD_OFF > self.machine_now)
+            .filter(|at| *at <= self.ledger_now + TimeDelta::minutes(1) && *at + HOLD_OFF > self.ledger_now)
     }
 
     fn coverage_of(&self, job: Aggregate) -> Option<&Coverage> {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::future::try_join;
 use sview_model::{Kind, Period, Precision, Request};
 use sview_store::Entry;
 
@@ -15,7 +16,7 @@ pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
 pub use self::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
 use crate::job::{Aggregate, Job as _};
 use crate::{Cause, Pushed, Queues, State};
-use crate::{Context, Error, Result, machine_now};
+use crate::{Context, Error, Result};
 
 /// Refreshes everything as of `now`: decides what is due and queues it, or only says so in a `dry_run`. Every aggregation and every
 /// precached resource is in the answer, with its verdict.
@@ -125,7 +126,7 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
     keys.extend(requests.iter().map(|request| Work::caching(request).key()));
     keys.sort_unstable();
     keys.dedup(); // members of a group have one job
-    let standing = context.queues.standing(&keys).await?;
+    let (standing, ledger_now) = try_join(context.queues.standing(&keys), context.queues.time()).await?;
     let cache_keys: Vec<_> = requests.iter().map(Request::key).collect();
     let entries = context.cache.get_many(&cache_keys).await?;
     let cached = cache_keys.into_iter().zip(entries).filter_map(|(key, entry)| {
@@ -135,7 +136,7 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
     });
     Ok(Situation {
         now,
-        machine_now: machine_now(),
+        ledger_now,
         coverage: if coverage { context.statistics.coverage().await? } else { Vec::new() },
         cached: cached.collect(),
         standing: keys.into_iter().zip(standing).collect::<HashMap<_, _>>(),

@@ -241,7 +241,7 @@ async fn handle(job: Occupied, runner: Data<Arc<Runner>>) {
 /// Tells every few seconds that the worker lives, and takes jobs back from those that do not.
 async fn care(runner: Arc<Runner>) -> Unfailing {
     loop {
-        if let Err(error) = runner.ledger.beat(&runner.info()).await {
+        if let Err(error) = runner.beat().await {
             tracing::debug!(%error, "a sign of life was not noted");
         }
         rescue(&runner.ledger).await;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,7 +28,9 @@ pub(super) struct Runner {
     pub(super) settings: WorkerSettings,
     pub(super) slots: Arc<Semaphore>,
     pub(super) concurrency: usize,
-    pub(super) since: DateTime<Utc>,
+    started: Instant,
+    /// When that was by the ledger's clock, once it is known.
+    since: OnceLock<DateTime<Utc>>,
     /// The jobs in progress; they outlive a pool that dies, and finish.
     pub(super) tracker: TaskTracker,
     /// Told when the grace period of a shutdown is over: what still runs is handed back.
@@ -84,7 +86,8 @@ impl Runner {
             settings,
             slots: Arc::new(Semaphore::new(concurrency)),
             concurrency,
-            since: crate::machine_now(),
+            started: Instant::now(),
+            since: OnceLock::new(),
             tracker: TaskTracker::new(),
             abandon: CancellationToken::new(),
             trouble: Mutex::default(),
@@ -110,9 +113,22 @@ impl Runner {
             pid: std::process::id(),
             queues: self.queues.clone(),
             slots: self.concurrency,
-            since: self.since,
+            since: self.since.get().copied().unwrap_or_else(|| self.started_before(crate::machine_now())),
             running: running.iter().map(|(id, words)| (*id, words.clone())).collect(),
         }
+    }
+
+    fn started_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - TimeDelta::from_std(self.started.elapsed()).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// Tells the ledger that the worker lives, and what it does.
+    pub(super) async fn beat(&self) -> crate::Result<()> {
+        if self.since.get().is_none() {
+            let since = self.started_before(self.ledger.time().await?);
+            let _ = self.since.set(since);
+        }
+        self.ledger.beat(&self.info()).await
     }
 
     /// Makes an attempt at a job and records how it went.
@@ -132,7 +148,7 @@ impl Runner {
             Ok(job) => self.run(&taken, job).await,
             Err(why) => Ending::Unreadable(why.clone()),
         };
-        let outcome = outcome(&ending, record, job.as_ref().ok(), &self.settings);
+        let outcome = outcome(&ending, record, age(record, begun), job.as_ref().ok(), &self.settings);
         let settled = match outcome {
             Some(outcome) => self.settle(&taken, outcome).await,
             None => None,
@@ -288,19 +304,25 @@ fn failure(ending: &Ending) -> String {
     }
 }
 
-/// What the ledger is told; `None` when there is nothing to tell.
+/// How long ago a job was queued that runs since `begun`: by the ledger's clock up to there, by a monotonic one from there.
+fn age(record: &Record, begun: Instant) -> TimeDelta {
+    let queued = record.started_at.map_or(TimeDelta::zero(), |started| started - record.created_at);
+    queued + TimeDelta::from_std(begun.elapsed()).unwrap_or(TimeDelta::zero())
+}
+
+/// What the ledger is told of a job of this age; `None` when there is nothing to tell.
 fn outcome(
     ending: &Ending,
     record: &Record,
     job: Option<&Arc<dyn Runnable>>,
     settings: &WorkerSettings,
+    age: TimeDelta,
 ) -> Option<Outcome> {
     let error = || failure(ending);
-    let waiting = crate::machine_now() - record.created_at;
     Some(match ending {
         Ending::Returned(Ok(())) => Outcome::Done,
         Ending::Returned(Err(Failure::Final(_))) => Outcome::Dead { error: error() },
-        Ending::Returned(Err(Failure::Outage(_))) if waiting < LONGEST_OUTAGE => {
+        Ending::Returned(Err(Failure::Outage(_))) if age < LONGEST_OUTAGE => {
             Outcome::PutOff { after: settings.outage.after(1), error: error() }
         }
         Ending::Returned(Err(Failure::Passing(_) | Failure::Outage(_)))

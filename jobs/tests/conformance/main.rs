@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a panic here is the report of a failure; figures are printed
 
 mod busy;
+mod clocks;
 mod lab;
 mod ledger;
 mod listing;
