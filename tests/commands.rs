@@ -390,7 +390,7 @@ both! {
         let mut job = sview_jobs::NewJob {
             name: "probe".into(), queue: Queue::QuickCache, key: String::new(), payload: "{}".into(), words: "probe".into(),
             cause: "test".into(), max_attempts: 1, delay: std::time::Duration::ZERO,
-            room: u64::MAX,
+            room: u64::MAX, on_demand: false,
         };
         for i in 0..5_000 {
             job.key = format!("probe:{i}");

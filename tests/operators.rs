@@ -36,6 +36,7 @@ async fn push(queues: &Queues, key: &str) -> JobId {
         max_attempts: 3,
         delay: Duration::ZERO,
         room: u64::MAX,
+        on_demand: false,
     };
     let Pushed::Queued(id) = queues.push(&job).await.unwrap() else { panic!("held") };
     id

@@ -1,14 +1,14 @@
--- Ends an attempt, if its worker still holds the lease. ARGV: id, token, verdict, error, delay (ms), max_ended.
+-- Ends an attempt, if its worker still holds the lease. ARGV: id, token, verdict, error, delay (ms).
 -- Returns 'as said'; 'cancelled' when an operator had asked for that, so that it is not queued again; or 'lost'.
-local id, verdict, message, delay, max_ended = ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local id, verdict, message, delay = ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local fields = redis.call('HMGET', job(id), 'token', 'state', 'queue', 'cancel_asked')
 local queue = fields[3]
 if fields[1] ~= ARGV[3] or fields[2] ~= 'running' then return 'lost' end
 if message ~= '' then note_error(id, message) end
 if verdict ~= 'retry' and verdict ~= 'put-off' and verdict ~= 'release' then
-  finish(id, queue, 'running', verdict, max_ended)
+  finish(id, queue, 'running', verdict)
 elseif fields[4] then
-  finish(id, queue, 'running', 'cancelled', max_ended)
+  finish(id, queue, 'running', 'cancelled')
   return 'cancelled'
 elseif verdict ~= 'release' then
   move(id, queue, 'running', delay > 0 and 'scheduled' or 'queued', now + delay)

@@ -1,8 +1,10 @@
 -- Put before every script. KEYS[1] is the root of all keys; its hash tag keeps them in one slot of a Redis Cluster, which is
--- what makes the keys that the scripts derive from it legal there. ARGV[1] shifts the server's clock, in milliseconds (tests).
+-- what makes the keys that the scripts derive from it legal there. ARGV[1] has three numbers: milliseconds that shift the server's
+-- clock (tests), how many ended jobs are kept of each queue and state, and how many of these may be on demand.
 --
 --   ROOT:job:ID         hash: the record
 --   ROOT:QUEUE:STATE    zset of ids by: queued, scheduled - when to run; running - the lease's end; done, dead, cancelled - the end
+--   ROOT:QUEUE:STATE:on-demand  zset: those of an ended state that visitors caused
 --   ROOT:claims         hash: unique key -> id of the job that is under way
 --   ROOT:failures       zset: unique key by when its last job died
 --   ROOT:paused         set of queues
@@ -12,13 +14,19 @@
 --   ROOT:actions        list, newest first: when, and JSON of what an operator did
 --   ROOT:wake           channel: something may be there to take
 --
--- No script unpacks a reply whose length grows with the number of jobs, and none scans.
+-- No script unpacks a reply whose length grows with the number of jobs, and none scans more than a page.
 local root = KEYS[1]
+local shift, max_ended, max_on_demand = string.match(ARGV[1], '^(-?%d+) (%d+) (%d+)$')
+shift, max_ended, max_on_demand = tonumber(shift), tonumber(max_ended), tonumber(max_on_demand)
 local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(ARGV[1])
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + shift
+-- Of so many keys it is known that their last job died.
+local MAX_FAILURES = 10000
 
 local function job(id) return root .. ':job:' .. id end
 local function set(queue, state) return root .. ':' .. queue .. ':' .. state end
+local function on_demand(queue, state) return set(queue, state) .. ':on-demand' end
+local function is_under_way(state) return state == 'queued' or state == 'scheduled' or state == 'running' end
 local function wake(queue) redis.call('PUBLISH', root .. ':wake', queue) end
 
 -- Moves a job from one state to another; `score` is what the new state's set is ordered by.
@@ -48,22 +56,37 @@ end
 -- Forgets a record.
 local function forget(id, queue, state)
   redis.call('ZREM', set(queue, state), id)
+  redis.call('ZREM', on_demand(queue, state), id)
   redis.call('DEL', job(id))
 end
 
+-- Forgets the oldest of a set of ended jobs until it holds `most`, at most so many a call.
+local function trim(key, queue, state, most, limit)
+  local over = math.min(redis.call('ZCARD', key) - most, limit)
+  if over <= 0 then return 0 end
+  for _, id in ipairs(redis.call('ZRANGE', key, 0, over - 1)) do
+    -- An older program that queues a job again leaves it in the set of those on demand.
+    if redis.call('HGET', job(id), 'state') == state then forget(id, queue, state) else redis.call('ZREM', key, id) end
+  end
+  return over
+end
+
 -- Ends a job: it holds its key no longer, and of what ended like it only the newest are kept.
-local function finish(id, queue, from, to, max_ended)
+local function finish(id, queue, from, to)
   local key = free(id)
   move(id, queue, from, to, now)
   redis.call('HSET', job(id), 'finished_at', now)
   redis.call('HDEL', job(id), 'token', 'suspect_since', 'cancel_asked')
   local hour = root .. ':hours:' .. string.format('%d', math.floor(now / 3600000))
   if redis.call('HINCRBY', hour, queue .. ':' .. to, 1) == 1 then redis.call('EXPIRE', hour, 26 * 3600) end
-  if key and to == 'dead' then redis.call('ZADD', root .. ':failures', now, key) end
+  if key and to == 'dead' then
+    redis.call('ZADD', root .. ':failures', now, key)
+    redis.call('ZREMRANGEBYRANK', root .. ':failures', 0, -MAX_FAILURES - 1)
+  end
   if key and to == 'done' then redis.call('ZREM', root .. ':failures', key) end
-  if redis.call('ZCARD', set(queue, to)) > max_ended then
-    for _, old in ipairs(redis.call('ZRANGE', set(queue, to), 0, 1)) do
-      if redis.call('ZCARD', set(queue, to)) > max_ended then forget(old, queue, to) end
-    end
+  trim(set(queue, to), queue, to, max_ended, 2)
+  if redis.call('HEXISTS', job(id), 'on_demand') == 1 then
+    redis.call('ZADD', on_demand(queue, to), now, id)
+    trim(on_demand(queue, to), queue, to, max_on_demand, 2)
   end
 end

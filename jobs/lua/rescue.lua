@@ -1,9 +1,9 @@
 -- Takes jobs back from workers that vanished. A lease that has run out makes its worker a suspect; only a suspect that has not
 -- renewed for half a lease more is given up, so that a clock which jumps ahead robs nobody: the living renew meanwhile.
--- Where the clock jumped back, leases and times to run are brought near again. ARGV: max_ended, queue...
+-- Where the clock jumped back, leases and times to run are brought near again. ARGV: queue...
 -- Returns how many were queued again, and how many died.
 local queued, dead = 0, 0
-for i = 3, #ARGV do
+for i = 2, #ARGV do
   local queue = ARGV[i]
   for _, id in ipairs(redis.call('ZREVRANGE', set(queue, 'running'), 0, 99)) do
     local lease = tonumber(redis.call('HGET', job(id), 'lease') or 0)
@@ -28,9 +28,9 @@ for i = 3, #ARGV do
     elseif since <= now - tonumber(fields[2]) / 2 then
       note_error(id, 'the worker ' .. (fields[5] or '?') .. ' vanished')
       if fields[6] then
-        finish(id, queue, 'running', 'cancelled', tonumber(ARGV[2]))
+        finish(id, queue, 'running', 'cancelled')
       elseif tonumber(fields[3]) >= tonumber(fields[4]) then
-        finish(id, queue, 'running', 'dead', tonumber(ARGV[2]))
+        finish(id, queue, 'running', 'dead')
         dead = dead + 1
       else
         move(id, queue, 'running', 'queued', now)

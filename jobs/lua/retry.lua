@@ -8,9 +8,10 @@ if state == 'queued' or state == 'running' then return { 'already', id, state } 
 local holder = redis.call('HGET', root .. ':claims', key)
 if holder and holder ~= id then
   local other = redis.call('HGET', job(holder), 'state')
-  if other == 'queued' or other == 'scheduled' or other == 'running' then return { 'already', holder, other } end
+  if is_under_way(other) then return { 'already', holder, other } end
 end
 redis.call('HSET', root .. ':claims', key, id)
+redis.call('ZREM', on_demand(queue, state), id)
 move(id, queue, state, 'queued', now)
 redis.call('HSET', job(id), 'run_at', now, 'delay', 0)
 if state ~= 'scheduled' then

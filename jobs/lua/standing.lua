@@ -5,7 +5,7 @@ for i = 2, #ARGV do
   local key = ARGV[i]
   local id = redis.call('HGET', root .. ':claims', key) or ''
   local state = id ~= '' and redis.call('HGET', job(id), 'state') or ''
-  if state ~= 'queued' and state ~= 'scheduled' and state ~= 'running' then id, state = '', '' end
+  if not is_under_way(state) then id, state = '', '' end
   local failed = redis.call('ZSCORE', root .. ':failures', key)
   all[#all + 1] = { id, state, failed and tonumber(failed) or -1 }
 end

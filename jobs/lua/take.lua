@@ -3,7 +3,7 @@
 -- ARGV: token, worker, lease (ms), deadline (ms by the server's clock; 0: none), queue...
 -- Returns the record, or nothing and the milliseconds until the next scheduled one (-1: none); and the server's time.
 local token, worker, lease, deadline = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local server_now = now - tonumber(ARGV[1])
+local server_now = now - shift
 local wait = -1
 -- Whoever asked has given up. (Or the server's clock jumped ahead: then it asks again at once.)
 if deadline > 0 and server_now > deadline then return { false, 0, server_now } end

@@ -58,6 +58,8 @@ pub struct NewJob {
     pub delay: Duration,
     /// How many jobs may wait in its queue already for this one to be queued too, besides the ledger's own bound.
     pub room: u64,
+    /// Whether a visitor causes it, of which there may be any number: see [`crate::Job::ON_DEMAND`].
+    pub on_demand: bool,
 }
 
 /// What became of a push.

@@ -39,6 +39,7 @@ impl Queues {
             max_attempts: J::MAX_ATTEMPTS,
             delay,
             room: J::ROOM,
+            on_demand: J::ON_DEMAND,
         })
     }
 }

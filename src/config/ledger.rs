@@ -13,6 +13,9 @@ pub struct LedgerSettings {
     /// How many of them, of each queue and way to end
     #[arg(long, env = "SVIEW_KEEP_JOBS", global = true, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Settings")]
     pub keep_jobs: u32,
+    /// How many of these may be jobs that visitors cause, by looking at details of attackers, passwords and devices
+    #[arg(long, env = "SVIEW_KEEP_VISITORS_JOBS", global = true, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Settings")]
+    pub keep_visitors_jobs: u32,
 }
 
 impl LedgerSettings {
@@ -22,6 +25,7 @@ impl LedgerSettings {
         sview_jobs::LedgerSettings {
             keep: Duration::from_secs(u64::from(self.keep_jobs_days) * 24 * 60 * 60),
             max_ended: self.keep_jobs.into(),
+            max_on_demand: self.keep_visitors_jobs.into(),
             ..sview_jobs::LedgerSettings::default()
         }
     }

@@ -44,6 +44,7 @@ pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
         max_attempts: 3,
         delay: Duration::ZERO,
         room: u64::MAX,
+        on_demand: false,
     }
 }
 

@@ -24,6 +24,7 @@ impl Job for CacheResource {
     const NAME: &'static str = "cache-resource";
     // Anybody can ask for these, for as many addresses and passwords as they can type: they must leave room for what is precached.
     const ROOM: u64 = 200;
+    const ON_DEMAND: bool = true;
 
     fn queue(&self) -> Queue {
         self.0.period().scale().queue

@@ -90,6 +90,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const MAX_ATTEMPTS: u32 = 5;
     /// How many jobs may wait in its queue already for this one to be queued too, besides the ledger's own bound.
     const ROOM: u64 = u64::MAX;
+    /// Whether visitors cause such jobs, as many as they can type parameters. Of those that ended fewer are kept, by
+    /// [`crate::LedgerSettings::max_on_demand`].
+    const ON_DEMAND: bool = false;
     /// How long it waits between them.
     const BACKOFF: Backoff = Backoff::DEFAULT;
 

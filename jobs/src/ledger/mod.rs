@@ -37,6 +37,8 @@ pub struct LedgerSettings {
     pub keep: Duration,
     /// How many ended jobs are kept of each queue and state. Default 5,000.
     pub max_ended: u64,
+    /// How many of these may be [on demand](NewJob::on_demand): visitors cause any number of them. Default 500.
+    pub max_on_demand: u64,
     /// For tests.
     pub clock: ClockShift,
 }
@@ -47,6 +49,7 @@ impl Default for LedgerSettings {
             bound: 5_000,
             keep: Duration::from_secs(7 * 24 * 60 * 60),
             max_ended: 5_000,
+            max_on_demand: 500,
             clock: ClockShift::default(),
         }
     }
@@ -181,6 +184,9 @@ const HOURS: i64 = 25;
 
 /// An hour in milliseconds.
 const HOUR: i64 = 60 * 60 * 1000;
+
+/// Of how many unique keys it is known that their last job died; the oldest are forgotten first.
+const MAX_FAILURES: i64 = 10_000;
 
 /// An id for a job: of one process, in the order of making, whatever the clock does.
 fn new_id() -> JobId {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
+use sqlx::{Connection as _, SqliteConnection};
 use sview_jobs::{CancelOutcome, Error, Finished, LedgerSettings, NewJob, Outcome, Pushed, Renewed, State, Take};
 use sview_model::Queue;
 
@@ -285,5 +286,67 @@ both! {
         lab.shift(3_700_000);
         assert_eq!(lab.queues.vacuum().await.unwrap(), 21);
         assert!(lab.queues.list(&Default::default()).await.unwrap().is_empty());
+    }
+
+    async fn of_jobs_that_visitors_cause_fewer_are_kept(lab: Lab, LedgerSettings { max_on_demand: 3, ..Default::default() }) {
+        let end = async |key: String, on_demand: bool, outcome: &Outcome| {
+            lab.queues.push(&NewJob { on_demand, ..new_job(QuickCache, &key) }).await.unwrap();
+            let taken = lab.take(&[QuickCache]).await;
+            lab.queues.finish(&taken.claim, outcome).await.unwrap();
+            taken.claim.id
+        };
+        for n in 0..5 {
+            end(format!("own{n}"), false, &Outcome::Done).await;
+        }
+        let mut last = None;
+        for n in 0..10 {
+            last = Some(end(format!("visitor{n}"), true, &Outcome::Done).await);
+            end(format!("dead{n}"), true, &Outcome::Dead { error: "e".into() }).await;
+        }
+        lab.queues.vacuum().await.unwrap();
+        let keys = async |state: State| {
+            let filter = sview_jobs::Filter { states: vec![state], ..Default::default() };
+            lab.queues.list(&filter).await.unwrap().into_iter().map(|record| record.key).collect::<Vec<_>>()
+        };
+        let kept = ["visitor9", "visitor8", "visitor7", "own4", "own3", "own2", "own1", "own0"];
+        assert_eq!(keys(State::Done).await, kept);
+        assert_eq!(keys(State::Dead).await, ["dead9", "dead8", "dead7"]);
+        // One that is queued again is no longer among those that ended.
+        let again = last.unwrap();
+        assert_eq!(lab.queues.retry(again).await.unwrap(), Some(Pushed::Queued(again)));
+        lab.queues.pause(SlowCache, true).await.unwrap();
+        let held = lab.take(&[QuickCache]).await;
+        for n in 10..14 {
+            end(format!("visitor{n}"), true, &Outcome::Done).await;
+        }
+        lab.queues.vacuum().await.unwrap();
+        assert_eq!(keys(State::Done).await[..3], ["visitor13", "visitor12", "visitor11"]);
+        assert!(lab.queues.finish(&held.claim, &Outcome::Done).await.unwrap().held(), "it is still there");
+    }
+
+    async fn of_deaths_a_bounded_number_is_known(lab: Lab) {
+        // As if ten thousand keys had died in the last quarter of a minute.
+        let now = lab.queues.time().await.unwrap().timestamp_millis();
+        if let Some(server) = &lab.server {
+            let client = redis::Client::open(server.url()).unwrap();
+            let script = "for n = 0, 9999 do redis.call('ZADD', '{test}:jobs:failures', ARGV[1] - 10000 + n, n) end";
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            redis::cmd("EVAL").arg(script).arg(0).arg(now).query_async::<()>(&mut connection).await.unwrap();
+        } else {
+            let sql = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)
+                 INSERT INTO failure (key, at) SELECT CAST(n AS TEXT), ?1 - 10000 + n FROM n";
+            let mut file = SqliteConnection::connect(&format!("sqlite://{}", lab.file().display())).await.unwrap();
+            sqlx::query(sql).bind(now).execute(&mut file).await.unwrap();
+        }
+        for key in ["first", "second"] {
+            lab.queues.push(&new_job(QuickCache, key)).await.unwrap();
+            let taken = lab.take(&[QuickCache]).await;
+            lab.queues.finish(&taken.claim, &Outcome::Dead { error: "e".into() }).await.unwrap();
+        }
+        lab.queues.vacuum().await.unwrap();
+        let keys = ["0", "1", "2", "9999", "first", "second"].map(str::to_owned);
+        let known = lab.queues.standing(&keys).await.unwrap();
+        let known: Vec<bool> = known.iter().map(|standing| standing.failed_at.is_some()).collect();
+        assert_eq!(known, [false, false, true, true, true, true]);
     }
 }

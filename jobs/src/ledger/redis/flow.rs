@@ -68,7 +68,6 @@ impl Flow for RedisLedger {
             Arg::Text(verdict),
             Arg::Owned(error),
             Arg::Int(millis(delay)),
-            self.max_ended(),
         ];
         let answer: String = self.run(&self.scripts.finish, &args).await?;
         let finished = match answer.as_str() {
@@ -83,8 +82,7 @@ impl Flow for RedisLedger {
     }
 
     async fn rescue(&self) -> Result<Rescued> {
-        let mut args = vec![self.max_ended()];
-        args.extend(Queue::ALL.iter().map(|queue| Arg::Text(queue.as_str())));
+        let args: Vec<Arg<'_>> = Queue::ALL.iter().map(|queue| Arg::Text(queue.as_str())).collect();
         let (queued, dead): (u64, u64) = self.run(&self.scripts.rescue, &args).await?;
         if queued > 0 {
             self.wake.ring();
@@ -115,6 +113,39 @@ impl RedisLedger {
     }
 }
 
+            Arg::Int(job.on_demand.into()),
 pub(super) fn parse_id(id: &str) -> Result<JobId> {
     id.parse().map_err(|_| Error::Record("an id that is no ULID".into()))
 }
+/// How many ids of each set a step of the reconciliation looks at: some milliseconds of the server's time.
+const PAGE: i64 = 200;
+
+/// The sets of jobs under way.
+fn sets() -> impl Iterator<Item = (Queue, State)> {
+    let states = [State::Queued, State::Scheduled, State::Running];
+    Queue::ALL.iter().flat_map(move |queue| states.map(|state| (*queue, state)))
+}
+
+/// Where the next step of the reconciliation begins: in the claims, and in each of [`sets`].
+pub(super) struct Cursors(Vec<String>);
+
+impl Default for Cursors {
+    fn default() -> Self {
+        Self(vec!["0".to_owned(); 1 + sets().count()])
+    }
+}
+
+impl RedisLedger {
+    /// A step of the reconciliation of claims, sets and records; returns how many faults were mended.
+    async fn reconcile(&self) -> Result<u64> {
+        let mut cursors = self.reconciled.lock().unwrap_or_else(PoisonError::into_inner).0.clone().into_iter();
+        let mut args = vec![Arg::Int(PAGE), Arg::Owned(cursors.next().unwrap_or_default())];
+        for ((queue, state), cursor) in sets().zip(cursors) {
+            args.extend([Arg::Text(queue.as_str()), Arg::Text(state.as_str()), Arg::Owned(cursor)]);
+        }
+        let (mended, next): (u64, Vec<String>) = self.run(&self.scripts.reconcile, &args).await?;
+        self.reconciled.lock().unwrap_or_else(PoisonError::into_inner).0 = next;
+        Ok(mended)
+    }
+}
+

@@ -65,7 +65,8 @@ impl RedisLedger {
     /// Runs a script over the ledger's keys.
     async fn run<T: FromRedisValue>(&self, script: &Script, args: &[Arg<'_>]) -> Result<T> {
         let mut invocation = script.key(&*self.root);
-        invocation.arg(self.settings.clock.millis());
+        let LedgerSettings { clock, max_ended, max_on_demand, .. } = &self.settings;
+        invocation.arg(format!("{} {max_ended} {max_on_demand}", clock.millis()));
         for arg in args {
             invocation.arg(arg);
         }
@@ -74,10 +75,6 @@ impl RedisLedger {
 
     fn key(&self, name: &str) -> String {
         format!("{}:{name}", self.root)
-    }
-
-    fn max_ended(&self) -> Arg<'static> {
-        Arg::Int(i64::try_from(self.settings.max_ended).unwrap_or(i64::MAX))
     }
 }
 

@@ -12,8 +12,7 @@ use crate::{CancelOutcome, Error, JobId, MAX_WORDS, NewAction, Pushed, Result, i
 #[async_trait]
 impl Steer for RedisLedger {
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome> {
-        let args = [Arg::Owned(id.to_string()), self.max_ended()];
-        let answer: String = self.run(&self.scripts.cancel, &args).await?;
+        let answer: String = self.run(&self.scripts.cancel, &[Arg::Owned(id.to_string())]).await?;
         Ok(match answer.as_str() {
             "cancelled" => CancelOutcome::Cancelled,
             "asked" => CancelOutcome::Asked,

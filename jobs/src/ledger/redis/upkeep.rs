@@ -16,7 +16,7 @@ impl Upkeep for RedisLedger {
     async fn vacuum(&self) -> Result<u64> {
         let mut total = 0;
         loop {
-            let mut args = vec![Arg::Int(millis(self.settings.keep)), self.max_ended()];
+            let mut args = vec![Arg::Int(millis(self.settings.keep))];
             args.extend(Queue::ALL.iter().map(|queue| Arg::Text(queue.as_str())));
             // A bounded number a call: nobody waits long for the server meanwhile.
             let gone: u64 = self.run(&self.scripts.vacuum, &args).await?;

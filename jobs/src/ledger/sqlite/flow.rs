@@ -233,8 +233,9 @@ impl SqliteLedger {
         let (id, now, delay) = (new_id(), self.now(), millis(job.delay));
         let state = if delay > 0 { State::Scheduled } else { State::Queued };
         sqlx::query(
-            "INSERT INTO job (id, name, queue, key, payload, words, cause, state, max_attempts, created_at, run_at, delay)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO job (id, name, queue, key, payload, words, cause, state, max_attempts, created_at, run_at, delay,
+               on_demand)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )
         .bind(id.to_string())
         .bind(&job.name)
@@ -248,6 +249,7 @@ impl SqliteLedger {
         .bind(now)
         .bind(now + delay)
         .bind(delay)
+        .bind(job.on_demand)
         .execute(&mut *connection)
         .await?;
         Ok(Pushed::Queued(id))

@@ -39,6 +39,7 @@ const SCHEMA: &[&str] = &[
     include_str!("../../../../migrations/jobs/0001_ledger.sql"),
     include_str!("../../../../migrations/jobs/0002_actions.sql"),
     include_str!("../../../../migrations/jobs/0003_hours.sql"),
+    include_str!("../../../../migrations/jobs/0004_on_demand.sql"),
 ];
 
 /// The columns of a record.

@@ -6,7 +6,7 @@ use sview_model::Queue;
 
 use super::SqliteLedger;
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, HOUR, HOURS, TICK_WINDOW, Upkeep};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, MAX_FAILURES, TICK_WINDOW, Upkeep};
 use crate::machine_time::millis;
 use crate::{State, WorkerInfo};
 
@@ -27,9 +27,23 @@ impl Upkeep for SqliteLedger {
                 );
                 let done = done.bind(queue.as_str()).bind(state.as_str()).bind(before).bind(newest);
                 gone += done.execute(&self.writer).await?.rows_affected();
+                let done = sqlx::query(
+                    "DELETE FROM job WHERE id IN (
+                       SELECT id FROM job WHERE queue = ?1 AND state = ?2 AND finished_at IS NOT NULL AND on_demand = 1
+                       ORDER BY finished_at DESC, id DESC LIMIT -1 OFFSET ?3)",
+                );
+                let most = i64::try_from(self.settings.max_on_demand).unwrap_or(i64::MAX);
+                let done = done.bind(queue.as_str()).bind(state.as_str()).bind(most);
+                gone += done.execute(&self.writer).await?.rows_affected();
             }
         }
-        sqlx::query("DELETE FROM failure WHERE at < ?1").bind(before).execute(&self.writer).await?;
+        sqlx::query(
+            "DELETE FROM failure WHERE at < ?1 OR key IN (SELECT key FROM failure ORDER BY at DESC LIMIT -1 OFFSET ?2)",
+        )
+        .bind(before)
+        .bind(MAX_FAILURES)
+        .execute(&self.writer)
+        .await?;
         let hour = self.now().div_euclid(HOUR) - HOURS;
         sqlx::query("DELETE FROM ended_hour WHERE hour < ?1").bind(hour).execute(&self.writer).await?;
         sqlx::query("DELETE FROM worker WHERE abs(seen_at - ?1) > ?2")
