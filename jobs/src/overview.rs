@@ -134,6 +134,8 @@ pub struct Rescued {
     pub queued: u64,
     /// Jobs that were given up, because their attempts are used up.
     pub dead: u64,
+    /// Claims, queues and records that were put right after a key of the ledger was lost.
+    pub mended: u64,
 }
 
 /// How many jobs of a queue ended in one way within an hour.

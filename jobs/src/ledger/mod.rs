@@ -80,6 +80,9 @@ pub trait Flow: Send + Sync {
 
     /// Takes jobs back from workers that vanished: one whose lease has run out, and who has not renewed it for half a lease
     /// after that was first noticed. The second condition is for clocks that jump ahead: the living renew before it is met.
+    ///
+    /// Mends as well what a lost key of the ledger left behind, in bounded steps: repeated calls free every claim that no job holds,
+    /// and find every job that is under way but in no queue.
     async fn rescue(&self) -> Result<Rescued>;
 
     /// Rings whenever something may be there to take.
@@ -182,11 +185,11 @@ const TICK_WINDOW: Duration = Duration::from_secs(300);
 /// For how many hours it is known how many jobs ended: 24 whole ones and the one under way.
 const HOURS: i64 = 25;
 
-/// An hour in milliseconds.
-const HOUR: i64 = 60 * 60 * 1000;
-
 /// Of how many unique keys it is known that their last job died; the oldest are forgotten first.
 const MAX_FAILURES: i64 = 10_000;
+
+/// An hour in milliseconds.
+const HOUR: i64 = 60 * 60 * 1000;
 
 /// An id for a job: of one process, in the order of making, whatever the clock does.
 fn new_id() -> JobId {

@@ -252,10 +252,21 @@ async fn care(runner: Arc<Runner>) -> Unfailing {
 /// Takes jobs back from vanished workers, and says so.
 pub(crate) async fn rescue(queues: &Queues) {
     match queues.rescue().await {
-        Ok(rescued) if rescued.queued + rescued.dead > 0 => {
-            tracing::warn!(queued = rescued.queued, dead = rescued.dead, "jobs of vanished workers were taken back");
+        Ok(rescued) => {
+            if rescued.queued + rescued.dead > 0 {
+                tracing::warn!(
+                    queued = rescued.queued,
+                    dead = rescued.dead,
+                    "jobs of vanished workers were taken back"
+                );
+            }
+            if rescued.mended > 0 {
+                tracing::warn!(
+                    mended = rescued.mended,
+                    "keys of the ledger were lost; claims and queues were put right"
+                );
+            }
         }
-        Ok(_) => {}
         Err(error) => tracing::debug!(%error, "no look for vanished workers"),
     }
 }

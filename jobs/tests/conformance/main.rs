@@ -6,6 +6,7 @@ mod clocks;
 mod lab;
 mod ledger;
 mod listing;
+mod lost_keys;
 mod operator;
 mod outages;
 mod workers;

@@ -1,6 +1,7 @@
 //! Pushing, taking, renewing, finishing and rescuing on Redis.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,11 +11,13 @@ use super::{Arg, RedisLedger, record};
 use crate::bell::Ear;
 use crate::ledger::{Flow, new_id, new_token};
 use crate::machine_time::millis;
-use crate::{Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, Take, Taken, in_words};
+use crate::{
+    Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, State, Take, Taken, in_words,
+};
 use crate::{Error, Result};
 
 /// How many arguments the script has for each job.
-const PUSHED: usize = 10;
+const PUSHED: usize = 11;
 
 #[async_trait]
 impl Flow for RedisLedger {
@@ -84,10 +87,11 @@ impl Flow for RedisLedger {
     async fn rescue(&self) -> Result<Rescued> {
         let args: Vec<Arg<'_>> = Queue::ALL.iter().map(|queue| Arg::Text(queue.as_str())).collect();
         let (queued, dead): (u64, u64) = self.run(&self.scripts.rescue, &args).await?;
-        if queued > 0 {
+        let mended = self.reconcile().await?;
+        if queued + mended > 0 {
             self.wake.ring();
         }
-        Ok(Rescued { queued, dead })
+        Ok(Rescued { queued, dead, mended })
     }
 
     fn listen(&self) -> Ear {
@@ -109,14 +113,11 @@ impl RedisLedger {
             Arg::Int(i64::from(job.max_attempts.max(1))),
             Arg::Int(millis(job.delay)),
             Arg::Int(i64::try_from(self.settings.bound.min(job.room)).unwrap_or(i64::MAX)),
+            Arg::Int(job.on_demand.into()),
         ]
     }
 }
 
-            Arg::Int(job.on_demand.into()),
-pub(super) fn parse_id(id: &str) -> Result<JobId> {
-    id.parse().map_err(|_| Error::Record("an id that is no ULID".into()))
-}
 /// How many ids of each set a step of the reconciliation looks at: some milliseconds of the server's time.
 const PAGE: i64 = 200;
 
@@ -149,3 +150,6 @@ impl RedisLedger {
     }
 }
 
+pub(super) fn parse_id(id: &str) -> Result<JobId> {
+    id.parse().map_err(|_| Error::Record("an id that is no ULID".into()))
+}

@@ -12,7 +12,7 @@ mod upkeep;
 mod wake;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use apalis_redis::ConnectionManager;
 use chrono::{DateTime, Utc};
@@ -20,6 +20,7 @@ use redis::{FromRedisValue, Script, ToRedisArgs};
 
 use self::connection::ServerClock;
 pub use self::connection::{redis_client, redis_connection};
+use self::flow::Cursors;
 use self::scripts::Scripts;
 use self::wake::Wake;
 use super::LedgerSettings;
@@ -37,6 +38,8 @@ pub struct RedisLedger {
     settings: LedgerSettings,
     server_clock: Arc<ServerClock>,
     wake: Arc<Wake>,
+    /// How far the search for lost keys has come.
+    reconciled: Arc<Mutex<Cursors>>,
 }
 
 impl std::fmt::Debug for RedisLedger {
@@ -59,6 +62,7 @@ impl RedisLedger {
             server_clock: Arc::default(),
             wake: Arc::new(Wake::new(client, format!("{root}:wake"))),
             root,
+            reconciled: Arc::default(),
         })
     }
 

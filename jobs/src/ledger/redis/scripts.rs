@@ -27,6 +27,7 @@ scripts!(
     renew,
     finish,
     rescue,
+    reconcile,
     standing,
     counts,
     cancel,
