@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sview_model::Queue;
+use sview_model::{DeviceToken, Queue};
 pub use ulid::Ulid as JobId;
 
 use crate::Error;
@@ -136,6 +136,19 @@ pub struct Record {
 }
 
 impl Record {
+    /// The payload for people and programs that look at jobs. Device tokens in it are replaced by their hash: whoever holds one reads
+    /// the device's data.
+    #[must_use]
+    pub fn shown_payload(&self) -> String {
+        without_tokens(&self.payload)
+    }
+
+    /// The unique key for people and programs that look at jobs.
+    #[must_use]
+    pub fn shown_key(&self) -> String {
+        sview_model::shown_key(&self.key)
+    }
+
     /// How long the job was ready before its last attempt began.
     #[must_use]
     pub fn waited(&self) -> Option<Duration> {
@@ -147,6 +160,24 @@ impl Record {
     pub fn ran(&self) -> Option<Duration> {
         (self.finished_at? - self.started_at?).to_std().ok()
     }
+}
+
+/// A text with whatever can be a device token replaced by its [hash](DeviceToken::hash). It need not be JSON: what this program cannot
+/// read is shown too.
+fn without_tokens(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit()) {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
+        match word.parse::<DeviceToken>() {
+            Ok(token) => {
+                shown.push('#');
+                shown.push_str(&token.hash());
+                shown.push_str(&part[word.len()..]);
+            }
+            Err(_) => shown.push_str(part),
+        }
+    }
+    shown
 }
 
 /// One line of at most `max` characters for people and logs: control characters and what could pass for markup of a terminal are
@@ -176,6 +207,15 @@ mod tests {
     fn words_are_one_short_line() {
         assert_eq!(in_words("a\nb\u{1b}[31m", 99), "a\\nb\\u{1b}[31m");
         assert_eq!(in_words("žluťoučký", 3), "žlu…");
+    }
+
+    #[test]
+    fn tokens_are_shown_as_hashes() {
+        let (a, b) = ("a".repeat(64), "b".repeat(63));
+        // printf a%.0s {1..64} | sha256sum
+        assert_eq!(without_tokens(&format!(r#"["{a}","{b}"]"#)), format!(r##"["#ffe054fe7a","{b}"]"##));
+        assert_eq!(without_tokens(&format!("{a} ž{a}")), "#ffe054fe7a ž#ffe054fe7a");
+        assert_eq!(without_tokens(&format!("{a}\"{a}")), "#ffe054fe7a\"#ffe054fe7a");
     }
 
     #[test]

@@ -31,13 +31,13 @@ pub(super) struct Job {
     queue: &'static str,
     /// queued, scheduled, running, done, dead or cancelled.
     state: &'static str,
-    /// Its unique key: at most one job of a key is under way.
+    /// Its unique key: at most one job of a key is under way. Hashes in it are cut to ten digits.
     key: String,
     /// The job for people.
     words: String,
     /// What made it.
     cause: String,
-    /// The job as JSON, as a text. What attackers typed may be in it.
+    /// The job as JSON, as a text. What attackers typed may be in it; device tokens are replaced by their hashes.
     payload: String,
     /// How many attempts were begun.
     attempts: u32,
@@ -109,10 +109,10 @@ impl Job {
             name: record.name.clone(),
             queue: record.queue.as_str(),
             state: record.state.as_str(),
-            key: record.key.clone(),
+            key: record.shown_key(),
             words: record.words.clone(),
             cause: record.cause.clone(),
-            payload: record.payload.clone(),
+            payload: record.shown_payload(),
             attempts: record.attempts,
             max_attempts: record.max_attempts,
             created_at: at(record.created_at),

@@ -99,9 +99,9 @@ pub(super) async fn one(
             waits,
             attempts: record.errors.iter().map(attempt).collect(),
             asks: rows::asks(&record),
+            key: record.shown_key(),
+            payload: record.shown_payload(),
             cause: record.cause,
-            key: record.key,
-            payload: record.payload,
             run_at: record.run_at,
             worker: record.worker,
         })

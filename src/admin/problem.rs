@@ -55,11 +55,11 @@ impl Problem {
 
     /// The id of a job that is unknown (404): it never was, or it was purged by these settings.
     pub(super) fn no_such_job(settings: &LedgerSettings) -> Self {
-        let LedgerSettings { keep_jobs_days: days, keep_jobs: most } = settings;
+        let LedgerSettings { keep_jobs_days: days, keep_jobs: most, keep_visitors_jobs: visitors } = settings;
         let days = if *days == 1 { "1 day".to_owned() } else { format!("{days} days") };
         let advice = format!(
             "It may have been purged: ended jobs are kept for {days} (SVIEW_KEEP_JOBS_DAYS), and at most {most} of each queue and \
-             way to end (SVIEW_KEEP_JOBS)."
+             way to end (SVIEW_KEEP_JOBS), {visitors} of them about what visitors asked for (SVIEW_KEEP_VISITORS_JOBS)."
         );
         Self::new(StatusCode::NOT_FOUND, "There is no such job", advice)
     }

@@ -52,7 +52,7 @@ struct Document {
     jobs: Vec<Job>,
 }
 
-/// A job as programs see it. Its payload is left out: it may hold device tokens.
+/// A job as programs see it.
 #[derive(Serialize)]
 pub(super) struct Job {
     id: String,

@@ -102,7 +102,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its unique key: jobs of one key do the same. ASCII and bounded, whatever the payload holds.
     fn key(&self) -> String;
 
-    /// What it does, in words.
+    /// What it does, in words. They are logged and shown to every operator, so nothing private is in them.
     fn words(&self) -> String;
 
     /// Does it. May be dropped at any `await`: by its time limit, a lost lease, an operator, the end of the process.
@@ -121,6 +121,7 @@ pub(crate) trait Runnable: Send + Sync {
     fn run(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>>;
     fn after_done(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>>;
     fn backoff(&self) -> Backoff;
+    fn words(&self) -> String;
 }
 
 struct Typed<J: Job> {
@@ -139,6 +140,10 @@ impl<J: Job> Runnable for Typed<J> {
 
     fn backoff(&self) -> Backoff {
         J::BACKOFF
+    }
+
+    fn words(&self) -> String {
+        self.job.words()
     }
 }
 
@@ -171,7 +176,15 @@ impl Registry {
     /// Reads a record's job; in words why not, when no code can.
     pub(crate) fn read(&self, name: &str, payload: &str) -> Result<Arc<dyn Runnable>, String> {
         let reader = self.readers.get(name).ok_or_else(|| format!("no code for jobs named {name}"))?;
-        reader(payload).map_err(|error| format!("the payload cannot be read: {error}"))
+        reader(payload).map_err(|error| format!("the payload cannot be read: {}", without_quotes(&error.to_string())))
+    }
+}
+
+/// An error without the text that it quotes: a visitor may have typed that.
+fn without_quotes(error: &str) -> String {
+    match (error.find('"'), error.rfind('"')) {
+        (Some(first), Some(last)) if first < last => format!("{}\"…\"{}", &error[..first], &error[last + 1..]),
+        _ => error.to_owned(),
     }
 }
 
@@ -196,6 +209,14 @@ jobs!(Aggregate, CacheGroup, CacheResource, MakeGreylist, CountPasswords, Forget
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_payloads_quote_nothing() {
+        let error = serde_json::from_str::<u32>("\"hunt\\\"er2\"").unwrap_err().to_string();
+        assert!(error.contains("er2"), "{error}");
+        assert_eq!(without_quotes(&error), "invalid type: string \"…\", expected u32 at line 1 column 10");
+        assert_eq!(without_quotes("missing field `kind`"), "missing field `kind`");
+    }
 
     #[test]
     fn waits_grow_to_a_bound_and_vary_by_a_quarter() {

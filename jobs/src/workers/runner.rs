@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::{Trouble, WorkerSettings};
 use crate::health::{Component, Heartbeat, panic_message};
 use crate::job::{Backoff, Failure, Registry, Runnable};
-use crate::{Finished, JobId, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
+use crate::{Finished, JobId, MAX_WORDS, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
 
 /// A pool's worker: what its slots share.
 pub(super) struct Runner {
@@ -137,13 +137,15 @@ impl Runner {
         let record = &taken.record;
         let begun = Instant::now();
         let waited = record.waited().unwrap_or_default();
+        let job = self.registry.read(&record.name, &record.payload);
+        // Not the record's words: an older program wrote into those what visitors typed.
+        let words = job.as_ref().map(|job| crate::in_words(&job.words(), MAX_WORDS)).unwrap_or_default();
         tracing::info!(
             job = record.name, id = %record.id, queue = %record.queue, attempt = record.attempts,
-            waited_ms = as_millis(waited), cause = record.cause, words = record.words, "job started"
+            waited_ms = as_millis(waited), cause = record.cause, words, "job started"
         );
         metrics::began(&record.name, waited);
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id, record.words.clone());
-        let job = self.registry.read(&record.name, &record.payload);
         let ending = match &job {
             Ok(job) => self.run(&taken, job).await,
             Err(why) => Ending::Unreadable(why.clone()),
@@ -155,7 +157,7 @@ impl Runner {
         };
         let settled = settled.as_ref();
         metrics::ended(&record.name, settled, begun.elapsed());
-        log_end(record, settled, begun.elapsed());
+        log_end(record, &words, settled, begun.elapsed());
         if let (Some(Outcome::Done), Ok(job)) = (settled, job) {
             let mut aftermath = Contained::start(job.after_done());
             let ended = tokio::time::timeout(AFTERMATH, aftermath.ended()).await;
@@ -314,9 +316,9 @@ fn age(record: &Record, begun: Instant) -> TimeDelta {
 fn outcome(
     ending: &Ending,
     record: &Record,
+    age: TimeDelta,
     job: Option<&Arc<dyn Runnable>>,
     settings: &WorkerSettings,
-    age: TimeDelta,
 ) -> Option<Outcome> {
     let error = || failure(ending);
     Some(match ending {
@@ -343,12 +345,12 @@ fn outcome(
 }
 
 /// The one line of an attempt's end.
-fn log_end(record: &Record, outcome: Option<&Outcome>, ran: Duration) {
+fn log_end(record: &Record, words: &str, outcome: Option<&Outcome>, ran: Duration) {
     macro_rules! end {
         ($level:ident, $what:literal $(, $field:ident = $value:expr)*) => {
             tracing::$level!(
                 job = record.name, id = %record.id, queue = %record.queue, attempt = record.attempts,
-                ran_ms = as_millis(ran) $(, $field = $value)*, words = record.words, $what
+                ran_ms = as_millis(ran) $(, $field = $value)*, words, $what
             )
         };
     }
