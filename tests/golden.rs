@@ -30,7 +30,7 @@ both! {
         run(sview(SVIEW, &deployment, &args).env("SVIEW_NOW", NOW));
         run(sview(SVIEW, &deployment, &["refresh", "--wait"]).env("SVIEW_NOW", NOW));
         let mut command = sview(SVIEW, &deployment, &["up"]);
-        let server = Server::start(command.env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0"));
+        let server = Server::start(command.env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0").env("SVIEW_RLIMIT_ALL_HITS", "0"));
 
         let (mut compared, mut wrong) = (0, Vec::new());
         for value in expected() {

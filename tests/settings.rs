@@ -31,7 +31,9 @@ fn a_wrong_value_is_an_error_that_names_the_setting() {
         ("SVIEW_KEEP_JOBS", "0", "--keep-jobs"),
         ("SVIEW_KEEP_REPORTS_DAYS", "-1", "--keep-reports-days"),
         ("SVIEW_RLIMIT_MAX_HITS", "-1", "--rlimit-max-hits"),
+        ("SVIEW_RLIMIT_ALL_HITS", "-1", "--rlimit-all-hits"),
         ("SVIEW_RLIMIT_BAN_TIME", "0", "--rlimit-ban-time"),
+        ("SVIEW_CACHE_DETAILS", "0", "--cache-details"),
         ("SVIEW_TRUSTED_PROXIES", "proxy.example", "--trusted-proxies"),
     ] {
         let out = sview(SVIEW, &deployment, &["migrate"]).env(variable, value).output().unwrap();
@@ -127,7 +129,11 @@ fn help_shows_every_variable_and_every_command_teaches() {
         "SVIEW_CONFIG",
         "SVIEW_CONCURRENCY",
         "SVIEW_RLIMIT_MAX_HITS",
+        "SVIEW_RLIMIT_ALL_HITS",
         "SVIEW_RLIMIT_BAN_TIME",
+        "SVIEW_CACHE_DETAILS",
+        "SVIEW_CACHE_DETAILS_MB",
+        "SVIEW_KEEP_VISITORS_JOBS",
         "SVIEW_TRUSTED_PROXIES",
     ] {
         assert!(help.contains(variable), "{variable}");

@@ -1,4 +1,4 @@
-//! The limit on what a client may have computed.
+//! The limits on what a client may have computed, and on what all clients together may.
 //!
 //! What counts is a computation that is queued for a client: of a value about an attacker, a password or devices, which nobody
 //! has cached yet. Looking at what is cached, and asking again for what is on its way, costs nothing and is never refused.
@@ -17,13 +17,48 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// refused; what it can have computed is bounded by the queues.
 const CLIENTS: usize = 1 << 16;
 
-/// Counts hits by client. Clones are the same counter.
+/// Counts hits by client, and those of all. Clones are the same counter.
 #[derive(Clone, Debug)]
 pub(super) struct Limit {
     /// Hits a minute; 0 is no limit.
     most: u32,
     ban: Duration,
     accounts: Arc<Mutex<HashMap<Client, Account>>>,
+    /// Who has many addresses is many clients. `None` is no limit.
+    all: Option<Arc<Mutex<Bucket>>>,
+}
+
+/// Permits for all clients together. It fills up evenly, so that a flood leaves everybody the same chance at every moment, where a
+/// count that begins anew every minute would be used up by whoever is first.
+#[derive(Debug)]
+struct Bucket {
+    /// How many it holds, and gets in a minute.
+    size: f64,
+    permits: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    fn new(a_minute: u32) -> Self {
+        let size = f64::from(a_minute);
+        Self { size, permits: size, filled: Instant::now() }
+    }
+
+    fn take(&mut self, now: Instant) -> Result<(), Refused> {
+        let rate = self.size / MINUTE.as_secs_f64();
+        let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.permits = (self.permits + elapsed * rate).min(self.size);
+        self.filled = self.filled.max(now);
+        if self.permits < 1.0 {
+            return Err(Refused(Duration::from_secs_f64((1.0 - self.permits) / rate)));
+        }
+        self.permits -= 1.0;
+        Ok(())
+    }
+
+    fn give_back(&mut self) {
+        self.permits = (self.permits + 1.0).min(self.size);
+    }
 }
 
 /// What is known of a client until `ends`.
@@ -40,17 +75,28 @@ pub(super) struct Refused(pub(super) Duration);
 
 /// A hit that is counted. Given back when dropped, unless it was [spent](Charge::spend): what led to no computation costs nothing.
 #[derive(Debug)]
-pub(super) struct Charge(Option<(Limit, Client, Instant)>);
+pub(super) struct Charge(Option<Counted>);
+
+/// Where a hit was counted.
+#[derive(Debug)]
+struct Counted {
+    limit: Limit,
+    /// The client, and the end of its account; `None` where clients are not limited.
+    account: Option<(Client, Instant)>,
+}
 
 impl Limit {
+    /// The limit on computations.
     pub(super) fn new(settings: &LimitSettings) -> Self {
-        Self::of(settings.rlimit_max_hits, settings)
+        let all = settings.rlimit_all_hits;
+        let all = (all > 0).then(|| Arc::new(Mutex::new(Bucket::new(all))));
+        Self { all, ..Self::of(settings.rlimit_max_hits, settings) }
     }
 
-    /// A limit of so many hits a minute, with a count of its own.
+    /// A limit of so many hits a minute and client, with a count of its own.
     pub(super) fn of(most: u32, settings: &LimitSettings) -> Self {
         let ban = Duration::from_secs(settings.rlimit_ban_time.into());
-        Self { most, ban, accounts: Arc::default() }
+        Self { most, ban, accounts: Arc::default(), all: None }
     }
 
     /// Counts a hit of a client, or refuses it.
@@ -60,7 +106,8 @@ impl Limit {
 
     fn charge_at(&self, client: Client, now: Instant) -> Result<Charge, Refused> {
         if self.most == 0 {
-            return Ok(Charge::free());
+            self.charge_all(now)?;
+            return Ok(Charge(Some(Counted { limit: self.clone(), account: None })));
         }
         let mut accounts = self.accounts();
         if accounts.len() >= CLIENTS && !accounts.contains_key(&client) {
@@ -77,8 +124,17 @@ impl Limit {
         if account.banned {
             return Err(Refused(account.ends - now));
         }
+        // After the client's own, so that who is refused takes nothing from the others.
+        self.charge_all(now)?;
         account.hits += 1;
-        Ok(Charge(Some((self.clone(), client, account.ends))))
+        Ok(Charge(Some(Counted { limit: self.clone(), account: Some((client, account.ends)) })))
+    }
+
+    fn charge_all(&self, now: Instant) -> Result<(), Refused> {
+        match &self.all {
+            Some(all) => all.lock().unwrap_or_else(PoisonError::into_inner).take(now),
+            None => Ok(()),
+        }
     }
 
     fn accounts(&self) -> MutexGuard<'_, HashMap<Client, Account>> {
@@ -100,7 +156,11 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        let Some((limit, client, ends)) = self.0.take() else { return };
+        let Some(Counted { limit, account }) = self.0.take() else { return };
+        if let Some(all) = &limit.all {
+            all.lock().unwrap_or_else(PoisonError::into_inner).give_back();
+        }
+        let Some((client, ends)) = account else { return };
         // Only to the account that it was taken from: a later minute or a ban has its own.
         if let Some(account) = limit.accounts().get_mut(&client).filter(|account| account.ends == ends) {
             account.hits = account.hits.saturating_sub(1);
@@ -125,7 +185,7 @@ mod tests {
     use super::*;
 
     fn limit(most: u32, ban: u64) -> Limit {
-        Limit { most, ban: Duration::from_secs(ban), accounts: Arc::default() }
+        Limit { most, ban: Duration::from_secs(ban), accounts: Arc::default(), all: None }
     }
 
     fn client(n: u32) -> Client {
@@ -170,6 +230,26 @@ mod tests {
         assert!(spent(&limit, client(2), now + MINUTE).is_ok());
         drop(old);
         assert!(spent(&limit, client(2), now + MINUTE).is_err());
+    }
+
+    #[test]
+    fn all_clients_together_are_limited_too() {
+        let now = Instant::now();
+        let limit = Limit { all: Some(Arc::new(Mutex::new(Bucket::new(60)))), ..limit(2, 600) };
+        assert!(spent(&limit, client(0), now).is_ok() && spent(&limit, client(0), now).is_ok());
+        assert!(spent(&limit, client(0), now).is_err(), "its own limit");
+        assert!((1..=58).all(|n| spent(&limit, client(n), now).is_ok()));
+        let Refused(wait) = spent(&limit, client(59), now).unwrap_err();
+        assert!(wait <= Duration::from_secs(1), "{wait:?}");
+        // Being refused for the others' sake counts for nobody, and what led to no computation is given back.
+        let later = now + Duration::from_millis(1_001);
+        for _ in 0..5 {
+            assert!(limit.charge_at(client(59), later).is_ok(), "dropped unspent");
+        }
+        assert!(spent(&limit, client(59), later).is_ok());
+        assert!(spent(&limit, client(60), later).is_err());
+        assert!((61..=120).all(|n| spent(&limit, client(n), now + MINUTE * 3).is_ok()), "it is full again");
+        assert!(spent(&limit, client(121), now + MINUTE * 3).is_err(), "and holds no more than that");
     }
 
     #[test]

@@ -26,6 +26,7 @@ both! {
         let mut members = vec![start(&["serve"], &[
             ("SVIEW_LISTEN", format!("127.0.0.1:{port}")),
             ("SVIEW_RLIMIT_MAX_HITS", "0".to_owned()), // all visitors are one client
+            ("SVIEW_RLIMIT_ALL_HITS", "0".to_owned()),
         ])];
         for queues in [&["aggregation", "quick-cache"][..], &["slow-cache"]] {
             for _ in 0..2 {

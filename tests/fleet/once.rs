@@ -23,7 +23,7 @@ both! {
         ];
         settle(&deployment, &[], 90);
         let web = [(); 2].map(|()| {
-            Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0"))
+            Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0").env("SVIEW_RLIMIT_ALL_HITS", "0"))
         });
         let url = |server: &Server| format!("{}/api/resource?name=selected_attacker_incidents_graph&ip=192.0.2.7&period=1m", server.url);
         let barrier = Arc::new(Barrier::new(ASKERS));

@@ -35,7 +35,12 @@ fn ingest(deployment: &Deployment, rows: &Rows, now: &str) {
 }
 
 fn up(deployment: &Deployment, now: &str) -> Server {
-    Server::start(sview(SVIEW, deployment, &["up"]).env("SVIEW_NOW", now).env("SVIEW_RLIMIT_MAX_HITS", "0"))
+    Server::start(
+        sview(SVIEW, deployment, &["up"])
+            .env("SVIEW_NOW", now)
+            .env("SVIEW_RLIMIT_MAX_HITS", "0")
+            .env("SVIEW_RLIMIT_ALL_HITS", "0"),
+    )
 }
 
 /// Compares all values, several at once: what is not precached takes a moment to be computed.

@@ -36,7 +36,7 @@ const PAGES: [(&str, &str); 15] = [
 
 fn start(deployment: &Deployment, command: &str) -> Server {
     let mut command = sview(SVIEW, deployment, &[command]);
-    Server::start(command.env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0"))
+    Server::start(command.env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0").env("SVIEW_RLIMIT_ALL_HITS", "0"))
 }
 
 /// The outline of a page once all of it is there.

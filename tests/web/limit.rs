@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use sview_testing::http::{self, Answer};
-use sview_testing::{Server, both, patiently};
+use sview_testing::{Server, both, patiently, run, sview};
 
-use crate::site::{full, ingest, start, token};
+use crate::site::{NOW, SVIEW, full, ingest, start, token};
 
 const THREE: [(&str, &str); 2] = [("SVIEW_RLIMIT_MAX_HITS", "3"), ("SVIEW_RLIMIT_BAN_TIME", "2")];
 
@@ -138,5 +139,33 @@ both! {
             assert_eq!(cost(&server, n, &[]).status, 200);
         }
         assert_eq!(cost(&server, 4, &[]).status, 429);
+    }
+
+    async fn rotating_clients_have_no_more_computed_and_kept_than_all_may(deployment: Deployment) {
+        let bounds = [
+            ("SVIEW_TRUSTED_PROXIES", "127.0.0.0/8,::1"), ("SVIEW_RLIMIT_ALL_HITS", "40"), ("SVIEW_CACHE_DETAILS", "10"),
+            ("SVIEW_KEEP_VISITORS_JOBS", "5"), ("SVIEW_ADMIN_LISTEN", "127.0.0.1:0"),
+        ];
+        let server = full(&deployment, &bounds);
+        let asked = |n: usize| cost(&server, n, &[("x-forwarded-for", &format!("2001:db8:0:{n:x}::1"))]).status;
+        let statuses: Vec<u16> = (1..=200).map(asked).collect();
+        let computed = statuses.iter().filter(|status| **status == 200).count();
+        assert!(statuses[..40].iter().all(|status| *status == 200), "{statuses:?}");
+        assert!((40..150).contains(&computed) && statuses.iter().all(|s| [200, 429].contains(s)), "{statuses:?}");
+        // What is precached is served to everybody all the while.
+        assert_eq!(http::get(&format!("{}/?period=1w", server.url)).status, 200);
+        for state in ["queued", "running", "scheduled"] {
+            until_jobs(&server, state, 0);
+        }
+        let settings = bounds.iter().map(|(name, value)| (*name, *value));
+        let view = run(sview(SVIEW, &deployment, &["view-cache", "--json"]).env("SVIEW_NOW", NOW).envs(settings));
+        let view: Value = serde_json::from_str(&view).unwrap();
+        let keys: Vec<&str> = view["cached"].as_array().unwrap().iter().map(|value| value["key"].as_str().unwrap()).collect();
+        let details = keys.iter().filter(|key| key.starts_with("selected_attacker_incidents_graph:")).count();
+        assert_eq!((details, view["missing"].as_array().unwrap().len()), (10, 0), "{keys:?}");
+        if deployment.redis_url.is_some() {
+            // SQLite forgets from time to time only.
+            until_jobs(&server, "done", 5);
+        }
     }
 }
