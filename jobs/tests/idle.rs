@@ -2,14 +2,15 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failure
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sview_jobs::{
     Aggregate, Backoff, CacheResource, Caching, Cause, Context, Greylisting, Job as _, LedgerSettings, Pushed, Queues,
-    Skip, SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, refresh, suggest, work_until_idle,
+    Skip, SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, consider, refresh, suggest,
+    work_until_idle,
 };
 use sview_model::{Batch, Clock, Data, Kind, Parameters, Password, Period, Precision, Request};
 use sview_store::{Computed, Coverage, Reports, Settings, SqliteCache, Step};
@@ -37,11 +38,13 @@ fn quick() -> WorkerSettings {
 struct Fake {
     computed: Arc<AtomicU32>,
     fails: fn(&Request) -> bool,
+    /// How often late reports were aggregated.
+    revision: Arc<AtomicI64>,
 }
 
 impl Fake {
     fn new(fails: fn(&Request) -> bool) -> Self {
-        Self { computed: Arc::default(), fails }
+        Self { computed: Arc::default(), fails, revision: Arc::default() }
     }
 }
 
@@ -59,7 +62,8 @@ impl Statistics for Fake {
                 precision,
                 watermark: Some(precision.due_to(now())),
                 pending: 0,
-                revision: 0,
+                // Of one precision, so that sums over several are as simple.
+                revision: if precision == Precision::Quarterly { self.revision.load(Ordering::SeqCst) } else { 0 },
             })
             .collect())
     }
@@ -70,7 +74,9 @@ impl Statistics for Fake {
             return Err(sview_store::Error::Value("cannot".into()));
         }
         let span = request.period().span(now);
-        Ok(Computed { data: Data::empty(&request.resource()), span, complete_to: span.finish, revision: 0 })
+        let built_on = request.period().scale().source.built_on();
+        let revision = if built_on.is_empty() { 0 } else { self.revision.load(Ordering::SeqCst) };
+        Ok(Computed { data: Data::empty(&request.resource()), span, complete_to: span.finish, revision })
     }
 }
 
@@ -189,4 +195,34 @@ async fn what_visitors_ask_for_leaves_room_for_what_is_precached() {
     assert_eq!(refused, 100);
     let suggestions = refresh(&context, now(), &Cause::Start, false).await.unwrap();
     assert_eq!(suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count(), 21);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_reports_make_values_about_a_parameter_due_like_precached_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let fake = Fake::new(|_| false);
+    let context = context(fake.clone(), &directory).await;
+    let parameters = [
+        ("selected_attacker_incidents_graph", Parameters::Ip("192.0.2.1".parse().unwrap())),
+        ("selected_password_by_usages_graph", Parameters::Password("x".into())),
+        ("my_all_incidents_graph", Parameters::Devices(vec!["a".repeat(64).parse().unwrap()])),
+        ("all_incidents_graph", Parameters::None),
+    ];
+    for (name, parameters) in parameters {
+        for period in Period::ALL {
+            let request = Request::new(name.parse().unwrap(), *period, parameters.clone()).unwrap();
+            let cache = async || cache_resource(&*context.statistics, &*context.cache, &request, &context.clock).await;
+            assert_eq!(cache().await.unwrap(), Caching::Cached);
+            let due =
+                async |cause: &Cause| consider(&context, &request, cause).await.unwrap().verdict == Verdict::Queue;
+            assert!(!due(&Cause::Page).await && !due(&Cause::Command("refresh")).await, "{request}");
+            fake.revision.fetch_add(1, Ordering::SeqCst);
+            // Values of long periods wait for a quarter of an hour, and the hour rests on no aggregate.
+            let at_once = matches!(period, Period::SixHours | Period::Day);
+            assert_eq!(due(&Cause::Page).await, at_once, "{request}");
+            assert_eq!(due(&Cause::Command("refresh")).await, *period != Period::Hour, "{request}");
+            cache().await.unwrap();
+            assert!(!due(&Cause::Command("refresh")).await, "{request}");
+        }
+    }
 }

@@ -45,10 +45,11 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     };
     let request = Request::new(args.name, args.period, parameters)?;
     let services = Services::open(&settings.places).await?;
+    let cause = Cause::Command("cache-resource");
     let suggestion = if args.how.dry_run {
-        consider(&services.jobs, &request).await?
+        consider(&services.jobs, &request, &cause).await?
     } else {
-        suggest(&services.jobs, &request, &Cause::Command("cache-resource")).await?
+        suggest(&services.jobs, &request, &cause).await?
     };
     suggestions::show(&[suggestion], args.how, true)
 }

@@ -31,7 +31,7 @@ const WAITING: usize = 1024;
 struct Batch {
     /// How jobs stand, by their keys.
     standings: HashMap<String, Standing>,
-    suggestions: Vec<(Request, Charge)>,
+    suggestions: Vec<(Request, Wanted)>,
 }
 
 impl Batch {
@@ -41,12 +41,60 @@ impl Batch {
     }
 }
 
+/// What is wanted of the queues.
+enum Wanted {
+    /// A computation, which is paid for.
+    Due(Charge),
+    /// A computation at this client's expense, where late reports have made the value out of date. Only the database knows that.
+    IfLate(Client),
+}
+
+/// How long it may take to find out whether late reports made values out of date.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Of how many pages the suggestions are decided and queued at once.
 const AT_ONCE: usize = 16;
 
+/// Which of these values are out of date, for late reports, and paid for. A client that has had too much computed goes on with the
+/// values that there are; so do all while the database is slow or away, because other suggestions wait behind these.
+async fn late(context: &Context, limit: &Limit, looks: Vec<(Request, Client)>) -> Vec<(Request, Charge)> {
+    let (requests, clients): (Vec<Request>, Vec<Client>) = looks.into_iter().unzip();
+    let considered = sview_jobs::consider_all(context, &requests, &Cause::Page);
+    let suggestions = match tokio::time::timeout(PATIENCE, considered).await {
+        Ok(Ok(suggestions)) => suggestions,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, count = requests.len(), "could not find out whether values are out of date");
+            return Vec::new();
+        }
+        Err(_) => return Vec::new(),
+    };
+    let all = requests.into_iter().zip(clients).zip(suggestions);
+    let due = all.filter(|(_, suggestion)| suggestion.verdict == Verdict::Queue);
+    due.filter_map(|((request, client), _)| Some((request, limit.charge(client).ok()?))).collect()
+}
+
 /// Queues what is due of these, and has those pay for it who asked first.
-async fn suggest_all(context: &Context, requests: &[Request], charges: Vec<Charge>) -> sview_jobs::Result<()> {
-    let mut suggestions = sview_jobs::consider_all(context, requests).await?;
+async fn suggest_all(context: &Context, limit: &Limit, wanted: Vec<(Request, Wanted)>) -> sview_jobs::Result<()> {
+    let (mut requests, mut charges, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+    for (request, wanted) in wanted {
+        match wanted {
+            Wanted::Due(charge) => {
+                requests.push(request);
+                charges.push(charge);
+            }
+            Wanted::IfLate(client) => looks.push((request, client)),
+        }
+    }
+    if !looks.is_empty() {
+        for (request, charge) in late(context, limit, looks).await {
+            requests.push(request);
+            charges.push(charge);
+        }
+    }
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let mut suggestions = sview_jobs::consider_all(context, &requests, &Cause::Page).await?;
     sview_jobs::queue_all(context, &mut suggestions, &Cause::Page).await?;
     for (suggestion, charge) in suggestions.iter().zip(charges) {
         if suggestion.verdict == Verdict::Queue {
@@ -60,26 +108,27 @@ async fn suggest_all(context: &Context, requests: &[Request], charges: Vec<Charg
 pub(super) struct Slots {
     services: Services,
     known: Arc<Known>,
-    suggest: mpsc::Sender<Vec<(Request, Charge)>>,
+    suggest: mpsc::Sender<Vec<(Request, Wanted)>>,
     limit: Limit,
     recent: Mutex<HashMap<CacheKey, Instant>>,
 }
 
 impl Slots {
     pub(super) fn new(services: Services, limit: Limit) -> Self {
-        let (suggest, suggestions) = mpsc::channel::<Vec<(Request, Charge)>>(WAITING);
-        let context = services.jobs.clone();
+        let (suggest, suggestions) = mpsc::channel::<Vec<(Request, Wanted)>>(WAITING);
+        let (context, limited) = (services.jobs.clone(), limit.clone());
         // Suggestions in the channel outlive a restart of the loop.
         let suggestions = Arc::new(tokio::sync::Mutex::new(suggestions));
         spawn_forever("suggestions", &CancellationToken::new(), move || {
-            let (context, suggestions) = (context.clone(), Arc::clone(&suggestions));
+            let (context, limited, suggestions) = (context.clone(), limited.clone(), Arc::clone(&suggestions));
             async move {
                 let mut suggestions = suggestions.lock().await;
                 let mut waiting = Vec::with_capacity(AT_ONCE);
                 while suggestions.recv_many(&mut waiting, AT_ONCE).await > 0 {
-                    let (requests, charges): (Vec<_>, Vec<_>) = waiting.drain(..).flatten().unzip();
-                    if let Err(error) = suggest_all(&context, &requests, charges).await {
-                        tracing::warn!(%error, count = requests.len(), "refreshes could not be suggested; the next views suggest them again");
+                    let wanted: Vec<_> = waiting.drain(..).flatten().collect();
+                    let count = wanted.len();
+                    if let Err(error) = suggest_all(&context, &limited, wanted).await {
+                        tracing::warn!(%error, count, "refreshes could not be suggested; the next views suggest them again");
                     }
                 }
                 Unfailing::Ok(())
@@ -104,6 +153,8 @@ impl Slots {
             Some(entry) => {
                 if self.is_due(entry) {
                     self.refresh(client, request, &mut batch);
+                } else {
+                    self.refresh_if_late(client, request, &mut batch);
                 }
                 Ok(())
             }
@@ -152,7 +203,12 @@ impl Slots {
         batch: &mut Batch,
     ) -> Result<Slot, Problem> {
         let Some((entry, data)) = read else { return self.missing(client, request, batch) };
-        let refreshing = self.is_due(&entry) && self.refresh(client, request, batch);
+        let refreshing = if self.is_due(&entry) {
+            self.refresh(client, request, batch)
+        } else {
+            self.refresh_if_late(client, request, batch);
+            false
+        };
         let lags = request.resource().lags_in(request.period());
         let finish = entry.finish - if lags { LAG } else { TimeDelta::zero() };
         Ok(Slot::Ready(Ready {
@@ -199,6 +255,19 @@ impl Slots {
         self.suggest(client, request, standing, batch).is_ok()
     }
 
+    /// Asks whether late reports were aggregated since the value was computed. For what is precached the scheduler does so.
+    fn refresh_if_late(&self, client: Client, request: &Request, batch: &mut Batch) {
+        let nobodys = matches!(request.parameters(), Parameters::Devices(tokens) if tokens.is_empty());
+        if request.resource().precached() || nobodys || self.known.is_away() {
+            return;
+        }
+        let key = request.key();
+        if !self.is_repeated(&key) {
+            self.note(key);
+            batch.suggestions.push((request.clone(), Wanted::IfLate(client)));
+        }
+    }
+
     /// Whether it matters how the job stands that computes a value: where there is none, or a client would pay for a newer one.
     fn matters(&self, request: &Request, entry: Option<&Entry>) -> bool {
         entry.is_none_or(|entry| self.is_due(entry) && !request.resource().precached())
@@ -236,20 +305,30 @@ impl Slots {
 
     /// Suggests the computation of a value, at the client's expense if it is not precached and nobody has suggested it yet.
     fn suggest(&self, client: Client, request: &Request, standing: Standing, batch: &mut Batch) -> Result<(), Refused> {
-        let (key, now) = (request.key(), Instant::now());
-        let lately = |at: &Instant| now.duration_since(*at) < REPEAT;
-        if self.recent().get(&key).is_some_and(lately) || standing.under_way.is_some() {
+        let key = request.key();
+        if standing.under_way.is_some() || self.is_repeated(&key) {
             return Ok(());
         }
         let charge = if request.resource().precached() { Charge::free() } else { self.limit.charge(client)? };
+        self.note(key);
+        batch.suggestions.push((request.clone(), Wanted::Due(charge)));
+        Ok(())
+    }
+
+    /// Whether this process has just asked the queues about the same.
+    fn is_repeated(&self, key: &CacheKey) -> bool {
+        self.recent().get(key).is_some_and(|at| at.elapsed() < REPEAT)
+    }
+
+    fn note(&self, key: CacheKey) {
         let mut recent = self.recent();
         if recent.len() >= WAITING {
-            recent.retain(|_, at| lately(at));
+            recent.retain(|_, at| at.elapsed() < REPEAT);
         }
-        recent.insert(key, now);
-        drop(recent);
-        batch.suggestions.push((request.clone(), charge));
-        Ok(())
+        // Bounded whatever comes: what is not noted may be asked about twice.
+        if recent.len() < WAITING {
+            recent.insert(key, Instant::now());
+        }
     }
 
     fn recent(&self) -> MutexGuard<'_, HashMap<CacheKey, Instant>> {

@@ -8,6 +8,7 @@ mod devices;
 mod files;
 mod headers;
 mod health;
+mod late;
 mod limit;
 mod openapi;
 mod pages;

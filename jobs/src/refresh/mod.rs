@@ -65,33 +65,39 @@ pub async fn after_aggregation(context: &Context, done: Aggregate) -> Result<Vec
 
 /// Queues the caching of one resource if it is due, for whoever wants to see it: the decision of [`consider`].
 pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
-    let mut suggestions = [consider(context, request).await?];
+    let mut suggestions = [consider(context, request, cause).await?];
     queue_all(context, &mut suggestions, cause).await?;
     let [suggestion] = suggestions;
     Ok(suggestion)
 }
 
-/// Decides whether the caching of one resource is due, and queues nothing: the same decision as the refresh's.
+/// Decides whether the caching of one resource is due, and queues nothing: the same decision as the refresh's. A command is
+/// eager, as [`Situation::eager`] says.
 ///
 /// A request that is not precached has nobody else to suggest it later, so it is not held up by aggregations under way; its value
 /// says until when it is complete, and is due again when the aggregation is.
-pub async fn consider(context: &Context, request: &Request) -> Result<Suggestion> {
-    let considered = consider_all(context, std::slice::from_ref(request)).await?.pop();
+pub async fn consider(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
+    let considered = consider_all(context, std::slice::from_ref(request), cause).await?.pop();
     considered.ok_or_else(|| Error::Record(format!("nothing was decided about {request}")))
 }
 
 /// Decides about many resources, in their order, with the same number of round trips as about one: see [`consider`].
-pub async fn consider_all(context: &Context, requests: &[Request]) -> Result<Vec<Suggestion>> {
+pub async fn consider_all(context: &Context, requests: &[Request], cause: &Cause) -> Result<Vec<Suggestion>> {
     let now = context.clock.now();
     let mut situation = gather(context, now, requests, false).await?;
+    situation.eager = is_eager(cause);
     let decide_all = |situation: &Situation| -> Vec<Suggestion> {
         requests.iter().map(|request| decide::decide_one(situation, request)).collect()
     };
     let suggestions = decide_all(&situation);
-    // Most askers can be answered without the database.
-    let incomplete = situation.cached.values().any(|cached| cached.complete_to < cached.finish);
-    let mut due = suggestions.iter().zip(requests).filter(|(suggestion, _)| suggestion.verdict == Verdict::Queue);
-    if !incomplete && !due.any(|(_, request)| request.resource().precached()) {
+    let depends_on_aggregation = |(suggestion, request): (&Suggestion, &Request)| match &suggestion.verdict {
+        Verdict::Queue => request.resource().precached(),
+        // Late reports, or the end of an aggregation, may have made it due before its time.
+        Verdict::Skip(Skip::UpToDate { .. }) => true,
+        Verdict::Skip(_) => false,
+    };
+    // What is missing or out of date can be queued while the database is away.
+    if !suggestions.iter().zip(requests).any(depends_on_aggregation) {
         return Ok(suggestions);
     }
     situation.coverage = context.statistics.coverage().await?;
@@ -108,13 +114,18 @@ async fn run(
 ) -> Result<Vec<Suggestion>> {
     let requests: Vec<Request> = Request::precached().filter(|request| scope.includes(request)).collect();
     let mut situation = gather(context, now, &requests, true).await?;
-    situation.eager = matches!(cause, Cause::Command(_));
+    situation.eager = is_eager(cause);
     let mut suggestions = decide(&situation, scope, &requests);
     suggestions.retain(|suggestion| part.includes(&suggestion.work));
     if !dry_run {
         queue_all(context, &mut suggestions, cause).await?;
     }
     Ok(suggestions)
+}
+
+/// Whether somebody waits for the outcome.
+const fn is_eager(cause: &Cause) -> bool {
+    matches!(cause, Cause::Command(_))
 }
 
 /// Everything that the decision looks at, in three round trips.
