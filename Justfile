@@ -42,3 +42,7 @@ bench DIR *DATABASE_URL:
 # What a viewer of the live feed costs, and how late it hears
 bench-live *ARGS:
     ulimit -n 20000 && cargo bench -p sview --bench live -- {{ARGS}}
+
+# How long pages take while values are computed; DIR is a data directory with reports as of 2026-03-15
+bench-refreshing DIR:
+    cargo bench -p sview --bench refreshing -- {{DIR}}

@@ -231,3 +231,21 @@ impl Drop for Busy {
 
 /// Words of 64 bits for all prefixes.
 const SIZE: usize = HashPrefix::COUNT as usize / 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_panics_is_not_the_last() {
+        let occupied = Arc::new(Occupied::default());
+        assert!(occupied.is_due() && !occupied.is_due(), "one caller at a time");
+        let busy = Busy(Arc::clone(&occupied));
+        let look = std::panic::AssertUnwindSafe(move || {
+            let _busy = busy;
+            panic!("in a look");
+        });
+        assert!(std::panic::catch_unwind(look).is_err());
+        assert!(occupied.is_due());
+    }
+}
