@@ -33,7 +33,8 @@ impl Body {
 
 /// A resource as a file: CSV, JSON or SVG
 ///
-/// The data alone, cacheable. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it.
+/// The data alone, cacheable. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it, also after a
+/// semicolon or tab in it, and control characters are replaced by visible ones. JSON has texts as they are.
 #[utoipa::path(
     get,
     path = "/resource/{name}.{form}",
@@ -170,28 +171,69 @@ fn csv(data: &Data) -> String {
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// A cell that a spreadsheet takes for text: what would begin a formula gets an apostrophe before it.
+/// A cell that a spreadsheet takes for text and a terminal for nothing else: what would begin a formula gets an apostrophe before
+/// it, control characters become visible.
 fn neutral(text: &str) -> String {
-    match text.trim_start().chars().next() {
-        // The wide ones are taken for the others by some.
-        Some('=' | '+' | '-' | '@' | '|' | '＝' | '＋' | '－' | '＠') => format!("'{text}"),
-        _ if text.starts_with(['\t', '\r', '\n']) => format!("'{text}"),
-        _ => text.to_owned(),
+    let mut cell = String::with_capacity(text.len());
+    // Spreadsheets split at these too: at semicolons wherever the comma is the decimal sign. Each piece may be a cell of its own.
+    for piece in text.split_inclusive([';', '\t', '\n', '\r']) {
+        if begins_formula(piece) {
+            cell.push('\'');
+        }
+        cell.extend(piece.chars().map(visible));
+    }
+    cell
+}
+
+/// Whether a spreadsheet could run this. Quotes around a formula do not keep it from that.
+fn begins_formula(text: &str) -> bool {
+    // The wide ones are taken for the others by some.
+    text.trim_start_matches(|c: char| c.is_whitespace() || c == '"')
+        .starts_with(['=', '+', '-', '@', '|', '＝', '＋', '－', '＠'])
+}
+
+/// A character that no terminal acts on: `␛` for an escape, U+FFFD for a control character that has no such picture.
+fn visible(c: char) -> char {
+    match c {
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        '\x7f' => '␡',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sview_model::{Ranking, Row};
+    use sview_model::{MultiSeries, Ranking, Row};
 
     #[test]
     fn a_spreadsheet_runs_no_cell() {
-        let labels = ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\t=1", " =1", "a\"b,c\nd", "plain"];
-        let rows = labels.iter().map(|l| Row { labels: vec![Some((*l).to_owned())], count: 1 }).collect();
-        let text = csv(&Data::Ranking(Ranking { columns: vec!["password"], rows }));
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let cells: Vec<String> = reader.records().map(|r| r.unwrap()[0].to_owned()).collect();
-        assert_eq!(cells, ["'=1+1", "'+cmd|' /C calc'!A0", "'-2", "'@SUM(A1)", "'\t=1", "' =1", "a\"b,c\nd", "plain"]);
+        for (label, cell) in [
+            ("=1+1", "'=1+1"),
+            ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+            ("-2", "'-2"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            (" =1", "' =1"),
+            (";=1+6", ";'=1+6"),
+            ("a; \"=1+6;-2", "a;' \"=1+6;'-2"),
+            ("\t=1", "␉'=1"),
+            ("a\n=1\r+2", "a␊'=1␍'+2"),
+            ("a\"b,c\nd", "a\"b,c␊d"),
+            ("\x1b]0;title\x07\x1b[31m\0\x7f\u{9b}", "␛]0;title␇␛[31m␀␡\u{fffd}"),
+            ("plain; text-1", "plain; text-1"),
+        ] {
+            let row = Row { labels: vec![Some(label.to_owned())], count: 1 };
+            let text = csv(&Data::Ranking(Ranking { columns: vec!["password"], rows: vec![row] }));
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let cells: Vec<String> = reader.records().map(|r| r.unwrap()[0].to_owned()).collect();
+            assert_eq!(cells, [cell], "{label:?}");
+        }
+    }
+
+    #[test]
+    fn labels_of_a_series_are_cells_too() {
+        let multi = MultiSeries { labels: vec!["a;=1\x1b".to_owned()], points: Vec::new() };
+        assert_eq!(csv(&Data::MultiSeries(multi)), "time,a;'=1␛\n");
     }
 }
