@@ -270,6 +270,25 @@ both! {
         assert_eq!(reports.identities().await.unwrap(), [known]);
     }
 
+    async fn many_devices_are_told_apart_in_linear_time(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let devices = |numbers: std::ops::Range<u32>| Batch {
+            incidents: numbers.map(|n| Incident {
+                identity: Identity { sn: String::new(), device_token: format!("{n:064}").parse().unwrap() },
+                ..incident(at("2026-03-15T10:01:00Z"), 1, "192.0.2.1")
+            }).collect(),
+            ..Batch::default()
+        };
+        // Without an index this takes an hour on SQLite.
+        let storing = async {
+            for start in [0, 50_000, 100_000, 150_000, 0] {
+                reports.insert(&devices(start..start + 50_000), None).await.unwrap();
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(900), storing).await.unwrap();
+        assert_eq!(reports.identities().await.unwrap().len(), 200_000);
+    }
+
     async fn ports_are_labelled_by_protocol_and_number(deployment: Deployment) {
         let reports = open(&deployment).await;
         let now = at("2026-03-15T12:34:56Z");

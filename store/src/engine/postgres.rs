@@ -85,6 +85,7 @@ impl Engine for Postgres {
             (11, "ingested_format", include_str!("../../../migrations/postgres/0011_ingested_format.sql")),
             (12, "session", include_str!("../../../migrations/postgres/0012_session.sql")),
             (13, "failed", include_str!("../../../migrations/postgres/0013_failed.sql")),
+            (14, "identity_token", include_str!("../../../migrations/postgres/0014_identity_token.sql")),
         ];
         // An index of a large table takes as long as it takes.
         let pool = PgPoolOptions::new()

@@ -74,6 +74,7 @@ impl Engine for Sqlite {
             (9, "ingested_format", include_str!("../../../migrations/sqlite/0009_ingested_format.sql")),
             (10, "session", include_str!("../../../migrations/sqlite/0010_session.sql")),
             (11, "failed", include_str!("../../../migrations/sqlite/0011_failed.sql")),
+            (12, "identity_token", include_str!("../../../migrations/sqlite/0012_identity_token.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
@@ -184,10 +185,11 @@ impl SqliteTx {
         let rows: Vec<_> = devices.iter().map(|i| [i.sn.as_str(), i.device_token.as_str()]).collect();
         let rows = serde_json::to_string(&rows).map_err(|e| crate::Error::Value(e.to_string()))?;
         for sql in [
-            // A token that was seen before its serial number was known gets it now.
+            // A token that was seen before its serial number was known gets it now. The plus keeps SQLite from looking for all that
+            // have no serial number, and holding each of them against all of the batch.
             "UPDATE OR IGNORE identity SET sn = new.sn
              FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
-             WHERE identity.device_token = new.device_token AND identity.sn = '' AND new.sn <> ''",
+             WHERE identity.device_token = new.device_token AND +identity.sn = '' AND new.sn <> ''",
             // A token alone is the identity that there is of it already, whatever its serial number.
             "INSERT OR IGNORE INTO identity (sn, device_token)
              SELECT sn, device_token FROM (SELECT value->>0 AS sn, value->>1 AS device_token FROM json_each(?1)) AS new
