@@ -1,11 +1,22 @@
-//! Countries of addresses, from a database in MaxMind's format (of countries or of cities).
+//! Countries of addresses, from a database in MaxMind's format, of MaxMind, DB-IP, IPinfo, IPLocate and others.
 
 use std::{fmt, net::IpAddr, path::Path};
 
-use maxminddb::{PathElement, Reader};
+use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
 use sview_model::{Batch, CountryCode};
 
 use crate::FeedError;
+
+/// Where a record has the code of its country, the best first.
+const PLACES: [&[PathElement<'static>]; 4] = [
+    &[PathElement::Key("country"), PathElement::Key("iso_code")], // MaxMind, DB-IP, IP2Location
+    &[PathElement::Key("country_code")],                          // IPinfo Lite, IPLocate
+    &[PathElement::Key("country")],                               // IPinfo; others have the name there
+    &[PathElement::Key("registered_country"), PathElement::Key("iso_code")], // MaxMind, where the location is not known
+];
+
+/// How many records may be without a country at the beginning of a database of countries.
+const SAMPLE: usize = 10_000;
 
 /// A GeoIP database, held in memory.
 pub struct GeoIp(Reader<Vec<u8>>);
@@ -20,27 +31,25 @@ impl GeoIp {
     /// Opens a database.
     ///
     /// # Errors
-    /// [`FeedError::GeoIp`] when it cannot be read, is not in MaxMind's format, or is not one of countries or cities.
+    /// [`FeedError::GeoIp`] when it cannot be read, is not in MaxMind's format, or its first 10,000 records have no countries.
     pub fn open(path: &Path) -> Result<Self, FeedError> {
         let wrong = |reason: String| FeedError::GeoIp { path: path.to_owned(), reason };
         let reader = Reader::open_readfile(path).map_err(|e| wrong(e.to_string()))?;
-        let kind = &reader.metadata().database_type;
-        if ["Country", "City", "Enterprise"].iter().any(|k| kind.contains(k)) {
-            Ok(Self(reader))
-        } else {
-            Err(wrong(format!("it is of the kind {}; a country or city database is needed", kind.escape_debug())))
+        let mut records = reader.networks(WithinOptions::default()).map_err(|e| wrong(e.to_string()))?.take(SAMPLE);
+        if records.any(|record| record.is_ok_and(|found| countries(&found).next().is_some())) {
+            return Ok(Self(reader));
         }
+        let kind = reader.metadata().database_type.escape_debug();
+        Err(wrong(format!("it is of the kind {kind} and has no countries; a country or city database is needed")))
     }
 
-    /// The country of an address: where it is, else where it is registered. `None` when the database does not say.
+    /// The country of an address: where it is, else where it is registered. `None` when the database does not say, or says one of
+    /// [`CountryCode::UNKNOWN`].
     #[must_use]
     pub fn country(&self, ip: IpAddr) -> Option<CountryCode> {
         // An IPv6 address in a database of IPv4 is an error to the database; here it is one more unknown address.
         let found = self.0.lookup(ip.to_canonical()).ok()?;
-        ["country", "registered_country"].iter().find_map(|place| {
-            let path = [PathElement::Key(place), PathElement::Key("iso_code")];
-            found.decode_path::<&str>(&path).ok()??.parse().ok()
-        })
+        countries(&found).flatten().next()
     }
 
     /// Fills the country of every incident that has none.
@@ -49,6 +58,11 @@ impl GeoIp {
             incident.country = self.country(incident.ip);
         }
     }
+}
+
+/// What a record says of its country, in each of the [`PLACES`] that it has: `None` for one that is not known.
+fn countries(found: &LookupResult<'_, Vec<u8>>) -> impl Iterator<Item = Option<CountryCode>> {
+    PLACES.iter().filter_map(|place| CountryCode::known(found.decode_path::<&str>(place).ok()??).ok())
 }
 
 #[cfg(test)]
@@ -157,6 +171,13 @@ mod tests {
         writer.finish(kind)
     }
 
+    /// A database of one network, 192.0.2.0/24.
+    fn of_record(kind: &str, record: &[u8]) -> NamedTempFile {
+        let mut writer = Writer::new();
+        writer.network([192, 0, 2, 0], 24, record);
+        writer.finish(kind)
+    }
+
     #[test]
     fn knows_where_an_address_is_or_is_registered() {
         let file = database("GeoLite2-Country");
@@ -168,6 +189,25 @@ mod tests {
         assert_eq!(country("203.0.113.1"), None, "a record without a country");
         assert_eq!(country("192.0.3.1"), None, "no record");
         assert_eq!(country("2001:db8::1"), None, "not a database of IPv6");
+    }
+
+    #[test]
+    fn reads_the_records_of_other_makers() {
+        let country = |record: &[u8]| {
+            let file = of_record("any", record);
+            GeoIp::open(file.path()).unwrap().country([192, 0, 2, 1].into()).map(|c| c.to_string())
+        };
+        assert_eq!(country(&map(&[("country", text("CZ"))])).as_deref(), Some("CZ"));
+        assert_eq!(country(&map(&[("country", text("Czechia")), ("country_code", text("CZ"))])).as_deref(), Some("CZ"));
+        for unknown in ["ZZ", "XX", "T1", "-", "zz"] {
+            assert_eq!(country(&place("country", unknown)), None, "{unknown}");
+            assert_eq!(country(&map(&[("country_code", text(unknown))])), None, "{unknown}");
+        }
+        let both = map(&[
+            ("country", map(&[("iso_code", text("ZZ"))])),
+            ("registered_country", map(&[("iso_code", text("DE"))])),
+        ]);
+        assert_eq!(country(&both).as_deref(), Some("DE"));
     }
 
     #[test]
@@ -195,6 +235,7 @@ mod tests {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(b"time,port,protocol\n").unwrap();
         assert!(said(file.path()).contains("GeoIP"));
-        assert!(said(database("GeoLite2-ASN").path()).contains("a country or city database is needed"));
+        let asn = of_record("GeoLite2-ASN", &map(&[("as_name", text("Example"))]));
+        assert!(said(asn.path()).contains("a country or city database is needed"));
     }
 }

@@ -145,6 +145,20 @@ impl fmt::Display for CountryCode {
     }
 }
 
+impl CountryCode {
+    /// What sources write instead of a country that is not known: nothing, `-` (IP2Location), `--`, `ZZ` (DB-IP), `XX` and `T1` for
+    /// Tor (Cloudflare), `A1`, `A2` and `O1` for proxies, satellites and others (MaxMind's older databases).
+    pub const UNKNOWN: &'static [&'static str] = &["", "-", "--", "ZZ", "XX", "T1", "A1", "A2", "O1"];
+
+    /// Reads a country, in letters of either case; `None` for one of [`CountryCode::UNKNOWN`].
+    ///
+    /// # Errors
+    /// [`BadCountry`] when it is neither.
+    pub fn known(text: &str) -> Result<Option<Self>, BadCountry> {
+        if Self::UNKNOWN.iter().any(|word| word.eq_ignore_ascii_case(text)) { Ok(None) } else { text.parse().map(Some) }
+    }
+}
+
 /// Not a country code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a country is two letters, like CZ")]
