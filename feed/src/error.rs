@@ -17,10 +17,10 @@ pub enum FeedError {
         /// What the system or the decompressor said.
         source: io::Error,
     },
-    /// The header of a CSV file does not name the columns of one kind of reports.
+    /// The beginning is none of the format: a CSV header that does not name the columns of one kind of reports, or a JSON array.
     #[error("line {line}: {reason}")]
     Header {
-        /// The line of the header, from 1.
+        /// The line of the beginning, from 1.
         line: u64,
         /// What is wrong with it and what was expected. Column names from the file are escaped in it.
         reason: String,

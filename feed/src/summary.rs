@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::Chunk;
+use sview_model::MAX_TEXT;
+
+use crate::{Chunk, Notes};
 
 /// The most reasons that are told apart. They are few unless a file makes up field names.
 pub const MAX_REASONS: usize = 40;
@@ -28,6 +30,8 @@ pub struct Summary {
     pub unknown: u64,
     /// Lines that the format knows.
     pub recognised: u64,
+    /// What a person should know of the lines that gave rows.
+    pub notes: Notes,
     /// How many lines were rejected for which reason, at most [`MAX_REASONS`] of them.
     pub reasons: BTreeMap<String, u64>,
     /// How many were rejected for yet other reasons.
@@ -47,6 +51,7 @@ impl Summary {
         self.ignored += chunk.ignored;
         self.unknown += chunk.unknown;
         self.recognised += chunk.recognised;
+        self.notes += chunk.notes;
         for reject in &chunk.rejects {
             if let Some(count) = self.reasons.get_mut(&reject.reason) {
                 *count += 1;
@@ -89,6 +94,17 @@ impl fmt::Display for Summary {
         }
         if self.unknown > 0 {
             write!(f, "\n{} unknown: no event of this format", counted(self.unknown, "line"))?;
+        }
+        let Notes { long_credentials, times_without_zone, without_sensor } = self.notes;
+        if long_credentials > 0 {
+            let these = counted(long_credentials, "log-in");
+            write!(f, "\n{these} counted without credentials: longer than {} bytes", grouped(MAX_TEXT as u64))?;
+        }
+        if times_without_zone > 0 {
+            write!(f, "\n{} without a time zone: taken as UTC", counted(times_without_zone, "time"))?;
+        }
+        if without_sensor > 0 {
+            write!(f, "\n{} without a sensor: counted for one nameless probe", counted(without_sensor, "event"))?;
         }
         if self.rejected > 0 {
             write!(f, "\n{} rejected:", counted(self.rejected, "line"))?;

@@ -6,8 +6,8 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use flate2::{Compression, write::GzEncoder};
-use sview_feed::{Chunk, FeedError, Format, MAX_LINE, Options, Reader, Summary};
-use sview_model::{Action, Trap, hex};
+use sview_feed::{Chunk, FeedError, Format, MAX_LINE, Notes, Options, Reader, Summary};
+use sview_model::{Action, MAX_TEXT, Trap, hex};
 
 fn options() -> Options {
     Options { now: "2026-03-15T12:34:56Z".parse().unwrap(), geoip: None }
@@ -113,7 +113,7 @@ fn a_bad_line_is_told_and_the_rest_is_read() {
         rejects(&chunk),
         [
             (4, "the line is not valid UTF-8"),
-            (5, "time must be as RFC 3339 has it, like 2026-03-15T12:34:56Z"),
+            (5, "time must be like 2026-03-15T12:34:56Z, or the seconds or milliseconds since 1970"),
             (6, "time must lie between 2000-01-01 and a day from now"),
             (7, "raw_count must be a whole number from 1 to 2147483647"),
             (8, "expected 4 fields, not 3"),
@@ -307,6 +307,142 @@ fn cowrie_events_become_incidents_and_passwords() {
     assert_eq!(reasons[1].0, 14);
     assert_eq!(reasons[2], (15, "eventid is missing"));
     assert_eq!(reasons.len(), 3);
+}
+
+/// A line of Cowrie's log: an event of one session, with these fields besides.
+fn event(name: &str, rest: &str) -> String {
+    format!(
+        r#"{{"eventid":"{name}","src_ip":"192.0.2.1","session":"s","sensor":"x","timestamp":"2026-03-15T12:00:00Z"{rest}}}"#
+    )
+}
+
+#[test]
+fn no_credential_hides_its_incident() {
+    let (long, endless) = ("p".repeat(MAX_TEXT + 1), r"\u0001".repeat(2 * MAX_LINE));
+    let credentials = [
+        (r#""root""#.to_owned(), format!("\"{long}\"")),
+        (format!("\"{long}\""), r#""admin""#.to_owned()),
+        (format!("\"{endless}\""), format!("\"{endless}\"")),
+        (r#""a\ud800""#.to_owned(), r#""\udc00b""#.to_owned()),
+        (r#""\u0000""#.to_owned(), "1".repeat(400)),
+        ("1e999".to_owned(), r#""\ud83d\ude00""#.to_owned()),
+    ];
+    let mut log = vec![event("cowrie.session.connect", r#","protocol":"telnet""#)];
+    for (username, password) in &credentials {
+        log.push(event(
+            "cowrie.login.failed",
+            &format!(r#","username":{username},"message":{password},"password":{password}"#),
+        ));
+    }
+    log.push(event("cowrie.command.input", &format!(r#","input":"{endless}""#)));
+    let mut log = log.join("\n").into_bytes();
+    log.extend(b"\n{\"eventid\":\"cowrie.login.failed\",\"src_ip\":\"192.0.2.1\",\"session\":\"s\",\"sensor\":\"x\",");
+    log.extend(b"\"timestamp\":\"2026-03-15T12:00:00Z\",\"username\":\"\xff\",\"password\":\"\xed\xa0\x80\"}\n");
+    let chunk = read(log);
+    assert_eq!(rejects(&chunk), []);
+    assert_eq!((chunk.batch.incidents.len(), chunk.accepted, chunk.lines_read), (9, 9, 9));
+    assert!(chunk.batch.incidents.iter().all(|i| i.trap == Trap::Telnet));
+    assert_eq!(chunk.notes, Notes { long_credentials: 3, ..Notes::default() });
+    let passwords: Vec<_> = chunk.batch.passwords.iter().map(|p| (p.username.as_str(), p.password.as_str())).collect();
+    let ones = "1".repeat(400);
+    let expected =
+        [("a\u{fffd}", "\u{fffd}b"), ("␀", &ones), ("1e999", "😀"), ("\u{fffd}", "\u{fffd}\u{fffd}\u{fffd}")];
+    assert_eq!(passwords, expected);
+    let mut summary = Summary::default();
+    summary.add(&chunk);
+    let told = summary.to_string();
+    assert!(told.contains("3 log-ins counted without credentials: longer than 65,536 bytes"), "{told}");
+}
+
+#[test]
+fn times_without_a_zone_are_utc_and_told() {
+    let csv = format!("{PASSWORDS}2026-03-15 12:00:00+00,1,a,b\n2026-03-15 12:00:00,1,a,b\n1773576000,1,a,b\n");
+    let json = "{\"time\":1773576000000,\"username\":\"a\",\"password\":\"b\"}\n\
+                {\"time\":1773576000.0,\"username\":\"a\",\"password\":\"b\"}\n\
+                {\"time\":\"2026-03-15T12:00:00.000000\",\"raw_count\":1.0,\"username\":\"a\",\"password\":\"b\"}\n\
+                {\"time\":\"2026-03-15 12:00:00\",\"raw_count\":0,\"username\":\"a\",\"password\":\"b\"}\n";
+    for (text, rejected) in [(csv, 0), (json.to_owned(), 1)] {
+        let chunk = read(text);
+        assert_eq!((chunk.batch.passwords.len(), chunk.rejects.len()), (3, rejected));
+        let noon = "2026-03-15T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+        assert!(chunk.batch.passwords.iter().all(|p| p.time == noon), "{:?}", chunk.batch.passwords);
+        assert_eq!(chunk.notes.times_without_zone, 1, "of lines that were accepted");
+    }
+    let log = event("cowrie.session.connect", r#","protocol":"ssh""#).replace("00Z", "00");
+    let chunk = read(log);
+    assert_eq!((chunk.batch.incidents.len(), chunk.notes.times_without_zone), (1, 1));
+}
+
+#[test]
+fn an_unknown_country_is_none() {
+    let line = |country: &str| format!("2026-03-15T12:00:00Z,{},fwlogs,big_port_scan,192.0.2.1,{country}\n", token());
+    let csv: String = ["-", "ZZ", "T1", "XX", "", "CZ", "CZE"].map(line).concat();
+    let chunk = read(format!("time,device_token,trap,action,ip,country\n{csv}"));
+    let countries: Vec<_> = chunk.batch.incidents.iter().map(|i| i.country.map(|c| c.to_string())).collect();
+    assert_eq!(countries, [None, None, None, None, None, Some("CZ".to_owned())]);
+    assert_eq!(rejects(&chunk)[0].0, 8);
+    let json = line("-").trim_end().split(',').zip(["time", "device_token", "trap", "action", "ip", "country"]).fold(
+        serde_json::Map::new(),
+        |mut object, (value, name)| {
+            object.insert(name.to_owned(), value.into());
+            object
+        },
+    );
+    assert_eq!(read(serde_json::to_vec(&json).unwrap()).batch.incidents[0].country, None);
+}
+
+#[test]
+fn a_banner_before_the_events_is_rejected_alone() {
+    let log = format!("\n[-] Starting\n{}\n", event("cowrie.session.connect", r#","protocol":"ssh""#));
+    let mut reader = open(log, Format::Auto).unwrap();
+    assert_eq!(reader.format(), Format::Cowrie);
+    let chunk = reader.next_batch(10).unwrap().unwrap();
+    assert_eq!((chunk.batch.incidents.len(), chunk.ignored, chunk.rejects[0].line), (1, 1, 2));
+    // What begins with a brace in CSV is no object: its header is what is wrong.
+    let error = open("time,colour\n{a}\n", Format::Auto).err().unwrap().to_string();
+    assert!(error.contains("unknown column \"colour\""), "{error}");
+    let header = open(format!("{PASSWORDS}{}\n", r#"{"time":1}"#), Format::Auto).unwrap();
+    assert_eq!(header.format(), Format::Csv, "a header is clear");
+}
+
+#[test]
+fn an_array_is_named_in_every_format() {
+    for format in [Format::Auto, Format::Ndjson, Format::Cowrie] {
+        for text in ["[\n {\n", "[{\"eventid\":\"cowrie.session.connect\"}]", "\n[ \r\n"] {
+            let error = open(text, format).err().unwrap().to_string();
+            assert!(error.contains("JSON array") && error.contains("jq -c '.[]'"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn lines_may_end_with_cr() {
+    let row = "2026-03-15T12:00:00Z,1,23,TCP\r";
+    let chunk = read(format!("\u{feff}time,raw_count,port,protocol\r\r{row}{row}bad\r"));
+    assert_eq!((chunk.batch.ports.len(), chunk.ignored, chunk.lines_read), (2, 1, 5));
+    assert_eq!(rejects(&chunk)[0].0, 5);
+    let long = format!("time,raw_count,port,protocol\r{}", row.repeat(100_000));
+    let mut reader = Reader::open(Cursor::new(long), Format::Auto, options()).unwrap();
+    let mut summary = Summary::default();
+    while let Some(chunk) = reader.next_batch(10_000).unwrap() {
+        summary.add(&chunk);
+    }
+    assert_eq!((summary.ports, summary.rejected, reader.lines_read()), (100_000, 0, 100_001));
+}
+
+#[test]
+fn events_of_2015_and_of_no_sensor_count() {
+    let log = ["KIPP0001", "KIPP0002", "KIPP0003", "KIPP0005", "KIPP0009", "KIPP0011"]
+        .map(|name| event(name, r#","username":"a","password":"b""#).replace(r#""sensor":"x","#, ""));
+    let mut reader = open(log.join("\n"), Format::Auto).unwrap();
+    assert_eq!(reader.format(), Format::Cowrie);
+    let chunk = reader.next_batch(10).unwrap().unwrap();
+    let actions: Vec<_> = chunk.batch.incidents.iter().map(|i| (i.trap, i.action)).collect();
+    let haas = |action| (Trap::Haas, action);
+    assert_eq!(actions, [Action::Connect, Action::Login, Action::Login, Action::Message].map(haas));
+    assert_eq!((chunk.batch.passwords.len(), chunk.ignored, chunk.rejects.len()), (2, 2, 0));
+    assert_eq!(chunk.notes.without_sensor, 4);
+    assert!(chunk.batch.incidents.iter().all(|i| i.identity.sn.is_empty()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 mod files;
+mod formats;
 mod greylist;
 mod passwords;
 mod sessions;

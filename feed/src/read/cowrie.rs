@@ -9,6 +9,13 @@
 //! | any other `cowrie.…` | nothing |
 //! | any other | nothing; the line counts as unknown |
 //!
+//! Until 2015 the events had numbers, after Kippo: `KIPP0001` is a connection, `KIPP0002` and `KIPP0003` are log-ins, `KIPP0005` and
+//! `KIPP0008` are input, `KIPP0011` is the end.
+//!
+//! A log-in always counts as an incident. Credentials longer than [`MAX_TEXT`](sview_model::MAX_TEXT) are left out, and noted.
+//!
+//! A sensor's name stands for a probe; events without one, as published logs have them, count for a nameless one.
+//!
 //! Telnet is the trap `minipot_telnet`, SSH is `haas`. Only the connect line of a session surely says its protocol. Where
 //! that line was not seen, neither here nor in an earlier file that ended with the session open, it is the line's own `protocol`, else Telnet if the line's
 //! `system` speaks of Telnet, else SSH, which is what Cowrie serves unless told otherwise.
@@ -23,6 +30,7 @@ use super::Line;
 use super::fault::Fault;
 use super::field::{self, Times};
 use super::json::Scalar;
+use super::notes::Notes;
 use super::sessions::{Session, Sessions};
 
 /// A log being read: what earlier lines said that later ones rest on.
@@ -55,6 +63,32 @@ struct Event<'a> {
     password: Option<Scalar<'a>>,
 }
 
+/// What an event means to us.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Does(Action),
+    Closes,
+    Nothing,
+}
+
+/// Whether this is the id of an event of Cowrie, of a kind that counts or not.
+pub(super) fn is_event(id: &str) -> bool {
+    id.starts_with("cowrie.")
+        || id.strip_prefix("KIPP").is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+impl Meaning {
+    fn of(event: &str) -> Self {
+        match event {
+            "cowrie.session.connect" | "KIPP0001" => Self::Does(Action::Connect),
+            "cowrie.login.failed" | "cowrie.login.success" | "KIPP0002" | "KIPP0003" => Self::Does(Action::Login),
+            "cowrie.command.input" | "KIPP0005" | "KIPP0008" => Self::Does(Action::Message),
+            "cowrie.session.closed" | "KIPP0011" => Self::Closes,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 impl Log {
     /// Sessions that were open at the end of an earlier file.
     pub(super) fn carry_on(&mut self, sessions: Vec<OpenSession>) {
@@ -67,7 +101,13 @@ impl Log {
     }
 
     /// Adds the reports of a line to the batch, and says what the line is. On a fault the batch is as before.
-    pub(super) fn read(&mut self, line: &str, times: &Times, batch: &mut Batch) -> Result<Line, Fault> {
+    pub(super) fn read(
+        &mut self,
+        line: &str,
+        times: &Times,
+        batch: &mut Batch,
+        notes: &mut Notes,
+    ) -> Result<Line, Fault> {
         let event: Event<'_> = serde_json::from_str(line).map_err(|e| {
             // JSON without an event id, against no JSON at all.
             if e.is_data() && line.trim_start().starts_with('{') && !line.contains("\"eventid\"") {
@@ -76,18 +116,16 @@ impl Log {
                 Fault::Json
             }
         })?;
-        let action = match &*event.eventid.0 {
-            "cowrie.session.connect" => Action::Connect,
-            "cowrie.login.failed" | "cowrie.login.success" => Action::Login,
-            "cowrie.command.input" => Action::Message,
-            "cowrie.session.closed" => {
+        let action = match Meaning::of(&event.eventid.0) {
+            Meaning::Does(action) => action,
+            Meaning::Closes => {
                 if let Some(Scalar(id)) = &event.session {
                     self.sessions.close(id);
                 }
                 return Ok(Line::Uncounted);
             }
-            other if other.starts_with("cowrie.") => return Ok(Line::Uncounted),
-            _ => return Ok(Line::Unknown),
+            Meaning::Nothing if is_event(&event.eventid.0) => return Ok(Line::Uncounted),
+            Meaning::Nothing => return Ok(Line::Unknown),
         };
         let known = event.session.as_ref().and_then(|id| self.sessions.get(&id.0));
         let session = Session { trap: trap(&event, action, known)?, ip: address(&event, known)? };
@@ -95,17 +133,22 @@ impl Log {
         if let (Action::Connect, Some(Scalar(id))) = (action, &event.session) {
             self.sessions.open(id, session);
         }
-        let time = times.read_loosely(&event.timestamp.ok_or(Fault::Missing("timestamp"))?.0)?;
+        let time = times.read(&event.timestamp.ok_or(Fault::Missing("timestamp"))?.0, notes)?;
         let password = match (action, event.username, event.password) {
-            (Action::Login, Some(Scalar(username)), Some(Scalar(password))) => Some(Password {
-                time,
-                raw_count: 1,
-                username: field::text("username", username)?,
-                password: field::text("password", password)?,
-            }),
+            (Action::Login, Some(Scalar(username)), Some(Scalar(password))) => {
+                // Whatever was typed, the incident counts: else nobody would see who types much.
+                match (field::text("username", username), field::text("password", password)) {
+                    (Ok(username), Ok(password)) => Some(Password { time, raw_count: 1, username, password }),
+                    _ => {
+                        notes.long_credentials += 1;
+                        None
+                    }
+                }
+            }
             _ => None,
         };
-        let identity = self.identity(&event.sensor.ok_or(Fault::Missing("sensor"))?.0)?;
+        notes.without_sensor += u64::from(event.sensor.is_none());
+        let identity = self.identity(event.sensor.as_ref().map_or("", |sensor| &sensor.0))?;
         batch.passwords.extend(password);
         let Session { trap, ip } = session;
         batch.incidents.push(Incident { time, raw_count: 1, identity, trap, action, ip, country: None });
@@ -113,7 +156,7 @@ impl Log {
     }
 
     /// The probe that a sensor's name stands for: its first 16 characters are the serial number, the lower-case hex SHA-256
-    /// of the whole name is the token.
+    /// of the whole name is the token. The empty name stands for the nameless probe.
     fn identity(&mut self, sensor: &str) -> Result<Identity, Fault> {
         if let Some((name, identity)) = &self.sensor
             && name == sensor

@@ -10,6 +10,7 @@ use sview_model::Batch;
 
 use super::fault::{Fault, shown};
 use super::field::Times;
+use super::notes::Notes;
 use super::record::{Column, Fields, Table};
 
 /// Splits one record into fields, line by line as long as quotes are open.
@@ -46,6 +47,22 @@ impl Splitter {
         self.fields.clear();
         self.at = 0;
         self.open = None;
+    }
+
+    /// A splitter in the middle of a record, with a quote open, for one who asks how the record ends and not for its fields.
+    pub(super) fn within_quotes(at: usize) -> Self {
+        Self { fields: Vec::new(), at, open: Some(Field { start: at, end: at, doubled: false }) }
+    }
+
+    /// How many bytes of the record it has seen.
+    pub(super) fn seen(&self) -> usize {
+        self.at
+    }
+
+    /// Counts from `by` bytes later on, and forgets the fields.
+    pub(super) fn move_on(&mut self, by: usize) {
+        self.at = self.at.saturating_sub(by);
+        self.fields.clear();
     }
 
     /// Goes on with `record`, which holds all its lines so far, each with its line end.
@@ -99,7 +116,7 @@ impl Splitter {
     }
 
     /// The values of the record's fields.
-    fn values<'a>(&self, record: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+    pub(super) fn values<'a>(&self, record: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
         self.fields.iter().map(|field| {
             // Both ends lie beside ASCII characters, so they are character boundaries.
             let text = record.get(field.start..field.end).unwrap_or_default();
@@ -116,6 +133,13 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// Whether a line is a header.
+    pub(super) fn is_in(line: &[u8]) -> bool {
+        let mut splitter = Splitter::default();
+        splitter.scan(line) == Split::Whole
+            && std::str::from_utf8(line).is_ok_and(|line| Self::read(&splitter, line).is_ok())
+    }
+
     /// Reads a header; the error says what is wrong with it, in words.
     pub(super) fn read(splitter: &Splitter, record: &str) -> Result<Self, String> {
         let names: Vec<String> = splitter.values(record).map(|name| name.trim().to_ascii_lowercase()).collect();
@@ -146,6 +170,7 @@ impl Header {
         record: &str,
         times: &Times,
         batch: &mut Batch,
+        notes: &mut Notes,
     ) -> Result<(), Fault> {
         let (expected, got) = (self.columns.len(), splitter.fields.len());
         if expected != got {
@@ -155,7 +180,7 @@ impl Header {
         for (column, value) in self.columns.iter().zip(splitter.values(record)) {
             fields.set(*column, value);
         }
-        fields.store(self.table, times, batch)
+        fields.store(self.table, times, batch, notes)
     }
 }
 

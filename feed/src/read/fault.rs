@@ -32,7 +32,7 @@ pub(super) enum Fault {
     UnclosedQuote,
     #[error("after a closing quote, a comma or the end of the line is expected")]
     AfterQuote,
-    #[error("time must be as RFC 3339 has it, like 2026-03-15T12:34:56Z")]
+    #[error("time must be like 2026-03-15T12:34:56Z, or the seconds or milliseconds since 1970")]
     Time,
     #[error("time must lie between 2000-01-01 and a day from now")]
     TimeRange,
@@ -44,7 +44,7 @@ pub(super) enum Fault {
     Word { what: &'static str, allowed: String },
     #[error("ip must be an IPv4 or IPv6 address without a zone")]
     Ip,
-    #[error("country must be empty or two letters, like CZ")]
+    #[error("country must be two letters, like CZ, or empty or - where it is not known")]
     Country,
     #[error("device_token must be 64 characters, each a lower-case letter or a digit")]
     DeviceToken,

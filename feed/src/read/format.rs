@@ -2,9 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
-use super::json::Scalar;
+use super::{cowrie, csv, json::Scalar};
 
 /// How a source writes its reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,7 +40,8 @@ impl Format {
     pub const fn help(self) -> &'static str {
         match self {
             Self::Auto => {
-                "told by the first line: a JSON object with a Cowrie event, another JSON object, or a CSV header"
+                "told by the first line: a JSON object with a Cowrie event, another JSON object, or a CSV header; up to 100 \
+                 other lines may come before an object"
             }
             Self::Csv => {
                 "comma-separated values; the header tells the kind: identity (sn,device_token), incidents \
@@ -63,11 +64,33 @@ impl Format {
             return Self::Csv;
         }
         let cowrie = match serde_json::from_slice::<Event<'_>>(line) {
-            Ok(event) => event.eventid.0.starts_with("cowrie."),
+            Ok(event) => cowrie::is_event(&event.eventid.0),
             // The line is damaged, or has no event. A damaged first line must not turn a whole log into rejects.
             Err(e) => !e.is_data() && line.windows(8).any(|w| w == b"\"cowrie."),
         };
         if cowrie { Self::Cowrie } else { Self::Ndjson }
+    }
+
+    /// Whether the first line says clearly what the source is. Else it may be a banner before the reports.
+    pub(super) fn is_clear(line: &[u8]) -> bool {
+        line.trim_ascii_start().first() == Some(&b'{') || csv::Header::is_in(line)
+    }
+
+    /// The format that this line of a source shows by itself: that of a JSON object.
+    pub(super) fn of_object(line: &[u8]) -> Option<Self> {
+        match Self::of_first_line(line) {
+            Self::Cowrie => Some(Self::Cowrie),
+            Self::Ndjson => serde_json::from_slice::<IgnoredAny>(line).is_ok().then_some(Self::Ndjson),
+            Self::Auto | Self::Csv => None,
+        }
+    }
+
+    /// Whether a source that begins with this line is one JSON array: no format has lines of their own in it.
+    pub(super) fn is_array(line: &[u8]) -> bool {
+        match line.trim_ascii().strip_prefix(b"[") {
+            Some(rest) => matches!(rest.trim_ascii_start().first(), None | Some(b'{')),
+            None => false,
+        }
     }
 }
 
@@ -102,6 +125,18 @@ mod tests {
         assert_eq!(of(r#"{"session":"a","eventid":"cowrie.session.conn"#), Format::Cowrie);
         assert_eq!(of(r#"{"username":"cowrie.","password":"\"cowrie."}"#), Format::Ndjson);
         assert_eq!(of("{"), Format::Ndjson);
+        assert_eq!(of(r#"{"eventid": "KIPP0001"}"#), Format::Cowrie);
+        assert_eq!(of(r#"{"eventid": "KIPPER01"}"#), Format::Ndjson);
+    }
+
+    #[test]
+    fn arrays_are_told_from_banners() {
+        for array in ["[", " [ \r\n", "[{\"a\":1},", "[ {"] {
+            assert!(Format::is_array(array.as_bytes()), "{array}");
+        }
+        for other in ["[-] Starting", "[INFO] up", "{", "", "[1,2]"] {
+            assert!(!Format::is_array(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Lines of a byte stream, in memory that does not grow with the file or with a line without an end.
 
-use std::io::{self, ErrorKind, Read};
+use std::{
+    io::{self, ErrorKind, Read},
+    ops::Range,
+};
 
 use super::MAX_LINE;
 
@@ -12,6 +15,11 @@ pub(super) struct Lines {
     end: usize,
     exhausted: bool,
     patient: bool,
+    /// Between these two no line ends, counted in bytes from what is next to be consumed: whoever asks again and again for an end
+    /// that is far away has the bytes searched once.
+    searched: Range<usize>,
+    /// Lines end with CR.
+    cr: bool,
 }
 
 /// Where a line ends, counted in bytes from what is next to be consumed.
@@ -27,7 +35,16 @@ pub(super) enum LineEnd {
 
 impl Lines {
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
-        Self { source, buffer: vec![0; 64 * 1024], start: 0, end: 0, exhausted: false, patient: true }
+        Self {
+            source,
+            buffer: vec![0; 64 * 1024],
+            start: 0,
+            end: 0,
+            exhausted: false,
+            patient: true,
+            searched: 0..0,
+            cr: false,
+        }
     }
 
     /// Whether to wait for the source when more of it is needed. If not, that is the error [`ErrorKind::WouldBlock`], and nothing is lost.
@@ -35,20 +52,33 @@ impl Lines {
         self.patient = patient;
     }
 
+    /// From here on every CR ends a line, and is seen as a line feed.
+    pub(super) fn end_with_cr(&mut self) {
+        self.cr = true;
+        self.searched = 0..0;
+        cr_to_lf(&mut self.buffer[self.start..self.end]);
+    }
+
     /// Finds the end of the line that begins `from` bytes ahead. Consumes nothing, so a failed read can leave the line be.
     pub(super) fn find_end(&mut self, from: usize) -> io::Result<LineEnd> {
-        let mut scanned = from;
+        let mut scanned = if self.searched.contains(&from) { self.searched.end } else { from };
         loop {
             let ahead = &self.buffer[self.start..self.end];
             if let Some(found) = ahead[scanned..].iter().position(|b| *b == b'\n') {
                 let end = scanned + found + 1;
-                return Ok(if end > MAX_LINE { LineEnd::TooFar } else { LineEnd::At(end) });
+                if end <= MAX_LINE {
+                    return Ok(LineEnd::At(end));
+                }
+                self.searched = from..scanned + found;
+                return Ok(LineEnd::TooFar);
             }
             scanned = ahead.len();
             if scanned > MAX_LINE {
+                self.searched = from..scanned;
                 return Ok(LineEnd::TooFar);
             }
             if !self.fill()? {
+                self.searched = from..scanned;
                 return Ok(LineEnd::Stream(scanned));
             }
         }
@@ -62,18 +92,23 @@ impl Lines {
     /// Moves past `length` bytes.
     pub(super) fn consume(&mut self, length: usize) {
         self.start = (self.start + length).min(self.end);
+        self.searched = self.searched.start.saturating_sub(length)..self.searched.end.saturating_sub(length);
     }
 
-    /// Moves past a line however long it is, holding none of it.
-    pub(super) fn consume_line(&mut self) -> io::Result<()> {
+    /// Moves past a line however long it is, holding none of it: gives its bytes away as they come.
+    pub(super) fn consume_line(&mut self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
         if !self.patient {
             return Err(ErrorKind::WouldBlock.into()); // half a line that was consumed could not be left be
         }
+        self.searched = 0..0;
         loop {
-            if let Some(found) = self.buffer[self.start..self.end].iter().position(|b| *b == b'\n') {
+            let ahead = &self.buffer[self.start..self.end];
+            if let Some(found) = ahead.iter().position(|b| *b == b'\n') {
+                take(&ahead[..=found]);
                 self.start += found + 1;
                 return Ok(());
             }
+            take(ahead);
             self.start = self.end;
             if !self.fill()? {
                 return Ok(());
@@ -106,6 +141,9 @@ impl Lines {
                     return Ok(false);
                 }
                 Ok(n) => {
+                    if self.cr {
+                        cr_to_lf(&mut self.buffer[self.end..self.end + n]);
+                    }
                     self.end += n;
                     return Ok(true);
                 }
@@ -114,6 +152,17 @@ impl Lines {
             }
         }
     }
+}
+
+fn cr_to_lf(bytes: &mut [u8]) {
+    for byte in bytes.iter_mut().filter(|byte| **byte == b'\r') {
+        *byte = b'\n';
+    }
+}
+
+/// Whether a line has a CR in it that no line feed follows: then the source ends its lines with CR, as old Macintoshes did.
+pub(super) fn has_cr(line: &[u8]) -> bool {
+    line.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
 }
 
 /// The line without its end, `\n` or `\r\n`.
@@ -153,7 +202,9 @@ mod tests {
         let endless = io::repeat(b'x').take(64 << 20).chain(&b"\nnext\n"[..]);
         let mut lines = Lines::new(Box::new(endless));
         assert_eq!(lines.find_end(0).unwrap(), LineEnd::TooFar);
-        lines.consume_line().unwrap();
+        let mut given = 0;
+        lines.consume_line(|bytes| given += bytes.len()).unwrap();
+        assert_eq!(given, (64 << 20) + 1);
         assert_eq!(lines.find_end(0).unwrap(), LineEnd::At(5));
         assert_eq!(lines.ahead(5), b"next\n");
         assert!(lines.buffer.len() <= 4 * MAX_LINE, "{}", lines.buffer.len());

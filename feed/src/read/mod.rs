@@ -8,9 +8,11 @@ mod csv;
 mod fault;
 mod field;
 mod format;
+mod frame;
 mod json;
 mod lines;
 mod ndjson;
+mod notes;
 mod record;
 mod sessions;
 pub(crate) mod source;
@@ -26,11 +28,14 @@ use sview_model::{Batch, OpenSession};
 use crate::{FeedError, GeoIp};
 use fault::Fault;
 use field::Times;
+use frame::{Frame, Framer};
 use lines::{LineEnd, Lines};
 
 pub use format::{Format, UnknownFormat};
+pub use notes::Notes;
 
-/// The longest line (in CSV: record) that is read, in bytes, its line end included. Longer ones are rejected.
+/// The longest line (in CSV: record) that is read, in bytes, its line end included. Longer ones are rejected; an event of Cowrie is
+/// read without what makes it too long.
 pub const MAX_LINE: usize = 1024 * 1024;
 
 /// How much of a rejected line is kept, in bytes.
@@ -42,6 +47,9 @@ const CHUNK_BYTES: usize = 16 * 1024 * 1024;
 
 /// A BOM at the start of a file, as some spreadsheets write it.
 const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// How many lines may come before the first JSON object of a source whose format is not named.
+const BANNER: usize = 100;
 
 /// How to read.
 #[derive(Clone, Debug)]
@@ -68,6 +76,8 @@ pub struct Reject {
 pub struct Chunk {
     /// The reports.
     pub batch: Batch,
+    /// What a person should know of the reports.
+    pub notes: Notes,
     /// What was no report.
     pub rejects: Vec<Reject>,
     /// How many lines (in CSV: records) gave the reports.
@@ -104,6 +114,7 @@ impl Chunk {
     /// Adds the chunk that was read after this one.
     pub fn append(&mut self, mut next: Self) {
         self.batch.append(&mut next.batch);
+        self.notes += next.notes;
         self.rejects.append(&mut next.rejects);
         self.accepted += next.accepted;
         self.ignored += next.ignored;
@@ -114,37 +125,25 @@ impl Chunk {
         self.text += next.text;
     }
 
-    fn count(&mut self, line: Line) {
-        match line {
-            Line::Report => self.accepted += 1,
-            Line::Uncounted | Line::Blank => self.ignored += 1,
-            Line::Unknown => self.unknown += 1,
+    /// Counts a record by what was read of it, and keeps it if it is at fault.
+    fn count(&mut self, read: Result<Line, Fault>, line: u64, text: &[u8]) {
+        self.recognised += u64::from(matches!(read, Ok(Line::Report | Line::Uncounted)));
+        match read {
+            Ok(Line::Report) => self.accepted += 1,
+            Ok(Line::Uncounted | Line::Blank) => self.ignored += 1,
+            Ok(Line::Unknown) => self.unknown += 1,
+            Err(fault) => {
+                let text = text[..text.len().min(MAX_REJECT_TEXT)].to_vec();
+                self.rejects.push(Reject { line, reason: fault.to_string(), text });
+            }
         }
-        self.recognised += u64::from(matches!(line, Line::Report | Line::Uncounted));
     }
 }
 
 enum Parser {
-    Csv { splitter: csv::Splitter, header: csv::Header },
+    Csv { framer: Framer, header: csv::Header },
     Ndjson,
     Cowrie(Box<cowrie::Log>),
-}
-
-/// A record as it lies ahead in [`Lines`].
-enum Frame {
-    End,
-    /// `length` bytes in `lines` lines.
-    Record {
-        length: usize,
-        lines: u64,
-    },
-    /// A first line of `length` bytes that cannot be part of a record.
-    Bad {
-        length: usize,
-        fault: Fault,
-    },
-    /// A line without an end in sight.
-    TooLong,
 }
 
 /// Reads a source.
@@ -168,8 +167,8 @@ impl Reader {
     /// Opens a source, plain or gzip (told by its first byte), and finds out its format.
     ///
     /// # Errors
-    /// [`FeedError::Interrupted`] when it cannot be read, [`FeedError::Header`] when it is CSV with a wrong header. An empty
-    /// source is no error: it has no reports.
+    /// [`FeedError::Interrupted`] when it cannot be read, [`FeedError::Header`] when it is CSV with a wrong header or a JSON array. An
+    /// empty source is no error: it has no reports.
     pub fn open(source: impl Read + Send + 'static, format: Format, options: Options) -> Result<Self, FeedError> {
         let broken = |source| FeedError::Interrupted { lines: 0, bytes: 0, source };
         let opened = source::open(source).map_err(broken)?;
@@ -188,9 +187,13 @@ impl Reader {
         let first = reader.first_line().map_err(broken)?;
         if format == Format::Auto {
             reader.format = match &first {
-                Some(line) => Format::of_first_line(line),
+                Some(line) => reader.guess(line).map_err(broken)?,
                 None => Format::Ndjson, // empty: as good as any
             };
+        }
+        if first.as_deref().is_some_and(Format::is_array) {
+            let reason = "this is a JSON array; a JSON object a line is expected, as jq -c '.[]' FILE makes them";
+            return Err(FeedError::Header { line: reader.position + 1, reason: reason.to_owned() });
         }
         match reader.format {
             Format::Csv if first.is_some() => reader.read_header()?,
@@ -323,10 +326,20 @@ impl Reader {
             Frame::End => return Ok(0),
             Frame::TooLong => {
                 let text = self.lines.ahead(MAX_REJECT_TEXT).to_vec();
-                self.lines.consume_line()?;
+                let mut shortened = json::Shortened::default();
+                let cowrie = matches!(self.parser, Parser::Cowrie(_));
+                self.lines.consume_line(|bytes| {
+                    if cowrie {
+                        shortened.push(bytes);
+                    }
+                })?;
                 self.position += 1;
                 if let Some(chunk) = chunk {
-                    chunk.rejects.push(Reject { line: first, reason: Fault::TooLong.to_string(), text });
+                    let read = match shortened.line().filter(|_| cowrie) {
+                        Some(line) => self.parser.read(line, &self.times, chunk).map_err(|_| Fault::TooLong),
+                        None => Err(Fault::TooLong),
+                    };
+                    chunk.count(read, first, &text);
                 }
                 return Ok(MAX_LINE);
             }
@@ -338,19 +351,15 @@ impl Reader {
         if let Some(chunk) = chunk {
             let read = match fault {
                 Some(fault) => Err(fault),
-                None => self.parser.read(record, &self.times, &mut chunk.batch),
+                None => self.parser.read(record, &self.times, chunk),
             };
-            match read {
-                Ok(line) => chunk.count(line),
-                Err(fault) => {
-                    self.unfinished = if open { lines } else { 0 };
-                    let text = record[..record.len().min(MAX_REJECT_TEXT)].to_vec();
-                    chunk.rejects.push(Reject { line: first, reason: fault.to_string(), text });
-                }
+            if read.is_err() {
+                self.unfinished = if open { lines } else { 0 };
             }
-        } else if let (Parser::Cowrie(log), Ok(record)) = (&mut self.parser, std::str::from_utf8(record)) {
+            chunk.count(read, first, record);
+        } else if let Parser::Cowrie(_) = self.parser {
             // Only the sessions matter here; what is wrong with the line was said when it was first read.
-            let _ = log.read(record, &self.times, &mut Batch::default());
+            let _ = self.parser.read(record, &self.times, &mut Chunk::default());
         }
         self.lines.consume(length);
         self.position += lines;
@@ -365,7 +374,7 @@ impl Reader {
             LineEnd::TooFar => return Ok(Frame::TooLong),
         };
         match &mut self.parser {
-            Parser::Csv { splitter, .. } => frame_csv(&mut self.lines, splitter, first),
+            Parser::Csv { framer, .. } => framer.frame(&mut self.lines, first),
             Parser::Ndjson | Parser::Cowrie(_) => Ok(Frame::Record { length: first, lines: 1 }),
         }
     }
@@ -382,6 +391,10 @@ impl Reader {
                 LineEnd::At(length) | LineEnd::Stream(length) => length,
                 LineEnd::TooFar => MAX_LINE,
             };
+            if lines::has_cr(self.lines.ahead(length)) {
+                self.lines.end_with_cr();
+                continue;
+            }
             let line = self.lines.ahead(length);
             if length == MAX_LINE || !lines::is_blank(line) {
                 return Ok(Some(line.to_vec()));
@@ -392,62 +405,66 @@ impl Reader {
         }
     }
 
+    /// The format of a source that begins with this line, which lies ahead: what it says, or the first object behind a banner.
+    fn guess(&mut self, first: &[u8]) -> io::Result<Format> {
+        let mut from = first.len();
+        if !Format::is_clear(first) {
+            for _ in 0..BANNER {
+                let end = match self.lines.find_end(from)? {
+                    LineEnd::At(end) => end,
+                    LineEnd::Stream(end) if end > from => end,
+                    LineEnd::Stream(_) | LineEnd::TooFar => break,
+                };
+                if let Some(format) = Format::of_object(&self.lines.ahead(end)[from..]) {
+                    return Ok(format);
+                }
+                from = end;
+            }
+        }
+        Ok(Format::of_first_line(first))
+    }
+
     fn read_header(&mut self) -> Result<(), FeedError> {
         let line = self.position + 1;
         let wrong = |reason: String| FeedError::Header { line, reason };
-        let mut splitter = csv::Splitter::default();
+        let mut framer = Framer::default();
         let interrupted = |source| FeedError::Interrupted { lines: 0, bytes: 0, source };
         let first = match self.lines.find_end(0).map_err(interrupted)? {
             LineEnd::At(length) | LineEnd::Stream(length) => length,
             LineEnd::TooFar => return Err(wrong(Fault::TooLong.to_string())),
         };
-        let frame = frame_csv(&mut self.lines, &mut splitter, first).map_err(interrupted)?;
+        let frame = framer.frame(&mut self.lines, first).map_err(interrupted)?;
         let (length, lines) = match frame {
             Frame::Record { length, lines } => (length, lines),
             Frame::Bad { fault, .. } => return Err(wrong(fault.to_string())),
             Frame::End | Frame::TooLong => return Err(wrong(Fault::TooLong.to_string())),
         };
         let record = std::str::from_utf8(self.lines.ahead(length)).map_err(|_| wrong(Fault::Encoding.to_string()))?;
-        let header = csv::Header::read(&splitter, record).map_err(wrong)?;
+        let header = csv::Header::read(&framer.splitter, record).map_err(wrong)?;
         self.lines.consume(length);
         self.position += lines;
-        self.parser = Parser::Csv { splitter, header };
+        self.parser = Parser::Csv { framer, header };
         Ok(())
     }
 }
 
 impl Parser {
-    /// Adds the reports of a record to the batch, and says what the record is.
-    fn read(&mut self, record: &[u8], times: &Times, batch: &mut Batch) -> Result<Line, Fault> {
+    /// Adds the reports of a record to the chunk, and says what the record is. On a fault the chunk is as before.
+    fn read(&mut self, record: &[u8], times: &Times, chunk: &mut Chunk) -> Result<Line, Fault> {
         if lines::is_blank(record) {
             return Ok(Line::Blank);
         }
-        let record = std::str::from_utf8(record).map_err(|_| Fault::Encoding)?;
-        match self {
-            Self::Csv { splitter, header } => header.store(splitter, record, times, batch).map(|()| Line::Report),
-            Self::Ndjson => ndjson::read(record, times, batch).map(|()| Line::Report),
-            Self::Cowrie(log) => log.read(record, times, batch),
-        }
-    }
-}
-
-/// The CSV record whose first line is `first` bytes long.
-fn frame_csv(lines: &mut Lines, splitter: &mut csv::Splitter, first: usize) -> io::Result<Frame> {
-    splitter.begin();
-    let (mut length, mut count) = (first, 1);
-    loop {
-        match splitter.scan(lines.ahead(length)) {
-            csv::Split::Whole => return Ok(Frame::Record { length, lines: count }),
-            csv::Split::Bad(fault) => return Ok(Frame::Bad { length: first, fault }),
-            csv::Split::Open => {}
-        }
-        match lines.find_end(length)? {
-            LineEnd::At(end) => length = end,
-            LineEnd::Stream(end) if end > length => length = end,
-            LineEnd::Stream(_) | LineEnd::TooFar => {
-                return Ok(Frame::Bad { length: first, fault: Fault::UnclosedQuote });
+        let (batch, mut notes) = (&mut chunk.batch, Notes::default());
+        let strictly = || std::str::from_utf8(record).map_err(|_| Fault::Encoding);
+        let line = match self {
+            Self::Csv { framer, header } => {
+                header.store(&framer.splitter, strictly()?, times, batch, &mut notes).map(|()| Line::Report)
             }
-        }
-        count += 1;
+            Self::Ndjson => ndjson::read(strictly()?, times, batch, &mut notes).map(|()| Line::Report),
+            // What an attacker typed is in the line, and must not hide the incident.
+            Self::Cowrie(log) => log.read(&String::from_utf8_lossy(record), times, batch, &mut notes),
+        }?;
+        chunk.notes += notes;
+        Ok(line)
     }
 }

@@ -8,10 +8,11 @@ use sview_model::Batch;
 use super::fault::{Fault, shown};
 use super::field::Times;
 use super::json::Scalar;
+use super::notes::Notes;
 use super::record::{Column, Fields, Table};
 
 /// Adds the report of a line to the batch.
-pub(super) fn read(line: &str, times: &Times, batch: &mut Batch) -> Result<(), Fault> {
+pub(super) fn read(line: &str, times: &Times, batch: &mut Batch, notes: &mut Notes) -> Result<(), Fault> {
     let mut json = serde_json::Deserializer::from_str(line);
     let object = json.deserialize_map(ObjectVisitor).and_then(|object| json.end().map(|()| object));
     let Object { fields, kind, fault } = object.map_err(|_| Fault::Json)?;
@@ -25,7 +26,7 @@ pub(super) fn read(line: &str, times: &Times, batch: &mut Batch) -> Result<(), F
     if let Some(foreign) = Column::ALL.iter().find(|c| fields.has(**c) && !table.takes(**c)) {
         return Err(Fault::Foreign { field: foreign.name(), kind: table.name() });
     }
-    fields.store(table, times, batch)
+    fields.store(table, times, batch, notes)
 }
 
 #[derive(Default)]

@@ -6,6 +6,7 @@ use sview_model::{Action, Batch, Identity, Incident, Password, Port, Protocol, T
 
 use super::fault::Fault;
 use super::field::{self, Times};
+use super::notes::Notes;
 
 /// Declares the fields: each one's place in [`Fields`] and its name in files.
 macro_rules! columns {
@@ -141,12 +142,18 @@ impl<'a> Fields<'a> {
     }
 
     /// Adds the report to the batch; on a fault the batch is as before.
-    pub(super) fn store(mut self, table: Table, times: &Times, batch: &mut Batch) -> Result<(), Fault> {
+    pub(super) fn store(
+        mut self,
+        table: Table,
+        times: &Times,
+        batch: &mut Batch,
+        notes: &mut Notes,
+    ) -> Result<(), Fault> {
         use Column as C;
         match table {
             Table::Identity => batch.identities.push(self.identity()?),
             Table::Incidents => batch.incidents.push(Incident {
-                time: times.read(self.get(C::Time)?)?,
+                time: times.read(self.get(C::Time)?, notes)?,
                 raw_count: self.raw_count()?,
                 identity: self.identity()?,
                 trap: field::word("trap", self.get(C::Trap)?, || list(Trap::ALL.iter().map(|w| w.as_str())))?,
@@ -155,13 +162,13 @@ impl<'a> Fields<'a> {
                 country: self.0[C::Country as usize].as_deref().map_or(Ok(None), field::country)?,
             }),
             Table::Passwords => batch.passwords.push(Password {
-                time: times.read(self.get(C::Time)?)?,
+                time: times.read(self.get(C::Time)?, notes)?,
                 raw_count: self.raw_count()?,
                 username: field::text("username", self.take(C::Username)?)?,
                 password: field::text("password", self.take(C::Password)?)?,
             }),
             Table::Ports => batch.ports.push(Port {
-                time: times.read(self.get(C::Time)?)?,
+                time: times.read(self.get(C::Time)?, notes)?,
                 raw_count: self.raw_count()?,
                 port: field::port(self.get(C::Port)?)?,
                 protocol: field::word("protocol", self.get(C::Protocol)?, || {

@@ -48,17 +48,19 @@ Formats:
             sn,device_token                                      identities
           The header tells the kind; raw_count may be left out.
   ndjson  an object a line, of the same fields
-  cowrie  the JSON log of a Cowrie honeypot
+  cowrie  the JSON log of a Cowrie honeypot, of its first years too; without a sensor all events count for one nameless probe
 
 Values:
-  time          RFC 3339, like 2026-03-15T12:34:56Z
+  time          RFC 3339, like 2026-03-15T12:34:56Z; also as PostgreSQL, SQLite and pandas write it (2026-03-15 12:34:56+00),
+                UTC where there is no zone; or the seconds, milli-, micro- or nanoseconds since 1970
   device_token  64 of a-z and 0-9: which probe; any that is always the same does
   trap          minipot_ftp, minipot_http, minipot_smtp, minipot_telnet, fwlogs, haas
   action        connect, login, message, invalid, small_port_scan, big_port_scan
-  country       two letters, or nothing
+  country       two letters; nothing, -, ZZ, XX or T1 where it is not known
   protocol      TCP, UDP, other
 
-Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them).
+Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them). A user name or
+password of more than 65,536 bytes is left out of the log of a honeypot; its incident counts.
 A file is read once in a format: it is known by its decompressed content, whatever its name and compression. One that was interrupted
 goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. A file
 without a recognised line counts as unread.
@@ -83,7 +85,7 @@ pub struct Args {
     /// Appends every bad line to this file, with its file, number and what is wrong with it
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Fills in missing countries from this MaxMind database
+    /// Fills in missing countries from this database in MaxMind's format (of MaxMind, DB-IP, IPinfo, IPLocate or others)
     #[arg(long, value_name = "FILE")]
     geoip_db: Option<PathBuf>,
     /// Counts files again that were read before

@@ -1,0 +1,194 @@
+//! Where records end.
+
+use std::io;
+
+use super::csv::{Split, Splitter};
+use super::fault::Fault;
+use super::lines::{LineEnd, Lines};
+
+/// A record as it lies ahead in [`Lines`].
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    End,
+    /// `length` bytes in `lines` lines.
+    Record {
+        length: usize,
+        lines: u64,
+    },
+    /// A first line of `length` bytes that cannot be part of a record.
+    Bad {
+        length: usize,
+        fault: Fault,
+    },
+    /// A line without an end in sight.
+    TooLong,
+}
+
+/// Finds the records of CSV, which go on over lines as long as a quote is open.
+///
+/// A record that comes to nothing loses its first line only, so that a quote which never closes does not take the rest of the file
+/// with it. The lines after it are not searched again for every such quote: they lie within quotes for all of them alike, so the next
+/// one whose last quote is open comes to the same end. That is what [`Beyond`] remembers; without it, reading takes time by the
+/// square of the number of quotes.
+#[derive(Debug, Default)]
+pub(super) struct Framer {
+    pub(super) splitter: Splitter,
+    beyond: Option<Beyond>,
+}
+
+/// What is known of the lines ahead if a quote is open before them.
+#[derive(Debug)]
+enum Beyond {
+    /// It is open still behind what this splitter has seen.
+    Open(Splitter),
+    /// It closes with a fault in the line that begins so many bytes ahead.
+    Bad(usize, Fault),
+}
+
+impl Framer {
+    /// The record whose first line is `first` bytes long. The splitter has its fields then. An error changes nothing.
+    pub(super) fn frame(&mut self, lines: &mut Lines, first: usize) -> io::Result<Frame> {
+        let frame = self.find(lines, first)?;
+        // The reader moves on by that much.
+        if let Frame::Record { length, .. } | Frame::Bad { length, .. } = frame {
+            self.beyond = match self.beyond.take() {
+                Some(Beyond::Open(mut splitter)) if splitter.seen() > length => {
+                    splitter.move_on(length);
+                    Some(Beyond::Open(splitter))
+                }
+                Some(Beyond::Bad(line, fault)) if line > length => Some(Beyond::Bad(line - length, fault)),
+                _ => None,
+            };
+        }
+        Ok(frame)
+    }
+
+    fn find(&mut self, lines: &mut Lines, first: usize) -> io::Result<Frame> {
+        self.splitter.begin();
+        match self.splitter.scan(lines.ahead(first)) {
+            Split::Whole => return Ok(Frame::Record { length: first, lines: 1 }),
+            Split::Bad(fault) => return Ok(Frame::Bad { length: first, fault }),
+            Split::Open => {}
+        }
+        let mut beyond = match self.beyond.take() {
+            Some(Beyond::Bad(line, fault)) if line >= first => {
+                self.beyond = Some(Beyond::Bad(line, fault.clone()));
+                return Ok(Frame::Bad { length: first, fault });
+            }
+            Some(Beyond::Open(splitter)) if splitter.seen() >= first => splitter,
+            _ => Splitter::within_quotes(first),
+        };
+        loop {
+            let line = beyond.seen();
+            let end = match lines.find_end(line) {
+                Ok(LineEnd::At(end)) => end,
+                Ok(LineEnd::Stream(end)) if end > line => end,
+                Ok(LineEnd::Stream(_) | LineEnd::TooFar) => {
+                    self.beyond = Some(Beyond::Open(beyond));
+                    return Ok(Frame::Bad { length: first, fault: Fault::UnclosedQuote });
+                }
+                Err(error) => {
+                    self.beyond = Some(Beyond::Open(beyond));
+                    return Err(error);
+                }
+            };
+            match beyond.scan(lines.ahead(end)) {
+                Split::Open => {}
+                Split::Bad(fault) => {
+                    self.beyond = Some(Beyond::Bad(line, fault.clone()));
+                    return Ok(Frame::Bad { length: first, fault });
+                }
+                Split::Whole => {
+                    let record = lines.ahead(end);
+                    self.splitter.scan(record); // goes on after the first line, and comes to the same
+                    let ends = record.iter().filter(|b| **b == b'\n').count() + usize::from(!record.ends_with(b"\n"));
+                    return Ok(Frame::Record { length: end, lines: ends as u64 });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MAX_LINE;
+    use super::*;
+
+    /// Records as the definition has them, by trying all lines after each quote.
+    fn slowly(text: &[u8]) -> Vec<Frame> {
+        let (mut at, mut frames) = (0, Vec::new());
+        while at < text.len() {
+            let ends: Vec<usize> =
+                (at + 1..=text.len()).filter(|end| text[end - 1] == b'\n' || *end == text.len()).collect();
+            let mut splitter = Splitter::default();
+            let mut frame = Frame::Bad { length: ends[0] - at, fault: Fault::UnclosedQuote };
+            for (i, end) in ends.iter().enumerate().filter(|(_, end)| *end - at <= MAX_LINE) {
+                match splitter.scan(&text[at..*end]) {
+                    Split::Open => continue,
+                    Split::Whole => frame = Frame::Record { length: end - at, lines: i as u64 + 1 },
+                    Split::Bad(fault) => frame = Frame::Bad { length: ends[0] - at, fault },
+                }
+                break;
+            }
+            if let Frame::Record { length, .. } | Frame::Bad { length, .. } = &frame {
+                at += length;
+            }
+            frames.push(frame);
+        }
+        frames
+    }
+
+    /// Every frame, with the number of fields of a record.
+    fn frames(text: &[u8]) -> Vec<Frame> {
+        let (mut framer, mut frames) = (Framer::default(), Vec::new());
+        let mut lines = Lines::new(Box::new(io::Cursor::new(text.to_vec())));
+        loop {
+            let first = match lines.find_end(0).unwrap() {
+                LineEnd::Stream(0) | LineEnd::TooFar => return frames,
+                LineEnd::At(end) | LineEnd::Stream(end) => end,
+            };
+            let frame = framer.frame(&mut lines, first).unwrap();
+            let (Frame::Record { length, .. } | Frame::Bad { length, .. }) = frame else { panic!("{frame:?}") };
+            if let Frame::Record { .. } = frame {
+                let mut alone = Splitter::default();
+                assert_eq!(alone.scan(lines.ahead(length)), Split::Whole);
+                let text = std::str::from_utf8(lines.ahead(length)).unwrap();
+                let values = |splitter: &Splitter| splitter.values(text).map(|v| v.into_owned()).collect::<Vec<_>>();
+                assert_eq!(values(&framer.splitter), values(&alone));
+            }
+            lines.consume(length);
+            frames.push(frame);
+        }
+    }
+
+    #[test]
+    fn records_end_where_the_definition_says() {
+        let pieces = ["\"", "\n", ",", "a", "\"\"", "\r\n", "\",\"", "\"\n"];
+        let mut seed = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..seed % 23 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(pieces[(seed >> 33) as usize % pieces.len()]);
+            }
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed ^= seed >> 29;
+            assert_eq!(frames(text.as_bytes()), slowly(text.as_bytes()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_may_close_behind_where_an_earlier_one_was_given_up() {
+        // Both quotes are open from the third line on, and close at the end of a record that is too long for the first one only.
+        let lines = format!("{}\n", "z".repeat(1023)).repeat(1023);
+        let text = format!("a,\"{}\nx\",\"{lines}\"\nc\n", "y".repeat(1996));
+        let expected = [
+            Frame::Bad { length: 2000, fault: Fault::UnclosedQuote },
+            Frame::Record { length: 4 + lines.len() + 2, lines: 1024 },
+            Frame::Record { length: 2, lines: 1 },
+        ];
+        assert!(text.len() - 2 > MAX_LINE);
+        assert_eq!(slowly(text.as_bytes()), expected);
+        assert_eq!(frames(text.as_bytes()), expected);
+    }
+}
