@@ -160,7 +160,8 @@ fn cr_to_lf(bytes: &mut [u8]) {
     }
 }
 
-/// Whether a line has a CR in it that no line feed follows: then the source ends its lines with CR, as old Macintoshes did.
+/// Whether a line has a CR in it that no line feed follows. If no line feed is in sight either, the source ends its lines with CR, as
+/// old Macintoshes did.
 pub(super) fn has_cr(line: &[u8]) -> bool {
     line.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
 }

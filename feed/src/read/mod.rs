@@ -386,12 +386,13 @@ impl Reader {
             self.lines.consume(BOM.len());
         }
         loop {
-            let length = match self.lines.find_end(0)? {
+            let found = self.lines.find_end(0)?;
+            let length = match found {
                 LineEnd::Stream(0) => return Ok(None),
                 LineEnd::At(length) | LineEnd::Stream(length) => length,
                 LineEnd::TooFar => MAX_LINE,
             };
-            if lines::has_cr(self.lines.ahead(length)) {
+            if !matches!(found, LineEnd::At(_)) && lines::has_cr(self.lines.ahead(length)) {
                 self.lines.end_with_cr();
                 continue;
             }
