@@ -125,6 +125,11 @@ impl Splitter {
     }
 }
 
+/// What is wrong with the table `incidents` of a Sentinel database as it is.
+const OF_DATABASE: &str = "column identity_id says nothing outside its database; export the device's token in its place: \
+     \\copy (SELECT time, raw_count, sn, device_token, trap, action, ip, country FROM incidents JOIN identity ON id = identity_id) \
+     TO 'incidents.csv' CSV HEADER";
+
 /// What a header says.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -146,6 +151,9 @@ impl Header {
         let unknown: Vec<_> = names.iter().filter(|n| Column::named(n).is_none()).take(10).map(|n| shown(n)).collect();
         if !unknown.is_empty() {
             let known: Vec<_> = Column::ALL.iter().map(|c| c.name()).collect();
+            if names.iter().any(|name| name == "identity_id") {
+                return Err(OF_DATABASE.to_owned());
+            }
             return Err(format!("unknown column {}; the header may name {}", unknown.join(", "), known.join(", ")));
         }
         let columns: Vec<Column> = names.iter().filter_map(|n| Column::named(n)).collect();
@@ -246,6 +254,7 @@ mod tests {
             ("time,port,protocol,sn", "column sn does not belong to ports"),
             ("time,port", "column protocol is missing for ports"),
             ("time,raw_count", "must name the columns"),
+            ("time,raw_count,identity_id,trap,action,ip,country", "JOIN identity ON id = identity_id"),
         ] {
             let said = header(text).unwrap_err();
             assert!(said.contains(words), "{text:?}: {said}");
