@@ -355,6 +355,16 @@ fn no_credential_hides_its_incident() {
 }
 
 #[test]
+fn a_long_event_that_is_still_written_is_read_again() {
+    let whole = event("cowrie.login.failed", &format!(r#","username":"a","password":"{}""#, "p".repeat(2 * MAX_LINE)));
+    for (length, done) in [(whole.len() - 1, 0), (whole.len(), 1)] {
+        let mut reader = open(&whole[..length], Format::Cowrie).unwrap();
+        let chunk = reader.next_batch(10).unwrap().unwrap();
+        assert_eq!((chunk.batch.incidents.len() as u64, reader.lines_read(), reader.lines_done()), (done, 1, done));
+    }
+}
+
+#[test]
 fn times_without_a_zone_are_utc_and_told() {
     let csv = format!("{PASSWORDS}2026-03-15 12:00:00+00,1,a,b\n2026-03-15 12:00:00,1,a,b\n1773576000,1,a,b\n");
     let json = "{\"time\":1773576000000,\"username\":\"a\",\"password\":\"b\"}\n\

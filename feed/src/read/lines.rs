@@ -95,8 +95,9 @@ impl Lines {
         self.searched = self.searched.start.saturating_sub(length)..self.searched.end.saturating_sub(length);
     }
 
-    /// Moves past a line however long it is, holding none of it: gives its bytes away as they come.
-    pub(super) fn consume_line(&mut self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    /// Moves past a line however long it is, holding none of it: gives its bytes away as they come, and tells
+    /// whether it has an end.
+    pub(super) fn consume_line(&mut self, mut take: impl FnMut(&[u8])) -> io::Result<bool> {
         if !self.patient {
             return Err(ErrorKind::WouldBlock.into()); // half a line that was consumed could not be left be
         }
@@ -106,12 +107,12 @@ impl Lines {
             if let Some(found) = ahead.iter().position(|b| *b == b'\n') {
                 take(&ahead[..=found]);
                 self.start += found + 1;
-                return Ok(());
+                return Ok(true);
             }
             take(ahead);
             self.start = self.end;
             if !self.fill()? {
-                return Ok(());
+                return Ok(false);
             }
         }
     }

@@ -328,7 +328,7 @@ impl Reader {
                 let text = self.lines.ahead(MAX_REJECT_TEXT).to_vec();
                 let mut shortened = json::Shortened::default();
                 let cowrie = matches!(self.parser, Parser::Cowrie(_));
-                self.lines.consume_line(|bytes| {
+                let ended = self.lines.consume_line(|bytes| {
                     if cowrie {
                         shortened.push(bytes);
                     }
@@ -339,6 +339,9 @@ impl Reader {
                         Some(line) => self.parser.read(line, &self.times, chunk).map_err(|_| Fault::TooLong),
                         None => Err(Fault::TooLong),
                     };
+                    if read.is_err() {
+                        self.unfinished = u64::from(!ended);
+                    }
                     chunk.count(read, first, &text);
                 }
                 return Ok(MAX_LINE);
