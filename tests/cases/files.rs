@@ -222,7 +222,7 @@ both! {
 fn a_log_without_a_known_event_ends_with_exit_code_3() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let deployment = runtime.block_on(Deployment::new(sview_testing::Backend::Embedded));
-    let log = write(&deployment, "log", "{\"eventid\":\"KIPP0001\",\"session\":\"a\"}\n\n");
+    let log = write(&deployment, "log", "{\"eventid\":\"honeypot.connect\",\"session\":\"a\"}\n\n");
     for _ in 0..2 {
         let said = ended(&ingest(&deployment, &["--format", "cowrie"], &[&log]).output().unwrap(), 3);
         assert!(said.contains("1 line unknown") && said.contains("no line was recognised as cowrie"), "{said}");
