@@ -57,8 +57,8 @@ fn since_1970(text: &str) -> Option<DateTime<Utc>> {
     let millionths: i128 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
     let a_second = match number {
         ..100_000_000_000 => 1,
-        ..100_000_000_000_000 => 1_000,
-        ..100_000_000_000_000_000 => 1_000_000,
+        100_000_000_000..100_000_000_000_000 => 1_000,
+        100_000_000_000_000..100_000_000_000_000_000 => 1_000_000,
         _ => 1_000_000_000,
     };
     DateTime::from_timestamp_micros(i64::try_from((number * 1_000_000 + millionths) / a_second).ok()?)
