@@ -14,7 +14,7 @@ fn read(list: Vec<u8>) -> (u64, u64) {
     let (done, counts) = mpsc::channel();
     std::thread::spawn(move || {
         let (mut good, mut bad) = (0, 0);
-        let mut lines = Lines::new(Cursor::new(list), HashKind::Sha1).unwrap();
+        let mut lines = Lines::new(Cursor::new(list), HashKind::Sha1, None).unwrap();
         while let Some(line) = lines.read().unwrap() {
             if line.is_ok() { good += 1 } else { bad += 1 }
         }
