@@ -1,13 +1,14 @@
 //! What can go wrong between producers, the ledger and workers.
 
 use sview_model::Queue;
+use sview_store::{Outage, sqlite};
 
 /// Errors of the ledger and of what stands on it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The ledger's SQLite file refused.
     #[error("ledger of jobs (SQLite): {0}")]
-    Sqlite(#[from] sqlx::Error),
+    Sqlite(#[source] sqlx::Error),
     /// Redis refused or could not be reached.
     #[error("ledger of jobs (Redis): {0}")]
     Redis(#[from] redis::RedisError),
@@ -47,6 +48,28 @@ pub enum Error {
     /// Working until idle came to no end.
     #[error("the queues do not come to rest: {0} was queued again and again; see its record")]
     Restless(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        sqlite::note(&error);
+        Self::Sqlite(error)
+    }
+}
+
+impl Error {
+    /// The outage of a server or disk that the error tells of; `None` when it is about what was asked.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        match self {
+            // Other writers of the process were first for too long. A file is never unreachable.
+            Self::Sqlite(sqlx::Error::PoolTimedOut) => Some(Outage::Busy),
+            Self::Sqlite(error) => Outage::of_sqlx(error),
+            Self::Redis(error) => Outage::of_redis(error),
+            Self::Store(error) => error.outage(),
+            _ => None,
+        }
+    }
 }
 
 /// The crate's results.

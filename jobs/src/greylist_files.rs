@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use sview_model::greylist::{Entry, Form, LICENSE, Stamp, license};
+use sview_store::Outage;
 
 use crate::Failure;
 
@@ -121,8 +122,13 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
         file.persist(path)?;
         std::fs::File::open(directory)?.sync_all()
     };
-    write()
-        .map_err(|error: std::io::Error| Failure::Passing(format!("SVIEW_GREYLIST_DIR: {}: {error}", path.display())))
+    write().map_err(|error: std::io::Error| {
+        let text = format!("SVIEW_GREYLIST_DIR: {}: {error}", path.display());
+        match Outage::of_io(&error) {
+            Outage::DiskFull | Outage::Disk | Outage::ReadOnly => Failure::Outage(text),
+            _ => Failure::Passing(text),
+        }
+    })
 }
 
 #[cfg(test)]

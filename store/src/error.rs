@@ -1,14 +1,24 @@
 //! What can go wrong in the store, told so that an operator knows what to do.
 
+use sqlx::migrate::MigrateError;
+
+use crate::Outage;
+use crate::sqlite;
+
 /// Errors of reports, aggregation, queries and the cache.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database refused or could not be reached.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// All connections that this process may open are in use, and none became free in time. The server is not at fault.
+    #[error(
+        "database: all {0} connections of this process are in use; SVIEW_DATABASE_CONNECTIONS sets how many there are"
+    )]
+    Busy(u32),
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[from] MigrateError),
     /// Redis refused or could not be reached.
     #[error("redis: {0}")]
     Redis(#[from] redis::RedisError),
@@ -36,18 +46,24 @@ pub enum Error {
     Value(String),
 }
 
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        sqlite::note(&error);
+        Self::Database(error)
+    }
+}
+
 impl Error {
-    /// Whether the server is away or has no room just now, whatever was asked of it.
+    /// The outage of a server or disk that the error tells of; `None` when it is about what was asked.
     #[must_use]
-    pub fn is_outage(&self) -> bool {
+    pub fn outage(&self) -> Option<Outage> {
         match self {
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_)) => true,
-            // PostgreSQL's connection exceptions, too_many_connections, and a server that stops or begins.
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
-                code.starts_with("08") || ["53300", "57P01", "57P02", "57P03"].contains(&code.as_ref())
-            }),
-            Self::Redis(error) => error.is_io_error() || error.is_timeout() || error.is_connection_dropped(),
-            _ => false,
+            Self::Database(error)
+            | Self::Migration(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+                Outage::of_sqlx(error)
+            }
+            Self::Redis(error) => Outage::of_redis(error),
+            _ => None,
         }
     }
 

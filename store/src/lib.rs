@@ -10,10 +10,12 @@ mod error;
 mod greylist;
 mod ingest;
 pub mod metrics;
+mod outage;
 mod passwords;
 mod private;
 mod reports;
 mod rollup;
+pub mod sqlite;
 mod tally;
 #[cfg(feature = "testing")]
 mod testing;
@@ -23,9 +25,12 @@ pub use compute::Computed;
 pub use error::{Error, Result};
 pub use greylist::{Deed, Listed, Standing, Summary as GreylistSummary};
 pub use ingest::{Earlier, FileKey, Inserted, Progress};
+pub use outage::Outage;
 pub use passwords::SeenPassword;
 pub use private::{private_database, restrict};
 pub use reports::{Reports, Settings};
 pub use rollup::{
     Coverage, Deleted, Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Rebuilt, Step, TallyDifference,
 };
+#[cfg(feature = "testing")]
+pub use testing::Held;

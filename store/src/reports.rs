@@ -70,12 +70,20 @@ impl Reports {
         &self.settings
     }
 
+    /// The same database through other connections, `connections` at the most: whoever uses the one keeps none of the other. Writers
+    /// of an SQLite file share one connection all the same.
+    #[must_use]
+    pub fn apart(&self, connections: u32) -> Self {
+        let settings = Settings { connections, ..self.settings };
+        Self { engine: self.engine.apart(connections), settings, minutes: self.minutes.clone() }
+    }
+
     /// Brings the schema up to date; only ever adds. Safe when several processes do it at once.
     pub async fn migrate(&self) -> Result<()> {
         self.engine.migrate().await
     }
 
-    /// An error when the database cannot be reached.
+    /// An error when the database cannot be reached, or takes no writes. It has a connection of its own.
     pub async fn ping(&self) -> Result<()> {
         self.engine.ping().await
     }

@@ -6,7 +6,21 @@ use sview_model::{Batch, Identity, Kind, Precision};
 use crate::engine::{columns, table};
 use crate::{Reports, Result};
 
+/// A transaction that keeps a connection until it is dropped.
+pub struct Held(#[allow(dead_code)] Box<dyn crate::engine::Tx>);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
 impl Reports {
+    /// Keeps a connection, as a long computation does.
+    pub async fn hold(&self) -> Result<Held> {
+        Ok(Held(self.engine.snapshot().await?))
+    }
+
     /// Adds reports as another program does: without noting the buckets that they make dirty.
     pub async fn insert_unmarked(&self, batch: &Batch) -> Result<()> {
         let mut tx = self.engine.begin().await?;

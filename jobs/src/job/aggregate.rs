@@ -42,11 +42,10 @@ impl Job for Aggregate {
     /// What rests on this aggregation is made at once, and not only at the next minute.
     async fn after_done(&self, context: &Context) -> Result<(), Failure> {
         if (self.kind, self.precision) == (Kind::Passwords, Precision::Daily) {
-            let counting = context.queues.enqueue(&CountPasswords {}, &Cause::After(self.words())).await;
-            counting.map_err(|error| Failure::Passing(error.to_string()))?;
+            context.queues.enqueue(&CountPasswords {}, &Cause::After(self.words())).await?;
         }
-        let refreshed = refresh::after_aggregation(context, *self).await;
-        refreshed.map(drop).map_err(|error| Failure::Passing(error.to_string()))
+        refresh::after_aggregation(context, *self).await?;
+        Ok(())
     }
 }
 

@@ -32,19 +32,33 @@ use crate::Context;
 pub enum Failure {
     /// Another attempt may do better: a database that was away, a deadlock.
     Passing(String),
-    /// A server that every job needs is away; that is not this job's fault, and costs it no attempt.
+    /// A server that every job needs is away, or its disk is full; that is not this job's fault, and costs it no attempt.
     Outage(String),
+    /// No connection was free, so nothing was tried; that costs no attempt.
+    Busy(String),
     /// No attempt will do better.
     Final(String),
 }
 
 impl From<sview_store::Error> for Failure {
     fn from(error: sview_store::Error) -> Self {
-        // A lock that another session holds is not this job's fault either.
-        if error.is_outage() || matches!(error, sview_store::Error::Locked { .. }) {
-            Self::Outage(error.to_string())
-        } else {
-            Self::Passing(error.to_string())
+        let text = error.to_string();
+        match error {
+            sview_store::Error::Busy(_) => Self::Busy(text),
+            // A lock that another session holds is not this job's fault either.
+            sview_store::Error::Locked { .. } => Self::Outage(text),
+            error if error.outage().is_some() => Self::Outage(text),
+            _ => Self::Passing(text),
+        }
+    }
+}
+
+impl From<crate::Error> for Failure {
+    fn from(error: crate::Error) -> Self {
+        match error {
+            crate::Error::Store(error) => error.into(),
+            error if error.outage().is_some() => Self::Outage(error.to_string()),
+            error => Self::Passing(error.to_string()),
         }
     }
 }

@@ -124,8 +124,13 @@ pub trait Inspect: Send + Sync {
     /// The last tick that was claimed of a producer.
     async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>>;
 
-    /// An error when the ledger cannot be reached.
+    /// An error when the ledger cannot be reached, or takes no writes.
     async fn ping(&self) -> Result<()>;
+
+    /// What an operator ought to change in the settings of the ledger's server, in a sentence; `None` when all is well.
+    async fn advice(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
 }
 
 /// An operator's actions.

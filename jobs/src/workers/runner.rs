@@ -295,7 +295,9 @@ impl Drop for Contained {
 /// Why the attempt failed, in words.
 fn failure(ending: &Ending) -> String {
     match ending {
-        Ending::Returned(Err(Failure::Passing(why) | Failure::Outage(why) | Failure::Final(why)))
+        Ending::Returned(Err(
+            Failure::Passing(why) | Failure::Outage(why) | Failure::Busy(why) | Failure::Final(why),
+        ))
         | Ending::Unreadable(why) => why.clone(),
         Ending::Panicked(message) => format!("panicked: {message}"),
         Ending::OverTime(limit) => format!("took longer than {} s", limit.as_secs_f64()),
@@ -324,10 +326,10 @@ fn outcome(
     Some(match ending {
         Ending::Returned(Ok(())) => Outcome::Done,
         Ending::Returned(Err(Failure::Final(_))) => Outcome::Dead { error: error() },
-        Ending::Returned(Err(Failure::Outage(_))) if age < LONGEST_OUTAGE => {
+        Ending::Returned(Err(Failure::Outage(_) | Failure::Busy(_))) if age < LONGEST_OUTAGE => {
             Outcome::PutOff { after: settings.outage.after(1), error: error() }
         }
-        Ending::Returned(Err(Failure::Passing(_) | Failure::Outage(_)))
+        Ending::Returned(Err(Failure::Passing(_) | Failure::Outage(_) | Failure::Busy(_)))
         | Ending::Panicked(_)
         | Ending::OverTime(_)
         | Ending::Unreadable(_) => {
@@ -367,7 +369,7 @@ fn log_end(record: &Record, words: &str, outcome: Option<&Outcome>, ran: Duratio
         Some(Outcome::PutOff { after, error }) => {
             end!(
                 warn,
-                "job put off, a server is away",
+                "job put off: a server, a disk or a connection is not available",
                 error = crate::in_words(error, 300),
                 again_in_ms = as_millis(*after)
             );

@@ -96,6 +96,6 @@ pub trait Cache: Send + Sync + 'static {
     /// Deletes what is past its TTL where the engine does not do so itself.
     async fn vacuum(&self) -> Result<u64>;
 
-    /// An error when the cache cannot be reached.
+    /// An error when the cache cannot be reached, or takes no writes.
     async fn ping(&self) -> Result<()>;
 }

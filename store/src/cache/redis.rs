@@ -96,6 +96,9 @@ redis.call('SREM', KEYS[4], ARGV[1])
 if redis.call('ZSCORE', used, ARGV[1]) then forget(ARGV[1]) end
 return 1";
 
+/// How long the key of a probe is kept, in seconds.
+const PROBE_SECONDS: u64 = 60;
+
 /// Makes a value due, if it is still there.
 const REFRESH: &str = "
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -312,7 +315,9 @@ impl Cache for RedisCache {
     }
 
     async fn ping(&self) -> Result<()> {
-        redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await?;
+        // A server at its `maxmemory` answers PING, and so does a replica.
+        let key = format!("{}:probe", self.prefix);
+        self.connection.clone().set_ex::<_, _, ()>(key, "", PROBE_SECONDS).await?;
         Ok(())
     }
 }

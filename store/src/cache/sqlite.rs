@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions, SqliteRow};
-use sqlx::{Executor as _, Row as _};
+use sqlx::Row as _;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sview_model::{CacheKey, Clock, Period, shown_key};
 
 use super::{Cache, CacheBounds, Entry, EntryInfo};
 use crate::Result;
 use crate::engine::sqlite_options;
 use crate::reports::{migrate_file, migrator};
+use crate::sqlite::{Probe, pool_options};
 
 /// A cache in an SQLite file. Losing it costs nothing but a recomputation.
 #[derive(Clone, Debug)]
 pub struct SqliteCache {
     pool: SqlitePool,
+    probe: Probe,
     clock: Clock,
     bounds: CacheBounds,
 }
@@ -25,7 +27,7 @@ pub struct SqliteCache {
 impl SqliteCache {
     /// Opens the file, made when missing. TTLs are measured on `clock`.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
-        let pool = SqlitePoolOptions::new()
+        let pool = pool_options()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
             .connect_lazy_with(sqlite_options(path));
@@ -34,7 +36,7 @@ impl SqliteCache {
             (2, "bounds", include_str!("../../../migrations/cache/0002_bounds.sql")),
         ];
         migrate_file(path, &pool, migrator(&migrations)).await?;
-        Ok(Self { pool, clock, bounds: CacheBounds::default() })
+        Ok(Self { pool, probe: Probe::new(path), clock, bounds: CacheBounds::default() })
     }
 
     /// The same cache with other bounds.
@@ -202,7 +204,6 @@ impl Cache for SqliteCache {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.pool.execute("SELECT 1").await?;
-        Ok(())
+        Ok(self.probe.write().await?)
     }
 }

@@ -6,6 +6,7 @@ mod postgres;
 mod sqlite;
 mod statements;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use sview_model::{Batch, Kind, Precision};
 pub(crate) use postgres::Postgres;
 pub(crate) use sqlite::{Sqlite, options as sqlite_options};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// Microseconds since 1970-01-01 UTC: the unit of time between this crate's SQL and its Rust.
 pub(crate) type Micros = i64;
@@ -54,8 +55,10 @@ pub(crate) trait Engine: Send + Sync + 'static {
     fn dialect(&self) -> Dialect;
     /// Brings the schema up to date.
     async fn migrate(&self) -> Result<()>;
-    /// An error when it cannot be reached.
+    /// An error when it cannot be reached, or takes no writes. Waits for no connection that others use.
     async fn ping(&self) -> Result<()>;
+    /// The same database through other connections, `connections` at the most.
+    fn apart(&self, connections: u32) -> Arc<dyn Engine>;
     /// A transaction that may write; it sees what others commit meanwhile (PostgreSQL) or keeps them out (SQLite).
     async fn begin(&self) -> Result<Box<dyn Tx>>;
     /// A transaction that reads one unchanging state.
@@ -105,6 +108,15 @@ pub(crate) trait Tx: Statements {
     async fn insert(&mut self, batch: &Batch) -> Result<()>;
     /// Makes it so.
     async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// The error of a pool that gave no connection. A pool of which all connections are in use says nothing about the server.
+fn no_connection<D: sqlx::Database>(pool: &sqlx::Pool<D>, error: sqlx::Error) -> Error {
+    let most = pool.options().get_max_connections();
+    match error {
+        sqlx::Error::PoolTimedOut if pool.size() >= most && pool.num_idle() == 0 => Error::Busy(most),
+        error => error.into(),
+    }
 }
 
 /// How an engine spells things.

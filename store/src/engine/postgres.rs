@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Postgres as Db, Row as _, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
 use super::statements::statements;
-use super::{Dialect, Engine, Holder, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally};
+use super::{Dialect, Engine, Holder, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally, no_connection};
 use crate::Result;
 use crate::reports::migrator;
 
@@ -21,7 +21,11 @@ use crate::reports::migrator;
 pub(crate) struct Postgres {
     /// How to connect without [`SETTINGS`].
     unlimited: PgConnectOptions,
+    /// How the pools connect.
+    options: PgConnectOptions,
     pool: PgPool,
+    /// One connection by which [`Engine::ping`] asks.
+    probe: PgPool,
     identities: Identities,
 }
 
@@ -55,13 +59,18 @@ impl Postgres {
     pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
         let unlimited = options.application_name("sview").options([("TimeZone", "UTC")]);
         let options = with_limits(unlimited.clone());
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10))
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(UNPACK).await.map(drop) }))
-            .connect_lazy_with(options);
-        Self { unlimited, pool, identities: Identities::default() }
+        let (pool, probe) = (pool(&options, connections), pool(&options, 1));
+        Self { unlimited, options, pool, probe, identities: Identities::default() }
     }
+}
+
+/// A pool that connects when it is first used. Whoever waits longer than 10 s for a connection gets an error.
+fn pool(options: &PgConnectOptions, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(UNPACK).await.map(drop) }))
+        .connect_lazy_with(options.clone())
 }
 
 #[async_trait]
@@ -98,17 +107,29 @@ impl Engine for Postgres {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.pool.execute("SELECT 1").await?;
+        // Changes nothing, and fails with read_only_sql_transaction (25006) where nothing can be written: on a replica, for instance.
+        self.probe.execute("DELETE FROM sview_migrations WHERE false").await?;
         Ok(())
     }
 
+    fn apart(&self, connections: u32) -> Arc<dyn Engine> {
+        Arc::new(Self {
+            unlimited: self.unlimited.clone(),
+            options: self.options.clone(),
+            pool: pool(&self.options, connections),
+            probe: self.probe.clone(),
+            identities: self.identities.clone(),
+        })
+    }
+
     async fn begin(&self) -> Result<Box<dyn Tx>> {
-        let tx = self.pool.begin().await?;
+        let tx = self.pool.begin().await.map_err(|error| no_connection(&self.pool, error))?;
         Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Tx>> {
-        let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let begun = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        let tx = begun.map_err(|error| no_connection(&self.pool, error))?;
         Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
     }
 

@@ -2,39 +2,29 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use sqlx::query::Query;
 use sqlx::query_builder::Separated;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Executor as _, QueryBuilder, Row as _, Sqlite as Db, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite as Db, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Incident, Kind, Password, Port, Precision};
 
 use super::statements::statements;
-use super::{Dialect, Engine, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally};
+use super::{Dialect, Engine, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally, no_connection};
 use crate::Result;
 use crate::reports::{migrate_file, migrator};
+use crate::sqlite::{self, Probe, pool_options};
 
 /// A file of reports.
 pub(crate) struct Sqlite {
     path: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
-}
-
-/// How every SQLite file of sview is opened: made when missing, write-ahead log, waiting for a busy file.
-pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // A power cut may lose the last transactions, never the file's integrity; aggregation and ingest resume by watermarks.
-        .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_secs(30))
-        // KiB, a connection. The operating system caches the file as well, and for all processes.
-        .pragma("cache_size", "-4096")
+    probe: Probe,
 }
 
 /// More readers than these read no faster from one file.
@@ -43,16 +33,26 @@ const READERS: u32 = 4;
 impl Sqlite {
     /// Opens the file when first used.
     pub(crate) fn new(path: &Path, readers: u32) -> Self {
-        let writer = SqlitePoolOptions::new()
+        let writer = pool_options()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(600)) // writers queue here, and each of them is bounded
             .connect_lazy_with(options(path).pragma("cache_size", "-16384")); // aggregation sorts in it
-        let readers = SqlitePoolOptions::new()
-            .max_connections(readers.min(READERS))
-            .acquire_timeout(Duration::from_secs(60))
-            .connect_lazy_with(options(path));
-        Self { path: path.to_owned(), writer, readers }
+        Self { path: path.to_owned(), writer, readers: pool_of_readers(path, readers), probe: Probe::new(path) }
     }
+}
+
+/// A pool that only reads. Whoever waits longer than 60 s for a connection gets an error.
+fn pool_of_readers(path: &Path, readers: u32) -> SqlitePool {
+    pool_options()
+        .max_connections(readers.min(READERS))
+        .acquire_timeout(Duration::from_secs(60))
+        .connect_lazy_with(options(path))
+}
+
+/// How a file of reports or cached values is opened, with the cache of a connection in KiB. The operating system caches the file as
+/// well, and for all processes.
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
+    sqlite::options(path).pragma("cache_size", "-4096")
 }
 
 #[async_trait]
@@ -80,17 +80,29 @@ impl Engine for Sqlite {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.readers.execute("SELECT 1").await?;
-        Ok(())
+        Ok(self.probe.write().await?)
+    }
+
+    fn apart(&self, connections: u32) -> Arc<dyn Engine> {
+        Arc::new(Self {
+            path: self.path.clone(),
+            // One for all of the process: its writers wait here, in turn.
+            writer: self.writer.clone(),
+            readers: pool_of_readers(&self.path, connections),
+            probe: self.probe.clone(),
+        })
     }
 
     async fn begin(&self) -> Result<Box<dyn Tx>> {
         // IMMEDIATE: a transaction that begins as a reader could find itself unable to write.
-        Ok(Box::new(SqliteTx { tx: self.writer.begin_with("BEGIN IMMEDIATE").await? }))
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        let tx = begun.map_err(|error| no_connection(&self.writer, error))?;
+        Ok(Box::new(SqliteTx { tx }))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Tx>> {
-        Ok(Box::new(SqliteTx { tx: self.readers.begin().await? }))
+        let tx = self.readers.begin().await.map_err(|error| no_connection(&self.readers, error))?;
+        Ok(Box::new(SqliteTx { tx }))
     }
 }
 

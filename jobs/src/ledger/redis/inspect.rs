@@ -22,6 +22,9 @@ const PAGE: usize = 200;
 /// By how much the clock of a host that queues jobs may differ from the server's, and the server's from itself after a jump.
 const SKEW: Duration = Duration::from_secs(3600);
 
+/// How long the key of a probe is kept, in seconds.
+const PROBE_SECONDS: u64 = 60;
+
 #[async_trait]
 impl Inspect for RedisLedger {
     async fn standing(&self, keys: &[String]) -> Result<Vec<Standing>> {
@@ -184,8 +187,18 @@ impl Inspect for RedisLedger {
     }
 
     async fn ping(&self) -> Result<()> {
-        redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await?;
+        // A server at its `maxmemory` answers PING, and so does a replica.
+        self.connection.clone().set_ex::<_, _, ()>(self.key("probe"), "", PROBE_SECONDS).await?;
         Ok(())
+    }
+
+    async fn advice(&self) -> Result<Option<String>> {
+        let info: String = redis::cmd("INFO").arg("memory").query_async(&mut self.connection.clone()).await?;
+        let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::trim);
+        Ok(policy.filter(|policy| *policy != "noeviction").map(|policy| {
+            let policy = crate::in_words(policy, 40);
+            format!("Redis may evict jobs: its maxmemory-policy is {policy}; set it to noeviction")
+        }))
     }
 }
 

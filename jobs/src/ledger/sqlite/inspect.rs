@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 use sview_model::Queue;
 
 use super::flow::parse_id;
@@ -175,7 +175,6 @@ impl Inspect for SqliteLedger {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.readers.execute("SELECT 1").await?;
-        Ok(())
+        Ok(self.probe.write().await?)
     }
 }

@@ -11,11 +11,9 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
+use sview_store::sqlite::{self, Probe};
 
 use super::{HOUR, LedgerSettings};
 use crate::bell::Bell;
@@ -29,6 +27,7 @@ pub struct SqliteLedger {
     /// One connection: writers of this process wait here, in turn, and not in SQLite's busy loop.
     writer: SqlitePool,
     readers: SqlitePool,
+    probe: Probe,
     settings: LedgerSettings,
     bell: Bell,
     ended: Arc<AtomicU32>,
@@ -52,14 +51,9 @@ impl SqliteLedger {
         let file = path.to_owned();
         let private = tokio::task::spawn_blocking(move || sview_store::private_database(&file)).await;
         private.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(sqlx::Error::Io)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(30));
+        let options = sqlite::options(path);
         let pool = |connections| {
-            SqlitePoolOptions::new()
+            sqlite::pool_options()
                 .max_connections(connections)
                 .min_connections(1)
                 .idle_timeout(None)
@@ -69,6 +63,7 @@ impl SqliteLedger {
         let writer = pool(1).connect_with(options.clone()).await?;
         let ledger = Self {
             readers: pool(3).connect_lazy_with(options),
+            probe: Probe::new(path),
             writer,
             settings,
             bell: Bell::default(),
