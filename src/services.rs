@@ -13,7 +13,7 @@ use crate::private;
 /// Open connections to all parts of a deployment. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Services {
-    /// The database of reports.
+    /// The database of reports, by connections that jobs do not use.
     pub reports: Reports,
     /// Where files of hashes of passwords are.
     pub passwords: PathBuf,
@@ -22,13 +22,20 @@ pub struct Services {
 }
 
 impl Services {
-    /// Opens what the settings name, and brings the schema up to date.
+    /// Opens what the settings name, and brings the schema up to date. For processes without workers.
     pub async fn open(places: &Places) -> anyhow::Result<Self> {
+        Self::open_for(places, 0).await
+    }
+
+    /// Opens what the settings name, with connections to the database for workers of so many slots in all.
+    pub async fn open_for(places: &Places, slots: usize) -> anyhow::Result<Self> {
         let clock = places.clock();
         let directory = &places.data_dir;
         let made = directory.clone();
         tokio::task::spawn_blocking(move || private::data_dir(&made)).await??;
-        let reports = Reports::open(&places.database(), places.store_settings()).context("SVIEW_DATABASE_URL")?;
+        let connections = places.connections(slots);
+        let settings = sview_store::Settings { connections: connections.pages, ..places.store_settings() };
+        let reports = Reports::open(&places.database(), settings).context("SVIEW_DATABASE_URL")?;
         reports.migrate().await.context("SVIEW_DATABASE_URL: the database of reports")?;
         let (cache, queues): (Arc<dyn Cache>, Queues) = match &places.redis_url {
             Some(url) => {
@@ -48,8 +55,9 @@ impl Services {
             }
         };
         let settings = Arc::new(places.greylist.for_jobs());
-        let greylist = Greylisting { reports: reports.clone(), settings };
-        let jobs = Context { statistics: Arc::new(reports.clone()), cache, queues, greylist, clock };
+        let of_jobs = reports.apart(connections.jobs);
+        let greylist = Greylisting { reports: of_jobs.clone(), settings };
+        let jobs = Context { statistics: Arc::new(of_jobs), cache, queues, greylist, clock };
         Ok(Self { reports, passwords: places.passwords(), jobs })
     }
 

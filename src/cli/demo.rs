@@ -49,7 +49,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     places.greylist.greylist_nobodys = true; // all simulated addresses are nobody's
     begin_anew(&places.data_dir)?;
 
-    let services = Services::open(&settings.places).await?;
+    let services = process::open(&settings, Queue::ALL).await?;
     let stop = process::stop_on_signal()?;
     let (address, server) = process::start_server(&settings, &services, &stop).await?;
     let admin = process::start_admin(&settings, &services, &stop, process::HERE).await?;

@@ -49,6 +49,12 @@ async fn handle_signals((terminate, interrupt): &mut (Signal, Signal), stop: &Ca
     }
 }
 
+/// Opens a deployment for a process that serves these queues.
+pub(super) async fn open(settings: &Settings, queues: &[Queue]) -> anyhow::Result<Services> {
+    let pools = Pool::for_queues(queues, settings.workers.concurrency.into());
+    Services::open_for(&settings.places, pools.iter().map(|pool| pool.concurrency).sum()).await
+}
+
 /// Starts the pools of these queues.
 pub(super) fn start_workers(
     settings: &Settings,

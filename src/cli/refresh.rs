@@ -40,7 +40,8 @@ struct Worked {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let slots = if args.wait { 2 * usize::from(settings.workers.concurrency) } else { 0 };
+    let services = Services::open_for(&settings.places, slots).await?;
     if args.wait {
         return work(settings, &services, args.how.json).await;
     }

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use super::{Settings, process};
-use crate::Services;
 use crate::config::AdminListen;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = process::open(settings, &[]).await?;
     let stop = process::stop_on_signal()?;
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let scheduler = process::start_scheduler(&services, &stop);

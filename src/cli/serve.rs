@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use super::{Settings, process};
-use crate::Services;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = process::open(settings, &[]).await?;
     let stop = process::stop_on_signal()?;
     let (_, server) = process::start_server(settings, &services, &stop).await?;
     let admin = process::start_admin(settings, &services, &stop, process::HERE).await?;

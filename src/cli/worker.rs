@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use sview_model::Queue;
 
 use super::{Settings, process};
-use crate::Services;
 use crate::config::AdminListen;
 
 #[derive(Debug, clap::Args)]
@@ -27,14 +26,14 @@ pub struct Args {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
-    let stop = process::stop_on_signal()?;
     let mut queues = Vec::new();
     for queue in &args.queues {
         if !queues.contains(queue) {
             queues.push(*queue);
         }
     }
+    let services = process::open(settings, &queues).await?;
+    let stop = process::stop_on_signal()?;
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let workers = process::start_workers(settings, &services, &queues, &stop);
     let names: Vec<_> = queues.iter().map(|q| q.as_str()).collect();

@@ -29,7 +29,7 @@ pub(crate) use https_url::shown;
 pub use ledger::LedgerSettings;
 pub use limit::{LimitSettings, TrustedProxies};
 pub use log::{LogFormat, LogSettings};
-pub use places::Places;
+pub use places::{Connections, Places};
 pub use secret::Secret;
 pub(crate) use secret::without_secrets;
 pub use web::WebSettings;

@@ -26,6 +26,10 @@ pub struct Places {
     /// [default: reports.sqlite in the data directory]
     #[arg(long, env = "SVIEW_DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = database, help_heading = "Settings")]
     pub database_url: Option<String>,
+    /// The most connections that a process opens to PostgreSQL. A part of them, 8 at the most, is for pages and commands; jobs share
+    /// the rest, and each that runs uses one [default: 12, and one for each slot of the process' workers]
+    #[arg(long, env = "SVIEW_DATABASE_CONNECTIONS", global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000), help_heading = "Settings")]
+    pub database_connections: Option<u32>,
     /// Redis for jobs and cache: redis://HOST:PORT/, or rediss://HOST:PORT/ over TLS
     /// [default: none; jobs and cache are SQLite files in the data directory]
     #[arg(long, env = "SVIEW_REDIS_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = redis, help_heading = "Settings")]
@@ -78,6 +82,22 @@ impl Places {
         self.data_dir.join("passwords")
     }
 
+    /// The most connections to the database for pages and commands, and for jobs in so many slots.
+    #[must_use]
+    pub fn connections(&self, slots: usize) -> Connections {
+        /// For the refresh and the other ticks of the schedule, which run beside the jobs.
+        const TICKS: u32 = 4;
+        const PAGES: u32 = 8;
+        let needed = u32::try_from(slots).unwrap_or(u32::MAX).saturating_add(TICKS);
+        match self.database_connections {
+            None => Connections { pages: PAGES, jobs: needed },
+            Some(all) => {
+                let pages = PAGES.min(all / 2).max(1);
+                Connections { pages, jobs: all.saturating_sub(pages).max(1) }
+            }
+        }
+    }
+
     /// How reports are kept.
     #[must_use]
     pub fn store_settings(&self) -> sview_store::Settings {
@@ -86,6 +106,15 @@ impl Places {
         let count_passwords = self.count_passwords;
         sview_store::Settings { reread, keep, count_passwords, ..sview_store::Settings::default() }
     }
+}
+
+/// How many connections to the database there are, by use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// For pages, commands and the operators' pages.
+    pub pages: u32,
+    /// For jobs and the schedule.
+    pub jobs: u32,
 }
 
 fn database(text: &str) -> Result<String, String> {
@@ -108,4 +137,23 @@ fn prefix(text: &str) -> Result<String, String> {
 fn moment(text: &str) -> Result<DateTime<Utc>, String> {
     let time = DateTime::parse_from_rfc3339(text).map_err(|e| format!("{e}; write it like 2026-03-15T12:34:56Z"))?;
     Ok(time.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::Connections;
+    use crate::cli::Cli;
+
+    #[test]
+    fn each_slot_has_a_connection_and_pages_keep_some() {
+        let places = |args: &[&str]| Cli::parse_from([&["sview", "migrate"], args].concat()).settings.places;
+        assert_eq!(places(&[]).connections(0), Connections { pages: 8, jobs: 4 });
+        assert_eq!(places(&[]).connections(512), Connections { pages: 8, jobs: 516 });
+        let few = |n| places(&["--database-connections", n]).connections(512);
+        assert_eq!(few("100"), Connections { pages: 8, jobs: 92 });
+        assert_eq!(few("10"), Connections { pages: 5, jobs: 5 });
+        assert_eq!(few("2"), Connections { pages: 1, jobs: 1 });
+    }
 }
