@@ -1,11 +1,16 @@
 //! What a deployment consists of, opened once a process: reports, cache, queues, clock.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use sview_jobs::{Context, Greylisting, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection};
-use sview_store::{Cache, RedisCache, Reports, SqliteCache};
+use sview_store::{Cache, Outage, RedisCache, Reports, SqliteCache};
+use tokio::sync::Mutex;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Places;
 use crate::private;
@@ -19,7 +24,11 @@ pub struct Services {
     pub passwords: PathBuf,
     /// What jobs, pages and commands share: statistics, cache, queues, clock.
     pub jobs: Context,
+    checked: Arc<Mutex<LastCheck>>,
 }
+
+/// What the last look at the parts found, and when that was.
+type LastCheck = Option<(Instant, Arc<Readiness>)>;
 
 impl Services {
     /// Opens what the settings name, and brings the schema up to date. For processes without workers.
@@ -58,17 +67,114 @@ impl Services {
         let of_jobs = reports.apart(connections.jobs);
         let greylist = Greylisting { reports: of_jobs.clone(), settings };
         let jobs = Context { statistics: Arc::new(of_jobs), cache, queues, greylist, clock };
-        Ok(Self { reports, passwords: places.passwords(), jobs })
+        Ok(Self { reports, passwords: places.passwords(), jobs, checked: Arc::default() })
     }
 
-    /// What is needed, and whether it answers.
-    pub async fn check(&self) -> Vec<(&'static str, anyhow::Result<()>)> {
-        let (reports, cache, queues) =
-            tokio::join!(self.reports.ping(), self.jobs.cache.ping(), self.jobs.queues.counts());
-        vec![
-            ("database", reports.map_err(Into::into)),
-            ("cache", cache.map_err(Into::into)),
-            ("queues", queues.map(drop).map_err(Into::into)),
-        ]
+    /// How the parts are that the process needs. Whoever asks within a second is told the same, so that asking costs little.
+    pub async fn check(&self) -> Arc<Readiness> {
+        let mut last = self.checked.lock().await;
+        if let Some((at, readiness)) = &*last
+            && at.elapsed() < KEPT
+        {
+            return readiness.clone();
+        }
+        let readiness = Arc::new(self.look().await);
+        for part in &readiness.parts {
+            if let Some(failure) = &part.failure {
+                tracing::warn!(part = part.name, error = failure.error, "a part of the deployment is not ready");
+            }
+        }
+        *last = Some((Instant::now(), readiness.clone()));
+        readiness
+    }
+
+    async fn look(&self) -> Readiness {
+        let (cache, queues) = (&self.jobs.cache, &self.jobs.queues);
+        let (reports, cache, queues, advice) = tokio::join!(
+            timeout(PATIENCE, self.reports.ping()),
+            timeout(PATIENCE, cache.ping()),
+            timeout(PATIENCE, queues.ping()),
+            timeout(PATIENCE, queues.advice()),
+        );
+        let parts = vec![
+            Part::new("database", reports, sview_store::Error::outage),
+            Part::new("cache", cache, sview_store::Error::outage),
+            Part::new("queues", queues, sview_jobs::Error::outage),
+        ];
+        let warnings = advice.ok().and_then(Result::ok).flatten().into_iter().collect();
+        Readiness { parts, warnings }
+    }
+}
+
+/// How long the parts of a deployment are taken to be as they were seen.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// How long a part may take to answer.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// How the parts of a deployment are, as a process sees them.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    /// The parts.
+    pub parts: Vec<Part>,
+    /// What an operator ought to change, in sentences. It keeps nothing from working now.
+    pub warnings: Vec<String>,
+}
+
+impl Readiness {
+    /// What is wrong and what ought to be changed, for operators: a sentence each.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        let failing = |part: &Part| {
+            let failure = part.failure.as_ref()?;
+            Some(format!("{} – {}: {}", part.name, part.state(), failure.error))
+        };
+        self.parts.iter().filter_map(failing).chain(self.warnings.iter().cloned()).collect()
+    }
+}
+
+/// A part of a deployment: the database, the cache, or the queues.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its name.
+    pub name: &'static str,
+    /// Why it cannot be used; `None` when it can.
+    pub failure: Option<PartFailure>,
+}
+
+/// Why a part cannot be used.
+#[derive(Clone, Debug)]
+pub struct PartFailure {
+    /// Of which kind that is, where it is known.
+    pub outage: Option<Outage>,
+    /// The error, for operators only.
+    pub error: String,
+}
+
+impl Part {
+    fn new<E: Display>(
+        name: &'static str,
+        answer: Result<Result<(), E>, Elapsed>,
+        outage: fn(&E) -> Option<Outage>,
+    ) -> Self {
+        let failure = match answer {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(PartFailure { outage: outage(&error), error: error.to_string() }),
+            Err(_) => Some(PartFailure {
+                outage: Some(Outage::Unreachable),
+                error: format!("no answer within {} s", PATIENCE.as_secs()),
+            }),
+        };
+        Self { name, failure }
+    }
+
+    /// How it is, for anybody: `ok`, or `failing` with the kind of outage.
+    #[must_use]
+    pub fn state(&self) -> String {
+        match &self.failure {
+            None => "ok".to_owned(),
+            Some(PartFailure { outage: Some(outage), .. }) => format!("failing: {outage}"),
+            Some(PartFailure { outage: None, .. }) => "failing".to_owned(),
+        }
     }
 }

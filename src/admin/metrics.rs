@@ -154,20 +154,22 @@ pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
     let answered = [
         ("queues", queues(&admin, &mut asked).await.map_err(|error| error.to_string())),
         ("database", database(&admin, &mut asked).await.map_err(|error| error.to_string())),
-        ("cache", admin.services.jobs.cache.ping().await.map_err(|error| error.to_string())),
+        ("cache", Ok(())),
     ];
+    let readiness = admin.services.check().await;
+    let fails = |name| readiness.parts.iter().any(|part| part.name == name && part.failure.is_some());
     for (part, answer) in answered {
         if let Err(error) = &answer {
             tracing::warn!(part, error, "a part of the metrics is missing");
         }
-        up.get_or_create(&OfPart { part }).set(i64::from(answer.is_ok()));
+        up.get_or_create(&OfPart { part }).set(i64::from(answer.is_ok() && !fails(part)));
     }
     for (component, is) in sview_jobs::health() {
         up.get_or_create(&OfPart { part: component.as_str() }).set(i64::from(is.is_ok()));
     }
     asked.register(
         "sview_part_up",
-        "Whether a part of the deployment answers this process, and whether a part of the process works",
+        "Whether a part of the deployment answers this process and takes writes, and whether a part of the process works",
         up,
     );
     crate::live::metrics::register(&mut asked);

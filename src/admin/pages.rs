@@ -51,6 +51,7 @@ pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri
         let queue = |counts: &QueueCounts| Some(rows::queue(counts, of(counts.queue)?, &around));
         let shown = OverviewPage {
             obstacles: jobs.statistics.obstacles(PATIENCE).await?.len(),
+            troubles: admin.services.check().await.troubles(),
             queues: around.counts.iter().filter_map(queue).collect(),
             running: running.into_iter().take(FEW).map(|record| rows::job(record, None)).collect(),
             dead: dead.iter().map(|record| rows::job(record, None)).collect(),

@@ -52,7 +52,15 @@ async fn handle_signals((terminate, interrupt): &mut (Signal, Signal), stop: &Ca
 /// Opens a deployment for a process that serves these queues.
 pub(super) async fn open(settings: &Settings, queues: &[Queue]) -> anyhow::Result<Services> {
     let pools = Pool::for_queues(queues, settings.workers.concurrency.into());
-    Services::open_for(&settings.places, pools.iter().map(|pool| pool.concurrency).sum()).await
+    let services = Services::open_for(&settings.places, pools.iter().map(|pool| pool.concurrency).sum()).await?;
+    let looking = services.clone();
+    // Not waited for: a process starts while a part is away.
+    tokio::spawn(async move {
+        for warning in &looking.check().await.warnings {
+            tracing::warn!("{warning}");
+        }
+    });
+    Ok(services)
 }
 
 /// Starts the pools of these queues.

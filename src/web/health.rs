@@ -21,10 +21,11 @@ pub(super) async fn alive() -> Response {
     ([(header::CACHE_CONTROL, "no-store")], "ok\n").into_response()
 }
 
-/// Whether everything that the process needs answers
+/// Whether everything that the process needs answers and takes writes
 ///
-/// What does not is named; why is in the log. The process' own parts are its background loops, and where it has them its pools of workers
-/// and its schedule.
+/// Each part is `ok` or `failing`, with what is wrong where that is known: `failing: disk full`. The log has the error itself. The process'
+/// own parts are its background loops, and where it has them its pools of workers and its schedule. `warnings` are settings that ought to
+/// be changed; they change no status.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -35,25 +36,21 @@ pub(super) async fn alive() -> Response {
     )
 )]
 pub(super) async fn ready(State(app): State<App>) -> Response {
-    let mut checks = app.services.check().await;
-    let own = sview_jobs::health().into_iter();
-    checks.extend(
-        own.map(|(component, is)| (component.as_str(), is.map_err(|why| anyhow::anyhow!("{}", in_words(&why, 300))))),
-    );
-    let good = checks.iter().all(|(_, result)| result.is_ok());
-    let report: Map<String, Value> = checks
-        .into_iter()
-        .map(|(name, result)| {
-            let word = match result {
-                Ok(()) => "ok",
-                Err(error) => {
-                    tracing::warn!(%error, "{name} is not ready");
-                    "failing"
-                }
-            };
-            (name.to_owned(), Value::from(word))
-        })
-        .collect();
+    let readiness = app.services.check().await;
+    let mut good = readiness.parts.iter().all(|part| part.failure.is_none());
+    let states = readiness.parts.iter().map(|part| (part.name.to_owned(), Value::from(part.state())));
+    let mut report: Map<String, Value> = states.collect();
+    for (component, is) in sview_jobs::health() {
+        let name = component.as_str();
+        if let Err(why) = &is {
+            tracing::warn!(part = name, error = in_words(why, 300), "a part of the process is not ready");
+            good = false;
+        }
+        report.insert(name.to_owned(), Value::from(if is.is_ok() { "ok" } else { "failing" }));
+    }
+    if !readiness.warnings.is_empty() {
+        report.insert("warnings".to_owned(), Value::from(readiness.warnings.clone()));
+    }
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
 }

@@ -11,6 +11,7 @@ mod health;
 mod late;
 mod limit;
 mod openapi;
+mod outages;
 mod pages;
 mod site;
 mod stderr;

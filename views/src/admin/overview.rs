@@ -9,6 +9,7 @@ use super::jobs::{JobRow, list};
 use super::spans::seen;
 use super::{AdminContext, chart};
 use crate::number::grouped;
+use crate::text;
 
 /// An hour of a queue.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ pub struct QueueCard {
 pub struct OverviewPage {
     /// How many buckets and locks hold up aggregations.
     pub obstacles: usize,
+    /// What is wrong with parts of the deployment, and what ought to be changed; a sentence each.
+    pub troubles: Vec<String>,
     /// The queues, most urgent first.
     pub queues: Vec<QueueCard>,
     /// What runs, longest first.
@@ -61,6 +64,7 @@ pub struct OverviewPage {
 #[must_use]
 pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
     let content = html! {
+        @for trouble in &shown.troubles { p.message.warn role="alert" { (text::visible(trouble, 600)) } }
         @if shown.obstacles > 0 {
             p.message.bad { a href="/due" { "Aggregation is held up" } ", at " (shown.obstacles) @if shown.obstacles == 1 { " place." } @else { " places." } }
         }
