@@ -148,6 +148,19 @@ both! {
         assert_eq!(total(&reports, Period::Hour, now).await, 17, "what is deleted is not remembered");
     }
 
+    async fn the_hour_survives_counts_whose_sum_no_database_can_say(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let now = at("2026-03-15T12:34:56Z");
+        let within = now - TimeDelta::minutes(10);
+        let (largest, other) = (i64::MAX, within + TimeDelta::seconds(1));
+        reports.insert(&incidents(&[(within, largest, "192.0.2.1"), (other, largest, "192.0.2.2")]), None).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(total(&reports, Period::Hour, now).await, 2 * largest.unsigned_abs());
+        }
+        reports.insert_unmarked(&incidents(&[(within, 1, "192.0.2.3")])).await.unwrap();
+        assert_eq!(total(&reports, Period::Hour, now).await, 2 * largest.unsigned_abs() + 1, "a late report is noticed");
+    }
+
     async fn buckets_whose_reports_were_deleted_are_kept(deployment: Deployment) {
         let reports = open(&deployment).await;
         let now = at("2026-03-15T12:34:56Z");

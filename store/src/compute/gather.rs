@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use sview_model::{Dimension, Kind, Measure, Precision, ResourceName, Shape, Windows};
 
 use super::Segment;
-use super::minutes::{MINUTE, Minute, Minutes};
+use super::minutes::{MINUTE, MODULUS, Minute, Minutes};
 use crate::Result;
 use crate::engine::{self, Dialect, Micros, Tx};
 use crate::tally::{self, Counts, Draft, Names, Tally};
@@ -150,7 +150,8 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
 /// How long before a value's end reports are kept by the minute.
 const RECENT: Micros = 120 * MINUTE;
 
-/// Adds the reports of a span to a draft; returns how many there are, and the sum of their counts.
+/// Adds the reports of a span to a draft; returns how many there are, and the sum of their counts, each modulo
+/// [`MODULUS`].
 async fn read_reports(
     tx: &mut dyn Tx,
     rows: &Rows<'_>,
@@ -162,7 +163,7 @@ async fn read_reports(
     let (mut count, mut sum) = (0, 0);
     let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
         let n = ints.last().copied().unwrap_or(0);
-        (count, sum) = (count + 1, sum + n);
+        (count, sum) = (count + 1, sum + n % MODULUS);
         draft.row(rows.kind, names, texts, u64::try_from(n).unwrap_or(0))
     };
     tx.each(sql, texts, &mut visit).await?;

@@ -12,6 +12,10 @@ use sview_model::Kind;
 use crate::Result;
 use crate::engine::{Dialect, Micros, Tx};
 
+/// Counts are summed modulo this prime to tell whether a minute is as it was: a sum of whole counts may be larger than the databases can
+/// say, and an overflow would cost every value that reads the minute.
+pub(super) const MODULUS: i64 = 1_000_000_007;
+
 /// A minute in microseconds.
 pub(super) const MINUTE: Micros = 60_000_000;
 
@@ -30,7 +34,7 @@ pub(crate) struct Minutes(Mutex<HashMap<Kind, BTreeMap<Micros, Minute>>>);
 pub(super) struct Minute {
     /// How many rows.
     pub(super) rows: i64,
-    /// The sum of their counts.
+    /// The sum of their counts, each modulo [`MODULUS`].
     pub(super) sum: i64,
     /// The tally, written.
     pub(super) body: Arc<[u8]>,
@@ -53,7 +57,7 @@ impl Minutes {
             return Ok(BTreeMap::new());
         };
         let sql = format!(
-            "SELECT {}, count(*), CAST(coalesce(sum(raw_count), 0) AS BIGINT) FROM {kind} WHERE time >= {} AND time < {} GROUP BY 1",
+            "SELECT {}, count(*), CAST(coalesce(sum(raw_count % {MODULUS}), 0) AS BIGINT) FROM {kind} WHERE time >= {} AND time < {} GROUP BY 1",
             dialect.micros(&dialect.bucket("time", MINUTE)),
             dialect.time(*first),
             dialect.time(last + MINUTE),
