@@ -124,13 +124,17 @@ async fn without_the_database_what_is_cached_is_served_on() {
     let deployment = Deployment::new(Backend::Production).await;
     drop(full(&deployment, &[]));
     let mut relay = Relay::before(&deployment.database_url).await;
-    let server = start(&deployment, "serve", &[("SVIEW_DATABASE_URL", &relay.url)]);
+    let environment = [("SVIEW_DATABASE_URL", relay.url.as_str()), ("SVIEW_ADMIN_LISTEN", "127.0.0.1:0")];
+    let server = start(&deployment, "serve", &environment);
     assert_eq!(ready(&server).0, 200);
     relay.cut().await;
     let away = serde_json::json!({"database": "failing: unreachable", "cache": "ok", "queues": "ok", "loops": "ok"});
     until_ready_says(&server, 503, &away);
     let page = http::get(&format!("{}/?period=1h", server.url));
     assert!(page.status == 200 && page.body.contains("data-state=\"ready\""), "{}", page.body);
+    // Operators see their queues, and what is wrong.
+    let operators = http::get(&server.admin_url());
+    assert!(operators.status == 200 && operators.body.contains("unreachable"), "{}", operators.body);
     relay.restore().await;
     patiently(|| http::get(&format!("{}/readyz", server.url)), |answer| answer.status == 200);
 }
