@@ -161,7 +161,8 @@ both! {
         assert_eq!(jobs(&["--queue", "aggregation"]), 3);
         assert_eq!(jobs(&["--state", "running,done"]), 0);
         assert_eq!(jobs(&["--state", "queued", "--name", "cache-group"]), 3);
-        assert_eq!(jobs(&["--text", "SECRET1"]), 1);
+        assert_eq!(jobs(&["--text", "SELECTED_PASSWORD"]), 1);
+        assert_eq!(jobs(&["--text", "SECRET1"]), 0, "jobs name what visitors may look up by a hash");
         assert_eq!(jobs(&["--limit", "2"]), 2);
         let job = json(&deployment, &["view-jobs", "--queue", "aggregation", "--limit", "1"])["jobs"][0].clone();
         for field in ["id", "name", "queue", "state", "job", "cause", "attempts", "max_attempts", "created_at", "run_at",
