@@ -21,6 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::SendFlags;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -116,8 +117,9 @@ pub(crate) async fn serve(
                 Err(full) => {
                     refusals.log(server, full.why());
                     metrics::refused(server, full.why());
-                    // A line as long as this fits into any socket; who does not get it sees the connection closed.
-                    let _ = stream.try_write(full.answer());
+                    // A line as long as this fits into any socket; who does not get it sees the connection closed. It is sent past the
+                    // runtime, which does not know yet that the socket can be written to and would not try.
+                    let _ = rustix::net::send(&stream, full.answer(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
                 }
             },
             Err(error) if is_of_the_client(&error) => {}

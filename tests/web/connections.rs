@@ -103,8 +103,10 @@ async fn a_client_has_so_many_connections_and_no_more() {
     for stream in &mut held {
         stream.read_exact(&mut [0; 12]).unwrap();
     }
-    let refused = rest(connect(&server));
-    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    let refused: Vec<_> = (0..20).map(|_| connect(&server)).collect();
+    for refused in refused.into_iter().map(rest) {
+        assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("Retry-After: 10"), "{refused}");
+    }
     server.logs("refused connections");
     drop(held);
     patiently(|| http::get(&format!("{}/healthz", server.url)), |answer| answer.status == 200);
