@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, Key, SameSite, SignedCookieJar};
@@ -126,12 +126,16 @@ fn names(host: &str, here: SocketAddr) -> bool {
 }
 
 /// Whether a request came to a listener on loopback from a program on this machine, without a proxy and by the listener's own name.
+///
+/// A proxy that sends no header of its own and names this listener as its host looks like such a program. Of those, nginx speaks
+/// HTTP/1.0 unless it is told otherwise, which browsers and today's tools do not.
 fn is_from_here(request: &Request, here: SocketAddr) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
     // A target may name the host as well, and then it is the one that counts.
     let target = request.uri().authority().map(|authority| authority.as_str());
-    !is_forwarded(request.headers())
+    request.version() >= Version::HTTP_11
+        && !is_forwarded(request.headers())
         && host.is_some_and(|host| names(host, here))
         && target.is_none_or(|target| names(target, here))
 }

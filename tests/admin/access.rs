@@ -140,7 +140,7 @@ both! {
         let asks = |head: &str| raw(here, &format!("{head}Connection: close\r\n\r\n").replace("PORT", port));
         for (head, status) in [
             ("GET /jobs HTTP/1.1\r\nHost: localhost:PORT\r\n", "200"), ("GET /jobs HTTP/1.1\r\nHost: [::1]:PORT\r\n", "200"),
-            ("GET /jobs HTTP/1.0\r\nHost: 127.0.0.1:PORT\r\n", "200"), ("GET /jobs HTTP/1.0\r\n", "403"),
+            ("GET /jobs HTTP/1.0\r\nHost: 127.0.0.1:PORT\r\n", "403"), ("GET /jobs HTTP/1.0\r\n", "403"),
             ("GET /jobs HTTP/1.1\r\nHost: localhost\r\n", "403"), ("GET /jobs HTTP/1.1\r\nHost: 127.0.0.1:1\r\n", "403"),
             ("GET /jobs HTTP/1.1\r\nHost: l\u{f6}calhost:PORT\r\n", "400"), ("GET /jobs HTTP/1.1\r\n", "400"),
             ("GET /jobs HTTP/1.1\r\nHost: localhost:PORT\r\nHost: localhost:PORT\r\n", "400"),
