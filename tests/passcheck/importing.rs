@@ -153,8 +153,11 @@ async fn an_import_that_is_killed_loses_nothing_and_the_next_one_begins_clean() 
 async fn a_mirror_of_one_file_per_prefix_is_read() {
     let deployment = Deployment::new(Backend::Embedded).await;
     let mirror = deployment.data_dir.join("mirror");
-    let range =
-        |password: &str, count: u32| format!("{}:{count}\r\n{}:0", &sha1(password)[5..].to_uppercase(), "0".repeat(35));
+    // Padding as the public service writes it, and as our own server does.
+    let range = |password: &str, count: u32| {
+        let padding = ["0", "000"].map(|zeros| format!("\r\n{}:{zeros}", "0".repeat(35))).concat();
+        format!("{}:{count}{padding}", &sha1(password)[5..].to_uppercase())
+    };
     let gzip = |text: &str| {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(text.as_bytes()).unwrap();
