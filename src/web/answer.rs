@@ -93,8 +93,11 @@ pub(super) fn reads_gzip(request: &HeaderMap) -> bool {
     let mut codings = lists.flat_map(|list| list.split(','));
     codings.any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
-        let named = matches!(parts.next(), Some("gzip" | "x-gzip" | "*"));
-        let weight = parts.find_map(|p| p.strip_prefix("q=")).and_then(|q| q.parse::<f32>().ok());
+        let named =
+            parts.next().is_some_and(|name| ["gzip", "x-gzip", "*"].iter().any(|ours| name.eq_ignore_ascii_case(ours)));
+        let weight = parts
+            .find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")))
+            .and_then(|q| q.parse::<f32>().ok());
         named && weight.is_none_or(|q| q > 0.0)
     })
 }
@@ -144,8 +147,10 @@ mod tests {
             let response = answer.respond(&with(header::ACCEPT_ENCODING, accept));
             response.headers().contains_key(header::CONTENT_ENCODING)
         };
-        assert!(encoded("gzip") && encoded("br, gzip;q=0.5") && encoded("*"));
-        assert!(!encoded("br") && !encoded("gzip;q=0") && !encoded("identity"));
+        assert!(
+            encoded("gzip") && encoded("br, gzip;q=0.5") && encoded("*") && encoded("GZIP") && encoded("X-Gzip;Q=1")
+        );
+        assert!(!encoded("br") && !encoded("gzip;q=0") && !encoded("GZip;Q=0") && !encoded("identity"));
         assert!(!answer.respond(&HeaderMap::new()).headers().contains_key(header::CONTENT_ENCODING));
     }
 }
