@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use sview_store::restrict;
 
 /// The directories that sview makes in a data directory.
-const OWN: [&str; 3] = ["passwords", "dynfw-publisher", "demo"];
+/// `lost+found` is a file system's: then the directory is one of its own.
+const OWN: [&str; 4] = ["passwords", "dynfw-publisher", "demo", "lost+found"];
 
 /// Lets no other user read what this process creates from now on, whatever umask it was started with. A file for others (the
 /// greylist's, a public key) is given its mode explicitly.
@@ -33,6 +34,10 @@ pub(crate) fn umask() {}
 pub(crate) fn data_dir(path: &Path) -> anyhow::Result<()> {
     let make = || {
         std::fs::create_dir_all(path)?;
+        let passwords = path.join("passwords");
+        if passwords.is_dir() {
+            restrict(&passwords, 0o700)?;
+        }
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             let own = entry.file_name().to_str().is_some_and(|name| OWN.contains(&name));
@@ -46,9 +51,7 @@ pub(crate) fn data_dir(path: &Path) -> anyhow::Result<()> {
                 return Ok(());
             }
         }
-        restrict(path, 0o700)?;
-        let passwords = path.join("passwords");
-        if passwords.is_dir() { restrict(&passwords, 0o700) } else { Ok(()) }
+        restrict(path, 0o700)
     };
     make().with_context(|| format!("SVIEW_DATA_DIR {}", path.display()))
 }

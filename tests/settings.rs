@@ -220,7 +220,10 @@ fn what_sview_keeps_is_its_users_alone_and_so_becomes_what_it_kept_before() {
 fn a_data_directory_that_others_use_too_stays_open_and_its_files_do_not() {
     let deployment = embedded();
     let directory = deployment.data_dir.join("shared");
-    std::fs::create_dir_all(directory.join("others")).unwrap();
+    for name in ["others", "passwords"] {
+        std::fs::create_dir_all(directory.join(name)).unwrap();
+        chmod("0755", &directory.join(name));
+    }
     chmod("0755", &directory);
     let server = Server::start(&mut unmasked(&deployment, &directory, "up"));
     assert_eq!(open_to_others(&directory), [directory.clone(), directory.join("others")]);
