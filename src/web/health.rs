@@ -43,7 +43,8 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     for (component, is) in sview_jobs::health() {
         let name = component.as_str();
         if let Err(why) = &is {
-            tracing::warn!(part = name, error = in_words(why, 300), "a part of the process is not ready");
+            // Whatever ended or restarted was logged when it did. Anybody may ask here, as often as they like.
+            tracing::debug!(part = name, error = in_words(why, 300), "a part of the process is not ready");
             good = false;
         }
         report.insert(name.to_owned(), Value::from(if is.is_ok() { "ok" } else { "failing" }));
