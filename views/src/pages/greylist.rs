@@ -136,7 +136,8 @@ fn usage(form: Form, site: &str) -> Usage {
         Form::Ipset => Usage {
             purpose: "Sets for iptables, whose entries time out by themselves. Rules match on sview-greylist, which holds a set of \
                 each address family. The load replaces whatever sets of these names exist, and a whole list is in force at every \
-                moment. A rule that matches on sview-greylist4 or sview-greylist6 itself would keep ipset from replacing that set.",
+                moment. A rule that matches on sview-greylist4 or sview-greylist6 itself would keep ipset from replacing that set. \
+                Needs Linux 5.11 and ipset 7.7 or newer.",
             cron: format!("*/20 * * * * curl -sf --compressed {url} | /usr/sbin/ipset restore"),
             then: Some((
                 "Once, to block:",
