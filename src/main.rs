@@ -4,21 +4,17 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     sview::open_files::raise_limit();
-    let runtime =
-        match tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                sview::telemetry::line(&format!("error: no threads: {error}"));
-                sview::telemetry::flush();
-                return ExitCode::FAILURE;
-            }
-        };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            sview::telemetry::line(&format!("error: no threads: {error}"));
+            sview::telemetry::flush();
+            return ExitCode::FAILURE;
+        }
+    };
     let code = runtime.block_on(sview::cli::run(std::env::args_os().collect()));
     // A thread that computes or waits for a disk holds up the end of the process no longer.
     runtime.shutdown_background();
     sview::telemetry::flush();
     code
 }
-
-/// The most threads that may compute or wait: two pools of 256 jobs have one each, and the rest is for reading and writing files.
-const BLOCKING_THREADS: usize = 1024;

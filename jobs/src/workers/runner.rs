@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::Queue;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -242,38 +243,44 @@ impl Runner {
 }
 
 /// A handler on a thread of its own. It may compute for long: neither that nor its panic touches the lease, the pages of this process, or
-/// whatever else runs on the threads of the runtime.
+/// whatever else runs on the threads of the runtime. The thread is of lower priority, so that pages get a core at once.
 struct Contained {
-    /// `None`: it was told to stop.
-    thread: tokio::task::JoinHandle<Option<Result<(), Failure>>>,
+    /// How it ended; within, `None`: it was told to stop.
+    thread: oneshot::Receiver<std::thread::Result<Option<Result<(), Failure>>>>,
     stop: CancellationToken,
 }
 
 impl Contained {
     fn start(job: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Self {
         let (runtime, stop) = (Handle::current(), CancellationToken::new());
-        let stopped = stop.clone();
-        let thread = tokio::task::spawn_blocking(move || {
-            runtime.block_on(async move {
+        let (stopped, (end, thread)) = (stop.clone(), oneshot::channel());
+        let run = move || {
+            yield_to_pages();
+            let handler = async move {
                 tokio::select! {
                     biased;
                     () = stopped.cancelled() => None,
                     done = job => Some(done),
                 }
-            })
-        });
+            };
+            let ended = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(handler)));
+            let _ = end.send(ended); // nobody waits where the process ends
+        };
+        // Not one of the runtime's blocking threads: a priority that was lowered cannot be raised again, and those serve pages too.
+        // As many threads at the most as there are slots. One that cannot be started drops `end`.
+        if let Err(error) = std::thread::Builder::new().name("job".to_owned()).spawn(run) {
+            tracing::warn!(%error, "no thread could be started for a job; it is tried again");
+        }
         Self { thread, stop }
     }
 
     /// Waits for it to end by itself.
     async fn ended(&mut self) -> Ending {
         match (&mut self.thread).await {
-            Ok(Some(result)) => Ending::Returned(result),
-            Ok(None) => Ending::Abandoned,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => Ending::Panicked(panic_message(&*panic)),
-                Err(_) => Ending::Abandoned, // the runtime shuts down
-            },
+            Ok(Ok(Some(result))) => Ending::Returned(result),
+            Ok(Ok(None)) => Ending::Abandoned,
+            Ok(Err(panic)) => Ending::Panicked(panic_message(&*panic)),
+            Err(_) => Ending::Returned(Err(Failure::Busy("no thread could be started for the job".to_owned()))),
         }
     }
 
@@ -285,6 +292,26 @@ impl Contained {
         }
     }
 }
+
+/// How much lower the priority of a thread that computes is (see `nice(2)`): enough for a page that wakes up to get its core at once, and
+/// little enough for jobs to get a third of a core beside one busy thread.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 5;
+
+/// Lowers the priority of the calling thread, where the system has priorities of threads.
+#[cfg(target_os = "linux")]
+fn yield_to_pages() {
+    let own = Some(rustix::thread::gettid());
+    let lowered = rustix::process::getpriority_process(own)
+        .and_then(|priority| rustix::process::setpriority_process(own, priority + NICER));
+    if let Err(error) = lowered {
+        tracing::debug!(%error, "the priority of a job's thread was not lowered");
+    }
+}
+
+/// Does nothing where threads have no priority of their own.
+#[cfg(not(target_os = "linux"))]
+fn yield_to_pages() {}
 
 impl Drop for Contained {
     fn drop(&mut self) {
