@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use sview_testing::{Backend, Deployment, Server, run, sview, told};
+use sview_testing::{Backend, Deployment, Server, http, run, sview, told};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 
@@ -37,7 +37,9 @@ async fn without_a_mode_the_database_is_reached_over_tls_by_any_certificate() {
     for (query, in_plain_text) in [("", false), ("?sslmode=disable", true)] {
         let mut command = sview(SVIEW, &deployment, &["serve"]);
         command.env("SVIEW_DATABASE_URL", format!("{plain}{query}")).env("SSL_CERT_FILE", "/nonexistent.pem");
-        let _server = Server::start(&mut command);
+        let server = Server::start(&mut command);
+        // Connections are made when they are needed.
+        assert_eq!(http::get(&format!("{}/readyz", server.url)).status, 200, "{query:?}");
         assert_eq!(connections(&deployment, false).await > 0, in_plain_text, "{query:?}");
     }
 }
@@ -51,9 +53,9 @@ async fn database_and_redis_are_reached_over_tls() {
     let server = Server::start(
         over_tls(&deployment, &["up"]).env("SSL_CERT_FILE", authority()).env("SVIEW_NOW", "2026-03-15T12:34:56Z"),
     );
-    assert!(connections(&deployment, true).await > 0, "its connections are encrypted");
     let data = server.data("name=top_ports_by_scans_list_long&period=1d", &[]);
     assert!(data.to_string().contains("TCP/23"), "{data}");
+    assert!(connections(&deployment, true).await > 0, "its connections are encrypted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

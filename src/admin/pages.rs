@@ -27,6 +27,9 @@ const CACHED: usize = 200;
 /// How many running and dead jobs the overview shows.
 const FEW: usize = 8;
 
+/// How long the first page waits for the database.
+const ASKED: Duration = Duration::from_secs(2);
+
 /// A lock that is held for less is nobody's trouble.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,6 +44,11 @@ fn respond(page: Result<Markup, Problem>, viewer: &Viewer, uri: &Uri) -> Respons
 pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let page = async {
         let (jobs, context) = (&admin.services.jobs, viewer.context());
+        // The ledger has the rest of the page. Without the database it is shown with the trouble that the database has.
+        let obstacles = match tokio::time::timeout(ASKED, jobs.statistics.obstacles(PATIENCE)).await {
+            Ok(Ok(obstacles)) => obstacles.len(),
+            Ok(Err(_)) | Err(_) => 0,
+        };
         let around = Surroundings::look(jobs).await?;
         let figures = admin.figures().await?;
         let dead = Filter { states: vec![State::Dead], limit: FEW, ..Filter::default() };
@@ -50,8 +58,7 @@ pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri
         let of = |queue| figures.iter().find(|figures| figures.queue == queue);
         let queue = |counts: &QueueCounts| Some(rows::queue(counts, of(counts.queue)?, &around));
         let shown = OverviewPage {
-            // The ledger has the rest of the page. Without the database it is shown with the trouble that the database has.
-            obstacles: jobs.statistics.obstacles(PATIENCE).await.map_or(0, |obstacles| obstacles.len()),
+            obstacles,
             troubles: admin.services.check().await.troubles(),
             queues: around.counts.iter().filter_map(queue).collect(),
             running: running.into_iter().take(FEW).map(|record| rows::job(record, None)).collect(),
