@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_feed::{Format, Options, Reader};
+use sview_feed::{Ending, Format, Options, Reader};
 use sview_model::{Batch, Kind, Period, Precision, Request};
 use sview_store::{Reports, Settings, Step};
 
@@ -103,7 +103,7 @@ async fn ingest(reports: &Reports, directory: &Path, now: DateTime<Utc>) -> usiz
     let mut rows = 0;
     for name in ["identity", "incidents", "passwords", "ports"] {
         let file = File::open(directory.join(format!("{name}.csv"))).unwrap();
-        let mut reader = Reader::open(file, Format::Csv, Options { now, geoip: None }).unwrap();
+        let mut reader = Reader::open(file, Format::Csv, Options { now, geoip: None, ending: Ending::File }).unwrap();
         while let Some(chunk) = reader.next_batch(50_000).unwrap() {
             rows += chunk.batch.len();
             reports.insert(&chunk.batch, None).await.unwrap();
@@ -124,7 +124,7 @@ async fn aggregate_all(reports: &Reports, now: DateTime<Utc>) {
 fn one_more_quarter(directory: &Path, now: DateTime<Utc>) -> Batch {
     let first = |name: &str, rows: usize| {
         let file = File::open(directory.join(format!("{name}.csv"))).unwrap();
-        let mut reader = Reader::open(file, Format::Csv, Options { now, geoip: None }).unwrap();
+        let mut reader = Reader::open(file, Format::Csv, Options { now, geoip: None, ending: Ending::File }).unwrap();
         reader.next_batch(rows).unwrap().map(|chunk| chunk.batch).unwrap_or_default()
     };
     let moment = |i: usize| now + TimeDelta::milliseconds(i as i64 * 31 % 900_000);

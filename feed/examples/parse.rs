@@ -3,13 +3,13 @@
 
 use std::{error::Error, fs::File, time::Instant};
 
-use sview_feed::{Format, Options, Reader, Summary};
+use sview_feed::{Ending, Format, Options, Reader, Summary};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("usage: parse FILE [auto|csv|ndjson|cowrie]")?;
     let format = arguments.next().map_or(Ok(Format::Auto), |word| word.parse())?;
-    let options = Options { now: chrono::Utc::now(), geoip: None };
+    let options = Options { now: chrono::Utc::now(), geoip: None, ending: Ending::File };
 
     let start = Instant::now();
     let mut reader = Reader::open(File::open(&path)?, format, options)?;

@@ -221,6 +221,7 @@ mod tests {
         let options = crate::Options {
             now: "2026-03-15T12:34:56Z".parse().unwrap(),
             geoip: Some(GeoIp::open(file.path()).unwrap().into()),
+            ending: crate::Ending::File,
         };
         let mut reader = crate::Reader::open(std::io::Cursor::new(csv), crate::Format::Csv, options).unwrap();
         let batch = reader.next_batch(10).unwrap().unwrap().batch;

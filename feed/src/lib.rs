@@ -13,6 +13,6 @@ mod summary;
 pub use content::Content;
 pub use error::FeedError;
 pub use geoip::GeoIp;
-pub use read::{Chunk, Format, MAX_LINE, MAX_REJECT_TEXT, Notes, Options, Reader, Reject, UnknownFormat};
+pub use read::{Chunk, Ending, Format, MAX_LINE, MAX_REJECT_TEXT, Notes, Options, Reader, Reject, UnknownFormat};
 pub use simulate::{HISTORY_DAYS, History, Trickle};
 pub use summary::{MAX_REASONS, Summary};

@@ -5,7 +5,7 @@
 
 use std::{io::Cursor, sync::mpsc, thread, time::Duration};
 
-use sview_feed::{Format, Options, Reader, Summary};
+use sview_feed::{Ending, Format, Options, Reader, Summary};
 
 /// The length of each source, in bytes.
 const LENGTH: usize = 10 << 20;
@@ -27,7 +27,7 @@ fn whole(format: Format, text: String) -> Summary {
     let (done, summary) = mpsc::channel();
     let length = text.len();
     thread::spawn(move || {
-        let options = Options { now: "2026-03-15T12:34:56Z".parse().unwrap(), geoip: None };
+        let options = Options { now: "2026-03-15T12:34:56Z".parse().unwrap(), geoip: None, ending: Ending::File };
         let mut reader = Reader::open(Cursor::new(text), format, options).unwrap();
         let mut summary = Summary::default();
         while let Some(chunk) = reader.next_batch(10_000).unwrap() {

@@ -5,12 +5,12 @@ use std::io::Cursor;
 
 use chrono::DateTime;
 use proptest::prelude::*;
-use sview_feed::{Format, Options, Reader, Summary};
+use sview_feed::{Ending, Format, Options, Reader, Summary};
 use sview_model::{Action, Batch, Identity, Incident, Password, Port, Protocol, Trap};
 
 fn open(bytes: Vec<u8>, format: Format) -> Option<Reader> {
     let now = "2026-03-15T12:34:56Z".parse().unwrap();
-    Reader::open(Cursor::new(bytes), format, Options { now, geoip: None }).ok()
+    Reader::open(Cursor::new(bytes), format, Options { now, geoip: None, ending: Ending::File }).ok()
 }
 
 /// Totals of all that a reader gives, and the reports themselves.

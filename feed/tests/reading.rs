@@ -6,11 +6,11 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use flate2::{Compression, write::GzEncoder};
-use sview_feed::{Chunk, FeedError, Format, MAX_LINE, Notes, Options, Reader, Summary};
+use sview_feed::{Chunk, Ending, FeedError, Format, MAX_LINE, Notes, Options, Reader, Summary};
 use sview_model::{Action, MAX_TEXT, Trap, hex};
 
 fn options() -> Options {
-    Options { now: "2026-03-15T12:34:56Z".parse().unwrap(), geoip: None }
+    Options { now: "2026-03-15T12:34:56Z".parse().unwrap(), geoip: None, ending: Ending::File }
 }
 
 fn open(bytes: impl Into<Vec<u8>>, format: Format) -> Result<Reader, FeedError> {
@@ -465,16 +465,66 @@ fn an_interrupted_reading_goes_on_where_it_was() {
         while let Some(chunk) = reader.next_batch(1).unwrap() {
             whole.push(chunk);
         }
-        for (i, chunk) in whole.iter().enumerate() {
+        for chunk in &whole {
             let mut reader = open(bytes.clone(), Format::Auto).unwrap();
             assert_eq!(reader.skip_lines(chunk.lines_read).unwrap(), chunk.lines_read);
             let mut rest = Vec::new();
             while let Some(chunk) = reader.next_batch(1).unwrap() {
                 rest.push(chunk);
             }
-            assert_eq!(rest, whole[i + 1..]);
+            // A record that may go on is not done with, and comes again.
+            let done = whole.iter().position(|c| c.lines_read == chunk.lines_read).unwrap();
+            assert_eq!(rest, whole[done + 1..]);
         }
         assert!(open(bytes, Format::Auto).unwrap().skip_lines(1_000_000).unwrap() < 100);
+    }
+}
+
+/// The user names and rejects of a file of passwords from line `from` on, and how many lines are done with.
+fn read_on(text: &str, ending: Ending, from: u64) -> (Vec<String>, usize, u64) {
+    let source = Cursor::new(text.to_owned());
+    let mut reader = Reader::open(source, Format::Csv, Options { ending, ..options() }).unwrap();
+    let from = from.max(1); // the header
+    assert_eq!(reader.skip_lines(from).unwrap(), from, "it skips no further");
+    let (mut names, mut rejected, mut told) = (Vec::new(), 0, from);
+    while let Some(chunk) = reader.next_batch(10).unwrap() {
+        names.extend(chunk.batch.passwords.into_iter().map(|p| p.username));
+        rejected += chunk.rejects.len();
+        told = chunk.lines_read;
+    }
+    assert_eq!(told, reader.lines_done(), "a chunk tells no more");
+    (names, rejected, told)
+}
+
+#[test]
+fn a_record_within_quotes_is_read_when_the_file_has_grown() {
+    let row = |name: &str| format!("2026-03-15T12:00:00Z,1,{name},admin\n");
+    let begun = format!("{PASSWORDS}{}2026-03-15T12:00:00Z,1,multi,\"\nsome\n\n", row("a"));
+    let grown = format!("{begun}lines\"\n{}", row("b"));
+    for (ending, rejected) in [(Ending::File, 2), (Ending::Growing, 0)] {
+        assert_eq!(read_on(&begun, ending, 0), (vec!["a".to_owned()], rejected, 2));
+        assert_eq!(read_on(&grown, ending, 2), (vec!["multi".to_owned(), "b".to_owned()], 0, 7));
+    }
+    // Nobody knows of lines behind an open quote what they are, until the file has grown or is at rest.
+    let behind = format!("{PASSWORDS}2026-03-15T12:00:00Z,1,\"x,admin\n{}", row("b"));
+    assert_eq!(read_on(&behind, Ending::Growing, 0), (vec![], 0, 1));
+    assert_eq!(read_on(&behind, Ending::File, 0), (vec!["b".to_owned()], 1, 3));
+    // What was given out does not come again, though a record spans the line by now.
+    let closed = format!("{behind}y\",admin\n{}", row("c"));
+    assert_eq!(read_on(&closed, Ending::File, 3), (vec!["c".to_owned()], 1, 5));
+}
+
+#[test]
+fn half_a_last_row_waits_while_the_file_is_written() {
+    let row = |name: &str| format!("2026-03-15T12:00:00Z,1,{name},admin\n");
+    let whole = format!("{PASSWORDS}{}{}", row("a"), row("b"));
+    for cut in [1, 3, 20] {
+        let half = &whole[..whole.len() - cut];
+        assert_eq!(read_on(half, Ending::Growing, 0), (vec!["a".to_owned()], 0, 2), "{half}");
+    }
+    assert_eq!(read_on(&whole, Ending::Growing, 2), (vec!["b".to_owned()], 0, 3));
+    for ending in [Ending::File, Ending::Pipe] {
+        assert_eq!(read_on(&whole[..whole.len() - 1], ending, 0), (vec!["a".to_owned(), "b".to_owned()], 0, 3));
     }
 }
 

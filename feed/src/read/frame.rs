@@ -19,6 +19,8 @@ pub(super) enum Frame {
     Bad {
         length: usize,
         fault: Fault,
+        /// The stream ends within its quotes: more of it may close them.
+        at_end: bool,
     },
     /// A line without an end in sight.
     TooLong,
@@ -63,17 +65,22 @@ impl Framer {
         Ok(frame)
     }
 
+    /// Forgets the lines ahead, for a reader that moves on by lines.
+    pub(super) fn forget(&mut self) {
+        self.beyond = None;
+    }
+
     fn find(&mut self, lines: &mut Lines, first: usize) -> io::Result<Frame> {
         self.splitter.begin();
         match self.splitter.scan(lines.ahead(first)) {
             Split::Whole => return Ok(Frame::Record { length: first, lines: 1 }),
-            Split::Bad(fault) => return Ok(Frame::Bad { length: first, fault }),
+            Split::Bad(fault) => return Ok(Frame::Bad { length: first, fault, at_end: false }),
             Split::Open => {}
         }
         let mut beyond = match self.beyond.take() {
             Some(Beyond::Bad(line, fault)) if line >= first => {
                 self.beyond = Some(Beyond::Bad(line, fault.clone()));
-                return Ok(Frame::Bad { length: first, fault });
+                return Ok(Frame::Bad { length: first, fault, at_end: false });
             }
             Some(Beyond::Open(splitter)) if splitter.seen() >= first => splitter,
             _ => Splitter::within_quotes(first),
@@ -83,9 +90,10 @@ impl Framer {
             let end = match lines.find_end(line) {
                 Ok(LineEnd::At(end)) => end,
                 Ok(LineEnd::Stream(end)) if end > line => end,
-                Ok(LineEnd::Stream(_) | LineEnd::TooFar) => {
+                Ok(found @ (LineEnd::Stream(_) | LineEnd::TooFar)) => {
                     self.beyond = Some(Beyond::Open(beyond));
-                    return Ok(Frame::Bad { length: first, fault: Fault::UnclosedQuote });
+                    let at_end = found != LineEnd::TooFar;
+                    return Ok(Frame::Bad { length: first, fault: Fault::UnclosedQuote, at_end });
                 }
                 Err(error) => {
                     self.beyond = Some(Beyond::Open(beyond));
@@ -96,7 +104,7 @@ impl Framer {
                 Split::Open => {}
                 Split::Bad(fault) => {
                     self.beyond = Some(Beyond::Bad(line, fault.clone()));
-                    return Ok(Frame::Bad { length: first, fault });
+                    return Ok(Frame::Bad { length: first, fault, at_end: false });
                 }
                 Split::Whole => {
                     let record = lines.ahead(end);
@@ -121,12 +129,13 @@ mod tests {
             let ends: Vec<usize> =
                 (at + 1..=text.len()).filter(|end| text[end - 1] == b'\n' || *end == text.len()).collect();
             let mut splitter = Splitter::default();
-            let mut frame = Frame::Bad { length: ends[0] - at, fault: Fault::UnclosedQuote };
+            let at_end = text.len() - at <= MAX_LINE;
+            let mut frame = Frame::Bad { length: ends[0] - at, fault: Fault::UnclosedQuote, at_end };
             for (i, end) in ends.iter().enumerate().filter(|(_, end)| *end - at <= MAX_LINE) {
                 match splitter.scan(&text[at..*end]) {
                     Split::Open => continue,
                     Split::Whole => frame = Frame::Record { length: end - at, lines: i as u64 + 1 },
-                    Split::Bad(fault) => frame = Frame::Bad { length: ends[0] - at, fault },
+                    Split::Bad(fault) => frame = Frame::Bad { length: ends[0] - at, fault, at_end: false },
                 }
                 break;
             }
@@ -183,7 +192,7 @@ mod tests {
         let lines = format!("{}\n", "z".repeat(1023)).repeat(1023);
         let text = format!("a,\"{}\nx\",\"{lines}\"\nc\n", "y".repeat(1996));
         let expected = [
-            Frame::Bad { length: 2000, fault: Fault::UnclosedQuote },
+            Frame::Bad { length: 2000, fault: Fault::UnclosedQuote, at_end: false },
             Frame::Record { length: 4 + lines.len() + 2, lines: 1024 },
             Frame::Record { length: 2, lines: 1 },
         ];

@@ -58,6 +58,20 @@ pub struct Options {
     pub now: DateTime<Utc>,
     /// Fills the country of incidents that have none.
     pub geoip: Option<Arc<GeoIp>>,
+    /// Whether and how the source is read again.
+    pub ending: Ending,
+}
+
+/// What may follow where a source ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing: a pipe, which nobody reads twice.
+    Pipe,
+    /// Perhaps more: a file at rest.
+    #[default]
+    File,
+    /// The rest of the last record: a file that is being written. A last CSV record without its end is left for the next reading.
+    Growing,
 }
 
 /// A line that is no report.
@@ -88,8 +102,8 @@ pub struct Chunk {
     pub unknown: u64,
     /// How many lines the format knows: those of reports, and events that are not counted.
     pub recognised: u64,
-    /// How many lines of the source have been read up to the end of this chunk, headers and blank lines included: an
-    /// ingest that was interrupted after storing the chunk goes on with [`Reader::skip_lines`] of this.
+    /// How many lines of the source are done with at the end of this chunk ([`Reader::lines_done`]), headers and blank lines
+    /// included: an ingest that was interrupted after storing the chunk goes on with [`Reader::skip_lines`] of this.
     pub lines_read: u64,
     /// How many bytes of the source have been taken so far, compressed ones as they are. It runs a little ahead.
     pub bytes_read: u64,
@@ -155,8 +169,12 @@ pub struct Reader {
     times: Times,
     geoip: Option<Arc<GeoIp>>,
     position: u64,
-    /// How many of the lines read are a last one that was no report and has no end: it may still be being written.
-    unfinished: u64,
+    /// The number of lines before the first one that was no report and may go on: it has no end, or the source ends within its
+    /// quotes. No report has come after it.
+    unfinished_from: Option<u64>,
+    ending: Ending,
+    /// The last record was left for the next reading.
+    withheld: bool,
     /// Blank lines before the first record, not yet told in a chunk.
     blank: u64,
     /// The source is broken; every further call says so.
@@ -180,7 +198,9 @@ impl Reader {
             times: Times::up_to_a_day_after(options.now),
             geoip: options.geoip,
             position: 0,
-            unfinished: 0,
+            unfinished_from: None,
+            ending: options.ending,
+            withheld: false,
             blank: 0,
             broken: None,
         };
@@ -222,17 +242,24 @@ impl Reader {
         if let Parser::Cowrie(log) = &self.parser { log.to_carry_on() } else { Vec::new() }
     }
 
-    /// How many lines have been read, as [`Chunk::lines_read`] says after each chunk.
+    /// How many lines have been read.
     #[must_use]
     pub fn lines_read(&self) -> u64 {
         self.position
     }
 
-    /// How many lines are done with: all that have been read, but for a last one without an end that is no report, for a log in use
-    /// may go on with it. A reading of the file when it has grown goes on with [`Reader::skip_lines`] of this.
+    /// How many lines are done with, as [`Chunk::lines_read`] says after each chunk: all that have been read, but for a last record
+    /// without an end that is no report, for a log in use may go on with it. A reading of the file when it has grown goes on with
+    /// [`Reader::skip_lines`] of this.
     #[must_use]
     pub fn lines_done(&self) -> u64 {
-        self.position - self.unfinished
+        self.unfinished_from.unwrap_or(self.position)
+    }
+
+    /// Whether the last record of a file that is being written was left for the next reading, because it has no end yet.
+    #[must_use]
+    pub fn withheld(&self) -> bool {
+        self.withheld
     }
 
     /// How many bytes of the source have been taken, as [`Chunk::bytes_read`] says after each chunk.
@@ -281,12 +308,12 @@ impl Reader {
         if let Some(geoip) = &self.geoip {
             geoip.fill(&mut chunk.batch);
         }
-        chunk.lines_read = self.position;
+        chunk.lines_read = self.lines_done();
         chunk.bytes_read = self.consumed.bytes();
         Ok(Some(chunk))
     }
 
-    /// Skips to behind line `n`, a [`Chunk::lines_read`] of an earlier reading, keeping what later lines rest on (the
+    /// Skips to behind line `n`, a [`Chunk::lines_read`] of an earlier reading, and never further, keeping what later lines rest on (the
     /// header, open sessions). Gives the number of lines read then, less than `n` only if there are no more.
     ///
     /// # Errors
@@ -318,11 +345,11 @@ impl Reader {
     /// Reads one record and gives its length in bytes, 0 at the end. With no chunk to go to, it is only understood as far
     /// as later ones rest on it.
     fn step(&mut self, chunk: Option<&mut Chunk>) -> io::Result<usize> {
-        if self.broken.is_some() {
+        if self.broken.is_some() || self.withheld {
             return Ok(0);
         }
         let first = self.position + 1;
-        let (length, lines, fault) = match self.frame()? {
+        let (length, lines, fault, at_end) = match self.frame(chunk.is_none())? {
             Frame::End => return Ok(0),
             Frame::TooLong => {
                 let text = self.lines.ahead(MAX_REJECT_TEXT).to_vec();
@@ -339,26 +366,27 @@ impl Reader {
                         Some(line) => self.parser.read(line, &self.times, chunk).map_err(|_| Fault::TooLong),
                         None => Err(Fault::TooLong),
                     };
-                    if read.is_err() {
-                        self.unfinished = u64::from(!ended);
-                    }
+                    note_end(&mut self.unfinished_from, &read, first, !ended);
                     chunk.count(read, first, &text);
                 }
                 return Ok(MAX_LINE);
             }
-            Frame::Bad { length, fault } => (length, 1, Some(fault)),
-            Frame::Record { length, lines } => (length, lines, None),
+            Frame::Bad { length, fault, at_end } => (length, 1, Some(fault), at_end),
+            Frame::Record { length, lines } => (length, lines, None, false),
         };
         let record = lines::without_end(self.lines.ahead(length));
-        let open = record.len() == length;
+        let open = at_end || record.len() == length;
+        if open && chunk.is_some() && self.ending == Ending::Growing && matches!(self.parser, Parser::Csv { .. }) {
+            // Half a row may look like a whole one, and what lies behind an open quote may be part of it.
+            self.withheld = true;
+            return Ok(0);
+        }
         if let Some(chunk) = chunk {
             let read = match fault {
                 Some(fault) => Err(fault),
                 None => self.parser.read(record, &self.times, chunk),
             };
-            if read.is_err() {
-                self.unfinished = if open { lines } else { 0 };
-            }
+            note_end(&mut self.unfinished_from, &read, first, open);
             chunk.count(read, first, record);
         } else if let Parser::Cowrie(_) = self.parser {
             // Only the sessions matter here; what is wrong with the line was said when it was first read.
@@ -369,15 +397,20 @@ impl Reader {
         Ok(length)
     }
 
-    /// Finds the next record, consuming nothing.
-    fn frame(&mut self) -> io::Result<Frame> {
+    /// Finds the next record, consuming nothing. One who skips goes by lines: the line where an earlier reading ended may be
+    /// within a record now.
+    fn frame(&mut self, skip: bool) -> io::Result<Frame> {
         let first = match self.lines.find_end(0)? {
             LineEnd::Stream(0) => return Ok(Frame::End),
             LineEnd::At(length) | LineEnd::Stream(length) => length,
             LineEnd::TooFar => return Ok(Frame::TooLong),
         };
         match &mut self.parser {
-            Parser::Csv { framer, .. } => framer.frame(&mut self.lines, first),
+            Parser::Csv { framer, .. } if !skip => framer.frame(&mut self.lines, first),
+            Parser::Csv { framer, .. } => {
+                framer.forget();
+                Ok(Frame::Record { length: first, lines: 1 })
+            }
             Parser::Ndjson | Parser::Cowrie(_) => Ok(Frame::Record { length: first, lines: 1 }),
         }
     }
@@ -449,6 +482,18 @@ impl Reader {
         self.position += lines;
         self.parser = Parser::Csv { framer, header };
         Ok(())
+    }
+}
+
+/// Notes whether line `first` must be read again when the source has grown. A report behind it settles that it must not: the
+/// report would count twice.
+fn note_end(unfinished_from: &mut Option<u64>, read: &Result<Line, Fault>, first: u64, open: bool) {
+    match read {
+        Ok(Line::Report) => *unfinished_from = None,
+        Err(_) if open => {
+            unfinished_from.get_or_insert(first - 1);
+        }
+        _ => {}
     }
 }
 

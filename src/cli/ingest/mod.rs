@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use sview_feed::{Chunk, Format, GeoIp, Options, Reader};
+use sview_feed::{Chunk, Ending, Format, GeoIp, Options, Reader};
 use tokio::sync::mpsc;
 
 use self::identity::{Known, Part, identify};
@@ -109,7 +109,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         if stop.is_stopped() {
             break;
         }
-        let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone() };
+        let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone(), ending: Ending::File };
         let intake = Intake::of(&services.reports, path, rejects.as_mut());
         match ingest(intake, path, args, options, &stop).await {
             Ok(was_bad) => bad |= was_bad,
