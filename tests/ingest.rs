@@ -82,7 +82,7 @@ both! {
         let now = "2026-03-15T12:34:56Z";
         let good = "2026-03-15T12:00:00.000Z,1,root,secret";
         let lines = ["time,raw_count,username,password", good, "yesterday,1,root,x", "2026-03-15T12:00:00Z,0,root,x", good, "2099-01-01T00:00:00Z,1,a,b", "too,few"];
-        let file = write(&deployment, "passwords.csv", lines.join("\n"));
+        let file = write(&deployment, "passwords.csv", lines.join("\n") + "\n");
         let rejects = deployment.data_dir.join("rejects.txt");
         let out = ingest(&deployment, now, &["--rejects", rejects.to_str().unwrap()], &[&file]).output().unwrap();
         assert_eq!(out.status.code(), Some(3), "all was read, but for bad lines");

@@ -102,6 +102,34 @@ both! {
         assert_eq!(Stored::of(&deployment).await.ports.len(), 30);
     }
 
+    async fn half_a_row_of_a_csv_log_in_use_waits_for_its_end(deployment: Deployment) {
+        let row = |name: &str, password: &str| format!("2025-03-01T10:00:00Z,1,{name},{password}\n");
+        let rows = format!("time,raw_count,username,password\n{}", row("a", "first"));
+        let count = |n: usize| [0, n, 0];
+        // `admin` is cut after `adm`, and the next time within a quoted password of two lines.
+        let log = write(&deployment, "log.csv", format!("{rows}2025-03-01T10:00:00Z,1,root,adm"));
+        let said = ended(&ingest(&deployment, &[], &[&log]).output().unwrap(), 0);
+        assert!(said.contains("its last record has no end"), "{said}");
+        assert_eq!(Stored::of(&deployment).await.counts(), count(1));
+        let rows = rows + &row("root", "admin");
+        write(&deployment, "log.csv", format!("{rows}2025-03-01T10:00:00Z,1,b,\"two\n"));
+        ended(&ingest(&deployment, &[], &[&log]).output().unwrap(), 0);
+        assert_eq!(Stored::of(&deployment).await.counts(), count(2));
+        let rows = rows + &row("b", "\"two\nlines\"") + row("c", "last").trim_end();
+        write(&deployment, "log.csv", &rows);
+        for _ in 0..2 {
+            ended(&ingest(&deployment, &[], &[&log]).output().unwrap(), 0);
+            assert_eq!(Stored::of(&deployment).await.counts(), count(3));
+        }
+        // At rest, the last line is a row although it has no end.
+        let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        File::options().append(true).open(&log).unwrap().set_modified(hour_ago).unwrap();
+        for _ in 0..2 {
+            ended(&ingest(&deployment, &[], &[&log]).output().unwrap(), 0);
+            assert_eq!(Stored::of(&deployment).await.counts(), count(4));
+        }
+    }
+
     async fn files_read_by_an_earlier_version_are_known(deployment: Deployment) {
         // It knew them by their bytes on disk.
         let log = write(&deployment, "log.gz", gzip(&scans(0, 30), 6));

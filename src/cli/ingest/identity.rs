@@ -3,13 +3,17 @@
 use std::fs::File;
 use std::io::Seek as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use sview_feed::{Content, Format};
+use sview_feed::{Content, Ending, Format};
 use sview_model::hex;
 use sview_store::{Earlier, FileKey, Progress, Reports};
 
 use super::source::{Source, Stop};
+
+/// A file that was modified so recently may still be being written.
+const AT_REST: Duration = Duration::from_secs(60);
 
 /// What is known of a file.
 pub(super) enum Known {
@@ -27,6 +31,8 @@ pub(super) struct Part {
     pub(super) size: u64,
     /// Its format, perhaps [`Format::Auto`].
     pub(super) format: Format,
+    /// Whether the file may still be being written.
+    pub(super) ending: Ending,
     /// How far it was read.
     pub(super) progress: Progress,
 }
@@ -41,7 +47,11 @@ pub(super) async fn identify(
     stop: &Stop,
 ) -> anyhow::Result<Known> {
     let name = path.display().to_string();
-    let size = file.metadata()?.len();
+    let metadata = file.metadata()?;
+    let size = metadata.len();
+    // The clock of a file server may run ahead. A file of next year is at rest all the same.
+    let age = metadata.modified()?.elapsed().unwrap_or_else(|ahead| ahead.duration());
+    let ending = if age < AT_REST { Ending::Growing } else { Ending::File };
     // Another format finds other reports in the same file.
     let fits = |key: &FileKey| asked == Format::Auto || key.format.is_empty() || key.format == asked.as_str();
     let mut earlier = if again { Vec::new() } else { reports.may_have_grown().await? };
@@ -86,7 +96,7 @@ pub(super) async fn identify(
     };
     let part = |progress: Progress| {
         let format = progress.file.format.parse().unwrap_or(asked);
-        Ok(Known::Part(Part { file, size, format, progress }))
+        Ok(Known::Part(Part { file, size, format, ending, progress }))
     };
     if let Some(Progress { file, lines, .. }) = before.into_iter().max_by_key(|p| p.lines) {
         let grown_from = (file.digest != digest).then(|| file.clone());

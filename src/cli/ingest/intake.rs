@@ -69,9 +69,14 @@ impl<'a> Intake<'a> {
         self.tell(&chunk.rejects, rejected)
     }
 
-    /// Notes that all lines are read, if they are, and keeps the sessions that are open.
-    pub(super) async fn finish(&mut self, lines: Option<u64>, sessions: &[OpenSession]) -> anyhow::Result<()> {
-        let progress = lines.and_then(|lines| self.progress(lines, true));
+    /// Notes that so many lines are done with, and keeps the sessions that are open. `finished` says that the file has no more.
+    pub(super) async fn finish(
+        &mut self,
+        lines: Option<u64>,
+        finished: bool,
+        sessions: &[OpenSession],
+    ) -> anyhow::Result<()> {
+        let progress = lines.and_then(|lines| self.progress(lines, finished));
         Ok(self.reports.finish(progress.as_ref(), sessions).await?)
     }
 

@@ -62,8 +62,9 @@ Values:
 Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them). A user name or
 password of more than 65,536 bytes is left out of the log of a honeypot; its incident counts.
 A file is read once in a format: it is known by its decompressed content, whatever its name and compression. One that was interrupted
-goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. A file
-without a recognised line counts as unread.
+goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. The last
+record of a CSV file without a line end is read once the file was not written to for a minute. A file without a recognised line
+counts as unread.
 Sessions of Cowrie that are open at a file's end are carried on to the files after it, 10,000 at the most. So name the files of a log
 oldest first.
 What comes on standard input (-) or from a pipe is not known again. It is stored at once, a second after it came at the latest.
@@ -109,7 +110,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         if stop.is_stopped() {
             break;
         }
-        let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone(), ending: Ending::File };
+        let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone(), ending: Ending::Pipe };
         let intake = Intake::of(&services.reports, path, rejects.as_mut());
         match ingest(intake, path, args, options, &stop).await {
             Ok(was_bad) => bad |= was_bad,
@@ -136,7 +137,7 @@ async fn ingest(
     mut intake: Intake<'_>,
     path: &Path,
     args: &Args,
-    options: Options,
+    mut options: Options,
     stop: &Stop,
 ) -> anyhow::Result<bool> {
     let name = intake.name.clone();
@@ -153,8 +154,9 @@ async fn ingest(
                 ));
                 return Ok(false);
             }
-            Ok(Known::Part(Part { file, size, format, progress })) => {
+            Ok(Known::Part(Part { file, size, format, ending, progress })) => {
                 intake.go_on(progress);
+                options.ending = ending;
                 // Not a byte more than was identified: a log in use grows while it is read.
                 (Source::new(file, size, stop), Some(size), format)
             }
@@ -201,7 +203,9 @@ async fn ingest(
     let read = reader.bytes_read();
     let shrunk = size.filter(|size| all.is_ok() && read < *size);
     let whole = all.is_ok() && shrunk.is_none();
-    intake.finish(whole.then(|| reader.lines_done()), &reader.to_carry_on()).await?;
+    // As long as its last record is withheld, the file is not finished, even if it never grows.
+    let withheld = reader.withheld();
+    intake.finish(whole.then(|| reader.lines_done()), !withheld, &reader.to_carry_on()).await?;
     if all.is_err() && stop.is_stopped() {
         return Ok(intake.stopped());
     }
@@ -214,6 +218,11 @@ async fn ingest(
     #[allow(clippy::cast_precision_loss)] // for people
     let rate = summary.rows() as f64 / seconds;
     output::line(format!("{name}: {summary}\n  {seconds:.1} s, {rate:.0} rows a second"));
+    if withheld {
+        output::note(format!(
+            "{name}: its last record has no end, and it was written to within the last minute. Ingest it again for that record."
+        ));
+    }
     if summary.nothing_recognised() {
         output::note(format!(
             "{name}: no line was recognised as {}; the file counts as unread. Name its format with --format.",
