@@ -266,6 +266,38 @@ fn what_a_pipe_gave_waits_for_nothing() {
     assert_eq!(next(), (vec![5], 1));
 }
 
+/// A source that breaks off, as one does that a signal stops.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("stopped"))
+    }
+}
+
+#[test]
+fn a_pipe_that_breaks_off_within_quotes_gives_the_lines_it_has() {
+    let row = "2026-03-15T12:00:00Z,1,root,admin\n";
+    let text = format!("{PASSWORDS}2026-03-15T12:00:00Z,1,\"x,admin\n{row}{row}2026-03-15T12:00:00Z,1,root,adm");
+    for (ending, expected) in [(Ending::Pipe, (2, 1)), (Ending::File, (0, 0))] {
+        let source = Cursor::new(text.clone()).chain(Broken);
+        let mut reader = Reader::open(source, Format::Auto, Options { ending, ..options() }).unwrap();
+        let (mut rows, mut rejects) = (0, 0);
+        let error = loop {
+            match reader.next_available(10) {
+                Ok(Some(chunk)) => {
+                    rows += chunk.batch.passwords.len();
+                    rejects += chunk.rejects.len();
+                }
+                Ok(None) => panic!("it has no good end"),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.contains("stopped"), "{error}");
+        assert_eq!((rows, rejects), expected, "a file is read again, from the quote on");
+    }
+}
+
 fn cowrie_fixture() -> &'static [u8] {
     include_bytes!("fixtures/cowrie.ndjson")
 }

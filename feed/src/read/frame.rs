@@ -1,6 +1,6 @@
 //! Where records end.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use super::csv::{Split, Splitter};
 use super::fault::Fault;
@@ -35,6 +35,8 @@ pub(super) enum Frame {
 #[derive(Debug, Default)]
 pub(super) struct Framer {
     pub(super) splitter: Splitter,
+    /// The source is read once only: when it breaks off within quotes, the lines there are not left for another reading.
+    pub(super) once: bool,
     beyond: Option<Beyond>,
 }
 
@@ -97,6 +99,9 @@ impl Framer {
                 }
                 Err(error) => {
                     self.beyond = Some(Beyond::Open(beyond));
+                    if self.once && error.kind() != ErrorKind::WouldBlock {
+                        return Ok(Frame::Bad { length: first, fault: Fault::UnclosedQuote, at_end: true });
+                    }
                     return Err(error);
                 }
             };

@@ -14,6 +14,8 @@ pub(super) struct Lines {
     start: usize,
     end: usize,
     exhausted: bool,
+    /// Why the source cannot be read any more.
+    failed: Option<(ErrorKind, String)>,
     patient: bool,
     /// Between these two no line ends, counted in bytes from what is next to be consumed: whoever asks again and again for an end
     /// that is far away has the bytes searched once.
@@ -41,6 +43,7 @@ impl Lines {
             start: 0,
             end: 0,
             exhausted: false,
+            failed: None,
             patient: true,
             searched: 0..0,
             cr: false,
@@ -73,12 +76,11 @@ impl Lines {
                 return Ok(LineEnd::TooFar);
             }
             scanned = ahead.len();
+            self.searched = from..scanned;
             if scanned > MAX_LINE {
-                self.searched = from..scanned;
                 return Ok(LineEnd::TooFar);
             }
             if !self.fill()? {
-                self.searched = from..scanned;
                 return Ok(LineEnd::Stream(scanned));
             }
         }
@@ -117,10 +119,13 @@ impl Lines {
         }
     }
 
-    /// Reads more; `false` at the end of the stream.
+    /// Reads more; `false` at the end of the stream. An error of the source stays one.
     fn fill(&mut self) -> io::Result<bool> {
         if self.exhausted {
             return Ok(false);
+        }
+        if let Some((kind, said)) = &self.failed {
+            return Err(io::Error::new(*kind, said.clone()));
         }
         if !self.patient {
             return Err(ErrorKind::WouldBlock.into());
@@ -149,7 +154,10 @@ impl Lines {
                     return Ok(true);
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+                Err(e) => {
+                    self.failed = Some((e.kind(), e.to_string()));
+                    return Err(e);
+                }
             }
         }
     }
