@@ -51,6 +51,15 @@ fn quotes_that_never_close() {
 }
 
 #[test]
+fn quotes_that_close_with_too_many_fields_or_too_few() {
+    let open = "a\",\"bbbbbbbbbbbbbbbbbbbb\n".repeat(20_000);
+    let many = read(Format::Csv, HEADER, &[&open, "end\"\n", GOOD]);
+    assert!(many.passwords >= 20 && many.rejected > 400_000, "{many}");
+    let few = read(Format::Csv, HEADER, &["a,\"b\n", &GOOD.repeat(10_000), "end\"\n", GOOD]);
+    assert!(few.passwords > 300_000 && few.rejected > 30, "{few}");
+}
+
+#[test]
 fn quotes_that_close_with_a_fault() {
     let open = "a\",\"bbbbbbbbbbbbbbbbbbbb\n".repeat(20_000);
     let summary = read(Format::Csv, HEADER, &[&open, "\"fault\n", GOOD]);

@@ -146,6 +146,21 @@ fn a_quote_that_never_closes_costs_one_line() {
 }
 
 #[test]
+fn a_quote_that_closes_far_away_costs_its_line() {
+    let row = "2026-03-15T12:00:00Z,1,root,admin\n";
+    let evil = "2026-03-15T12:00:00Z,1,\"x,admin\n";
+    // The quote is closed by one of another user name, too soon and too late for the number of fields.
+    for (closing, accepted) in
+        [("2026-03-15T12:00:00Z,1,y\",a,b,c\n", 1000), ("2026-03-15T12:00:00Z,1,root,y\"\n", 1001)]
+    {
+        let chunk = read(format!("{PASSWORDS}{evil}{}{closing}{row}", row.repeat(999)));
+        assert_eq!(chunk.rejects[0].line, 2);
+        assert_eq!(chunk.rejects[0].text, evil.trim_end().as_bytes());
+        assert_eq!((chunk.batch.passwords.len(), chunk.lines_read), (accepted, 1003), "{closing}");
+    }
+}
+
+#[test]
 fn a_password_cannot_forge_a_report() {
     // The record is at fault (its time), but it is CSV: the line inside its quotes is no record of its own.
     let chunk = read(format!(

@@ -54,6 +54,11 @@ impl Splitter {
         Self { fields: Vec::new(), at, open: Some(Field { start: at, end: at, doubled: false }) }
     }
 
+    /// How many fields are complete, of those that it has not forgotten.
+    pub(super) fn fields(&self) -> usize {
+        self.fields.len()
+    }
+
     /// How many bytes of the record it has seen.
     pub(super) fn seen(&self) -> usize {
         self.at
@@ -143,6 +148,11 @@ impl Header {
         let mut splitter = Splitter::default();
         splitter.scan(line) == Split::Whole
             && std::str::from_utf8(line).is_ok_and(|line| Self::read(&splitter, line).is_ok())
+    }
+
+    /// The number of its columns.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
     }
 
     /// Reads a header; the error says what is wrong with it, in words.

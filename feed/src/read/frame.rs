@@ -29,7 +29,7 @@ pub(super) enum Frame {
 /// Finds the records of CSV, which go on over lines as long as a quote is open.
 ///
 /// A record that comes to nothing loses its first line only, so that a quote which never closes does not take the rest of the file
-/// with it. The lines after it are not searched again for every such quote: they lie within quotes for all of them alike, so the next
+/// with it, nor one that closes far away by chance: then the number of fields is wrong. The lines after it are not searched again for every such quote: they lie within quotes for all of them alike, so the next
 /// one whose last quote is open comes to the same end. That is what [`Beyond`] remembers; without it, reading takes time by the
 /// square of the number of quotes.
 #[derive(Debug, Default)]
@@ -37,6 +37,8 @@ pub(super) struct Framer {
     pub(super) splitter: Splitter,
     /// The source is read once only: when it breaks off within quotes, the lines there are not left for another reading.
     pub(super) once: bool,
+    /// How many fields a record of several lines must have.
+    pub(super) width: Option<usize>,
     beyond: Option<Beyond>,
 }
 
@@ -65,6 +67,14 @@ impl Framer {
             };
         }
         Ok(frame)
+    }
+
+    /// What is wrong with a record of several lines that has so many fields, or at least so many. How many more than `width` they are
+    /// is not told: nobody looks for the last of them.
+    fn wrong_width(&self, fields: usize, at_least: bool) -> Option<Fault> {
+        let expected = self.width?;
+        let wrong = if at_least { fields > expected } else { fields != expected };
+        wrong.then(|| Fault::FieldCount { expected, got: fields.min(expected + 1) })
     }
 
     /// Forgets the lines ahead, for a reader that moves on by lines.
@@ -106,7 +116,14 @@ impl Framer {
                 }
             };
             match beyond.scan(lines.ahead(end)) {
-                Split::Open => {}
+                // Nothing can mend too many fields. To give up here also bounds the time: whatever opens a quote for later lines alone
+                // ends a field of this record, so no line is searched for more than `width` records, but for a few.
+                Split::Open => {
+                    if let Some(fault) = self.wrong_width(self.splitter.fields() + beyond.fields() + 1, true) {
+                        self.beyond = Some(Beyond::Open(beyond));
+                        return Ok(Frame::Bad { length: first, fault, at_end: false });
+                    }
+                }
                 Split::Bad(fault) => {
                     self.beyond = Some(Beyond::Bad(line, fault.clone()));
                     return Ok(Frame::Bad { length: first, fault, at_end: false });
@@ -114,6 +131,9 @@ impl Framer {
                 Split::Whole => {
                     let record = lines.ahead(end);
                     self.splitter.scan(record); // goes on after the first line, and comes to the same
+                    if let Some(fault) = self.wrong_width(self.splitter.fields(), false) {
+                        return Ok(Frame::Bad { length: first, fault, at_end: false });
+                    }
                     let ends = record.iter().filter(|b| **b == b'\n').count() + usize::from(!record.ends_with(b"\n"));
                     return Ok(Frame::Record { length: end, lines: ends as u64 });
                 }
@@ -128,7 +148,7 @@ mod tests {
     use super::*;
 
     /// Records as the definition has them, by trying all lines after each quote.
-    fn slowly(text: &[u8]) -> Vec<Frame> {
+    fn slowly(text: &[u8], width: Option<usize>) -> Vec<Frame> {
         let (mut at, mut frames) = (0, Vec::new());
         while at < text.len() {
             let ends: Vec<usize> =
@@ -138,7 +158,9 @@ mod tests {
             let mut frame = Frame::Bad { length: ends[0] - at, fault: Fault::UnclosedQuote, at_end };
             for (i, end) in ends.iter().enumerate().filter(|(_, end)| *end - at <= MAX_LINE) {
                 match splitter.scan(&text[at..*end]) {
+                    Split::Open if width.is_some_and(|width| splitter.fields() >= width) => {}
                     Split::Open => continue,
+                    Split::Whole if i > 0 && width.is_some_and(|width| splitter.fields() != width) => {}
                     Split::Whole => frame = Frame::Record { length: end - at, lines: i as u64 + 1 },
                     Split::Bad(fault) => frame = Frame::Bad { length: ends[0] - at, fault, at_end: false },
                 }
@@ -153,8 +175,8 @@ mod tests {
     }
 
     /// Every frame, with the number of fields of a record.
-    fn frames(text: &[u8]) -> Vec<Frame> {
-        let (mut framer, mut frames) = (Framer::default(), Vec::new());
+    fn frames(text: &[u8], width: Option<usize>) -> Vec<Frame> {
+        let (mut framer, mut frames) = (Framer { width, ..Framer::default() }, Vec::new());
         let mut lines = Lines::new(Box::new(io::Cursor::new(text.to_vec())));
         loop {
             let first = match lines.find_end(0).unwrap() {
@@ -187,7 +209,20 @@ mod tests {
             }
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             seed ^= seed >> 29;
-            assert_eq!(frames(text.as_bytes()), slowly(text.as_bytes()), "{text:?}");
+            assert_eq!(frames(text.as_bytes(), None), slowly(text.as_bytes(), None), "{text:?}");
+            // Of several faults any may be told.
+            let lengths = |frames: Vec<Frame>| -> Vec<_> {
+                let length = |frame| match frame {
+                    Frame::Record { length, lines } => (length, Some(lines)),
+                    Frame::Bad { length, .. } => (length, None),
+                    Frame::End | Frame::TooLong => (0, None),
+                };
+                frames.into_iter().map(length).collect()
+            };
+            for width in 1..5 {
+                let (quick, slow) = (frames(text.as_bytes(), Some(width)), slowly(text.as_bytes(), Some(width)));
+                assert_eq!(lengths(quick), lengths(slow), "{text:?} of {width} fields");
+            }
         }
     }
 
@@ -202,7 +237,7 @@ mod tests {
             Frame::Record { length: 2, lines: 1 },
         ];
         assert!(text.len() - 2 > MAX_LINE);
-        assert_eq!(slowly(text.as_bytes()), expected);
-        assert_eq!(frames(text.as_bytes()), expected);
+        assert_eq!(slowly(text.as_bytes(), None), expected);
+        assert_eq!(frames(text.as_bytes(), None), expected);
     }
 }

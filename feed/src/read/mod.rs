@@ -480,6 +480,7 @@ impl Reader {
         let header = csv::Header::read(&framer.splitter, record).map_err(wrong)?;
         self.lines.consume(length);
         self.position += lines;
+        framer.width = Some(header.width());
         framer.once = self.ending == Ending::Pipe;
         self.parser = Parser::Csv { framer, header };
         Ok(())
