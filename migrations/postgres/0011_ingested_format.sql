@@ -1,5 +1,12 @@
--- A file is its decompressed content, read in one format: another format finds other reports in it. '' is of files that were read
--- before formats were kept; compressed ones of these are known by their compressed bytes.
-ALTER TABLE sview_ingested ADD COLUMN format text NOT NULL DEFAULT '';
-ALTER TABLE sview_ingested DROP CONSTRAINT sview_ingested_pkey;
-ALTER TABLE sview_ingested ADD PRIMARY KEY (digest, format);
+-- A file is its decompressed content, read in one format: another format finds other reports in it. Files without a format stay in
+-- sview_ingested, which older processes go on to use; compressed ones of these are known by their compressed bytes.
+CREATE TABLE sview_file (
+  digest text NOT NULL,
+  format text NOT NULL,
+  name text NOT NULL,
+  lines bigint NOT NULL,
+  finished boolean NOT NULL,
+  size bigint,
+  next text,
+  PRIMARY KEY (digest, format)
+);

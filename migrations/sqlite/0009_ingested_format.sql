@@ -1,8 +1,8 @@
--- A file is its decompressed content, read in one format: another format finds other reports in it. '' is of files that were read
--- before formats were kept; compressed ones of these are known by their compressed bytes.
-CREATE TABLE sview_ingested_new (
+-- A file is its decompressed content, read in one format: another format finds other reports in it. Files without a format stay in
+-- sview_ingested, which older processes go on to use; compressed ones of these are known by their compressed bytes.
+CREATE TABLE sview_file (
   digest TEXT NOT NULL,
-  format TEXT NOT NULL DEFAULT '',
+  format TEXT NOT NULL,
   name TEXT NOT NULL,
   lines INTEGER NOT NULL,
   finished INTEGER NOT NULL,
@@ -10,7 +10,3 @@ CREATE TABLE sview_ingested_new (
   next TEXT,
   PRIMARY KEY (digest, format)
 ) WITHOUT ROWID;
-INSERT INTO sview_ingested_new (digest, name, lines, finished, size, next)
-  SELECT digest, name, lines, finished, size, next FROM sview_ingested;
-DROP TABLE sview_ingested;
-ALTER TABLE sview_ingested_new RENAME TO sview_ingested;

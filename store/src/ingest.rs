@@ -140,10 +140,10 @@ impl Reports {
 
     /// Returns how far a file of this digest was read before, once for each format in which it was read.
     pub async fn ingested(&self, digest: &str) -> Result<Vec<Progress>> {
+        let columns = "lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint), coalesce(size, 0)";
         let sql = format!(
-            "SELECT name, format, lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint), coalesce(size, 0)
-             FROM sview_ingested WHERE digest = {}",
-            self.engine.dialect().bind(1)
+            "SELECT name, format, {columns} FROM sview_file WHERE digest = $1
+             UNION ALL SELECT name, '', {columns} FROM sview_ingested WHERE digest = $1"
         );
         let rows = self.engine.snapshot().await?.rows(sql, 2, &[digest.to_owned()]).await?;
         let progress = rows.into_iter().filter_map(|row| {
@@ -165,8 +165,9 @@ impl Reports {
     /// Returns the files that were read before, largest first, without those that are known to have grown: a file may begin with one
     /// of them.
     pub async fn may_have_grown(&self) -> Result<Vec<Earlier>> {
-        let sql = "SELECT digest, format, size, lines FROM sview_ingested WHERE size > 0 AND next IS NULL
-                   ORDER BY size DESC";
+        let sql = "SELECT digest, format, size, lines FROM sview_file WHERE size > 0 AND next IS NULL
+                   UNION ALL SELECT digest, '', size, lines FROM sview_ingested WHERE size > 0 AND next IS NULL
+                   ORDER BY 3 DESC";
         let rows = self.engine.snapshot().await?.rows(sql.to_owned(), 2, &[]).await?;
         let earlier = rows.into_iter().filter_map(|row| {
             let [size, lines] = row.ints[..] else { return None };
@@ -181,34 +182,52 @@ impl Reports {
     /// Deletes the record that a file was read, in whatever format (for `--again`).
     pub async fn forget_ingested(&self, digest: &str) -> Result<()> {
         let mut tx = self.engine.begin().await?;
-        let sql = format!("DELETE FROM sview_ingested WHERE digest = {}", self.engine.dialect().bind(1));
-        tx.execute_with(sql, &[digest.to_owned()]).await?;
+        for table in ["sview_file", "sview_ingested"] {
+            tx.execute_with(format!("DELETE FROM {table} WHERE digest = $1"), &[digest.to_owned()]).await?;
+        }
         tx.commit().await
     }
 }
 
 async fn keep(tx: &mut dyn Tx, progress: &Progress) -> Result<()> {
     let (size, from, lines, finished) = (progress.size, progress.from, progress.lines, progress.finished);
-    let FileKey { digest, format } = progress.file.clone();
+    let digest = progress.file.digest.clone();
+    let (table, columns, key) = table(&progress.file);
+    let values: String = (0..key.len()).map(|n| format!("${}, ", n + 2)).collect();
     // $1 is understood by both engines.
     let sql = format!(
-        "INSERT INTO sview_ingested (digest, format, name, size, lines, finished)
-         VALUES ($1, $2, $3, {size}, {lines}, {finished})
-         ON CONFLICT (digest, format) DO UPDATE
+        "INSERT INTO {table} (name, {columns}, size, lines, finished)
+         VALUES ($1, {values}{size}, {lines}, {finished})
+         ON CONFLICT ({columns}) DO UPDATE
          SET name = excluded.name, lines = excluded.lines, finished = excluded.finished
-         WHERE sview_ingested.lines = {from} AND NOT sview_ingested.finished"
+         WHERE {table}.lines = {from} AND NOT {table}.finished"
     );
-    let mut kept = tx.execute_with(sql, &[digest.clone(), format, progress.name.clone()]).await?;
+    let binds: Vec<String> = std::iter::once(progress.name.clone()).chain(key).collect();
+    let mut kept = tx.execute_with(sql, &binds).await?;
     if let Some(earlier) = progress.grown_from.as_ref().filter(|_| kept > 0) {
         // Only one file is what the earlier one has grown to, and from now on nobody reads on in that one.
+        let (table, columns, key) = self::table(earlier);
+        let values: Vec<String> = (0..key.len()).map(|n| format!("${}", n + 2)).collect();
         let sql = format!(
-            "UPDATE sview_ingested SET next = $1, finished = true
-             WHERE digest = $2 AND format = $3 AND (next = $1 OR next IS NULL AND lines = {from})"
+            "UPDATE {table} SET next = $1, finished = true
+             WHERE ({columns}) = ({}) AND (next = $1 OR next IS NULL AND lines = {from})",
+            values.join(", ")
         );
-        let FileKey { digest: beginning, format } = earlier.clone();
-        kept = tx.execute_with(sql, &[digest, beginning, format]).await?;
+        let binds: Vec<String> = std::iter::once(digest).chain(key).collect();
+        kept = tx.execute_with(sql, &binds).await?;
     }
     if kept == 0 { Err(Error::ReadElsewhere(progress.name.clone())) } else { Ok(()) }
+}
+
+/// Where a file is kept: the table, the columns of its key, and their values. Files without a format are in the table of processes that
+/// know of none, so that both kinds of processes know of them.
+fn table(file: &FileKey) -> (&'static str, &'static str, Vec<String>) {
+    let FileKey { digest, format } = file.clone();
+    if format.is_empty() {
+        ("sview_ingested", "digest", vec![digest])
+    } else {
+        ("sview_file", "digest, format", vec![digest, format])
+    }
 }
 
 /// The spans of quarters that reports of these times fall into.

@@ -131,14 +131,15 @@ both! {
     }
 
     async fn files_read_by_an_earlier_version_are_known(deployment: Deployment) {
-        // It knew them by their bytes on disk.
+        // It knew them by their bytes on disk, and may be at work still.
         let log = write(&deployment, "log.gz", gzip(&scans(0, 30), 6));
         migrate(&deployment);
         let digest = Command::new("sha256sum").arg(&log).output().unwrap().stdout;
         let digest = String::from_utf8(digest).unwrap()[..64].to_owned();
         let finished = if deployment.redis_url.is_some() { "true" } else { "1" };
         deployment.sql(&format!(
-            "INSERT INTO sview_ingested (digest, name, size, lines, finished) VALUES ('{digest}', 'log.1.gz', 99, 30, {finished})"
+            "INSERT INTO sview_ingested (digest, name, size, lines, finished) VALUES ('{digest}', 'log.1.gz', 99, 30, {finished})
+             ON CONFLICT (digest) DO UPDATE SET lines = excluded.lines"
         )).await;
         let said = ended(&ingest(&deployment, &[], &[&log]).output().unwrap(), 0);
         assert!(said.contains("read before, as log.1.gz"), "{said}");
