@@ -56,7 +56,7 @@ impl Outage {
                     return of_sqlite(sqlite);
                 }
                 let code = error.code()?;
-                POSTGRES.iter().find(|(prefix, _)| code.starts_with(prefix)).map(|(_, outage)| *outage)
+                of_postgres(&code)
             }
             _ => None,
         }
@@ -104,12 +104,14 @@ impl fmt::Display for Outage {
 }
 
 /// Classes and codes of PostgreSQL (appendix A of its manual), each matched as a prefix.
-const POSTGRES: [(&str, Outage); 11] = [
+const POSTGRES: [(&str, Outage); 13] = [
     ("08", Outage::Unreachable),    // connection exceptions
+    ("25P03", Outage::Unreachable), // idle_in_transaction_session_timeout
     ("25006", Outage::ReadOnly),    // read_only_sql_transaction: a replica, or default_transaction_read_only
     ("53100", Outage::DiskFull),    // disk_full
     ("53200", Outage::Memory),      // out_of_memory
     ("53300", Outage::Connections), // too_many_connections
+    ("55P03", Outage::Busy),        // lock_not_available: a lock_timeout
     ("57P01", Outage::Starting),    // admin_shutdown
     ("57P02", Outage::Starting),    // crash_shutdown
     ("57P03", Outage::Starting),    // cannot_connect_now
@@ -143,6 +145,11 @@ const REDIS: [(&str, Outage); 11] = [
     ("MISCONF", Outage::DiskFull), // it cannot save, and so refuses writes
     ("BUSY", Outage::Busy),        // a script that takes too long
 ];
+
+/// The outage that a code of PostgreSQL tells of.
+fn of_postgres(code: &str) -> Option<Outage> {
+    POSTGRES.iter().find(|(prefix, _)| code.starts_with(prefix)).map(|(_, outage)| *outage)
+}
 
 /// The outage that an error of SQLite tells of.
 fn of_sqlite(error: &SqliteError) -> Option<Outage> {
@@ -182,6 +189,20 @@ mod tests {
             ("-NOSCRIPT No matching script\r\n", None),
         ] {
             assert_eq!(Outage::of_redis(&redis_error(answer)), outage, "{answer}");
+        }
+    }
+
+    #[test]
+    fn codes_of_postgresql_that_are_outages() {
+        for (code, outage) in [
+            ("08006", Some(Outage::Unreachable)),
+            ("25P03", Some(Outage::Unreachable)),
+            ("55P03", Some(Outage::Busy)),
+            ("25P02", None), // in_failed_sql_transaction
+            ("40P01", None),
+            ("23505", None),
+        ] {
+            assert_eq!(of_postgres(code), outage, "{code}");
         }
     }
 

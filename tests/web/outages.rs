@@ -123,7 +123,7 @@ async fn outages_of_postgresql_cost_no_attempt() {
     let server = full(&deployment, &[]);
     let before = incidents(&server).unwrap();
     // More often than a job may fail: each of these would use up an attempt.
-    let codes = ["53100", "53200", "53300", "25006", "57P01", "57P02", "57P03", "58030"];
+    let codes = ["53100", "53200", "53300", "25006", "25P03", "57P01", "57P02", "57P03", "58030"];
     aggregation_fails(&deployment, codes[0]).await;
     report(&deployment, "more.csv", 100);
     for code in codes {
