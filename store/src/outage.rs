@@ -27,6 +27,8 @@ pub enum Outage {
     Connections,
     /// Others keep it busy for longer than the limit of a wait.
     Busy,
+    /// Another process holds the lock of a file for longer than the limit of a wait.
+    Locked,
 }
 
 impl Outage {
@@ -42,6 +44,7 @@ impl Outage {
             Self::Memory => "out of memory",
             Self::Connections => "out of connections",
             Self::Busy => "busy",
+            Self::Locked => "locked by another process",
         }
     }
 
@@ -122,7 +125,7 @@ const POSTGRES: [(&str, Outage); 13] = [
 
 /// Primary result codes of SQLite (<https://sqlite.org/rescode.html>).
 const SQLITE: [(i32, Outage); 7] = [
-    (5, Outage::Busy),      // SQLITE_BUSY
+    (5, Outage::Locked),    // SQLITE_BUSY
     (7, Outage::Memory),    // SQLITE_NOMEM
     (8, Outage::ReadOnly),  // SQLITE_READONLY
     (10, Outage::Disk),     // SQLITE_IOERR
