@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failure
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sview_jobs::{
     Aggregate, Backoff, CacheResource, Caching, Cause, Context, Greylisting, Job as _, LedgerSettings, Pushed, Queues,
-    Skip, SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, consider, refresh, suggest,
+    Skip, SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, consider, consider_all, refresh, suggest,
     work_until_idle,
 };
 use sview_model::{Batch, Clock, Data, Kind, Parameters, Password, Period, Precision, Request};
@@ -40,11 +40,13 @@ struct Fake {
     fails: fn(&Request) -> bool,
     /// How often late reports were aggregated.
     revision: Arc<AtomicI64>,
+    /// Whether the database is away.
+    away: Arc<AtomicBool>,
 }
 
 impl Fake {
     fn new(fails: fn(&Request) -> bool) -> Self {
-        Self { computed: Arc::default(), fails, revision: Arc::default() }
+        Self { computed: Arc::default(), fails, revision: Arc::default(), away: Arc::default() }
     }
 }
 
@@ -55,6 +57,9 @@ impl Statistics for Fake {
     }
 
     async fn coverage(&self) -> sview_store::Result<Vec<Coverage>> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(sview_store::Error::Value("away".into()));
+        }
         let all = Kind::ALL.iter().flat_map(|kind| Precision::AGGREGATED.iter().map(|p| (*kind, *p)));
         Ok(all
             .map(|(kind, precision)| Coverage {
@@ -156,6 +161,20 @@ async fn a_thousand_askers_for_one_resource_queue_it_once() {
     let precached = Request::plain("all_incidents_graph".parse().unwrap(), Period::Week).unwrap();
     let verdict = suggest(&context, &precached, &Cause::Page).await.unwrap().verdict;
     assert!(matches!(verdict, Verdict::Skip(Skip::Aggregation { precision: Precision::Hourly, .. })), "{verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_is_away_only_what_needs_it_is_skipped() {
+    let directory = tempfile::tempdir().unwrap();
+    let fake = Fake::new(|_| false);
+    fake.away.store(true, Ordering::SeqCst);
+    let context = context(fake, &directory).await;
+    let attacker = Parameters::Ip("2001:db8::1".parse().unwrap());
+    let details = Request::new("selected_attacker_incidents_graph".parse().unwrap(), Period::Week, attacker).unwrap();
+    let precached = Request::plain("all_incidents_graph".parse().unwrap(), Period::Week).unwrap();
+    let considered = consider_all(&context, &[precached, details], &Cause::Page).await.unwrap();
+    let verdicts: Vec<Verdict> = considered.into_iter().map(|suggestion| suggestion.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Skip(Skip::DatabaseAway), Verdict::Queue]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,7 +27,7 @@ macro_rules! suggesting_help {
             "
 
 JSON: {dry_run, queued, skipped, up_to_date, jobs: [{job, queue, verdict: queue|skip, reason, why}]}, where reason is
-up-to-date, same-job, built-on, held-off or queue-full.
+up-to-date, same-job, built-on, held-off, queue-full or database-away.
 
 Exit code: 0, also when nothing is due; 1 when a queue is full or something failed; 2 when the command line is wrong."
         )
@@ -60,6 +60,7 @@ fn reason(skip: &Skip) -> &'static str {
         Skip::Aggregation { .. } => "built-on",
         Skip::HeldOff { .. } => "held-off",
         Skip::QueueFull { .. } => "queue-full",
+        Skip::DatabaseAway => "database-away",
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) fn tone(verdict: &Verdict) -> Tone {
         Verdict::Queue => Tone::Good,
         Verdict::Skip(Skip::UpToDate { .. } | Skip::SameJob { .. }) => Tone::Quiet,
         Verdict::Skip(Skip::Aggregation { .. }) => Tone::Notable,
-        Verdict::Skip(Skip::HeldOff { .. } | Skip::QueueFull { .. }) => Tone::Bad,
+        Verdict::Skip(Skip::HeldOff { .. } | Skip::QueueFull { .. } | Skip::DatabaseAway) => Tone::Bad,
     }
 }
 
@@ -100,6 +101,6 @@ pub(super) fn show(suggestions: &[Suggestion], how: Suggesting, all: bool) -> an
         let verb = if how.dry_run { "would be queued" } else { "queued" };
         output::line(format!("{queued} {verb}, {skipped} skipped, {up_to_date} up to date"));
     }
-    let full = count(|v| matches!(v, Verdict::Skip(Skip::QueueFull { .. })));
-    Ok(if full > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let failed = count(|v| matches!(v, Verdict::Skip(Skip::QueueFull { .. } | Skip::DatabaseAway)));
+    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

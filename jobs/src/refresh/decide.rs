@@ -190,7 +190,7 @@ impl Situation {
                 Hold::UnderWay { .. } => Hold::Due,
                 why => *why,
             }),
-            Verdict::Skip(Skip::UpToDate { .. } | Skip::QueueFull { .. }) => None,
+            Verdict::Skip(Skip::UpToDate { .. } | Skip::QueueFull { .. } | Skip::DatabaseAway) => None,
         }
     }
 

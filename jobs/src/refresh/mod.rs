@@ -81,7 +81,11 @@ pub async fn consider(context: &Context, request: &Request, cause: &Cause) -> Re
     considered.ok_or_else(|| Error::Record(format!("nothing was decided about {request}")))
 }
 
-/// Decides about many resources, in their order, with the same number of round trips as about one: see [`consider`].
+/// How long a decision waits for the database. Other suggestions wait behind it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Decides about many resources, in their order, with the same number of round trips as about one: see [`consider`]. While the database
+/// is away, those that depend on aggregation are skipped, and the others are decided as ever.
 pub async fn consider_all(context: &Context, requests: &[Request], cause: &Cause) -> Result<Vec<Suggestion>> {
     let now = context.clock.now();
     let mut situation = gather(context, now, requests, false).await?;
@@ -89,7 +93,7 @@ pub async fn consider_all(context: &Context, requests: &[Request], cause: &Cause
     let decide_all = |situation: &Situation| -> Vec<Suggestion> {
         requests.iter().map(|request| decide::decide_one(situation, request)).collect()
     };
-    let suggestions = decide_all(&situation);
+    let mut suggestions = decide_all(&situation);
     let depends_on_aggregation = |(suggestion, request): (&Suggestion, &Request)| match &suggestion.verdict {
         Verdict::Queue => request.resource().precached(),
         // Late reports, or the end of an aggregation, may have made it due before its time.
@@ -100,8 +104,21 @@ pub async fn consider_all(context: &Context, requests: &[Request], cause: &Cause
     if !suggestions.iter().zip(requests).any(depends_on_aggregation) {
         return Ok(suggestions);
     }
-    situation.coverage = context.statistics.coverage().await?;
-    Ok(decide_all(&situation))
+    let why = match tokio::time::timeout(PATIENCE, context.statistics.coverage()).await {
+        Ok(Ok(coverage)) => {
+            situation.coverage = coverage;
+            return Ok(decide_all(&situation));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+    };
+    tracing::warn!(why, "could not ask how far aggregations are; what depends on them is left to the next request");
+    for (suggestion, request) in suggestions.iter_mut().zip(requests) {
+        if depends_on_aggregation((suggestion, request)) {
+            suggestion.verdict = Verdict::Skip(Skip::DatabaseAway);
+        }
+    }
+    Ok(suggestions)
 }
 
 async fn run(

@@ -114,6 +114,8 @@ pub enum Skip {
         /// How many.
         waiting: u64,
     },
+    /// The database does not say how far the aggregations are that it rests on.
+    DatabaseAway,
 }
 
 /// Why an aggregation holds up what rests on it.
@@ -161,6 +163,7 @@ impl fmt::Display for Skip {
             }
             Self::HeldOff { until } => write!(f, "failed lately, held off until {}", until.format(MOMENT)),
             Self::QueueFull { waiting } => write!(f, "its queue is full ({waiting} jobs wait)"),
+            Self::DatabaseAway => f.write_str("the database is away, so it is unknown whether it is due"),
         }
     }
 }
