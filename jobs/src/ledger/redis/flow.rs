@@ -87,7 +87,11 @@ impl Flow for RedisLedger {
     async fn rescue(&self) -> Result<Rescued> {
         let args: Vec<Arg<'_>> = Queue::ALL.iter().map(|queue| Arg::Text(queue.as_str())).collect();
         let (queued, dead): (u64, u64) = self.run(&self.scripts.rescue, &args).await?;
-        let mended = self.reconcile().await?;
+        // What was rescued counts, whatever becomes of the reconciliation: the next one looks at the same jobs again.
+        let mended = self.reconcile().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not reconcile claims and records of jobs; the next round tries again");
+            0
+        });
         if queued + mended > 0 {
             self.wake.ring();
         }
