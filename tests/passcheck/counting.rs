@@ -82,6 +82,28 @@ both! {
         }
     }
 
+    async fn a_day_that_cannot_be_counted_holds_up_no_later_one(deployment: Deployment) {
+        ingest(&deployment, &[("2026-03-10T10:00:00Z", 3, "secret"), ("2026-03-12T10:00:00Z", 4, "secret")]);
+        let services = services(&deployment).await;
+        refresh(&deployment);
+        count(&services).await;
+        assert_eq!(seen(&services, "secret").await, json!([7, "03-10", "03-12"]));
+        // What was counted of the first day is damaged, and of the last one forgotten: that one counts again.
+        let body = if deployment.redis_url.is_some() { r"'\x01ffff'" } else { "x'01ffff'" };
+        let days = "FROM sview_password_day";
+        assert_eq!(deployment.sql(&format!("UPDATE sview_password_day SET body = {body} WHERE bucket = (SELECT min(bucket) {days})")).await, 1);
+        assert_eq!(deployment.sql(&format!("DELETE {days} WHERE bucket = (SELECT max(bucket) {days})")).await, 1);
+        deployment.sql("UPDATE sview_password_state SET watermark = NULL").await;
+        for _ in 0..2 {
+            assert!(services.reports.count_passwords().await.is_err());
+            assert_eq!(seen(&services, "secret").await, json!([11, "03-10", "03-12"]));
+        }
+        // The day is tried again, and counted once it can be.
+        assert_eq!(deployment.sql(&format!("DELETE {days} WHERE bucket = (SELECT min(bucket) {days})")).await, 1);
+        assert_eq!(services.reports.count_passwords().await.unwrap(), 1);
+        assert_eq!(seen(&services, "secret").await, json!([14, "03-10", "03-12"]));
+    }
+
     async fn where_another_program_counts_only_what_it_does_not_is_told_of_the_reports(deployment: Deployment) {
         ingest(&deployment, &[("2026-03-10T10:00:00Z", 2, "secret")]);
         let services = services(&deployment).await;

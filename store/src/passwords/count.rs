@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::DateTime;
 use sview_model::{HashKind, Kind, PasswordHash};
 
 use crate::engine::{Micros, Tx};
@@ -20,6 +21,10 @@ impl Reports {
     /// Counts the passwords of all days that were aggregated and are not counted as they are now, the oldest first, each in a
     /// transaction of its own: whatever ends it half-way, what was counted stays. Returns how many days there were. Where
     /// another program counts as well, this one does for what that does not tell: NTLM, and the days.
+    ///
+    /// # Errors
+    /// The first one of a day whose rows are at fault, after the others have been counted; that day is tried again the next time. Any
+    /// other error ends the counting at once.
     pub async fn count_passwords(&self) -> Result<u64> {
         let mut tx = self.engine.snapshot().await?;
         let counted = tx.ints("SELECT watermark, made FROM sview_password_state".to_owned()).await?;
@@ -29,10 +34,21 @@ impl Reports {
         if counted == rollup {
             return Ok(0);
         }
-        let (mut days, mut last) = (0, Micros::MIN);
+        let (mut days, mut last, mut failed) = (0, Micros::MIN, None);
         while let Some(day) = self.next_day(last).await? {
-            self.count_day(day).await?;
-            (days, last) = (days + 1, day);
+            last = day;
+            match self.count_day(day).await {
+                Ok(()) => days += 1,
+                Err(error) if error.is_of_rows() => {
+                    let day = DateTime::from_timestamp_micros(day).unwrap_or_default();
+                    tracing::warn!(%day, %error, "could not count the passwords of a day; later days are counted");
+                    failed.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         // As it was when this began: what was aggregated meanwhile, behind the last day, moves the watermark or the revision.
         let word = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
