@@ -8,6 +8,7 @@ use sview_model::{DeviceToken, Queue};
 pub use ulid::Ulid as JobId;
 
 use crate::Error;
+use crate::job::{CacheResource, Job as _};
 
 /// How long a job's words, cause and errors may be, in characters.
 pub const MAX_WORDS: usize = 300;
@@ -162,6 +163,18 @@ impl Record {
     }
 }
 
+/// A job's words as they are shown. Those of jobs that visitors cause are made anew: an older program may have written tokens or
+/// passwords into them.
+pub(crate) fn shown_words(name: &str, payload: &str, words: String) -> String {
+    if name != CacheResource::NAME {
+        return words;
+    }
+    match serde_json::from_str::<CacheResource>(payload) {
+        Ok(job) => in_words(&job.words(), MAX_WORDS),
+        Err(_) => "caching what this version cannot read".to_owned(),
+    }
+}
+
 /// A text with whatever can be a device token replaced by its [hash](DeviceToken::hash). It need not be JSON: what this program cannot
 /// read is shown too.
 fn without_tokens(text: &str) -> String {
@@ -216,6 +229,18 @@ mod tests {
         assert_eq!(without_tokens(&format!(r#"["{a}","{b}"]"#)), format!(r##"["#ffe054fe7a","{b}"]"##));
         assert_eq!(without_tokens(&format!("{a} ž{a}")), "#ffe054fe7a ž#ffe054fe7a");
         assert_eq!(without_tokens(&format!("{a}\"{a}")), "#ffe054fe7a\"#ffe054fe7a");
+    }
+
+    #[test]
+    fn words_of_visitors_jobs_are_made_anew() {
+        let devices = sview_model::Parameters::Devices(vec!["a".repeat(64).parse().unwrap()]);
+        let name = "my_all_incidents_graph".parse().unwrap();
+        let job = CacheResource(sview_model::Request::new(name, sview_model::Period::Year, devices).unwrap());
+        let payload = serde_json::to_string(&job).unwrap();
+        let old = || format!("caching my_all_incidents_graph of {}", "a".repeat(64));
+        assert_eq!(shown_words("cache-resource", &payload, old()), job.words());
+        assert_eq!(shown_words("cache-resource", "[]", old()), "caching what this version cannot read");
+        assert_eq!(shown_words("aggregate", "{}", "aggregation".into()), "aggregation");
     }
 
     #[test]

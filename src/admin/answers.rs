@@ -215,8 +215,9 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(worker: &WorkerInfo, heard: DateTime<Utc>) -> Self {
-        let running = worker.running.iter();
+    pub(super) fn new(worker: &WorkerInfo, heard: DateTime<Utc>, around: &Surroundings) -> Self {
+        // In the ledger's words: those of an older worker's sign of life may hold what visitors typed.
+        let running = worker.running.iter().filter_map(|(id, _)| around.running.get(id));
         Self {
             name: worker.name.clone(),
             host: worker.host.clone(),
@@ -225,7 +226,7 @@ impl Worker {
             slots: worker.slots,
             since: at(worker.since),
             heard: at(heard),
-            running: running.map(|(id, words)| WorkInHand { id: id.to_string(), words: words.clone() }).collect(),
+            running: running.map(|r| WorkInHand { id: r.id.to_string(), words: r.words.clone() }).collect(),
         }
     }
 }

@@ -116,8 +116,9 @@ pub(super) async fn counts(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
 )]
 pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let answer = async {
-        let workers = admin.services.jobs.queues.workers().await?;
-        Ok(Workers { workers: workers.iter().map(|(worker, heard)| Worker::new(worker, *heard)).collect() })
+        let around = Surroundings::look(&admin.services.jobs).await?;
+        let workers = around.workers.iter().map(|(worker, heard)| Worker::new(worker, *heard, &around));
+        Ok(Workers { workers: workers.collect() })
     };
     respond(answer.await, &viewer, &uri)
 }

@@ -25,6 +25,7 @@ use self::scripts::Scripts;
 use self::wake::Wake;
 use super::LedgerSettings;
 use crate::machine_time::moment;
+use crate::record::shown_words;
 use crate::{AttemptError, Record};
 use crate::{Error, Result};
 
@@ -111,7 +112,7 @@ fn record(fields: &HashMap<String, String>) -> Result<Record> {
         queue: text("queue")?.parse().map_err(|e| Error::Record(format!("{e}")))?,
         key: text("key")?,
         payload: text("payload")?,
-        words: text("words")?,
+        words: shown_words(&text("name")?, &text("payload")?, text("words")?),
         cause: text("cause")?,
         state: text("state")?.parse()?,
         attempts: number("attempts")?,

@@ -18,6 +18,7 @@ use sview_store::sqlite::{self, Probe};
 use super::{HOUR, LedgerSettings};
 use crate::bell::Bell;
 use crate::machine_time::moment;
+use crate::record::shown_words;
 use crate::{AttemptError, Record, State};
 use crate::{Error, Result};
 
@@ -111,7 +112,7 @@ fn record(row: &SqliteRow) -> Result<Record> {
         queue: text("queue")?.parse().map_err(|e| Error::Record(format!("{e}")))?,
         key: text("key")?,
         payload: text("payload")?,
-        words: text("words")?,
+        words: shown_words(&text("name")?, &text("payload")?, text("words")?),
         cause: text("cause")?,
         state: text("state")?.parse()?,
         attempts: number("attempts")?,
