@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Connection as _, SqliteConnection};
 use sview_model::{CacheKey, Clock, Parameters, Period, Request};
 use sview_store::{Cache, CacheBounds, Entry, RedisCache, SqliteCache};
 use sview_testing::{Deployment, both};
@@ -46,6 +47,36 @@ async fn cached(cache: &dyn Cache) -> Vec<u8> {
     (0..100).filter(|n| listed.contains(&attacker(*n).to_string())).collect()
 }
 
+/// The attackers whose values were used last, by the cache itself: `count` of them, or more where some are equal.
+async fn used_last(deployment: &Deployment, count: usize) -> Vec<u8> {
+    let keys: Vec<String> = if let Some(url) = &deployment.redis_url {
+        let client = redis::Client::open(url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let key = format!("{{{}}}:cache-used", deployment.prefix);
+        redis::cmd("ZREVRANGE").arg(key).arg(0).arg(count - 1).query_async(&mut connection).await.unwrap()
+    } else {
+        let path = deployment.data_dir.join("cache.sqlite");
+        let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+        let sql = "SELECT key FROM cache WHERE used IS NOT NULL ORDER BY used DESC LIMIT ?1";
+        let limit = i64::try_from(count).unwrap();
+        sqlx::query_scalar(sql).bind(limit).fetch_all(&mut connection).await.unwrap()
+    };
+    (0..100).filter(|n| keys.iter().any(|key| key == attacker(*n).as_str())).collect()
+}
+
+/// Uses values until the cache has noted it, which it does in the background.
+async fn use_values(deployment: &Deployment, cache: &dyn Cache, attackers: &[u8]) {
+    let keys: Vec<CacheKey> = attackers.iter().map(|n| attacker(*n)).collect();
+    for _ in 0..6_000 {
+        assert!(cache.get_many(&keys).await.unwrap().iter().all(Option::is_some));
+        if used_last(deployment, attackers.len()).await == attackers {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the use of {attackers:?} was not noted");
+}
+
 both! {
     async fn the_least_recently_used_values_go_first(deployment: Deployment) {
         let cache = open(&deployment, CacheBounds { values: 4, bytes: 1 << 20 }).await;
@@ -56,10 +87,11 @@ both! {
         for n in 0..4 {
             put(&*cache, &attacker(n), 100).await;
         }
-        assert!(cache.get(&attacker(0)).await.unwrap().is_some());
+        use_values(&deployment, &*cache, &[0]).await;
         put(&*cache, &attacker(4), 100).await;
         assert_eq!(cached(&*cache).await, [0, 2, 3, 4]);
-        assert_eq!(cache.get_many(&[attacker(2), attacker(9), attacker(3)]).await.unwrap().iter().flatten().count(), 2);
+        assert_eq!(cache.get_many(&[attacker(9), attacker(4)]).await.unwrap().iter().flatten().count(), 1);
+        use_values(&deployment, &*cache, &[2, 3]).await;
         for n in 5..7 {
             put(&*cache, &attacker(n), 100).await;
         }
@@ -112,6 +144,27 @@ both! {
         }
         assert_eq!(cached(&*cache).await, [6, 7, 8]);
     }
+}
+
+#[tokio::test]
+async fn reading_waits_for_nobody_who_locks_the_file() {
+    let deployment = Deployment::new(sview_testing::Backend::Embedded).await;
+    let cache = open(&deployment, CacheBounds { values: 4, bytes: 1 << 20 }).await;
+    for n in 0..2 {
+        put(&*cache, &attacker(n), 100).await;
+    }
+    let path = deployment.data_dir.join("cache.sqlite");
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let lock = connection.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    // The first read finds its use to be noted, which has to wait; with the lock held, all of these would wait for half a minute each.
+    let reads = async {
+        for _ in 0..20 {
+            assert!(cache.get(&attacker(0)).await.unwrap().is_some());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(300), reads).await.unwrap();
+    lock.rollback().await.unwrap();
+    use_values(&deployment, &*cache, &[0]).await;
 }
 
 #[tokio::test]

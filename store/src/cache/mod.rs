@@ -99,3 +99,8 @@ pub trait Cache: Send + Sync + 'static {
     /// An error when the cache cannot be reached, or takes no writes.
     async fn ping(&self) -> Result<()>;
 }
+
+/// The permit to note uses of values: one note at a time, in the background.
+fn touching() -> Arc<tokio::sync::Semaphore> {
+    Arc::new(tokio::sync::Semaphore::new(1))
+}

@@ -14,8 +14,9 @@ use chrono::{DateTime, Utc};
 use redis::aio::ConnectionManager;
 use redis::{AsyncCommands as _, Script};
 use sview_model::{CacheKey, Period, shown_key};
+use tokio::sync::Semaphore;
 
-use super::{Cache, CacheBounds, Entry, EntryInfo};
+use super::{Cache, CacheBounds, Entry, EntryInfo, touching};
 use crate::{Error, Result};
 
 /// A cache in Redis (6.2 or later) or Valkey.
@@ -25,6 +26,7 @@ pub struct RedisCache {
     prefix: String,
     bounds: CacheBounds,
     scripts: Arc<Scripts>,
+    touching: Arc<Semaphore>,
 }
 
 struct Scripts {
@@ -113,7 +115,7 @@ impl RedisCache {
         let scripts =
             Scripts { put: using(PUT), touch: using(TOUCH), forget: using(FORGET), refresh: Script::new(REFRESH) };
         let (bounds, scripts) = (CacheBounds::default(), Arc::new(scripts));
-        Self { connection, prefix: format!("{{{prefix}}}"), bounds, scripts }
+        Self { connection, prefix: format!("{{{prefix}}}"), bounds, scripts, touching: touching() }
     }
 
     /// The same cache with other bounds.
@@ -138,13 +140,20 @@ impl RedisCache {
         format!("{}:cache-sizes", self.prefix)
     }
 
-    /// Notes that a value was used. Whoever read it has it: a failure costs the value some of its rank, and is nobody's error.
-    async fn touch(&self, key: &CacheKey) {
-        let mut touch = self.scripts.touch.key(self.uses());
-        touch.key(self.sizes()).key(self.key(key.as_str())).arg(key.as_str());
-        if let Err(error) = touch.invoke_async::<()>(&mut self.connection.clone()).await {
-            tracing::debug!(%error, "the use of a cached value was not noted");
-        }
+    /// Notes that values were used. Nobody waits for it: one such note at a time, and a value that is left out loses some of its rank.
+    fn touch(&self, used: Vec<CacheKey>) {
+        let Ok(permit) = Arc::clone(&self.touching).try_acquire_owned() else { return };
+        let cache = self.clone();
+        tokio::spawn(async move {
+            for key in used {
+                let mut touch = cache.scripts.touch.key(cache.uses());
+                touch.key(cache.sizes()).key(cache.key(key.as_str())).arg(key.as_str());
+                if let Err(error) = touch.invoke_async::<()>(&mut cache.connection.clone()).await {
+                    tracing::debug!(%error, "the use of a cached value was not noted");
+                }
+            }
+            drop(permit);
+        });
     }
 
     /// The names of cached keys; those whose value has expired are taken off the set on the way.
@@ -221,14 +230,17 @@ impl Cache for RedisCache {
         };
         let newest: Vec<(String, i64)> = read(&all.pop().unwrap_or(redis::Value::Nil))?;
         let newest = newest.first().map_or(0, |(_, number)| *number);
-        let mut entries = Vec::with_capacity(keys.len());
+        let (mut entries, mut used_again) = (Vec::with_capacity(keys.len()), Vec::new());
         for (key, value) in keys.iter().zip(&all) {
             let fields: HashMap<String, String> = read(value)?;
             let used = fields.get("used").and_then(|text| text.parse::<i64>().ok());
             if used.is_some_and(|used| newest - used > self.bounds.slack()) {
-                self.touch(key).await;
+                used_again.push(key.clone());
             }
             entries.push(entry(fields)?);
+        }
+        if !used_again.is_empty() {
+            self.touch(used_again);
         }
         Ok(entries)
     }

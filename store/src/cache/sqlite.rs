@@ -1,6 +1,7 @@
 //! The cache as a file of the embedded default.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,8 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sview_model::{CacheKey, Clock, Period, shown_key};
+use tokio::sync::Semaphore;
 
-use super::{Cache, CacheBounds, Entry, EntryInfo};
+use super::{Cache, CacheBounds, Entry, EntryInfo, touching};
 use crate::Result;
 use crate::engine::sqlite_options;
 use crate::reports::{migrate_file, migrator};
@@ -22,6 +24,7 @@ pub struct SqliteCache {
     probe: Probe,
     clock: Clock,
     bounds: CacheBounds,
+    touching: Arc<Semaphore>,
 }
 
 impl SqliteCache {
@@ -36,7 +39,7 @@ impl SqliteCache {
             (2, "bounds", include_str!("../../../migrations/cache/0002_bounds.sql")),
         ];
         migrate_file(path, &pool, migrator(&migrations)).await?;
-        Ok(Self { pool, probe: Probe::new(path), clock, bounds: CacheBounds::default() })
+        Ok(Self { pool, probe: Probe::new(path), clock, bounds: CacheBounds::default(), touching: touching() })
     }
 
     /// The same cache with other bounds.
@@ -45,15 +48,19 @@ impl SqliteCache {
         Self { bounds, ..self }
     }
 
-    /// Notes that values were used which were not used lately. Whoever read them has them: a failure costs them some of their rank, and
-    /// is nobody's error.
-    async fn touch(&self, used: &[String]) {
+    /// Notes that values were used which were not used lately. Nobody waits for it, since the file may be locked for long: one such note
+    /// at a time, and a value that is left out loses some of its rank.
+    fn touch(&self, used: &[String]) {
+        let Ok(permit) = Arc::clone(&self.touching).try_acquire_owned() else { return };
         let sql = "UPDATE cache SET used = (SELECT max(used) + 1 FROM cache WHERE used IS NOT NULL)
              WHERE used IS NOT NULL AND key IN (SELECT value FROM json_each(?1))";
-        let names = serde_json::to_string(used).unwrap_or_default();
-        if let Err(error) = sqlx::query(sql).bind(names).execute(&self.pool).await {
-            tracing::debug!(%error, "the use of cached values was not noted");
-        }
+        let (names, pool) = (serde_json::to_string(used).unwrap_or_default(), self.pool.clone());
+        tokio::spawn(async move {
+            if let Err(error) = sqlx::query(sql).bind(names).execute(&pool).await {
+                tracing::debug!(%error, "the use of cached values was not noted");
+            }
+            drop(permit);
+        });
     }
 
     /// Drops what is too much of values with a parameter.
@@ -127,7 +134,7 @@ impl Cache for SqliteCache {
             }
         }
         if !used.is_empty() {
-            self.touch(&used).await;
+            self.touch(&used);
         }
         Ok(entries)
     }
