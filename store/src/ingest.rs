@@ -61,14 +61,7 @@ impl Reports {
     /// Adds reports. Either all of them are there afterwards, their buckets noted as dirty and the progress kept, or nothing
     /// has changed. Aggregation that runs at the same time misses none of them.
     pub async fn insert(&self, batch: &Batch, progress: Option<&Progress>) -> Result<Inserted> {
-        const TRIES: u32 = 5;
-        let mut tries = 1;
-        loop {
-            match self.insert_once(batch, progress).await {
-                Err(error) if error.is_collision() && tries < TRIES => tries += 1,
-                done => return done,
-            }
-        }
+        again_after_collisions(|| self.insert_once(batch, progress)).await
     }
 
     async fn insert_once(&self, batch: &Batch, progress: Option<&Progress>) -> Result<Inserted> {
@@ -98,6 +91,10 @@ impl Reports {
     /// # Errors
     /// [`Error::ReadElsewhere`] when another process has read on in the file meanwhile.
     pub async fn finish(&self, progress: Option<&Progress>, sessions: &[OpenSession]) -> Result<()> {
+        again_after_collisions(|| self.finish_once(progress, sessions)).await
+    }
+
+    async fn finish_once(&self, progress: Option<&Progress>, sessions: &[OpenSession]) -> Result<()> {
         let mut tx = self.engine.begin().await?;
         if let Some(progress) = progress {
             keep(&mut *tx, progress).await?;
@@ -186,6 +183,18 @@ impl Reports {
             tx.execute_with(format!("DELETE FROM {table} WHERE digest = $1"), &[digest.to_owned()]).await?;
         }
         tx.commit().await
+    }
+}
+
+/// Runs a transaction again when it collided with another one, up to five times.
+async fn again_after_collisions<T, F: Future<Output = Result<T>>>(mut transaction: impl FnMut() -> F) -> Result<T> {
+    const TRIES: u32 = 5;
+    let mut tries = 1;
+    loop {
+        match transaction().await {
+            Err(error) if error.is_collision() && tries < TRIES => tries += 1,
+            done => return done,
+        }
     }
 }
 
