@@ -60,8 +60,11 @@ enum Ending {
 /// How long a handler that was told to stop may take to do so before its slot is given up on.
 const STOPPING: Duration = Duration::from_secs(10);
 
-/// How old a job may be for its attempts not to count while a server is away: one that makes servers fail must come to an end.
-const LONGEST_OUTAGE: TimeDelta = TimeDelta::hours(1);
+/// How old a job is when it asks less often whether an outage is over.
+const LONG_OUTAGE: TimeDelta = TimeDelta::hours(1);
+
+/// How long such a job waits.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
 
 /// The longest time without a heartbeat of a pool: it looks for jobs every second, and renews leases every few.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -353,10 +356,12 @@ fn outcome(
     Some(match ending {
         Ending::Returned(Ok(())) => Outcome::Done,
         Ending::Returned(Err(Failure::Final(_))) => Outcome::Dead { error: error() },
-        Ending::Returned(Err(Failure::Outage(_) | Failure::Busy(_))) if age < LONGEST_OUTAGE => {
-            Outcome::PutOff { after: settings.outage.after(1), error: error() }
+        Ending::Returned(Err(Failure::Outage(_) | Failure::Busy(_))) => {
+            let pause = settings.outage.after(1);
+            let after = if age < LONG_OUTAGE { pause } else { pause.max(LONG_PAUSE) };
+            Outcome::PutOff { after, error: error() }
         }
-        Ending::Returned(Err(Failure::Passing(_) | Failure::Outage(_) | Failure::Busy(_)))
+        Ending::Returned(Err(Failure::Passing(_)))
         | Ending::Panicked(_)
         | Ending::OverTime(_)
         | Ending::Unreadable(_) => {
@@ -410,4 +415,43 @@ fn log_end(record: &Record, words: &str, outcome: Option<&Outcome>, ran: Duratio
 
 fn as_millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_costs_no_attempt_however_long_it_lasts() {
+        let at = DateTime::UNIX_EPOCH;
+        let record = Record {
+            id: JobId::nil(),
+            name: "aggregate".into(),
+            queue: Queue::Aggregation,
+            key: String::new(),
+            payload: String::new(),
+            words: String::new(),
+            cause: String::new(),
+            state: crate::State::Running,
+            attempts: 5,
+            max_attempts: 5,
+            created_at: at,
+            run_at: at,
+            started_at: Some(at),
+            finished_at: None,
+            worker: None,
+            errors: Vec::new(),
+            cancel_asked: false,
+        };
+        let settings = WorkerSettings::default();
+        for failure in [Failure::Outage("full".into()), Failure::Busy("full".into())] {
+            let ending = Ending::Returned(Err(failure));
+            let pause = |hours| match outcome(&ending, &record, TimeDelta::hours(hours), None, &settings) {
+                Some(Outcome::PutOff { after, .. }) => after,
+                other => panic!("{other:?}"),
+            };
+            assert!(pause(0) < LONG_PAUSE);
+            assert_eq!((pause(2), pause(100)), (LONG_PAUSE, LONG_PAUSE));
+        }
+    }
 }
