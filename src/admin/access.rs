@@ -93,7 +93,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 }
 
 /// Headers by which proxies say for whom they ask, besides those that begin with `x-forwarded`.
-const FORWARDING: [&str; 10] = [
+const FORWARDING: [&str; 15] = [
     "forwarded",
     "via",
     "x-real-ip",
@@ -103,12 +103,20 @@ const FORWARDING: [&str; 10] = [
     "x-original-forwarded-for",
     "x-envoy-external-address",
     "true-client-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "x-proxyuser-ip",
     "cf-connecting-ip",
+    "cf-ray",
+    "cdn-loop",
 ];
 
 /// Whether a proxy sent a request on.
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| name.as_str().starts_with("x-forwarded") || FORWARDING.contains(&name.as_str()))
+    headers.keys().any(|name| {
+        let name = name.as_str().replace('_', "-");
+        name.starts_with("x-forwarded") || FORWARDING.contains(&name.as_str())
+    })
 }
 
 /// Whether a host, with its port, is a listener on loopback by a name that no foreign site can take.

@@ -144,6 +144,8 @@ both! {
             ("GET /jobs HTTP/1.1\r\nHost: localhost\r\n", "403"), ("GET /jobs HTTP/1.1\r\nHost: 127.0.0.1:1\r\n", "403"),
             ("GET /jobs HTTP/1.1\r\nHost: l\u{f6}calhost:PORT\r\n", "400"), ("GET /jobs HTTP/1.1\r\n", "400"),
             ("GET /jobs HTTP/1.1\r\nHost: localhost:PORT\r\nHost: localhost:PORT\r\n", "400"),
+            ("GET /jobs HTTP/1.1\r\nHost: localhost:PORT\r\nCDN-Loop: x\r\n", "403"),
+            ("GET /jobs HTTP/1.1\r\nHost: localhost:PORT\r\nX_Forwarded_For: 192.0.2.1\r\n", "403"),
             ("GET http://evil.example/jobs HTTP/1.1\r\nHost: localhost:PORT\r\n", "403"),
         ] {
             let answer = asks(head);
