@@ -49,6 +49,7 @@ pub(crate) async fn write_day(
     blocking(move || {
         for form in Form::ARCHIVED {
             let path = path_of(&directory, form, day);
+            refuse_links(&directory, &path)?;
             if let Some(text) = form.write_day(&stamp, &rows).filter(|_| !path.exists()) {
                 write_whole(&path, &text)?;
             }
@@ -108,6 +109,20 @@ fn public_directory(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Refuses a path that a link below the directory leads elsewhere: others may write into a directory that is served. The directory itself
+/// is the operator's word, and may be a link.
+fn refuse_links(directory: &Path, path: &Path) -> Result<(), Failure> {
+    let between = path.ancestors().skip(1).take_while(|above| *above != directory);
+    for above in between {
+        if std::fs::symlink_metadata(above).is_ok_and(|metadata| metadata.is_symlink()) {
+            let why =
+                format!("SVIEW_GREYLIST_DIR: {} is a link, and none is followed there: remove it", above.display());
+            return Err(Failure::Passing(why));
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file under another name, has it on the disk, and gives it its name. The other name is random and is never one that is
 /// there already, so no link that somebody put into the directory leads the writing elsewhere.
 fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
@@ -164,6 +179,18 @@ mod tests {
         let written = std::fs::symlink_metadata(&path).unwrap();
         assert!(written.is_file(), "the file takes the place of the link itself");
         assert_eq!(written.permissions().mode() & 0o777, FILE, "other programs read it");
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_archive_leads_nowhere() {
+        let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = path_of(directory.path(), Form::Csv, NaiveDate::from_ymd_opt(2026, 3, 15).unwrap());
+        refuse_links(directory.path(), &path).unwrap();
+        std::fs::create_dir(directory.path().join("archive")).unwrap();
+        refuse_links(directory.path(), &path).unwrap();
+        std::os::unix::fs::symlink(outside.path(), directory.path().join("archive/2026")).unwrap();
+        let Err(Failure::Passing(why)) = refuse_links(directory.path(), &path) else { panic!("it was followed") };
+        assert!(why.contains("archive/2026 is a link"), "{why}");
     }
 
     #[test]
