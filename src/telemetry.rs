@@ -1,6 +1,6 @@
 //! Logs: what happened, on standard error. Text from reports is escaped before it gets here.
 //!
-//! Whoever logs neither waits nor fails. Lines go into a queue of [`ROOM`] bytes, and one thread writes them. A terminal that went away,
+//! Whoever logs neither waits nor fails. Lines go into a queue of 1 MiB (`ROOM`), and one thread writes them. A terminal that went away,
 //! a full disk or a pipe that nobody reads costs lines, and nothing else. How many were lost is logged when writing works again.
 
 use std::fs::File;

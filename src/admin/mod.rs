@@ -1,6 +1,6 @@
 //! Operators' pages, their JSON, and metrics, on a listener of their own.
 //!
-//! Who may do what is decided in one place, [`access`]: it stands before every route but the login form and the files that pages
+//! Who may do what is decided in one place, `access`: it stands before every route but the login form and the files that pages
 //! load, and what changes state passes its guard against foreign sites. What is done is written to the log of actions first.
 
 mod access;

@@ -20,7 +20,7 @@ pub struct WebSettings {
         help_heading = "Settings"
     )]
     pub listen: SocketAddr,
-    /// Address of the site as visitors know it, for the commands on its pages: https://view.example.org  [default: what the request says]
+    /// Address of the site as visitors know it, for the commands on its pages: `https://view.example.org`  [default: what the request says]
     #[arg(long, env = "SVIEW_PUBLIC_URL", global = true, value_name = "URL", value_parser = public_url, help_heading = "Settings")]
     pub public_url: Option<String>,
     /// Secret that signs cookies, at least 32 characters  [default: made once and kept in the data directory]

@@ -1,7 +1,7 @@
 //! The live feed: what the dynamic firewall's publisher says, kept as a list, shown on a page and passed on to viewers.
 //!
-//! A task of its own hears the publisher ([`sview_dynfw::Subscriber`]) and tells the [`Feed`], which keeps the list, what was
-//! heard lately, and the [`Hub`] of viewers. Nothing waits for a viewer: each has a bounded queue, and whoever does not keep up is
+//! A task of its own hears the publisher ([`sview_dynfw::Subscriber`]) and tells the `Feed`, which keeps the list, what was
+//! heard lately, and the `Hub` of viewers. Nothing waits for a viewer: each has a bounded queue, and whoever does not keep up is
 //! dropped. Everything that is heard was parsed strictly; text of it is escaped where it is shown, like any other.
 
 mod certificate;
