@@ -45,7 +45,8 @@ impl Drop for Running {
 /// Starts the publisher on a port; the address that it told, and that of its operators' pages.
 fn publisher(deployment: &Deployment, keys: &Path, port: &str) -> (Running, String, String) {
     let (bind, keys) = (format!("127.0.0.1:{port}"), keys.display().to_string());
-    let args = ["dynfw-publish", "--bind", &bind, "--cert-dir", &keys, "--list-every", "1", "--event-delay", "1"];
+    // Reports are stored within the delay on a busy machine too: one that is stored later is no event any more.
+    let args = ["dynfw-publish", "--bind", &bind, "--cert-dir", &keys, "--list-every", "1", "--event-delay", "15"];
     let mut command = command(deployment, &args);
     command.env("SVIEW_LOG", "info").env("SVIEW_ADMIN_LISTEN", "127.0.0.1:0");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
