@@ -137,7 +137,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The payload for people and programs that look at jobs. Device tokens in it are replaced by their hash: whoever holds one reads
+    /// The payload for people and programs that look at jobs. Device tokens in it are replaced by their hash: a holder of one reads
     /// the device's data.
     #[must_use]
     pub fn shown_payload(&self) -> String {

@@ -185,7 +185,7 @@ impl DeviceToken {
     /// The number of characters of every token.
     pub const LENGTH: usize = 64;
 
-    /// The 64 characters. Whoever holds them reads the device's data: log and show [`DeviceToken::hash`] instead.
+    /// The 64 characters. Their holder reads the device's data: log and show [`DeviceToken::hash`] instead.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

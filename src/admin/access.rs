@@ -1,6 +1,6 @@
 //! Who may look, and who may act.
 //!
-//! Without a token set, whoever reaches the listener has every right: it is on loopback then. A request must name this very listener as
+//! Without a token set, everybody who reaches the listener has every right: it is on loopback then. A request must name this very listener as
 //! its host, so that a foreign page cannot reach it under a name of its own (DNS rebinding), and must not come through a proxy, which
 //! could let in anybody. With tokens, a request shows one as `Authorization: Bearer`, or the cookie that the login form set.
 

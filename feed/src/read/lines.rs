@@ -17,7 +17,7 @@ pub(super) struct Lines {
     /// Why the source cannot be read any more.
     failed: Option<(ErrorKind, String)>,
     patient: bool,
-    /// Between these two no line ends, counted in bytes from what is next to be consumed: whoever asks again and again for an end
+    /// Between these two no line ends, counted in bytes from what is next to be consumed: a caller that asks again and again for an end
     /// that is far away has the bytes searched once.
     searched: Range<usize>,
     /// Lines end with CR.

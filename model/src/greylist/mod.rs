@@ -24,7 +24,7 @@
 //!
 //! # Who is never listed
 //!
-//! Whoever is in a network of the operator's allow-list, what is nobody's address on the public Internet, and well-known resolvers,
+//! Addresses in a network of the operator's allow-list, what is nobody's address on the public Internet, and well-known resolvers,
 //! root name servers and time servers: see [`Never`].
 
 mod entry;

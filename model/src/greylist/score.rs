@@ -171,7 +171,7 @@ struct Day {
 
 impl Day {
     fn points(mut self) -> Points {
-        // All other traps are reached by TCP alone, so whoever did anything there holds the address.
+        // All other traps are reached by TCP alone, so a client that did anything there holds the address.
         let connected = self.counts.keys().any(|(trap, _)| *trap != Trap::Fwlogs);
         let counts = self.counts.iter().filter(|((_, action), _)| connected || *action != Action::SmallPortScan);
         let did: Points = counts.map(|((trap, action), n)| weight(*trap, *action) * diminished(*n)).sum();
