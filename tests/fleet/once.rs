@@ -22,9 +22,14 @@ both! {
             Member::start(&deployment, &["worker", "aggregation", "quick-cache", "slow-cache"], &[]),
         ];
         settle(&deployment, &[], 90);
-        let web = [(); 2].map(|()| {
-            Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", NOW).env("SVIEW_RLIMIT_MAX_HITS", "0").env("SVIEW_RLIMIT_ALL_HITS", "0"))
-        });
+        // All askers come from one address, and all may be connected at once.
+        let unlimited = [
+            ("SVIEW_NOW", NOW),
+            ("SVIEW_RLIMIT_MAX_HITS", "0"),
+            ("SVIEW_RLIMIT_ALL_HITS", "0"),
+            ("SVIEW_MAX_CONNECTIONS_PER_CLIENT", "0"),
+        ];
+        let web = [(); 2].map(|()| Server::start(sview(SVIEW, &deployment, &["serve"]).envs(unlimited)));
         let url = |server: &Server| format!("{}/api/resource?name=selected_attacker_incidents_graph&ip=192.0.2.7&period=1m", server.url);
         let barrier = Arc::new(Barrier::new(ASKERS));
         let ask = |n: usize| {
