@@ -23,6 +23,12 @@ fn ingest(deployment: &Deployment, now: &str, args: &[&str], files: &[&Path]) ->
     command
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
 /// The sum of a series over a period, once everything is refreshed.
 fn total(deployment: &Deployment, now: &str, resource: &str, period: &str) -> u64 {
     run(sview(SVIEW, deployment, &["refresh", "--wait"]).env("SVIEW_NOW", now));
@@ -140,6 +146,106 @@ both! {
         assert_eq!(total(&deployment, later, "all_ports_by_scans_graph", "6h"), 6);
     }
 
+    async fn a_beginning_of_a_file_that_was_read_gives_nothing_new(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let rows = |from: usize, to: usize| (from..to).fold(String::new(), |mut rows, i| {
+            let _ = writeln!(rows, "2026-03-15T12:{:02}:{:02}.000Z,1,{},TCP", i / 60 % 30, i % 60, i % 1000);
+            rows
+        });
+        let csv = format!("time,raw_count,port,protocol\n{}", rows(0, 2_500));
+        let log = write(&deployment, "ports.csv", &csv);
+        run(&mut ingest(&deployment, now, &[], &[&log]));
+        // An older copy, one that ends within a row, one whose row looks whole, and one whose last row only lacks its end.
+        let whole = csv.lines().take(1_700).map(|line| line.len() + 1).sum::<usize>();
+        let short = csv.lines().take(3).map(|line| line.len() + 1).sum::<usize>();
+        let copies: Vec<PathBuf> = [whole, whole + 10, whole + 29, whole - 1, short, short - 1, short + 29]
+            .iter()
+            .enumerate()
+            .map(|(i, length)| write(&deployment, &format!("older{i}.csv"), &csv[..*length]))
+            .collect();
+        let gzip = gzip(csv.as_bytes());
+        let cut = write(&deployment, "ports.csv.gz", &gzip[..gzip.len() * 2 / 3]);
+        let files: Vec<&Path> = copies.iter().chain([&cut]).map(PathBuf::as_path).collect();
+        for _ in 0..2 {
+            let out = run(&mut ingest(&deployment, now, &[], &files));
+            assert_eq!(out.matches("the beginning of").count(), files.len(), "{out}");
+        }
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 2_500);
+        // What differs in its last row is another file, and so is one that only shares the header.
+        let other = write(&deployment, "other.csv", format!("{}{}", &csv[..short], "2026-03-15T12:01:00.000Z,1,7,UDP\n"));
+        let open = write(&deployment, "open.csv", "time,raw_count,port,protocol\n2026-03-15T12:01:00.000Z,1,8,UDP");
+        run(Command::new("touch").args(["-d", "2026-03-15"]).arg(&open));
+        run(&mut ingest(&deployment, now, &[], &[&other, &open]));
+        let later = "2026-03-15T12:49:56Z";
+        assert_eq!(total(&deployment, later, "all_ports_by_scans_graph", "6h"), 2_504);
+        // It was asked for.
+        run(&mut ingest(&deployment, now, &["--again"], &[&copies[4]]));
+        assert_eq!(total(&deployment, "2026-03-15T13:04:56Z", "all_ports_by_scans_graph", "6h"), 2_506);
+    }
+
+    async fn three_generations_count_once_in_any_order(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        for (n, order) in orders.iter().enumerate() {
+            let lines = |count: usize| (0..count).fold(String::new(), |mut log, i| {
+                let _ = writeln!(log, r#"{{"time":"2026-03-15T12:{:02}:00Z","port":{},"protocol":"TCP"}}"#, i % 30, n * 1000 + i);
+                log
+            });
+            // One generation is compressed and cut short; its lines before that are whole.
+            let packed = gzip(lines(40).as_bytes());
+            let generations = [
+                write(&deployment, &format!("{n}.ndjson.2"), lines(7)),
+                write(&deployment, &format!("{n}.ndjson.1.gz"), &packed[..packed.len() - 8]),
+                write(&deployment, &format!("{n}.ndjson"), lines(90)),
+            ];
+            let files: Vec<&Path> = order.iter().map(|i| generations[*i].as_path()).collect();
+            // In one command, and split over commands; a cut file ends with an error.
+            let (first, rest) = files.split_at(n % 3);
+            for files in [first, rest, rest] {
+                if !files.is_empty() {
+                    ingest(&deployment, now, &[], files).output().unwrap();
+                }
+            }
+        }
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 6 * 90);
+    }
+
+    async fn a_beginning_goes_on_in_the_longer_file_that_was_interrupted(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let rows = |count: usize| (0..count).fold("time,raw_count,port,protocol\n".to_owned(), |mut rows, i| {
+            let _ = writeln!(rows, "2026-03-15T12:{:02}:{:02}.000Z,1,{},TCP", i / 60 % 30, i % 60, i % 1000);
+            rows
+        });
+        let log = write(&deployment, "ports.csv", rows(90_000));
+        let older = write(&deployment, "older.csv", &rows(60_000)[..rows(60_000).len() - 9]);
+        for delay in [300, 500, 700] {
+            let mut child = ingest(&deployment, now, &[], &[&log]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(delay));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            run(&mut ingest(&deployment, now, &[], &[&older]));
+        }
+        run(&mut ingest(&deployment, now, &[], &[&log]));
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 90_000);
+    }
+
+    async fn copies_that_are_read_at_once_count_once(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let rows = |count: usize| (0..count).fold("time,raw_count,port,protocol\n".to_owned(), |mut rows, i| {
+            let _ = writeln!(rows, "2026-03-15T12:{:02}:{:02}.000Z,1,{},TCP", i / 60 % 30, i % 60, i % 1000);
+            rows
+        });
+        run(&mut sview(SVIEW, &deployment, &["migrate"]));
+        let files: Vec<PathBuf> = (1..5).map(|i| write(&deployment, &format!("{i}.csv"), rows(i * 15_000))).collect();
+        let start = |file: &PathBuf| ingest(&deployment, now, &[], &[file]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        for child in files.iter().map(start).collect::<Vec<_>>() {
+            let out = child.wait_with_output().unwrap();
+            assert!(out.status.success() || told(&out).contains("another process"), "{}", told(&out));
+        }
+        run(&mut ingest(&deployment, now, &[], &[&files[3]]));
+        assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 60_000);
+    }
+
     async fn of_two_that_read_on_in_a_grown_log_at_once_one_is_told(deployment: Deployment) {
         let now = "2026-03-15T12:34:56Z";
         let rows = |from: usize, to: usize| (from..to).fold(String::new(), |mut rows, i| {
@@ -187,10 +293,8 @@ fn standard_input_gzip_and_ndjson_are_read() {
     let json = r#"{"time":"2026-03-15T12:10:00Z","username":"root","password":"密码"}
 {"time":"2026-03-15T12:10:00+02:00","raw_count":3,"port":53,"protocol":"UDP"}
 "#;
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(json.as_bytes()).unwrap();
     let mut child = ingest(&deployment, now, &["-"], &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(&gzip.finish().unwrap()).unwrap();
+    child.stdin.take().unwrap().write_all(&gzip(json.as_bytes())).unwrap();
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success());
     let out = told(&out);

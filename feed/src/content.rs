@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 
 use sha2::{Digest, Sha256};
+use sview_model::Outline;
 
 use crate::read::source;
 
@@ -17,6 +18,8 @@ pub struct Content {
     pub beginnings: Vec<Option<[u8; 32]>>,
     /// The SHA-256 of the compressed bytes; `None` where the file is not compressed.
     pub compressed: Option<[u8; 32]>,
+    /// What the content begins with, line by line.
+    pub outline: Outline,
 }
 
 impl Content {
@@ -44,11 +47,11 @@ impl Content {
         order.sort_unstable_by_key(|i| sizes[*i]);
         let mut order = order.into_iter().peekable();
         let mut beginnings = vec![None; sizes.len()];
-        let (mut hash, mut size) = (Sha256::new(), 0);
+        let (mut hash, mut size) = (Hash::default(), 0);
         let mut buffer = vec![0; 64 * 1024];
         loop {
             while let Some(i) = order.next_if(|i| sizes[*i] == size) {
-                beginnings[i] = Some(hash.clone().finalize().into());
+                beginnings[i] = Some(hash.digest());
             }
             let wanted = order.peek().map_or(u64::MAX, |i| sizes[*i] - size);
             let room = buffer.len().min(usize::try_from(wanted).unwrap_or(usize::MAX));
@@ -62,7 +65,53 @@ impl Content {
             hash.update(&buffer[..n]);
             size += n as u64;
         }
-        Ok(Self { digest: hash.finalize().into(), size, beginnings, compressed: None })
+        let (digest, outline) = hash.finish();
+        Ok(Self { digest, size, beginnings, compressed: None, outline })
+    }
+}
+
+/// The hash of a content that is read, with its outline.
+#[derive(Default)]
+struct Hash {
+    hash: Sha256,
+    outline: Outline,
+    /// Whether a line has begun, and whether the last byte was a carriage return.
+    in_line: bool,
+    after_cr: bool,
+}
+
+impl Hash {
+    fn digest(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
+    }
+
+    /// Lines end with LF, CR LF or CR.
+    fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.outline.is_full() {
+            let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let (text, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+            self.hash.update(text);
+            self.in_line |= !text.is_empty();
+            let Some((end, rest)) = rest.split_first() else {
+                self.after_cr = false;
+                return;
+            };
+            if *end == b'\r' || !text.is_empty() || !self.after_cr {
+                let digest = self.digest();
+                self.outline.push(&digest, false);
+            }
+            self.hash.update([*end]);
+            (self.in_line, self.after_cr, bytes) = (false, *end == b'\r', rest);
+        }
+        self.hash.update(bytes);
+    }
+
+    fn finish(mut self) -> ([u8; 32], Outline) {
+        let digest = self.digest();
+        if self.in_line {
+            self.outline.push(&digest, true);
+        }
+        (digest, self.outline)
     }
 }
 
@@ -97,6 +146,29 @@ mod tests {
             let packed = Content::of(|| Ok(&bytes[..]), &sizes).unwrap();
             assert_eq!(packed, Content { compressed: Some(sha256(&bytes)), ..plain.clone() });
         }
+    }
+
+    #[test]
+    fn lines_are_the_same_whatever_ends_them_and_however_they_are_read() {
+        struct Bytewise<'a>(&'a [u8]);
+        impl Read for Bytewise<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                self.0.read(&mut into[..1])
+            }
+        }
+        let outline = |text: &str| Content::of(|| Ok(text.as_bytes()), &[]).unwrap().outline;
+        for text in ["a\r\nb\r\nc\r\n", "a\rb\r\r\nc", "\n\r\n\n", "a\nb"] {
+            assert_eq!(Content::of(|| Ok(Bytewise(text.as_bytes())), &[]).unwrap().outline, outline(text), "{text:?}");
+        }
+        let steps = |text: &str| outline(text).steps().iter().map(|step| step.line).collect::<Vec<_>>();
+        assert_eq!(
+            [steps("a\r\nb\r\nc\r\nd\r\n"), steps("a\rb\n\nd"), steps("a\nb\nc\n")],
+            [vec![1, 2, 4], vec![1, 2, 4], vec![1, 2]]
+        );
+        // The first line is the same one, with its end and without.
+        assert_eq!(outline("a").steps()[0], outline("a\r\nb").steps()[0].clone());
+        let cut = |text: &str| outline(text).beginnings().map(|b| (b.lines, b.cut)).collect::<Vec<_>>();
+        assert_eq!((cut("a\nb\n"), cut("a\nb\nc")), (vec![(2, false)], vec![(3, false), (2, true)]));
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub enum Error {
     /// Two processes read the same file; only one of them may count it.
     #[error("another process is reading {0}, or has read it; nothing of this batch was counted")]
     ReadElsewhere(String),
+    /// Another process has begun with a file meanwhile of which this one may be a part, or the reverse; nothing was changed.
+    #[error("another process has begun to read a file that begins like {0}; nothing of this batch was counted")]
+    ReadBeside(String),
     /// A stored value cannot be read.
     #[error("stored value: {0}")]
     Value(String),

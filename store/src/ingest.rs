@@ -1,50 +1,12 @@
-//! Adding reports: rows, the marks of the buckets that they make dirty, and how far a file was read, in one transaction.
+//! Adding reports: rows, the marks of the buckets that they make dirty, and how far a [file](crate::files) was read, in one transaction.
 
 use chrono::{DateTime, Utc};
 use sview_model::{Batch, Kind, OpenSession, Precision};
 
-use crate::engine::{Micros, Row, Tx};
+use crate::engine::{Micros, Row};
+use crate::files::{Progress, keep};
 use crate::rollup::{Spans, mark};
 use crate::{Error, Reports, Result, metrics};
-
-/// What makes a file the same file, whatever its name and compression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileKey {
-    /// The SHA-256 of its decompressed content, in lower-case hex.
-    pub digest: String,
-    /// The format in which it is read; empty where it was read before formats were kept.
-    pub format: String,
-}
-
-/// How far a file was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Which file.
-    pub file: FileKey,
-    /// The size of its decompressed content, in bytes.
-    pub size: u64,
-    /// Its name, for people.
-    pub name: String,
-    /// The number of its lines that were read before. If another process has read on meanwhile, nothing is added.
-    pub from: u64,
-    /// The number of its lines that have been read.
-    pub lines: u64,
-    /// Whether that is all of them.
-    pub finished: bool,
-    /// The file as it was read before it grew, whose lines count as read.
-    pub grown_from: Option<FileKey>,
-}
-
-/// A file that was read before, and may have grown since.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Earlier {
-    /// Which file it was then.
-    pub file: FileKey,
-    /// The size of its decompressed content then, in bytes.
-    pub size: u64,
-    /// The number of its lines that have been read.
-    pub lines: u64,
-}
 
 /// What an insertion did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,7 +40,7 @@ impl Reports {
             mark(&mut *tx, *kind, Precision::Quarterly, &dirty(&times(*kind))).await?;
         }
         if let Some(progress) = progress {
-            keep(&mut *tx, progress).await?;
+            keep(&mut *tx, self.engine.dialect(), progress).await?;
         }
         tx.commit().await?;
         metrics::stored(batch);
@@ -97,7 +59,7 @@ impl Reports {
     async fn finish_once(&self, progress: Option<&Progress>, sessions: &[OpenSession]) -> Result<()> {
         let mut tx = self.engine.begin().await?;
         if let Some(progress) = progress {
-            keep(&mut *tx, progress).await?;
+            keep(&mut *tx, self.engine.dialect(), progress).await?;
         }
         if !sessions.is_empty() {
             let rows: Vec<_> = sessions.iter().map(|s| [s.id.clone(), s.trap.to_string(), s.ip.to_string()]).collect();
@@ -134,56 +96,6 @@ impl Reports {
         };
         Ok(rows.into_iter().filter_map(session).collect())
     }
-
-    /// Returns how far a file of this digest was read before, once for each format in which it was read.
-    pub async fn ingested(&self, digest: &str) -> Result<Vec<Progress>> {
-        let columns = "lines, CAST(CASE WHEN finished THEN 1 ELSE 0 END AS bigint), coalesce(size, 0)";
-        let sql = format!(
-            "SELECT name, format, {columns} FROM sview_file WHERE digest = $1
-             UNION ALL SELECT name, '', {columns} FROM sview_ingested WHERE digest = $1"
-        );
-        let rows = self.engine.snapshot().await?.rows(sql, 2, &[digest.to_owned()]).await?;
-        let progress = rows.into_iter().filter_map(|row| {
-            let [lines, finished, size] = row.ints[..] else { return None };
-            let mut texts = row.texts.into_iter().flatten();
-            Some(Progress {
-                name: texts.next()?,
-                file: FileKey { digest: digest.to_owned(), format: texts.next()? },
-                from: 0,
-                lines: u64::try_from(lines).ok()?,
-                finished: finished == 1,
-                size: u64::try_from(size).ok()?,
-                grown_from: None,
-            })
-        });
-        Ok(progress.collect())
-    }
-
-    /// Returns the files that were read before, largest first, without those that are known to have grown: a file may begin with one
-    /// of them.
-    pub async fn may_have_grown(&self) -> Result<Vec<Earlier>> {
-        let sql = "SELECT digest, format, size, lines FROM sview_file WHERE size > 0 AND next IS NULL
-                   UNION ALL SELECT digest, '', size, lines FROM sview_ingested WHERE size > 0 AND next IS NULL
-                   ORDER BY 3 DESC";
-        let rows = self.engine.snapshot().await?.rows(sql.to_owned(), 2, &[]).await?;
-        let earlier = rows.into_iter().filter_map(|row| {
-            let [size, lines] = row.ints[..] else { return None };
-            let (size, lines) = (u64::try_from(size).ok()?, u64::try_from(lines).ok()?);
-            let mut texts = row.texts.into_iter().flatten();
-            let file = FileKey { digest: texts.next()?, format: texts.next()? };
-            Some(Earlier { file, size, lines })
-        });
-        Ok(earlier.collect())
-    }
-
-    /// Deletes the record that a file was read, in whatever format (for `--again`).
-    pub async fn forget_ingested(&self, digest: &str) -> Result<()> {
-        let mut tx = self.engine.begin().await?;
-        for table in ["sview_file", "sview_ingested"] {
-            tx.execute_with(format!("DELETE FROM {table} WHERE digest = $1"), &[digest.to_owned()]).await?;
-        }
-        tx.commit().await
-    }
 }
 
 /// Runs a transaction again when it collided with another one, up to five times.
@@ -195,47 +107,6 @@ async fn again_after_collisions<T, F: Future<Output = Result<T>>>(mut transactio
             Err(error) if error.is_collision() && tries < TRIES => tries += 1,
             done => return done,
         }
-    }
-}
-
-async fn keep(tx: &mut dyn Tx, progress: &Progress) -> Result<()> {
-    let (size, from, lines, finished) = (progress.size, progress.from, progress.lines, progress.finished);
-    let digest = progress.file.digest.clone();
-    let (table, columns, key) = table(&progress.file);
-    let values: String = (0..key.len()).map(|n| format!("${}, ", n + 2)).collect();
-    // $1 is understood by both engines.
-    let sql = format!(
-        "INSERT INTO {table} (name, {columns}, size, lines, finished)
-         VALUES ($1, {values}{size}, {lines}, {finished})
-         ON CONFLICT ({columns}) DO UPDATE
-         SET name = excluded.name, lines = excluded.lines, finished = excluded.finished
-         WHERE {table}.lines = {from} AND NOT {table}.finished"
-    );
-    let binds: Vec<String> = std::iter::once(progress.name.clone()).chain(key).collect();
-    let mut kept = tx.execute_with(sql, &binds).await?;
-    if let Some(earlier) = progress.grown_from.as_ref().filter(|_| kept > 0) {
-        // Only one file is what the earlier one has grown to, and from now on nobody reads on in that one.
-        let (table, columns, key) = self::table(earlier);
-        let values: Vec<String> = (0..key.len()).map(|n| format!("${}", n + 2)).collect();
-        let sql = format!(
-            "UPDATE {table} SET next = $1, finished = true
-             WHERE ({columns}) = ({}) AND (next = $1 OR next IS NULL AND lines = {from})",
-            values.join(", ")
-        );
-        let binds: Vec<String> = std::iter::once(digest).chain(key).collect();
-        kept = tx.execute_with(sql, &binds).await?;
-    }
-    if kept == 0 { Err(Error::ReadElsewhere(progress.name.clone())) } else { Ok(()) }
-}
-
-/// Where a file is kept: the table, the columns of its key, and their values. Files without a format are in the table of processes that
-/// know of none, so that both kinds of processes know of them.
-fn table(file: &FileKey) -> (&'static str, &'static str, Vec<String>) {
-    let FileKey { digest, format } = file.clone();
-    if format.is_empty() {
-        ("sview_ingested", "digest", vec![digest])
-    } else {
-        ("sview_file", "digest, format", vec![digest, format])
     }
 }
 

@@ -225,7 +225,7 @@ both! {
     async fn a_file_read_before_is_known(deployment: Deployment) {
         let reports = open(&deployment).await;
         let file = FileKey { digest: "ab".repeat(32), format: "csv".into() };
-        let progress = Progress { file: file.clone(), size: 70, name: "o'brien.csv".into(), from: 0, lines: 7, finished: false, grown_from: None };
+        let progress = Progress { file: file.clone(), size: 70, name: "o'brien.csv".into(), from: 0, lines: 7, finished: false, grown_from: None, first: None };
         assert_eq!(reports.ingested(&file.digest).await.unwrap(), []);
         reports.insert(&Batch::default(), Some(&progress)).await.unwrap();
         assert_eq!(reports.ingested(&file.digest).await.unwrap(), std::slice::from_ref(&progress));
@@ -264,7 +264,7 @@ both! {
         assert_eq!((kept.len(), &kept[..2]), (most, &[session(2, Trap::Telnet), session(0, Trap::Haas)][..]));
         // Together with the progress, or not at all.
         let file = FileKey { digest: "cd".repeat(32), format: "cowrie".into() };
-        let done = Progress { file, size: 9, name: "log".into(), from: 0, lines: 1, finished: true, grown_from: None };
+        let done = Progress { file, size: 9, name: "log".into(), from: 0, lines: 1, finished: true, grown_from: None, first: None };
         reports.finish(Some(&done), &[session(7_000_000, Trap::Haas)]).await.unwrap();
         assert!(reports.finish(Some(&done), &[session(8_000_000, Trap::Haas)]).await.is_err());
         let kept = reports.open_sessions().await.unwrap();

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::Seek as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use sview_feed::{Content, Ending, Format};
 use sview_model::hex;
-use sview_store::{Earlier, FileKey, Progress, Reports};
+use sview_store::{Earlier, FileKey, FirstProgress, Progress, Reports};
 
 use super::source::{Source, Stop};
 
@@ -19,6 +20,8 @@ const AT_REST: Duration = Duration::from_secs(60);
 pub(super) enum Known {
     /// It was read before, under this name.
     Whole(String),
+    /// It is the beginning of a file that was read before, which has this name.
+    Beginning(String),
     /// It is to be read.
     Part(Part),
 }
@@ -35,6 +38,8 @@ pub(super) struct Part {
     pub(super) ending: Ending,
     /// How far it was read.
     pub(super) progress: Progress,
+    /// Whether it is the beginning of the file of `progress`, which was not read so far yet.
+    pub(super) beginning: bool,
 }
 
 /// Finds out whether a file was read before, wholly or in part, or begins with one that was.
@@ -54,6 +59,8 @@ pub(super) async fn identify(
     let ending = if age < AT_REST { Ending::Growing } else { Ending::File };
     // Another format finds other reports in the same file.
     let fits = |key: &FileKey| asked == Format::Auto || key.format.is_empty() || key.format == asked.as_str();
+    // Before anything is asked: what is added later is looked at when this file is added.
+    let as_of = reports.files_turn().await?;
     let mut earlier = if again { Vec::new() } else { reports.may_have_grown().await? };
     earlier.retain(|e| fits(&e.file));
     let sizes: Vec<u64> = earlier.iter().map(|e| e.size).collect();
@@ -93,23 +100,37 @@ pub(super) async fn identify(
         lines: 0,
         finished: false,
         grown_from: None,
+        first: None,
     };
-    let part = |progress: Progress| {
+    let outline = content.outline;
+    let part = |progress: Progress, ending: Ending, beginning: bool| {
         let format = progress.file.format.parse().unwrap_or(asked);
-        Ok(Known::Part(Part { file, size, format, ending, progress }))
+        Ok(Known::Part(Part { file, size, format, ending, progress, beginning }))
     };
     if let Some(Progress { file, lines, .. }) = before.into_iter().max_by_key(|p| p.lines) {
         let grown_from = (file.digest != digest).then(|| file.clone());
-        return part(Progress { from: lines, lines, grown_from, ..new(&file.format) });
+        return part(Progress { from: lines, lines, grown_from, ..new(&file.format) }, ending, false);
     }
+    if !again {
+        let format = if asked == Format::Auto { "" } else { asked.as_str() };
+        match reports.beginning_of(&outline, content.size, format).await? {
+            Some(longer) if longer.finished => return Ok(Known::Beginning(longer.name)),
+            // Its last line may be cut. What it has in whole is in the longer one as well.
+            Some(longer) => return part(longer, Ending::Growing, true),
+            None => {}
+        }
+    }
+    let first = Some(Arc::new(FirstProgress { outline, as_of }));
+    let new = |format: &str| Progress { first: first.clone(), ..new(format) };
     let beginning = earlier
         .into_iter()
         .zip(content.beginnings.iter().map(|digest| digest.map(|digest| hex(&digest))))
         .find(|(earlier, digest)| digest.as_ref() == Some(&earlier.file.digest));
-    part(match beginning {
+    let progress = match beginning {
         Some((Earlier { file, lines, .. }, _)) => {
             Progress { from: lines, lines, grown_from: Some(file.clone()), ..new(&file.format) }
         }
         None => new(""),
-    })
+    };
+    part(progress, ending, false)
 }

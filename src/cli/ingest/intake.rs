@@ -26,6 +26,8 @@ pub(super) struct Intake<'a> {
     pub(super) format: Format,
     /// How far a file was read before this run; `None` for a pipe.
     progress: Option<Progress>,
+    /// Whether it is the beginning of the file of `progress`, which was not read so far yet.
+    beginning: bool,
     /// The number of lines that are stored.
     pub(super) stored: u64,
     /// What came in this run.
@@ -41,21 +43,27 @@ impl<'a> Intake<'a> {
             bar: ProgressBar::hidden(),
             format: Format::Auto,
             progress: None,
+            beginning: false,
             stored: 0,
             summary: Summary::default(),
         }
     }
 
     /// Goes on with a file where it was left.
-    pub(super) fn go_on(&mut self, progress: Progress) {
+    pub(super) fn go_on(&mut self, progress: Progress, beginning: bool) {
         let (name, lines) = (&self.name, progress.lines);
-        if progress.grown_from.is_some() {
+        if beginning {
+            let longer = output::name(Path::new(&progress.name));
+            output::note(format!(
+                "{name}: is the beginning of {longer}, which was read to line {lines}; goes on after that"
+            ));
+        } else if progress.grown_from.is_some() {
             output::note(format!("{name}: has grown; goes on after line {lines}"));
         } else if lines > 0 {
             output::note(format!("{name}: goes on after line {lines}, where it was interrupted"));
         }
         self.stored = lines;
-        self.progress = Some(progress);
+        (self.progress, self.beginning) = (Some(progress), beginning);
     }
 
     /// Stores a chunk, and how far the file is read with it.
@@ -64,6 +72,9 @@ impl<'a> Intake<'a> {
         self.summary.add(&chunk);
         let progress = self.progress(chunk.lines_read, false);
         self.reports.insert(&chunk.batch, progress.as_ref()).await?;
+        if let Some(before) = self.progress.as_mut().filter(|_| progress.is_some()) {
+            before.first = None; // it is kept now
+        }
         self.stored = chunk.lines_read;
         self.bar.set_position(chunk.bytes_read);
         self.tell(&chunk.rejects, rejected)
@@ -76,7 +87,9 @@ impl<'a> Intake<'a> {
         finished: bool,
         sessions: &[OpenSession],
     ) -> anyhow::Result<()> {
-        let progress = lines.and_then(|lines| self.progress(lines, finished));
+        // A beginning may end before the line to which the longer file was read.
+        let lines = lines.filter(|lines| !self.beginning || *lines > self.stored);
+        let progress = lines.and_then(|lines| self.progress(lines, finished && !self.beginning));
         Ok(self.reports.finish(progress.as_ref(), sessions).await?)
     }
 

@@ -62,7 +62,8 @@ Values:
 Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them). A user name or
 password of more than 65,536 bytes is left out of the log of a honeypot; its incident counts.
 A file is read once in a format: it is known by its decompressed content, whatever its name and compression. One that was interrupted
-goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. The last
+goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. A file that
+is the beginning of one that was read, such as an older copy of a log, or one whose compression was cut short, gives nothing new. The last
 record of a CSV file without a line end is read once the file was not written to for a minute. A file without a recognised line
 counts as unread.
 Sessions of Cowrie that are open at a file's end are carried on to the files after it, 10,000 at the most. So name the files of a log
@@ -110,9 +111,16 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         if stop.is_stopped() {
             break;
         }
-        let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone(), ending: Ending::Pipe };
-        let intake = Intake::of(&services.reports, path, rejects.as_mut());
-        match ingest(intake, path, args, options, &stop).await {
+        let done = loop {
+            let options = Options { now: services.jobs.clock.now(), geoip: geoip.clone(), ending: Ending::Pipe };
+            let intake = Intake::of(&services.reports, path, rejects.as_mut());
+            match ingest(intake, path, args, options, &stop).await {
+                // Nothing of it was stored, and now the other file is known. Each turn another process has added a file.
+                Err(error) if matches!(error.downcast_ref(), Some(sview_store::Error::ReadBeside(_))) => {}
+                done => break done,
+            }
+        };
+        match done {
             Ok(was_bad) => bad |= was_bad,
             // One file's misfortune is not the others'.
             Err(error) => {
@@ -154,8 +162,15 @@ async fn ingest(
                 ));
                 return Ok(false);
             }
-            Ok(Known::Part(Part { file, size, format, ending, progress })) => {
-                intake.go_on(progress);
+            Ok(Known::Beginning(longer)) => {
+                let longer = output::name(Path::new(&longer));
+                output::line(format!(
+                    "{name}: the beginning of {longer}, which was read before; nothing is counted twice (--again counts it again)"
+                ));
+                return Ok(false);
+            }
+            Ok(Known::Part(Part { file, size, format, ending, progress, beginning })) => {
+                intake.go_on(progress, beginning);
                 options.ending = ending;
                 // Not a byte more than was identified: a log in use grows while it is read.
                 (Source::new(file, size, stop), Some(size), format)

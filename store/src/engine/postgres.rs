@@ -95,6 +95,7 @@ impl Engine for Postgres {
             (12, "session", include_str!("../../../migrations/postgres/0012_session.sql")),
             (13, "failed", include_str!("../../../migrations/postgres/0013_failed.sql")),
             (14, "identity_token", include_str!("../../../migrations/postgres/0014_identity_token.sql")),
+            (15, "outline", include_str!("../../../migrations/postgres/0015_outline.sql")),
         ];
         // An index of a large table takes as long as it takes.
         let pool = PgPoolOptions::new()

@@ -75,6 +75,7 @@ impl Engine for Sqlite {
             (10, "session", include_str!("../../../migrations/sqlite/0010_session.sql")),
             (11, "failed", include_str!("../../../migrations/sqlite/0011_failed.sql")),
             (12, "identity_token", include_str!("../../../migrations/sqlite/0012_identity_token.sql")),
+            (13, "outline", include_str!("../../../migrations/sqlite/0013_outline.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
