@@ -123,7 +123,7 @@ impl Statistics for NoReports {
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {
         let span = request.period().span(now);
         let data = sview_model::Data::empty(&request.resource());
-        Ok(Computed { data, span, complete_to: span.finish, revision: 0 })
+        Ok(Computed { data, span, complete_to: span.finish, revision: 0, reported: None })
     }
 }
 

@@ -84,6 +84,23 @@ async fn periods_switch_without_a_reload_and_back_goes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_empty_page_leads_to_a_period_that_has_reports() {
+    let deployment = raw().await;
+    // Ten days after the last report.
+    let later = "2026-03-25T12:34:56Z";
+    run(sview(SVIEW, &deployment, &["refresh", "--wait"]).env("SVIEW_NOW", later));
+    let server = Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", later));
+    let browser = Browser::open(WIDE).await;
+    browser.visit(&format!("{}/incidents/?period=1d", server.url)).await;
+    browser.run("window.untouched = true").await;
+    browser.shows("#r-all_incidents_graph", "No incident in this period.").await;
+    browser.click("#r-all_incidents_graph .nothing a").await;
+    browser.until("location.search === '?period=1m' && document.querySelector('#r-all_incidents_graph svg.plot')").await;
+    assert_eq!(browser.run("return window.untouched").await, true, "the page was never reloaded");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_is_added_shown_and_removed_by_forms() {
     let (_deployment, server) = full().await;
     let browser = Browser::open(WIDE).await;

@@ -13,6 +13,7 @@ mod period;
 mod precision;
 mod queue;
 mod report;
+mod reported;
 mod request;
 mod resource;
 mod window;
@@ -29,6 +30,7 @@ pub use report::{
     Action, BadCountry, BadDeviceToken, Batch, CountryCode, DeviceToken, Identity, Incident, Kind, MAX_TEXT,
     OpenSession, Password, Port, Protocol, Trap, UnknownWord,
 };
+pub use reported::Reported;
 pub use request::{BadRequest, CacheKey, Parameters, Request, hex, shown_key, token_check};
 pub use resource::{CATALOGUE, Dimension, Measure, Resource, ResourceName, Shape, Subject, UnknownResource};
 pub use window::{LABEL_FORMAT, Span, Windows, label};

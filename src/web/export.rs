@@ -87,7 +87,7 @@ async fn answer(
         let data = Data::from_json(&request.resource(), &entry.json).map_err(|e| Problem::unavailable(&e))?;
         Ok(match form {
             "csv" => Body { text: csv(&data), content_type: "text/csv; charset=utf-8" },
-            _ => Body { text: standalone_svg(&request, &data), content_type: "image/svg+xml" },
+            _ => Body { text: standalone_svg(&request, &data, entry.reported.as_ref()), content_type: "image/svg+xml" },
         })
     })
     .await

@@ -216,6 +216,7 @@ impl Slots {
             finish,
             complete_to: entry.complete_to.min(finish),
             computed_at: entry.computed_at,
+            reported: entry.reported,
             refreshing,
         }))
     }
@@ -233,6 +234,7 @@ impl Slots {
                 computed_at: now,
                 refresh_at: DateTime::<Utc>::MAX_UTC,
                 revision: 0,
+                reported: None,
             }
         })
     }

@@ -5,6 +5,7 @@ mod api;
 mod cold;
 mod connections;
 mod devices;
+mod empty;
 mod files;
 mod headers;
 mod health;

@@ -158,7 +158,7 @@
   };
 
   // Another page or period without a reload. Whatever is unexpected is left to the browser.
-  const LINKS = "header.site a, .periods a, .crumbs a, .ranking a";
+  const LINKS = "header.site a, .periods a, .crumbs a, .ranking a, .nothing a";
   let shown = location.pathname + location.search, asked;
   const scripts = (page) => all("script[src]", page).map((script) => script.getAttribute("src")).join();
   const go = async (href, link) => {

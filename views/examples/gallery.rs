@@ -110,6 +110,7 @@ fn slots(requests: Vec<Request>, now: DateTime<Utc>) -> Vec<(Request, Slot)> {
             finish,
             complete_to: if i == 2 { finish - TimeDelta::minutes(15) } else { finish },
             computed_at: now - TimeDelta::minutes(3),
+            reported: None,
             refreshing: i == 1,
         });
         (request, slot)
@@ -143,7 +144,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let slots = slots(page.requests(period, &Parameters::None), now);
         for (request, slot) in &slots {
             if let Slot::Ready(ready) = slot {
-                write(&format!("svg/{}.svg", request.resource()), &chart::standalone_svg(request, &ready.data))?;
+                write(&format!("svg/{}.svg", request.resource()), &chart::standalone_svg(request, &ready.data, ready.reported.as_ref()))?;
             }
         }
         write(&format!("{}index.html", page.path), &pages::statistics(&context, page, &slots).into_string())?;
@@ -171,7 +172,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         1 => (request, Slot::Failed("The database does not answer. It is tried again in a minute.".to_owned())),
         _ => {
             let data = Data::empty(&request.resource());
-            let ready = Ready { data, finish: now, complete_to: now, computed_at: now, refreshing: false };
+            let ready = Ready { data, finish: now, complete_to: now, computed_at: now, reported: None, refreshing: false };
             (request, Slot::Ready(ready))
         }
     });

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use sview_model::{Data, Request};
+use sview_model::{Data, Reported, Request};
 
-use crate::{chart, links, moment};
+use crate::{chart, empty, links, moment};
 
 /// What is known of a resource's value.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Ready {
     pub complete_to: DateTime<Utc>,
     /// When it was computed.
     pub computed_at: DateTime<Utc>,
+    /// Which reports there are, where the value is blank and that is known.
+    pub reported: Option<Reported>,
     /// Whether a newer value is being computed.
     pub refreshing: bool,
 }
@@ -61,7 +63,10 @@ pub fn card(request: &Request, slot: &Slot, context: &CardContext) -> Markup {
             h2 id={ "h-" (name) } { (resource.title) }
             @match slot {
                 Slot::Ready(ready) => {
-                    div.body { (chart::chart(request, &ready.data)) }
+                    div.body {
+                        @if ready.data.is_blank() { (empty::nothing(request, ready.reported.as_ref(), context.now)) }
+                        @else { (chart::chart(request, &ready.data)) }
+                    }
                     footer {
                         (freshness(ready, context.now))
                         @if context.data_links { (data_links(request)) }

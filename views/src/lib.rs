@@ -9,6 +9,7 @@ pub mod assets;
 mod card;
 pub mod chart;
 pub mod country;
+mod empty;
 mod layout;
 pub mod links;
 pub mod moment;

@@ -58,6 +58,12 @@ fn days(first: DateTime<Utc>, last: DateTime<Utc>) -> String {
     format!("{} – {}", first.format("%-d %b"), last.format("%-d %b %Y"))
 }
 
+/// How far back a period looks, in words: `the last 7 days`.
+#[must_use]
+pub fn range(of: Period) -> &'static str {
+    period(of).split_once(',').map_or(period(of), |(range, _)| range)
+}
+
 /// What a period covers, in words: `the last 7 days, in steps of 3 hours`.
 #[must_use]
 pub fn period(period: Period) -> &'static str {

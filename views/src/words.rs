@@ -41,8 +41,16 @@ pub fn column(name: &str) -> &str {
 /// What the rows or series of a resource are told apart by, as the name of the column; `None` for plain series.
 #[must_use]
 pub fn column_of(shape: Shape) -> Option<&'static str> {
-    let (Shape::MultiSeries { by, .. } | Shape::Ranking { by, .. } | Shape::Map { by }) = shape else { return None };
-    by.columns().first().copied()
+    dimension_of(shape)?.columns().first().copied()
+}
+
+/// What the rows or series of a resource are told apart by; `None` for plain series.
+#[must_use]
+pub fn dimension_of(shape: Shape) -> Option<Dimension> {
+    match shape {
+        Shape::Series => None,
+        Shape::MultiSeries { by, .. } | Shape::Ranking { by, .. } | Shape::Map { by } => Some(by),
+    }
 }
 
 /// Whether the labels of a dimension are parts of one whole, so that stacking them says something.

@@ -57,7 +57,7 @@ fn requests() -> Vec<Request> {
 
 fn ready(request: &Request) -> Slot {
     let (finish, refreshing) = (request.period().span(now()).finish, false);
-    Slot::Ready(Ready { data: data(request), finish, complete_to: finish, computed_at: now(), refreshing })
+    Slot::Ready(Ready { data: data(request), finish, complete_to: finish, computed_at: now(), reported: None, refreshing })
 }
 
 /// That nothing in the page does what the hostile strings want, and nothing invisible is left.
@@ -87,7 +87,7 @@ fn every_card_shows_hostile_text_as_text() {
 #[test]
 fn every_file_shows_hostile_text_as_text() {
     for request in requests() {
-        let svg = chart::standalone_svg(&request, &data(&request));
+        let svg = chart::standalone_svg(&request, &data(&request), None);
         assert_harmless(request.resource().name, &svg);
         assert!(svg.starts_with("<svg xmlns") && svg.ends_with("</svg>"));
     }

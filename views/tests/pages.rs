@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
-use sview_model::{Data, DeviceToken, Parameters, Period, Point, Request};
+use sview_model::{Data, DeviceToken, Parameters, Period, Point, Reported, Request};
 use sview_views::pages::{self, DEVICES, Devices, ErrorPage, PAGES, Page};
 use sview_views::{CardContext, NavEntry, PageContext, Ready, Site, Slot, assets, card};
 
@@ -19,7 +19,8 @@ fn request(name: &str, period: Period) -> Request {
 
 fn ready(data: Data) -> Ready {
     let finish = Period::SixHours.span(now()).finish;
-    Ready { data, finish, complete_to: finish, computed_at: now() - TimeDelta::minutes(3), refreshing: false }
+    let computed_at = now() - TimeDelta::minutes(3);
+    Ready { data, finish, complete_to: finish, computed_at, reported: None, refreshing: false }
 }
 
 fn rendered(request: &Request, slot: &Slot) -> String {
@@ -61,18 +62,61 @@ fn attackers_of_several_windows_are_not_added_up() {
     assert!(!card.contains("in all") && card.contains("<b>15</b> attackers at a time"), "{card}");
 }
 
+/// The card of a blank value, with these reports behind it.
+fn blank(name: &str, period: Period, reported: Option<Reported>) -> String {
+    let request = request(name, period);
+    let ready = Ready { reported, ..ready(Data::empty(&request.resource())) };
+    rendered(&request, &Slot::Ready(ready))
+}
+
+fn reported(total: u64, oldest: &str, newest: &str) -> Option<Reported> {
+    Some(Reported { total, oldest: oldest.parse().ok(), newest: newest.parse().ok() })
+}
+
 #[test]
 fn an_empty_period_says_so_in_words() {
-    for name in [
-        "all_incidents_graph",
-        "top_traps_by_incidents_graph",
-        "top_ports_by_scans_list_long",
-        "all_countries_by_incidents_list",
+    for (name, words) in [
+        ("all_incidents_graph", "No incident in this period."),
+        ("top_traps_by_incidents_graph", "No incident in this period."),
+        ("top_passwords_by_usages_list", "No log-in attempt in this period."),
+        ("top_ports_by_scans_list_long", "No port scan in this period."),
+        ("all_countries_by_incidents_list", "No incident in this period."),
     ] {
-        let request = request(name, Period::SixHours);
-        let card = rendered(&request, &Slot::Ready(ready(Data::empty(&request.resource()))));
-        assert!(card.contains("Nothing was reported in this period.") && !card.contains("<svg"), "{card}");
+        let card = blank(name, Period::SixHours, reported(0, "2026-01-01T05:06:07Z", "2026-03-10T05:06:07Z"));
+        assert!(card.contains(words) && !card.contains("<svg"), "{card}");
+        assert!(card.contains("is of <time datetime=\"2026-03-10\">10 Mar 2026 (UTC)</time>"), "{card}");
+        assert!(card.contains("<a href=\"?period=1w\">Show the last 7 days</a>"), "{card}");
+        let unknown = blank(name, Period::SixHours, None);
+        assert!(unknown.contains("There is nothing to show in this period.") && !unknown.contains("<svg"), "{unknown}");
     }
+}
+
+#[test]
+fn reports_older_than_every_period_are_named_with_a_way_to_them() {
+    let card = blank("all_incidents_graph", Period::Week, reported(0, "2018-05-01T00:00:03Z", "2018-05-31T23:59:59Z"));
+    for words in ["31 May 2018 (UTC)", "Reports begin on", "1 May 2018 (UTC)", "SVIEW_NOW=2018-06-01T00:00:00Z", "sview ingest FILE"] {
+        assert!(card.contains(words), "{words}: {card}");
+    }
+    assert!(!card.contains("?period=1h\">Show"), "{card}");
+}
+
+#[test]
+fn incidents_without_a_country_are_counted_and_the_way_to_add_one_named() {
+    let some = reported(14_238, "2018-05-01T00:00:03Z", "2026-03-15T12:00:00Z");
+    for name in ["all_countries_by_incidents_list", "top_countries_by_incidents_graph", "all_countries_by_attackers_list"] {
+        let card = blank(name, Period::Week, some.clone());
+        assert!(card.contains("14,238 incidents, but none with a country."), "{card}");
+        assert!(card.contains("<code>sview geoip --geoip-db FILE</code>"), "{card}");
+    }
+    let card = blank("top_combinations_by_usages_list_long", Period::Week, some);
+    assert!(card.contains("14,238 log-in attempts, but none with a user name and a password."), "{card}");
+    assert!(!card.contains("geoip"), "{card}");
+}
+
+#[test]
+fn a_site_without_reports_says_how_to_feed_it() {
+    let card = blank("all_incidents_graph", Period::Week, reported(0, "", ""));
+    assert!(card.contains("No incident has been reported yet.") && card.contains("sview ingest FILE"), "{card}");
 }
 
 #[test]

@@ -107,6 +107,7 @@ pub(super) async fn put(
         computed_at: now,
         refresh_at,
         revision: computed.revision,
+        reported: computed.reported.clone(),
     };
     Ok(cache.put(&request.key(), &entry, ttl, now).await?)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sview_model::{CacheKey, Period};
+use sview_model::{CacheKey, Period, Reported};
 
 pub use self::redis::RedisCache;
 pub use self::sqlite::SqliteCache;
@@ -29,6 +29,20 @@ pub struct Entry {
     pub refresh_at: DateTime<Utc>,
     /// Of which revision of the aggregates it was made.
     pub revision: i64,
+    /// Which reports there are, where the value is blank. `None` as well where an older sview cached it.
+    pub reported: Option<Reported>,
+}
+
+impl Entry {
+    /// The text in which [`Entry::reported`] is kept: JSON, or nothing.
+    fn reported_text(&self) -> String {
+        self.reported.as_ref().and_then(|reported| serde_json::to_string(reported).ok()).unwrap_or_default()
+    }
+}
+
+/// Reads what [`Entry::reported_text`] wrote. A text that cannot be read tells nothing.
+fn read_reported(text: &str) -> Option<Reported> {
+    serde_json::from_str(text).ok()
 }
 
 /// How much is cached of values whose key [has a parameter](CacheKey::has_parameter): visitors can ask for any number of them. When

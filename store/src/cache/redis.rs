@@ -16,7 +16,7 @@ use redis::{AsyncCommands as _, Script};
 use sview_model::{CacheKey, Period, shown_key};
 use tokio::sync::Semaphore;
 
-use super::{Cache, CacheBounds, Entry, EntryInfo, touching};
+use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, touching};
 use crate::{Error, Result};
 
 /// A cache in Redis (6.2 or later) or Valkey.
@@ -63,11 +63,11 @@ end
 
 /// Keeps the value unless the one that is there tells of a later time, and drops what is too much then: a bounded number a call.
 /// KEYS: uses, sizes, value, names. ARGV: JSON, finish, complete_to, computed_at, refresh_at, ttl (ms), name, now, revision, whether it
-/// has a parameter (1 or 0), most values, most bytes, root of values.
+/// has a parameter (1 or 0), most values, most bytes, root of values, which reports there are.
 const PUT: &str = "
 local there = redis.call('HMGET', KEYS[3], 'finish', 'computed_at')
 if there[1] and tonumber(there[1]) > tonumber(ARGV[2]) and tonumber(there[2]) <= tonumber(ARGV[8]) then return 0 end
-redis.call('HSET', KEYS[3], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5], 'revision', ARGV[9])
+redis.call('HSET', KEYS[3], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5], 'revision', ARGV[9], 'reported', ARGV[14])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 redis.call('SADD', KEYS[4], ARGV[7])
 if ARGV[10] == '0' then return 1 end
@@ -204,6 +204,7 @@ fn entry(mut fields: HashMap<String, String>) -> Result<Option<Entry>> {
         refresh_at: moment(&fields, "refresh_at")?,
         // What an older sview cached has none: it is as good as of another revision.
         revision: fields.get("revision").and_then(|text| text.parse().ok()).unwrap_or(-1),
+        reported: fields.get("reported").and_then(|text| read_reported(text)),
     }))
 }
 
@@ -266,6 +267,7 @@ impl Cache for RedisCache {
             .arg(self.bounds.values)
             .arg(self.bounds.bytes)
             .arg(self.key(""))
+            .arg(entry.reported_text())
             .invoke_async(&mut self.connection.clone())
             .await?;
         Ok(kept == 1)

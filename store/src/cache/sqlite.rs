@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sview_model::{CacheKey, Clock, Period, shown_key};
 use tokio::sync::Semaphore;
 
-use super::{Cache, CacheBounds, Entry, EntryInfo, touching};
+use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, touching};
 use crate::Result;
 use crate::engine::sqlite_options;
 use crate::reports::{migrate_file, migrator};
@@ -37,6 +37,7 @@ impl SqliteCache {
         let migrations = [
             (1, "cache", include_str!("../../../migrations/cache/0001_cache.sql")),
             (2, "bounds", include_str!("../../../migrations/cache/0002_bounds.sql")),
+            (3, "reported", include_str!("../../../migrations/cache/0003_reported.sql")),
         ];
         migrate_file(path, &pool, migrator(&migrations)).await?;
         Ok(Self { pool, probe: Probe::new(path), clock, bounds: CacheBounds::default(), touching: touching() })
@@ -103,6 +104,7 @@ fn entry(row: &SqliteRow) -> Result<Entry> {
         computed_at: moment(row, "computed_at")?,
         refresh_at: moment(row, "refresh_at")?,
         revision: row.try_get("revision")?,
+        reported: row.try_get::<Option<String>, _>("reported")?.and_then(|text| read_reported(&text)),
     })
 }
 
@@ -142,13 +144,13 @@ impl Cache for SqliteCache {
     async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool> {
         let ttl = TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
         let written = sqlx::query(
-            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at, revision, used, bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9,
+            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at, revision, reported, used, bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?11,
                CASE WHEN ?10 THEN (SELECT coalesce(max(used), 0) + 1 FROM cache WHERE used IS NOT NULL) END,
                CASE WHEN ?10 THEN length(CAST(?2 AS BLOB)) END)
              ON CONFLICT (key) DO UPDATE SET json = excluded.json, finish = excluded.finish, complete_to = excluded.complete_to,
                computed_at = excluded.computed_at, refresh_at = excluded.refresh_at, expires_at = excluded.expires_at,
-               revision = excluded.revision, used = excluded.used, bytes = excluded.bytes
+               revision = excluded.revision, reported = excluded.reported, used = excluded.used, bytes = excluded.bytes
              WHERE excluded.finish >= cache.finish OR cache.expires_at <= ?8 OR cache.computed_at > ?8",
         )
         .bind(key.as_str())
@@ -161,6 +163,7 @@ impl Cache for SqliteCache {
         .bind(now.timestamp_micros())
         .bind(entry.revision)
         .bind(key.has_parameter())
+        .bind(entry.reported_text())
         .execute(&self.pool)
         .await?;
         if key.has_parameter() {

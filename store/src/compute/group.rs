@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use chrono::{DateTime, Utc};
 use sview_model::{
-    Data, Dimension, Kind, Measure, MultiSeries, Period, Point, Ranking, Request, Resource, ResourceName, Row, Shape,
-    Span, Windows,
+    Data, Dimension, Kind, Measure, MultiSeries, Period, Point, Ranking, Reported, Request, Resource, ResourceName,
+    Row, Shape, Span, Windows,
 };
 
 use super::gather::{Gathered, Rows, Sieve, gather, project};
@@ -49,8 +49,9 @@ impl Reports {
             minutes: &self.minutes,
         };
         let all = gather(&mut *tx, &rows).await?;
+        let reported = Reported { total: all.union(false).main.total(), ..self.extent(&mut *tx, kind, now).await? };
         let span = period.span(now);
-        Ok(Material { all, windows, lagged, period, span, revision })
+        Ok(Material { all, windows, lagged, period, span, revision, reported })
     }
 }
 
@@ -62,6 +63,7 @@ struct Material {
     period: Period,
     span: Span,
     revision: i64,
+    reported: Reported,
 }
 
 impl Material {
@@ -69,7 +71,8 @@ impl Material {
         let lags = resource.lags_in(self.period);
         let windows = if lags { &self.lagged } else { &self.windows };
         let data = value(&self.all, &resource, windows, lags);
-        Computed { data, span: self.span, complete_to: self.span.finish, revision: self.revision }
+        let reported = data.is_blank().then(|| self.reported.clone());
+        Computed { data, span: self.span, complete_to: self.span.finish, revision: self.revision, reported }
     }
 }
 

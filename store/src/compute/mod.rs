@@ -4,11 +4,12 @@ mod gather;
 mod group;
 mod minutes;
 mod query;
+mod reported;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sview_model::{Data, Kind, MultiSeries, Parameters, Point, Precision, Ranking, Request, Row, Shape, Span, Windows};
+use sview_model::{Data, Kind, MultiSeries, Parameters, Point, Precision, Ranking, Reported, Request, Row, Shape, Span, Windows};
 
 use self::gather::Sieve;
 pub(crate) use self::minutes::Minutes;
@@ -37,6 +38,8 @@ pub struct Computed {
     pub complete_to: DateTime<Utc>,
     /// Of which revision of the aggregates it was made. A value of another one lacks late reports.
     pub revision: i64,
+    /// Which reports there are, where the value is blank.
+    pub reported: Option<Reported>,
 }
 
 impl Reports {
@@ -103,7 +106,16 @@ impl Reports {
                 Data::Map(pairs.flatten().collect::<BTreeMap<_, _>>())
             }
         };
-        Ok(Computed { data, span, complete_to: span.finish, revision })
+        let mut reported = None;
+        if data.is_blank() {
+            let whole = period.windows(now, false).span;
+            let segments = self.segments(&mut *tx, resource.kind, period.scale().source, whole, false).await?.segments;
+            let total = Query::new(self.engine.dialect(), request, segments).total();
+            let total = run(&mut *tx, total, 0).await?.first().map_or(0, |row| count(&row.ints));
+            let extent = self.extent(&mut *tx, resource.kind, now).await?;
+            reported = Some(Reported { total, ..extent });
+        }
+        Ok(Computed { data, span, complete_to: span.finish, revision, reported })
     }
 
     /// Which rows make up a span: those of the source's precision where its buckets are made, finer ones where they are not

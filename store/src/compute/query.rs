@@ -37,6 +37,12 @@ impl<'a> Query<'a> {
         (sql, binds)
     }
 
+    /// The sum of all counts, with and without labels that count.
+    pub(crate) fn total(&self) -> (String, Vec<String>) {
+        let (source, binds) = self.source(true);
+        (format!("SELECT CAST(coalesce(sum(raw_count), 0) AS bigint) FROM {source} AS reports"), binds)
+    }
+
     /// The counts of windows: `window, count`; with `labels` those of each of them: `label, window, count`.
     pub(crate) fn series(&self, windows: &Windows, labels: &[String]) -> (String, Vec<String>) {
         let (source, mut binds) = self.source(false);
@@ -110,7 +116,7 @@ impl<'a> Query<'a> {
         match self.dimension() {
             Some(Dimension::Country) if !unknown => conditions.push("country IS NOT NULL".to_owned()),
             // '' and a lone newline are what a probe reports when there was nothing.
-            Some(Dimension::Password | Dimension::Username | Dimension::Combination) => {
+            Some(Dimension::Password | Dimension::Username | Dimension::Combination) if !unknown => {
                 let blank = "('', chr(10))".replace("chr", if d == Dialect::Sqlite { "char" } else { "chr" });
                 conditions.extend(self.stored().iter().map(|column| format!("{column} NOT IN {blank}")));
             }

@@ -13,21 +13,15 @@ mod standalone;
 mod table;
 mod time_axis;
 
-use maud::{Markup, html};
+use maud::Markup;
 use sview_model::{Data, Request};
 
 pub(crate) use map::world;
 pub use standalone::standalone_svg;
 
-/// The words for data without anything in it.
-pub const NOTHING: &str = "Nothing was reported in this period.";
-
-/// The chart of a resource's data, in the form that fits its shape, with its values as a table. Empty data is said in words.
+/// The chart of a resource's data, in the form that fits its shape, with its values as a table.
 #[must_use]
 pub fn chart(request: &Request, data: &Data) -> Markup {
-    if data.is_blank() {
-        return html! { p.nothing { (NOTHING) } };
-    }
     match data {
         Data::Series(points) => line::line(request, points),
         Data::MultiSeries(multi) => multi::multi(request, multi),

@@ -1,10 +1,10 @@
 //! A chart as an SVG file of its own, to be put into other pages and documents.
 
 use maud::{Markup, PreEscaped, html};
-use sview_model::{Data, MultiSeries, Ranking, Request};
+use sview_model::{Data, MultiSeries, Ranking, Reported, Request};
 
-use super::{NOTHING, bars, line, map, multi, plot};
-use crate::{moment, number, words};
+use super::{bars, line, map, multi, plot};
+use crate::{empty, moment, number, words};
 
 /// The width of every file, in its own units.
 const WIDTH: usize = 960;
@@ -18,11 +18,11 @@ const ROW: usize = 26;
 /// The longest label, in characters.
 const LABEL: usize = 34;
 
-/// The chart of a resource's data as an SVG document, light or dark as its viewer prefers.
+/// The chart of a resource's data as an SVG document, light or dark as its viewer prefers. `reported` says why blank data are blank.
 #[must_use]
-pub fn standalone_svg(request: &Request, data: &Data) -> String {
+pub fn standalone_svg(request: &Request, data: &Data, reported: Option<&Reported>) -> String {
     let (height, content) = match data {
-        data if data.is_blank() => (60, html! { text.label x="24" y=(TOP + 24) { (NOTHING) } }),
+        data if data.is_blank() => (60, html! { text.label x="24" y=(TOP + 24) { (empty::sentence(request, reported)) } }),
         Data::Series(points) => (PLOT_AND_LABELS, line::plot(request, points, framed)),
         Data::MultiSeries(multi) => several(request, multi),
         Data::Ranking(ranking) => rows(ranking),
