@@ -50,8 +50,8 @@ pub use overview::{CancelOutcome, Ended, Filter, HourCount, QueueCounts, Rescued
 pub use queues::Queues;
 pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
 pub use refresh::{
-    Cached, HOLD_OFF, Hold, Part, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation, consider,
-    consider_all, decide, queue_all, refresh, refresh_part, suggest,
+    Cached, HOLD_OFF, Hold, Outlook, Part, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation,
+    consider, consider_all, decide, queue_all, refresh, refresh_part, suggest,
 };
 pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, next_tick, run_now, ticking};
 pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers, host};

@@ -81,7 +81,13 @@ impl Statistics for Fake {
         let span = request.period().span(now);
         let built_on = request.period().scale().source.built_on();
         let revision = if built_on.is_empty() { 0 } else { self.revision.load(Ordering::SeqCst) };
-        Ok(Computed { data: Data::empty(&request.resource()), span, complete_to: span.finish, revision, reported: None })
+        Ok(Computed {
+            data: Data::empty(&request.resource()),
+            span,
+            complete_to: span.finish,
+            revision,
+            reported: None,
+        })
     }
 }
 

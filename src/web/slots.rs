@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_jobs::{Cause, Context, Standing, Unfailing, Verdict, Work, spawn_forever};
+use sview_jobs::{Cause, Context, Outlook, Standing, Unfailing, Verdict, machine_now, spawn_forever};
 use sview_model::{CacheKey, Data, LAG, Parameters, Request};
 use sview_store::Entry;
-use sview_views::{Ready, Slot};
+use sview_views::{Ready, Refresh, Slot, moment};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -29,15 +29,16 @@ const WAITING: usize = 1024;
 /// What the queues say of a page's values, and what the page suggests to them in one message.
 #[derive(Default)]
 struct Batch {
-    /// How jobs stand, by their keys.
-    standings: HashMap<String, Standing>,
+    /// How jobs stand, by their keys; `None` where the queues did not answer.
+    standings: Option<HashMap<String, Standing>>,
     suggestions: Vec<(Request, Wanted)>,
 }
 
 impl Batch {
-    /// How the job stands that computes a value; as if there was none where that was not asked.
-    fn standing(&self, request: &Request) -> Standing {
-        self.standings.get(&Work::caching(request).key()).copied().unwrap_or_default()
+    /// Whether a newer value is on its way; idle where that was not asked.
+    fn outlook(&self, request: &Request) -> Outlook {
+        let Some(standings) = &self.standings else { return Outlook::Idle };
+        Outlook::of(request, |key| standings.get(key).copied().unwrap_or_default(), machine_now())
     }
 }
 
@@ -147,7 +148,7 @@ impl Slots {
         let entries = self.known.get_many(std::slice::from_ref(request)).await;
         let entry = entries.map_err(|e| Problem::unavailable(&e))?.pop().flatten();
         metrics::found(entry.as_ref(), self.now());
-        let mut batch = self.ask(self.matters(request, entry.as_ref()).then_some(request)).await;
+        let mut batch = self.ask(self.is_paid(request, entry.as_ref()).then_some(request)).await;
         let asked = match &entry {
             None => self.missing(client, request, &mut batch).map(drop),
             Some(entry) => {
@@ -182,9 +183,8 @@ impl Slots {
             (request, read)
         };
         let read: Vec<(Request, Option<(Entry, Data)>)> = requests.into_iter().zip(entries).map(read).collect();
-        let matters =
-            read.iter().filter(|(request, read)| self.matters(request, read.as_ref().map(|(entry, _)| entry)));
-        let mut batch = self.ask(matters.map(|(request, _)| request)).await;
+        let due = read.iter().filter(|(_, read)| read.as_ref().is_none_or(|(entry, _)| self.is_due(entry)));
+        let mut batch = self.ask(due.map(|(request, _)| request)).await;
         let slot = |(request, read): (Request, Option<(Entry, Data)>)| {
             let slot = self.slot(client, &request, read, &mut batch)?;
             Ok((request, slot))
@@ -203,11 +203,11 @@ impl Slots {
         batch: &mut Batch,
     ) -> Result<Slot, Problem> {
         let Some((entry, data)) = read else { return self.missing(client, request, batch) };
-        let refreshing = if self.is_due(&entry) {
+        let refresh = if self.is_due(&entry) {
             self.refresh(client, request, batch)
         } else {
             self.refresh_if_late(client, request, batch);
-            false
+            Refresh::None
         };
         let lags = request.resource().lags_in(request.period());
         let finish = entry.finish - if lags { LAG } else { TimeDelta::zero() };
@@ -217,7 +217,7 @@ impl Slots {
             complete_to: entry.complete_to.min(finish),
             computed_at: entry.computed_at,
             reported: entry.reported,
-            refreshing,
+            refresh,
         }))
     }
 
@@ -241,20 +241,27 @@ impl Slots {
 
     /// What is shown in place of a value that is not there, which is suggested.
     fn missing(&self, client: Client, request: &Request, batch: &mut Batch) -> Result<Slot, Problem> {
-        let standing = batch.standing(request);
-        self.suggest(client, request, standing, batch).map_err(Problem::limited)?;
-        // Whether the jobs that would compute it died lately, and are held off.
-        Ok(if standing.under_way.is_none() && standing.failed_at.is_some() {
-            Slot::Failed("The last attempts failed; it is tried again in a few minutes.".to_owned())
-        } else {
-            Slot::Pending
+        let outlook = batch.outlook(request);
+        self.suggest(client, request, outlook, batch).map_err(Problem::limited)?;
+        Ok(match outlook {
+            Outlook::Failed { at, again } => {
+                let (at, again) = (moment::on(at), moment::on(again));
+                Slot::Failed(format!("The last attempts failed, at {at}; it is tried again at {again}."))
+            }
+            Outlook::Idle | Outlook::UnderWay => Slot::Pending,
         })
     }
 
-    /// Suggests a newer value; whether one is under way. A client that may not have it computed sees the old one.
-    fn refresh(&self, client: Client, request: &Request, batch: &mut Batch) -> bool {
-        let standing = batch.standing(request);
-        self.suggest(client, request, standing, batch).is_ok()
+    /// Suggests a newer value; whether one is on its way. A client that may not have it computed sees the old one.
+    fn refresh(&self, client: Client, request: &Request, batch: &mut Batch) -> Refresh {
+        let outlook = batch.outlook(request);
+        let suggested = self.suggest(client, request, outlook, batch).is_ok();
+        match outlook {
+            Outlook::Failed { at, again } => Refresh::Failed { at, again },
+            // Nobody knows while the queues are away.
+            _ if suggested && batch.standings.is_some() => Refresh::UnderWay,
+            _ => Refresh::None,
+        }
     }
 
     /// Asks whether late reports were aggregated since the value was computed. For what is precached the scheduler does so.
@@ -270,23 +277,26 @@ impl Slots {
         }
     }
 
-    /// Whether it matters how the job stands that computes a value: where there is none, or a client would pay for a newer one.
-    fn matters(&self, request: &Request, entry: Option<&Entry>) -> bool {
+    /// Whether a client would pay for the computation of a value, unless it is under way. So does whoever asks for a missing one.
+    fn is_paid(&self, request: &Request, entry: Option<&Entry>) -> bool {
         entry.is_none_or(|entry| self.is_due(entry) && !request.resource().precached())
     }
 
-    /// Asks how the jobs stand that compute these values, in one round trip. Precached values share a job.
+    /// Asks how the jobs stand on which these values depend, in one round trip. Precached values share jobs.
     async fn ask<'a>(&self, requests: impl IntoIterator<Item = &'a Request>) -> Batch {
-        let keys: BTreeSet<String> = requests.into_iter().map(|request| Work::caching(request).key()).collect();
+        let keys: BTreeSet<String> = requests.into_iter().flat_map(Outlook::keys).collect();
         if keys.is_empty() || self.known.is_away() {
             return Batch::default(); // the queues are where the cache is; nobody waits for them
         }
         let keys: Vec<String> = keys.into_iter().collect();
-        let standings = self.services.jobs.queues.standing(&keys).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the queues do not answer");
-            Vec::new()
-        });
-        Batch { standings: keys.into_iter().zip(standings).collect(), suggestions: Vec::new() }
+        let standings = match self.services.jobs.queues.standing(&keys).await {
+            Ok(standings) => Some(keys.into_iter().zip(standings).collect()),
+            Err(error) => {
+                tracing::warn!(%error, "the queues do not answer");
+                None
+            }
+        };
+        Batch { standings, suggestions: Vec::new() }
     }
 
     /// Has the queues told what is suggested, in the background.
@@ -306,9 +316,9 @@ impl Slots {
     }
 
     /// Suggests the computation of a value, at the client's expense if it is not precached and nobody has suggested it yet.
-    fn suggest(&self, client: Client, request: &Request, standing: Standing, batch: &mut Batch) -> Result<(), Refused> {
+    fn suggest(&self, client: Client, request: &Request, outlook: Outlook, batch: &mut Batch) -> Result<(), Refused> {
         let key = request.key();
-        if standing.under_way.is_some() || self.is_repeated(&key) {
+        if outlook == Outlook::UnderWay || self.is_repeated(&key) {
             return Ok(());
         }
         let charge = if request.resource().precached() { Charge::free() } else { self.limit.charge(client)? };

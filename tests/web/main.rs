@@ -14,5 +14,8 @@ mod limit;
 mod openapi;
 mod outages;
 mod pages;
+#[path = "../shared/places.rs"]
+mod places;
+mod refreshing;
 mod site;
 mod stderr;

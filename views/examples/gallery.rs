@@ -12,7 +12,7 @@ use std::{error::Error, fs, path::Path};
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use sview_model::{Data, MultiSeries, Parameters, Period, Point, Ranking, Request, Row, Shape};
 use sview_views::pages::{self, ATTACKER, DEVICES, Devices, ErrorPage, PAGES, PASSWORD};
-use sview_views::{PageContext, Ready, Site, Slot, assets, chart};
+use sview_views::{PageContext, Ready, Refresh, Site, Slot, assets, chart};
 
 const COUNTRIES: &str = "CN US RU BR IN VN ID DE TW KR NL FR GB TR UA IR EG MX AR TH PK IT PL RO BG CZ SG HK JP ES CA AU ZA NG SE \
     FI BD MY PH KZ CO CL PE VE GR HU RS BY LT LV SK SI IL SA AE KE DZ MA TN KW QA LB GE MD IS MT CY FJ";
@@ -111,7 +111,7 @@ fn slots(requests: Vec<Request>, now: DateTime<Utc>) -> Vec<(Request, Slot)> {
             complete_to: if i == 2 { finish - TimeDelta::minutes(15) } else { finish },
             computed_at: now - TimeDelta::minutes(3),
             reported: None,
-            refreshing: i == 1,
+            refresh: if i == 1 { Refresh::UnderWay } else { Refresh::None },
         });
         (request, slot)
     };
@@ -172,7 +172,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         1 => (request, Slot::Failed("The database does not answer. It is tried again in a minute.".to_owned())),
         _ => {
             let data = Data::empty(&request.resource());
-            let ready = Ready { data, finish: now, complete_to: now, computed_at: now, reported: None, refreshing: false };
+            let ready = Ready { data, finish: now, complete_to: now, computed_at: now, reported: None, refresh: Refresh::None };
             (request, Slot::Ready(ready))
         }
     });

@@ -39,8 +39,25 @@ pub struct Ready {
     pub computed_at: DateTime<Utc>,
     /// Which reports there are, where the value is blank and that is known.
     pub reported: Option<Reported>,
-    /// Whether a newer value is being computed.
-    pub refreshing: bool,
+    /// Whether a newer value is on its way.
+    pub refresh: Refresh,
+}
+
+/// Whether a newer value is on its way. Times UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refresh {
+    /// None is due, or nothing is known of one.
+    #[default]
+    None,
+    /// It is being computed, or waits to be.
+    UnderWay,
+    /// It could not be computed.
+    Failed {
+        /// When that failed.
+        at: DateTime<Utc>,
+        /// When it is tried again.
+        again: DateTime<Utc>,
+    },
 }
 
 /// What a card needs to know besides its request and its slot.
@@ -90,7 +107,7 @@ pub fn card(request: &Request, slot: &Slot, context: &CardContext) -> Markup {
 
 fn state(slot: &Slot) -> &'static str {
     match slot {
-        Slot::Ready(ready) if ready.refreshing => "refreshing",
+        Slot::Ready(Ready { refresh: Refresh::UnderWay, .. }) => "refreshing",
         Slot::Ready(_) => "ready",
         Slot::Pending => "pending",
         Slot::Failed(_) => "failed",
@@ -109,7 +126,13 @@ fn freshness(ready: &Ready, now: DateTime<Utc>) -> Markup {
                 }
             }
             span.since { ", computed " (moment::ago(ready.computed_at, now)) }
-            @if ready.refreshing { " " span.refreshing { "refreshing" } }
+            @match ready.refresh {
+                Refresh::None => {},
+                Refresh::UnderWay => { " " span.refreshing { "refreshing" } },
+                Refresh::Failed { at, again } => {
+                    " " span.partial { "The refresh failed at " (moment::at(at, now)) "; it is tried again at " (moment::at(again, now)) "." }
+                },
+            }
         }
     }
 }

@@ -18,5 +18,5 @@ pub mod pages;
 pub mod text;
 pub mod words;
 
-pub use card::{CardContext, Ready, Slot, card};
+pub use card::{CardContext, Ready, Refresh, Slot, card};
 pub use layout::{NavEntry, PageContext, Site};

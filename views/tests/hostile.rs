@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeZone as _, Utc};
 use sview_model::{Data, MultiSeries, Parameters, Period, Point, Ranking, Request, ResourceName, Row, Shape};
 use sview_views::pages::{self, PAGES, PASSWORD};
-use sview_views::{CardContext, PageContext, Ready, Site, Slot, card, chart};
+use sview_views::{CardContext, PageContext, Ready, Refresh, Site, Slot, card, chart};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
 const IMAGE: &str = "\"><img src=x onerror=alert(1)>";
@@ -56,8 +56,9 @@ fn requests() -> Vec<Request> {
 }
 
 fn ready(request: &Request) -> Slot {
-    let (finish, refreshing) = (request.period().span(now()).finish, false);
-    Slot::Ready(Ready { data: data(request), finish, complete_to: finish, computed_at: now(), reported: None, refreshing })
+    let finish = request.period().span(now()).finish;
+    let (reported, refresh) = (None, Refresh::None);
+    Slot::Ready(Ready { data: data(request), finish, complete_to: finish, computed_at: now(), reported, refresh })
 }
 
 /// That nothing in the page does what the hostile strings want, and nothing invisible is left.

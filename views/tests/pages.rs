@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use sview_model::{Data, DeviceToken, Parameters, Period, Point, Reported, Request};
 use sview_views::pages::{self, DEVICES, Devices, ErrorPage, PAGES, Page};
-use sview_views::{CardContext, NavEntry, PageContext, Ready, Site, Slot, assets, card};
+use sview_views::{CardContext, NavEntry, PageContext, Ready, Refresh, Site, Slot, assets, card};
 
 fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 15, 12, 34, 56).unwrap()
@@ -20,7 +20,7 @@ fn request(name: &str, period: Period) -> Request {
 fn ready(data: Data) -> Ready {
     let finish = Period::SixHours.span(now()).finish;
     let computed_at = now() - TimeDelta::minutes(3);
-    Ready { data, finish, complete_to: finish, computed_at, reported: None, refreshing: false }
+    Ready { data, finish, complete_to: finish, computed_at, reported: None, refresh: Refresh::None }
 }
 
 fn rendered(request: &Request, slot: &Slot) -> String {
@@ -49,9 +49,17 @@ fn a_ready_card_says_how_far_its_numbers_can_be_trusted() {
     assert!(fresh.contains("href=\"/resource/all_incidents_graph.csv?period=6h\""), "{fresh}");
 
     let complete_to = now() - TimeDelta::minutes(20);
-    let stale = rendered(&request, &Slot::Ready(Ready { complete_to, refreshing: true, ..ready(data) }));
+    let stale = rendered(&request, &Slot::Ready(Ready { complete_to, refresh: Refresh::UnderWay, ..ready(data.clone()) }));
     assert!(stale.contains("complete only to <time datetime=\"2026-03-15T12:14:56Z\">12:14 UTC"), "{stale}");
     assert!(stale.contains("data-state=\"refreshing\"") && stale.contains(">refreshing</span>"), "{stale}");
+
+    let at = now() - TimeDelta::minutes(4);
+    let refresh = Refresh::Failed { at, again: at + TimeDelta::minutes(10) };
+    let failed = rendered(&request, &Slot::Ready(Ready { refresh, ..ready(data) }));
+    let times = "The refresh failed at <time datetime=\"2026-03-15T12:30:56Z\">12:30 UTC</time>; \
+        it is tried again at <time datetime=\"2026-03-15T12:40:56Z\">12:40 UTC</time>.";
+    assert!(failed.contains(times), "{failed}");
+    assert!(failed.contains("data-state=\"ready\"") && !failed.contains(">refreshing<"), "{failed}");
 }
 
 #[test]

@@ -13,6 +13,12 @@ use crate::job::{Aggregate, Job as _};
 /// For how long a job that died is not suggested again.
 pub const HOLD_OFF: TimeDelta = TimeDelta::minutes(10);
 
+/// When the last job of a key died, if that holds it off `now`, by the ledger's clock.
+pub(super) fn failed_lately(standing: Standing, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // A time in the future is that of a clock which was set back since; it says nothing.
+    standing.failed_at.filter(|at| *at <= now + TimeDelta::minutes(1) && *at + HOLD_OFF > now)
+}
+
 /// For how long a value of a long period is not made anew for late reports.
 const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 
@@ -135,10 +141,7 @@ impl Situation {
 
     /// When the last job of a key died, if that is lately.
     fn failed_lately(&self, standing: Standing) -> Option<DateTime<Utc>> {
-        // A time in the future is that of a clock which was set back since; it says nothing.
-        standing
-            .failed_at
-            .filter(|at| *at <= self.ledger_now + TimeDelta::minutes(1) && *at + HOLD_OFF > self.ledger_now)
+        failed_lately(standing, self.ledger_now)
     }
 
     fn coverage_of(&self, job: Aggregate) -> Option<&Coverage> {

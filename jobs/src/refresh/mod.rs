@@ -2,6 +2,7 @@
 //! what it looks at and queue what it says.
 
 mod decide;
+mod outlook;
 mod suggestion;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use sview_model::{Kind, Period, Precision, Request};
 use sview_store::Entry;
 
 pub use self::decide::{Cached, HOLD_OFF, Scope, Situation, decide};
+pub use self::outlook::Outlook;
 pub use self::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
 use crate::job::{Aggregate, Job as _};
 use crate::{Cause, Pushed, Queues, State};

@@ -32,7 +32,13 @@ impl Statistics for Prompt {
     }
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {
         let span = request.period().span(now);
-        Ok(Computed { data: Data::empty(&request.resource()), span, complete_to: span.finish, revision: 0, reported: None })
+        Ok(Computed {
+            data: Data::empty(&request.resource()),
+            span,
+            complete_to: span.finish,
+            revision: 0,
+            reported: None,
+        })
     }
 }
 
