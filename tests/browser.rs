@@ -95,8 +95,62 @@ async fn an_empty_page_leads_to_a_period_that_has_reports() {
     browser.run("window.untouched = true").await;
     browser.shows("#r-all_incidents_graph", "No incident in this period.").await;
     browser.click("#r-all_incidents_graph .nothing a").await;
-    browser.until("location.search === '?period=1m' && document.querySelector('#r-all_incidents_graph svg.plot')").await;
+    browser
+        .until("location.search === '?period=1m' && document.querySelector('#r-all_incidents_graph svg.plot')")
+        .await;
     assert_eq!(browser.run("return window.untouched").await, true, "the page was never reloaded");
+    browser.close().await;
+}
+
+/// Reports incidents of a minute in the last hour of [`NOW`], and makes the values of that hour due.
+fn report(deployment: &Deployment, count: u64) {
+    let path = deployment.data_dir.join(format!("more-{count}.csv"));
+    let token = "a".repeat(64);
+    let text = format!(
+        "time,raw_count,device_token,trap,action,ip,country\n2026-03-15T12:20:10Z,{count},{token},haas,login,192.0.2.1,CZ\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    for args in [&["ingest", &path.display().to_string()][..], &["clear-timeouts", "resource", "1h"]] {
+        run(sview(SVIEW, deployment, args).env("SVIEW_NOW", NOW));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_page_refreshes_its_cards_and_disturbs_nobody() {
+    let (deployment, server) = full().await;
+    let browser = Browser::open(WIDE).await;
+    browser.visit(&format!("{}/incidents/?period=1h", server.url)).await;
+    browser.until("document.querySelectorAll('[data-state=ready]').length === 7").await;
+    browser.run("window.untouched = true; document.querySelector('#r-all_incidents_graph details').open = true").await;
+    browser.run("document.querySelector('#r-all_incidents_graph summary').focus(); scrollTo(0, 200)").await;
+    browser.run("document.querySelector('#r-all_incidents_graph .scroll').scrollTop = 50").await;
+    let scrolled = "return document.querySelector('#r-all_incidents_graph .scroll').scrollTop";
+    assert_eq!(browser.run(scrolled).await, 50, "the table can be scrolled");
+    report(&deployment, 5000);
+    browser.until("document.querySelector('#r-all_incidents_graph .figure').textContent.startsWith('5,')").await;
+    let kept = "return [window.untouched, document.querySelector('#r-all_incidents_graph details').open,
+        document.activeElement === document.querySelector('#r-all_incidents_graph summary'), scrollY]";
+    assert_eq!(browser.run(kept).await, serde_json::json!([true, true, true, 200]));
+    assert_eq!(browser.run(scrolled).await, 50);
+    let asked = "return performance.getEntriesByType('resource').filter((e) => e.name.includes('/fragment/')).length";
+    assert!(browser.run(asked).await.as_u64() >= Some(1));
+
+    // In the background nobody asks. Time goes by twenty times as fast from here.
+    browser.run("const later = setTimeout; window.setTimeout = (then, ms) => later(then, ms / 20)").await;
+    let hide = |hidden: bool| {
+        format!(
+            "Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {hidden} }}); \
+            document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    };
+    browser.run(&hide(true)).await;
+    report(&deployment, 20_000);
+    tokio::time::sleep(std::time::Duration::from_secs(15)).await; // the longest wait that was begun before
+    let before = browser.run(asked).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(browser.run(asked).await, before, "a page in the background asks");
+    browser.run(&hide(false)).await;
+    browser.until("document.querySelector('#r-all_incidents_graph .figure').textContent.startsWith('25,')").await;
     browser.close().await;
 }
 

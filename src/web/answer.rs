@@ -25,6 +25,7 @@ pub(super) struct Answer {
     cache_control: HeaderValue,
     /// Bodies below this many bytes are not compressed.
     worth: usize,
+    status: StatusCode,
 }
 
 impl Answer {
@@ -46,6 +47,7 @@ impl Answer {
             content_type: HeaderValue::from_static(content_type),
             cache_control: header(cache_control),
             worth: WORTH,
+            status: StatusCode::OK,
         }
     }
 
@@ -55,13 +57,19 @@ impl Answer {
         self
     }
 
+    /// The same with another status than 200, which no `If-None-Match` changes.
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// The answer to a request with these headers: 304 for who has it already, compressed for who can read that.
     pub(super) fn respond(&self, request: &HeaderMap) -> Response {
         let mut head = HeaderMap::with_capacity(8);
         head.insert(header::CACHE_CONTROL, self.cache_control.clone());
         head.insert(header::ETAG, self.etag.clone());
         head.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        if is_known(request, self.etag.to_str().unwrap_or_default()) {
+        if self.status == StatusCode::OK && is_known(request, self.etag.to_str().unwrap_or_default()) {
             return (StatusCode::NOT_MODIFIED, head).into_response();
         }
         head.insert(header::CONTENT_TYPE, self.content_type.clone());
@@ -75,7 +83,7 @@ impl Answer {
             }
             None => self.body.clone(),
         };
-        (head, body).into_response()
+        (self.status, head, body).into_response()
     }
 }
 

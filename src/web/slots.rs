@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
 use sview_jobs::{Cause, Context, Outlook, Standing, Unfailing, Verdict, machine_now, spawn_forever};
-use sview_model::{CacheKey, Data, LAG, Parameters, Request};
+use sview_model::{CacheKey, Data, LAG, Parameters, Request, hex};
 use sview_store::Entry;
 use sview_views::{Ready, Refresh, Slot, moment};
 use tokio::sync::mpsc;
@@ -103,6 +104,16 @@ async fn suggest_all(context: &Context, limit: &Limit, wanted: Vec<(Request, Wan
         }
     }
     Ok(())
+}
+
+/// What tells a value from all others of its request.
+fn version(entry: &Entry) -> String {
+    let mut hash = Sha256::new();
+    hash.update(&*entry.json);
+    for time in [entry.finish, entry.complete_to, entry.computed_at] {
+        hash.update(time.timestamp_micros().to_be_bytes());
+    }
+    hex(&hash.finalize())[..16].to_owned()
 }
 
 /// Reads slots and suggests refreshes.
@@ -216,6 +227,8 @@ impl Slots {
             finish,
             complete_to: entry.complete_to.min(finish),
             computed_at: entry.computed_at,
+            due: entry.refresh_at,
+            version: version(&entry),
             reported: entry.reported,
             refresh,
         }))

@@ -114,11 +114,36 @@
     ? new Promise((done) => document.addEventListener("visibilitychange", done, { once: true })) : undefined;
   const parse = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
   const computed = (card) => card.querySelector("time[data-ago]")?.dateTime;
+  const FOCUSABLE = "a, summary, [tabindex]";
   const exchange = (card, fresh) => {
+    const focus = all(FOCUSABLE, card).indexOf(document.activeElement);
+    const scrolled = all(".scroll", card).map((part) => [part.scrollLeft, part.scrollTop]);
     if (card.contains(current)) hide();
     all("details", fresh).forEach((details, i) => { details.open = all("details", card)[i]?.open || false; });
     card.replaceWith(fresh);
     prepare(fresh.parentElement);
+    all(".scroll", fresh).forEach((part, i) => part.scrollTo(...(scrolled[i] || [0, 0])));
+    if (focus >= 0) all(FOCUSABLE, fresh)[focus]?.focus({ preventScroll: true });
+  };
+  // A card is asked for again when a newer value is due, then ever less often until it is there. Nobody is told: it is no news.
+  const isInUse = (card) => card.contains(current) || (getSelection().type === "Range" && getSelection().containsNode(card, true));
+  const watch = async (card) => {
+    for (let wait = Math.max(card.dataset.due * 1000, 10000), again = 15000; ; wait = again, again = Math.min(again * 1.5, 300000)) {
+      // Many pages are open at once: they do not ask all at once.
+      await pause(wait + 2000 + Math.random() * 8000);
+      await seen();
+      while (isInUse(card)) await pause(2000);
+      if (!card.isConnected) return;
+      try {
+        const headers = { ...html.headers, "if-none-match": `"${card.dataset.tag}"` };
+        const answer = await fetch(card.dataset.fragment, { headers });
+        if (answer.status !== 200) continue;
+        const fresh = (await parse(answer)).querySelector(".card");
+        if (!card.isConnected) return;
+        if (isInUse(card) || (fresh.dataset.state === "refreshing" && computed(fresh) === computed(card))) continue;
+        return exchange(card, fresh);
+      } catch { /* The next one may do. */ }
+    }
   };
   const fill = async (card) => {
     const pending = card.dataset.state === "pending";
@@ -131,7 +156,7 @@
         const status = pending && card.querySelector("[role=status]");
         if (status) status.textContent = "It is still not there. Reload the page to look again.";
         card.removeAttribute("aria-busy");
-        return;
+        return pending || watch(card);
       }
       try {
         const answer = await fetch(card.dataset.fragment, html);
@@ -151,6 +176,7 @@
     all(".theme", piece).forEach((button) => { button.hidden = false; });
     all(".plot, svg.map", piece).forEach((chart) => chart.setAttribute("tabindex", "0"));
     all("[data-state=pending], [data-state=refreshing]", piece).forEach(fill);
+    all("[data-due]:not([data-state=refreshing])", piece).forEach(watch);
     // Where the bar is wider than the screen: the entry of this page is moved into sight, and the page itself stays.
     const bar = piece.querySelector?.("header.site nav"), entry = bar?.querySelector("[aria-current]");
     if (entry) bar.scrollLeft += entry.getBoundingClientRect().left - bar.getBoundingClientRect().left - (bar.clientWidth - entry.offsetWidth) / 2;

@@ -111,6 +111,8 @@ fn slots(requests: Vec<Request>, now: DateTime<Utc>) -> Vec<(Request, Slot)> {
             complete_to: if i == 2 { finish - TimeDelta::minutes(15) } else { finish },
             computed_at: now - TimeDelta::minutes(3),
             reported: None,
+            due: now,
+            version: i.to_string(),
             refresh: if i == 1 { Refresh::UnderWay } else { Refresh::None },
         });
         (request, slot)
@@ -144,7 +146,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let slots = slots(page.requests(period, &Parameters::None), now);
         for (request, slot) in &slots {
             if let Slot::Ready(ready) = slot {
-                write(&format!("svg/{}.svg", request.resource()), &chart::standalone_svg(request, &ready.data, ready.reported.as_ref()))?;
+                write(
+                    &format!("svg/{}.svg", request.resource()),
+                    &chart::standalone_svg(request, &ready.data, ready.reported.as_ref()),
+                )?;
             }
         }
         write(&format!("{}index.html", page.path), &pages::statistics(&context, page, &slots).into_string())?;
@@ -172,7 +177,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         1 => (request, Slot::Failed("The database does not answer. It is tried again in a minute.".to_owned())),
         _ => {
             let data = Data::empty(&request.resource());
-            let ready = Ready { data, finish: now, complete_to: now, computed_at: now, reported: None, refresh: Refresh::None };
+            let ready = Ready {
+                data,
+                finish: now,
+                complete_to: now,
+                computed_at: now,
+                reported: None,
+                refresh: Refresh::None,
+                due: now,
+                version: String::new(),
+            };
             (request, Slot::Ready(ready))
         }
     });

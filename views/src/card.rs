@@ -1,7 +1,7 @@
 //! A card: one resource on a page, in one of three states. It is rendered within a page, and alone for the script that waits
 //! for it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 use sview_model::{Data, Reported, Request};
 
@@ -19,6 +19,28 @@ pub enum Slot {
 }
 
 impl Slot {
+    /// What tells the card in this state from all others of its request, as an `ETag` does; `None` where there is no value.
+    #[must_use]
+    pub fn tag(&self) -> Option<String> {
+        let Self::Ready(ready) = self else { return None };
+        Some(match ready.refresh {
+            Refresh::None => ready.version.clone(),
+            Refresh::UnderWay => format!("{}-u", ready.version),
+            Refresh::Failed { at, .. } => format!("{}-{}", ready.version, at.timestamp()),
+        })
+    }
+
+    /// In how many seconds the script may ask for a newer card; `None` where it must not, because computing it costs its visitor.
+    fn due(&self, request: &Request, now: DateTime<Utc>) -> Option<i64> {
+        let due = match self {
+            _ if !request.resource().precached() => return None,
+            Self::Ready(ready) => ready.due,
+            Self::Failed(_) => now + TimeDelta::minutes(1),
+            Self::Pending => return None,
+        };
+        Some((due - now).num_seconds().max(0))
+    }
+
     /// Whether the page has to wait for it.
     #[must_use]
     pub fn is_pending(&self) -> bool {
@@ -41,6 +63,10 @@ pub struct Ready {
     pub reported: Option<Reported>,
     /// Whether a newer value is on its way.
     pub refresh: Refresh,
+    /// When a newer value is due.
+    pub due: DateTime<Utc>,
+    /// What tells this value from all others of its request: characters that may stand in an `ETag`.
+    pub version: String,
 }
 
 /// Whether a newer value is on its way. Times UTC.
@@ -76,7 +102,8 @@ pub fn card(request: &Request, slot: &Slot, context: &CardContext) -> Markup {
     let name = resource.name;
     html! {
         section.card id={ "r-" (name) } aria-labelledby={ "h-" (name) } data-resource=(name) data-period=(request.period())
-            data-fragment=(links::fragment(request)) data-state=(state(slot)) aria-busy=[slot.is_pending().then_some("true")] {
+            data-fragment=(links::fragment(request)) data-state=(state(slot))
+            data-tag=[slot.tag()] data-due=[slot.due(request, context.now)] aria-busy=[slot.is_pending().then_some("true")] {
             h2 id={ "h-" (name) } { (resource.title) }
             @match slot {
                 Slot::Ready(ready) => {

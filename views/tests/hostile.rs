@@ -57,8 +57,16 @@ fn requests() -> Vec<Request> {
 
 fn ready(request: &Request) -> Slot {
     let finish = request.period().span(now()).finish;
-    let (reported, refresh) = (None, Refresh::None);
-    Slot::Ready(Ready { data: data(request), finish, complete_to: finish, computed_at: now(), reported, refresh })
+    Slot::Ready(Ready {
+        data: data(request),
+        finish,
+        complete_to: finish,
+        computed_at: now(),
+        reported: None,
+        refresh: Refresh::None,
+        due: now(),
+        version: "1".to_owned(),
+    })
 }
 
 /// That nothing in the page does what the hostile strings want, and nothing invisible is left.

@@ -20,7 +20,8 @@ fn request(name: &str, period: Period) -> Request {
 fn ready(data: Data) -> Ready {
     let finish = Period::SixHours.span(now()).finish;
     let computed_at = now() - TimeDelta::minutes(3);
-    Ready { data, finish, complete_to: finish, computed_at, reported: None, refresh: Refresh::None }
+    let (due, version) = (now() + TimeDelta::seconds(90), "a1b2".to_owned());
+    Ready { data, finish, complete_to: finish, computed_at, reported: None, refresh: Refresh::None, due, version }
 }
 
 fn rendered(request: &Request, slot: &Slot) -> String {
@@ -49,7 +50,8 @@ fn a_ready_card_says_how_far_its_numbers_can_be_trusted() {
     assert!(fresh.contains("href=\"/resource/all_incidents_graph.csv?period=6h\""), "{fresh}");
 
     let complete_to = now() - TimeDelta::minutes(20);
-    let stale = rendered(&request, &Slot::Ready(Ready { complete_to, refresh: Refresh::UnderWay, ..ready(data.clone()) }));
+    let stale =
+        rendered(&request, &Slot::Ready(Ready { complete_to, refresh: Refresh::UnderWay, ..ready(data.clone()) }));
     assert!(stale.contains("complete only to <time datetime=\"2026-03-15T12:14:56Z\">12:14 UTC"), "{stale}");
     assert!(stale.contains("data-state=\"refreshing\"") && stale.contains(">refreshing</span>"), "{stale}");
 
@@ -60,6 +62,20 @@ fn a_ready_card_says_how_far_its_numbers_can_be_trusted() {
         it is tried again at <time datetime=\"2026-03-15T12:40:56Z\">12:40 UTC</time>.";
     assert!(failed.contains(times), "{failed}");
     assert!(failed.contains("data-state=\"ready\"") && !failed.contains(">refreshing<"), "{failed}");
+}
+
+#[test]
+fn a_card_tells_the_script_which_it_is_and_when_a_newer_one_is_due() {
+    let of_all = request("all_incidents_graph", Period::SixHours);
+    let slot = |refresh| Slot::Ready(Ready { refresh, ..ready(Data::Series(Vec::new())) });
+    let card = rendered(&of_all, &slot(Refresh::None));
+    assert!(card.contains("data-tag=\"a1b2\" data-due=\"90\""), "{card}");
+    assert_ne!(slot(Refresh::None).tag(), slot(Refresh::UnderWay).tag());
+    let ip = Parameters::Ip([192, 0, 2, 1].into());
+    let of_one = Request::new("selected_attacker_incidents_graph".parse().unwrap(), Period::Hour, ip).unwrap();
+    let card = rendered(&of_one, &slot(Refresh::None));
+    assert!(!card.contains("data-due"), "what costs its visitor is not asked for by itself: {card}");
+    assert!(rendered(&of_all, &Slot::Failed("x".to_owned())).contains("data-due=\"60\""));
 }
 
 #[test]
@@ -102,7 +118,13 @@ fn an_empty_period_says_so_in_words() {
 #[test]
 fn reports_older_than_every_period_are_named_with_a_way_to_them() {
     let card = blank("all_incidents_graph", Period::Week, reported(0, "2018-05-01T00:00:03Z", "2018-05-31T23:59:59Z"));
-    for words in ["31 May 2018 (UTC)", "Reports begin on", "1 May 2018 (UTC)", "SVIEW_NOW=2018-06-01T00:00:00Z", "sview ingest FILE"] {
+    for words in [
+        "31 May 2018 (UTC)",
+        "Reports begin on",
+        "1 May 2018 (UTC)",
+        "SVIEW_NOW=2018-06-01T00:00:00Z",
+        "sview ingest FILE",
+    ] {
         assert!(card.contains(words), "{words}: {card}");
     }
     assert!(!card.contains("?period=1h\">Show"), "{card}");
@@ -111,7 +133,9 @@ fn reports_older_than_every_period_are_named_with_a_way_to_them() {
 #[test]
 fn incidents_without_a_country_are_counted_and_the_way_to_add_one_named() {
     let some = reported(14_238, "2018-05-01T00:00:03Z", "2026-03-15T12:00:00Z");
-    for name in ["all_countries_by_incidents_list", "top_countries_by_incidents_graph", "all_countries_by_attackers_list"] {
+    for name in
+        ["all_countries_by_incidents_list", "top_countries_by_incidents_graph", "all_countries_by_attackers_list"]
+    {
         let card = blank(name, Period::Week, some.clone());
         assert!(card.contains("14,238 incidents, but none with a country."), "{card}");
         assert!(card.contains("<code>sview geoip --geoip-db FILE</code>"), "{card}");
