@@ -12,6 +12,15 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network around an address that is usually one holder's: its /24, or the /48 of an IPv6 address.
+    #[must_use]
+    pub fn around(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(v4) => Self { address: IpAddr::V4((v4.to_bits() & !0xff).into()), bits: 24 },
+            IpAddr::V6(v6) => Self { address: IpAddr::V6((v6.to_bits() >> 80 << 80).into()), bits: 48 },
+        }
+    }
+
     /// Whether the address is of this network. An IPv4 address in IPv6 clothes is the IPv4 address.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
@@ -90,6 +99,14 @@ mod tests {
 
     fn holds(text: &str, ip: &str) -> bool {
         text.parse::<Networks>().unwrap().contains(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn the_network_around_an_address_has_its_first_bits() {
+        let around = |ip: &str| Network::around(ip.parse().unwrap()).to_string();
+        assert_eq!(around("8.8.8.8"), "8.8.8.0/24");
+        assert_eq!(around("::ffff:8.8.8.8"), "8.8.8.0/24");
+        assert_eq!(around("2001:db8:1:2::7"), "2001:db8:1::/48");
     }
 
     #[test]

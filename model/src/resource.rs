@@ -40,6 +40,8 @@ pub enum Dimension {
     Port,
     /// The user name of a given password; blank ones too.
     Login,
+    /// Trap, action and country of a given attacker, with the first and the last time, which are rounded down to what the period reads.
+    Sighting,
 }
 
 impl Dimension {
@@ -56,6 +58,7 @@ impl Dimension {
             Self::Username | Self::Login => &["username"],
             Self::Combination => &["username", "password"],
             Self::Port => &["port"],
+            Self::Sighting => &["source", "action", "country", "first", "last"],
         }
     }
 }
@@ -169,7 +172,7 @@ use Subject::{Devices, Everything};
 
 /// Every resource, in the order in which pages and listings name them.
 #[rustfmt::skip]
-pub static CATALOGUE: [Resource; 29] = [
+pub static CATALOGUE: [Resource; 30] = [
     row("all_incidents_graph",                       "Incidents over time",                Incidents, Count,     Series,                              Everything),
     row("all_attackers_graph",                       "Attackers over time",                Incidents, Attackers, Series,                              Everything),
     row("all_ports_by_scans_graph",                  "Port scans over time",               Ports,     Count,     Series,                              Everything),
@@ -193,7 +196,8 @@ pub static CATALOGUE: [Resource; 29] = [
     row("top_usernames_by_usages_list_long",         "Most used user names",               Passwords, Count,     top(D::Username, 30),                Everything),
     row("top_combinations_by_usages_list_long",      "Most used combinations",             Passwords, Count,     top(D::Combination, 30),             Everything),
     row("top_ports_by_scans_list_long",              "Most scanned ports",                 Ports,     Count,     top(D::Port, 30),                    Everything),
-    row("selected_attacker_incidents_graph",         "Incidents of this attacker",         Incidents, Count,     Series,                              Subject::Attacker),
+    row("selected_attacker_incidents_graph",         "Incidents of this address",          Incidents, Count,     Series,                              Subject::Attacker),
+    row("selected_attacker_sightings_list",          "What is known of this address",      Incidents, Count,     top_with_unknown(D::Sighting, 30),   Subject::Attacker),
     row("selected_password_by_usages_graph",         "Uses of this password",              Passwords, Count,     Series,                              Subject::Password),
     row("logins_of_password_by_usages_list",         "User names tried with this password", Passwords, Count,    top(D::Login, 30),                   Subject::Password),
     row("my_all_incidents_graph",                    "Incidents on my devices",            Incidents, Count,     Series,                              Devices),

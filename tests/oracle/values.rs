@@ -137,6 +137,25 @@ fn multi(frame: Frame, events: &[Event], measure: Measure) -> Value {
     json!({"labels": names, "ykeys": (0..labels.len()).collect::<Vec<_>>(), "data": points.collect::<Vec<_>>()})
 }
 
+/// What an attacker did, with its first and last time, as far as the period tells times.
+fn sightings(frame: Frame, own: &[Event], period: &str) -> Value {
+    let within = frame.of(own);
+    let step = 1000
+        * match period {
+            "1h" => MINUTE,
+            "6h" | "1d" => 15 * MINUTE,
+            "1w" => HOUR,
+            _ => DAY,
+        };
+    let rows = ranked(&within, sum).into_iter().take(30).map(|(labels, count)| {
+        let times: Vec<i64> =
+            within.iter().filter(|event| event.labels == labels).map(|event| event.at / step * step).collect();
+        let [first, last] = [times.iter().min(), times.iter().max()].map(|at| label(*at.unwrap()));
+        json!({"source": labels[0], "action": labels[1], "country": labels[2], "first": first, "last": last, "count": count})
+    });
+    rows.collect()
+}
+
 /// Incidents with these labels.
 fn incidents(rows: &Rows, labels: impl Fn(&crate::rows::Incident) -> Vec<Option<String>>) -> Vec<Event> {
     let event = |row: &crate::rows::Incident| Event {
@@ -243,6 +262,11 @@ pub(crate) fn expected(rows: &Rows, now: DateTime<Utc>, subjects: &Subjects) -> 
             let mut own = incidents(rows, |_| Vec::new());
             own.retain(|event| event.ip == *ip);
             add("selected_attacker_incidents_graph", &json!({"ip": ip}), series(timely, &own, sum));
+            let mut own = incidents(rows, |row| {
+                vec![Some(row.trap.to_owned()), Some(row.action.to_owned()), row.country.map(str::to_owned)]
+            });
+            own.retain(|event| event.ip == *ip);
+            add("selected_attacker_sightings_list", &json!({"ip": ip}), sightings(whole, &own, period));
         }
         for password in &subjects.passwords {
             let mut own = logins(rows, |row| vec![Some(row.password.clone()), Some(row.username.clone())]);

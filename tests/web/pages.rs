@@ -58,6 +58,12 @@ both! {
         let _workers = start(&deployment, "up", &[]);
         let ready = patiently(|| http::get(&fragment), |answer| answer.status == 200);
         assert!(ready.body.contains("data-state=\"ready\"") && ready.body.contains("<b>8</b> incidents"), "{}", ready.body);
+        // The script asks again with the tag of the card that it has.
+        let tag = ready.header("etag");
+        assert_eq!(ready.header("cache-control"), "no-cache");
+        assert!(ready.body.contains(&format!("data-tag={}", tag.trim_start_matches("W/"))), "{tag}: {}", ready.body);
+        let again = http::get_with(&fragment, &[("if-none-match", tag)]);
+        assert_eq!((again.status, again.body.len()), (304, 0));
         let details = format!("{}/attackers/details/ip/{ATTACKER}?period=1h", server.url);
         patiently(|| http::get(&details), |answer| answer.body.contains("<b>8</b> incidents"));
     }
@@ -100,6 +106,19 @@ both! {
             let answer = get(&format!("/attackers/details/ip/{wrong}"));
             assert_eq!(answer.status, 400, "{wrong}");
             assert!(answer.body.contains("Expected: an IPv4 or IPv6 address") && !answer.body.contains("<script>"), "{wrong}");
+        }
+    }
+
+    async fn the_page_of_an_address_says_what_is_known_of_it(deployment: Deployment) {
+        let server = full(&deployment, &[]);
+        let page = |ip: &str| format!("{}/attackers/details/ip/{ip}?period=1h", server.url);
+        let ready = |answer: &http::Answer| answer.body.matches("data-state=\"ready\"").count() == 2;
+        let unknown = patiently(|| http::get(&page("8.8.8.8")), ready).body;
+        assert!(unknown.contains("<h1>Address <span class=\"subject\">") && unknown.contains("<b>8.8.8.0/24</b>"), "{unknown}");
+        assert_eq!(unknown.matches("Nothing was reported of this address in this period.").count(), 2, "{unknown}");
+        let known = patiently(|| http::get(&page(ATTACKER)), ready).body;
+        for fact in ["<b>198.51.100.0/24</b>", "First seen</dt>", "Last seen</dt>", "<dt>Country</dt>", "<dt>Traps</dt>"] {
+            assert!(known.contains(fact), "{fact}: {known}");
         }
     }
 

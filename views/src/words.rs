@@ -34,6 +34,8 @@ pub fn column(name: &str) -> &str {
         "password" => "Password",
         "username" => "User name",
         "port" => "Port",
+        "first" => "First seen",
+        "last" => "Last seen",
         other => other,
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Gathered {
     lagged: Option<Tally>,
     /// The union of all windows.
     whole: Tally,
+    /// Where the rows are that the sieve let pass: the buckets and the minutes that hold any. Empty without a sieve.
+    pub(super) hits: Vec<Segment>,
 }
 
 /// What happened in one window.
@@ -89,6 +91,7 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
         let (start, finish) = (window.start.timestamp_micros(), window.finish.timestamp_micros());
         let mut draft = Draft::default();
         let names = &mut all.names;
+        let sifts = wanted.is_some();
         let sift = |draft: &mut Draft| {
             if let Some((key, part)) = wanted {
                 draft.retain(|k| part(k) == key);
@@ -100,9 +103,14 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
                 continue;
             }
             if segment.precision != Precision::Native {
-                let mut visit = |_, bytes: &[u8]| {
+                let (width, hits) = (segment.precision.width().num_microseconds().unwrap_or(i64::MAX), &mut all.hits);
+                let mut visit = |bucket: Micros, bytes: &[u8]| {
+                    let before = draft.rows();
                     draft.read(kind, names, bytes)?;
                     sift(&mut draft);
+                    if sifts && draft.rows() > before {
+                        hits.push(Segment { start: bucket, finish: bucket + width, ..segment.clone() });
+                    }
                     Ok(())
                 };
                 tx.each_tally(kind, segment.precision, span, &mut visit).await?;
@@ -119,6 +127,7 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
                 } else {
                     span.1.min((at.div_euclid(MINUTE) + 1) * MINUTE)
                 };
+                let before = draft.rows();
                 match unchanged.get(&at) {
                     Some(body) if whole => draft.read(kind, names, body)?,
                     _ => {
@@ -134,6 +143,9 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
                     }
                 }
                 sift(&mut draft);
+                if sifts && draft.rows() > before {
+                    all.hits.push(Segment { start: at, finish: next, ..segment.clone() });
+                }
                 at = next;
             }
         }
@@ -192,6 +204,7 @@ pub(super) fn project(tally: &Tally, by: Dimension, measure: Measure) -> Counts 
         Dimension::Attacker => Names::address,
         Dimension::Password => Names::second,
         Dimension::Username | Dimension::Login => Names::first,
+        Dimension::Sighting => return Counts::default(),
     };
     match measure {
         Measure::Count => tally.main.by(counts),

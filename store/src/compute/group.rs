@@ -10,6 +10,7 @@ use sview_model::{
 
 use super::gather::{Gathered, Rows, Sieve, gather, project};
 use super::{Computed, Plan};
+use crate::engine::Tx;
 use crate::tally::Names;
 use crate::{Reports, Result};
 
@@ -21,7 +22,8 @@ impl Reports {
         period: Period,
         now: DateTime<Utc>,
     ) -> Result<Vec<(Request, Computed)>> {
-        let material = self.material(kind, period, now, None).await?;
+        let mut tx = self.engine.snapshot().await?;
+        let material = self.material(&mut *tx, kind, period, now, None).await?;
         let resources = ResourceName::precached().filter(|r| r.kind == kind);
         let requests = resources.filter_map(|r| Request::plain(r, period));
         Ok(requests.map(|request| (request.clone(), material.compute(request.resource()))).collect())
@@ -30,15 +32,22 @@ impl Reports {
     /// Computes a resource about one attacker or password, from the same rows with a sieve.
     pub(super) async fn compute_sifted(&self, request: &Request, now: DateTime<Utc>, sieve: Sieve) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
-        Ok(self.material(resource.kind, period, now, Some(sieve)).await?.compute(resource))
+        let mut tx = self.engine.snapshot().await?;
+        Ok(self.material(&mut *tx, resource.kind, period, now, Some(sieve)).await?.compute(resource))
     }
 
-    async fn material(&self, kind: Kind, period: Period, now: DateTime<Utc>, sieve: Option<Sieve>) -> Result<Material> {
+    /// Reads what the resources of a kind and period are made of.
+    pub(super) async fn material(
+        &self,
+        tx: &mut dyn Tx,
+        kind: Kind,
+        period: Period,
+        now: DateTime<Utc>,
+        sieve: Option<Sieve>,
+    ) -> Result<Material> {
         let windows = period.windows(now, false);
         let lagged = period.windows(now, true);
-        let mut tx = self.engine.snapshot().await?;
-        let Plan { segments, revision } =
-            self.segments(&mut *tx, kind, period.scale().source, windows.span, true).await?;
+        let Plan { segments, revision } = self.segments(tx, kind, period.scale().source, windows.span, true).await?;
         let rows = Rows {
             dialect: self.engine.dialect(),
             kind,
@@ -48,22 +57,22 @@ impl Reports {
             sieve,
             minutes: &self.minutes,
         };
-        let all = gather(&mut *tx, &rows).await?;
-        let reported = Reported { total: all.union(false).main.total(), ..self.extent(&mut *tx, kind, now).await? };
+        let all = gather(tx, &rows).await?;
+        let reported = Reported { total: all.union(false).main.total(), ..self.extent(tx, kind, now).await? };
         let span = period.span(now);
         Ok(Material { all, windows, lagged, period, span, revision, reported })
     }
 }
 
 /// What the resources of one kind and period are made of. The rest is arithmetic.
-struct Material {
-    all: Gathered,
+pub(super) struct Material {
+    pub(super) all: Gathered,
     windows: Windows,
     lagged: Windows,
     period: Period,
-    span: Span,
-    revision: i64,
-    reported: Reported,
+    pub(super) span: Span,
+    pub(super) revision: i64,
+    pub(super) reported: Reported,
 }
 
 impl Material {
@@ -162,5 +171,7 @@ fn labels(names: &Names, by: Dimension, key: u64) -> Vec<Option<String>> {
             vec![Some(first().into_owned()), Some(second().into_owned())]
         }
         Dimension::Port => vec![Some(format!("{}/{}", first(), second()))],
+        // Tallies do not tell them; see `sightings`.
+        Dimension::Sighting => Vec::new(),
     }
 }

@@ -5,11 +5,15 @@ mod group;
 mod minutes;
 mod query;
 mod reported;
+mod sightings;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sview_model::{Data, Kind, MultiSeries, Parameters, Point, Precision, Ranking, Reported, Request, Row, Shape, Span, Windows};
+use sview_model::{
+    Data, Dimension, Kind, MultiSeries, Parameters, Point, Precision, Ranking, Reported, Request, Row, Shape, Span,
+    Windows,
+};
 
 use self::gather::Sieve;
 pub(crate) use self::minutes::Minutes;
@@ -53,6 +57,7 @@ impl Reports {
                 let found = group.into_iter().find(|(r, _)| r == request).map(|(_, computed)| computed);
                 found.ok_or_else(|| Error::Value(format!("{request} is in no group")))
             }
+            Parameters::Ip(ip) if is_sightings(request) => self.compute_sightings(request, now, *ip).await,
             Parameters::Ip(ip) => self.compute_sifted(request, now, Sieve::Attacker(*ip)).await,
             Parameters::Password(password) => {
                 self.compute_sifted(request, now, Sieve::Password(password.clone())).await
@@ -88,6 +93,9 @@ impl Reports {
                 let top = run(&mut *tx, query.top(Some(limit), false), 1).await?;
                 let labels: Vec<String> = top.into_iter().filter_map(|row| row.texts.into_iter().next()?).collect();
                 Data::MultiSeries(multi_series(&mut *tx, &query, &windows, labels).await?)
+            }
+            Shape::Ranking { by: Dimension::Sighting, limit, .. } => {
+                Data::Ranking(sightings::of(&mut *tx, &query, period, limit).await?)
             }
             Shape::Ranking { by, limit, unknown } => {
                 let columns = by.columns();
@@ -152,6 +160,11 @@ impl Reports {
         plan.segments.sort_unstable_by_key(|s| s.start);
         Ok(plan)
     }
+}
+
+/// Whether a request is for what tallies do not tell of an attacker.
+fn is_sightings(request: &Request) -> bool {
+    matches!(request.resource().shape, Shape::Ranking { by: Dimension::Sighting, .. })
 }
 
 /// How many tables' parts a query may be put together of; SQLite's own bound is 500.

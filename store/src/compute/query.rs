@@ -19,6 +19,17 @@ impl<'a> Query<'a> {
 
     /// Labels and their counts, most first: `label…, count`.
     pub(crate) fn top(&self, limit: Option<usize>, unknown: bool) -> (String, Vec<String>) {
+        self.ranked(limit, unknown, "")
+    }
+
+    /// The same with the first and the last time of each, in microseconds: `label…, first, last, count`.
+    pub(crate) fn sightings(&self, limit: usize) -> (String, Vec<String>) {
+        let [first, last] = ["min(time)", "max(time)"].map(|time| self.dialect.micros(time));
+        self.ranked(Some(limit), true, &format!("{first} AS earliest, {last} AS latest, "))
+    }
+
+    /// Labels, `more` with a comma behind it, and counts.
+    fn ranked(&self, limit: Option<usize>, unknown: bool, more: &str) -> (String, Vec<String>) {
         let (source, binds) = self.source(unknown);
         let labels = self.labels();
         let (list, order) = (labels.join(", "), self.dialect.byte_order());
@@ -27,9 +38,10 @@ impl<'a> Query<'a> {
         let ties: Vec<String> = names.iter().map(|n| format!("{n} {order} NULLS FIRST")).collect();
         let limit = limit.map_or(String::new(), |n| format!("LIMIT {n}"));
         let sql = format!(
-            "SELECT {names}, count FROM (SELECT {aliased}, {measure} AS count FROM {source} AS reports GROUP BY {list}) AS ranked
+            "SELECT {names}, {times}count FROM (SELECT {aliased}, {more}{measure} AS count FROM {source} AS reports GROUP BY {list}) AS ranked
              ORDER BY count DESC, {ties} {limit}",
             names = names.join(", "),
+            times = if more.is_empty() { "" } else { "earliest, latest, " },
             aliased = aliased.join(", "),
             measure = self.measure(),
             ties = ties.join(", "),
@@ -91,6 +103,7 @@ impl<'a> Query<'a> {
             Some(Dimension::Username | Dimension::Login) => &["username"],
             Some(Dimension::Combination) => &["username", "password"],
             Some(Dimension::Port) => &["protocol", "port"],
+            Some(Dimension::Sighting) => &["trap", "action", "country"],
         }
     }
 

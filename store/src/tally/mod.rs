@@ -59,6 +59,11 @@ impl Draft {
         Ok(())
     }
 
+    /// How many main rows it holds.
+    pub(crate) fn rows(&self) -> usize {
+        self.main.len()
+    }
+
     /// Keeps the main rows whose key fits.
     pub(crate) fn retain(&mut self, fits: impl Fn(u64) -> bool) {
         self.main.retain(|(key, _)| fits(*key));

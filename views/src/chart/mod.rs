@@ -9,12 +9,15 @@ mod map;
 mod multi;
 mod plot;
 mod scale;
+mod sightings;
 mod standalone;
 mod table;
 mod time_axis;
 
 use maud::Markup;
-use sview_model::{Data, Request};
+use sview_model::{Data, Dimension, Request};
+
+use crate::words;
 
 pub(crate) use map::world;
 pub use standalone::standalone_svg;
@@ -25,6 +28,9 @@ pub fn chart(request: &Request, data: &Data) -> Markup {
     match data {
         Data::Series(points) => line::line(request, points),
         Data::MultiSeries(multi) => multi::multi(request, multi),
+        Data::Ranking(ranking) if words::dimension_of(request.resource().shape) == Some(Dimension::Sighting) => {
+            sightings::sightings(request, ranking)
+        }
         Data::Ranking(ranking) => bars::bars(request, ranking),
         Data::Map(counts) => map::map(request, counts),
     }

@@ -22,7 +22,9 @@ const LABEL: usize = 34;
 #[must_use]
 pub fn standalone_svg(request: &Request, data: &Data, reported: Option<&Reported>) -> String {
     let (height, content) = match data {
-        data if data.is_blank() => (60, html! { text.label x="24" y=(TOP + 24) { (empty::sentence(request, reported)) } }),
+        data if data.is_blank() => {
+            (60, html! { text.label x="24" y=(TOP + 24) { (empty::sentence(request, reported)) } })
+        }
         Data::Series(points) => (PLOT_AND_LABELS, line::plot(request, points, framed)),
         Data::MultiSeries(multi) => several(request, multi),
         Data::Ranking(ranking) => rows(ranking),
@@ -67,12 +69,14 @@ fn several(request: &Request, multi: &MultiSeries) -> (usize, Markup) {
 }
 
 fn rows(ranking: &Ranking) -> (usize, Markup) {
+    /// More columns have no room beside the bars.
+    const ACROSS: usize = 2;
     let most = ranking.rows.iter().map(|r| r.count).max().unwrap_or(0);
     let content = html! {
         @for (i, row) in ranking.rows.iter().enumerate() {
             @let y = TOP + 20 + i * ROW;
             text.number x="48" y=(y) { (i + 1) }
-            @for (c, (column, label)) in ranking.columns.iter().zip(&row.labels).enumerate() {
+            @for (c, (column, label)) in ranking.columns.iter().zip(&row.labels).take(ACROSS).enumerate() {
                 text.name x=(64 + c * 200) y=(y) {
                     (words::plain(column, label.as_deref(), if ranking.columns.len() > 1 { LABEL / 2 } else { LABEL }))
                 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use maud::{Markup, html};
-use sview_model::Request;
+use sview_model::{Network, Request};
 
 use super::{ATTACKER, Greylisted, PASSWORD, Page, greylisted, statistics};
 use crate::layout::{Crumb, Frame};
@@ -16,6 +16,7 @@ pub fn attacker(context: &PageContext<'_>, ip: IpAddr, slots: &[(Request, Slot)]
     let rdap = format!("https://rdap.org/ip/{ip}");
     let content = html! {
         p.actions {
+            span.fact { "It is in the network " b { (Network::around(ip)) } "." }
             a.button href=(rdap) rel="noopener noreferrer external" { "Who holds this address? (RDAP)" }
         }
         (statistics::cards(context, &ATTACKER, slots))

@@ -74,24 +74,29 @@ fn listed(entry: &Entry, as_of: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
             "It is on the " (link()) " with " b { (entry.score) " points" } ", as of " (moment::at(as_of, now)) ". Without new reports it leaves the list on "
             b { (moment::at(entry.expires, now)) } "."
         }
-        div.values { div.scroll tabindex="0" { table {
-            caption {
-                "What it did in the last " (HORIZON) " days, seen by " (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" }
-            }
-            thead { tr {
-                th scope="col" { "Trap" } th scope="col" { "Action" } th scope="col" { "First" } th scope="col" { "Last" }
-                th.number scope="col" { "How often" }
-            } }
-            tbody {
-                @for did in &entry.evidence {
-                    tr {
-                        th scope="row" { (did.trap) } td { (did.action) }
-                        td { (when(did.first)) } td { (when(did.last)) }
-                        td.number { (number::grouped(did.count)) }
+        // The rest of the page is about the period that was chosen: this is about another span, so it is not in sight at first.
+        details.values {
+            summary { "What counted in the last " (HORIZON) " days" }
+            div.scroll tabindex="0" { table {
+                caption {
+                    "From " (when(entry.first_seen)) " to " (when(entry.last_seen)) ", seen by "
+                    (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" } "."
+                }
+                thead { tr {
+                    th scope="col" { "Trap" } th scope="col" { "Action" } th scope="col" { "First" } th scope="col" { "Last" }
+                    th.number scope="col" { "How often" }
+                } }
+                tbody {
+                    @for did in &entry.evidence {
+                        tr {
+                            th scope="row" { (did.trap) } td { (did.action) }
+                            td { (when(did.first)) } td { (when(did.last)) }
+                            td.number { (number::grouped(did.count)) }
+                        }
                     }
                 }
-            }
-        } } }
+            } }
+        }
     }
 }
 

@@ -96,16 +96,16 @@ pub static PAGES: [Page; 5] = [
 /// The page about one attacker.
 pub static ATTACKER: Page = Page {
     path: "/attackers/",
-    title: "Attacker",
-    lead: "What this address did in",
-    slots: &[("selected_attacker_incidents_graph", Full)],
+    title: "Address",
+    lead: "What was reported of this address in",
+    slots: &[("selected_attacker_sightings_list", Full), ("selected_attacker_incidents_graph", Full)],
 };
 
 /// The page about one password.
 pub static PASSWORD: Page = Page {
     path: "/passwords/",
     title: "Password",
-    lead: "How this password was tried in",
+    lead: "What was reported of this password in",
     slots: &[("selected_password_by_usages_graph", Wide), ("logins_of_password_by_usages_list", Narrow)],
 };
 
@@ -113,7 +113,7 @@ pub static PASSWORD: Page = Page {
 pub static DEVICES: Page = Page {
     path: "/devices/",
     title: "My devices",
-    lead: "What your own devices saw in",
+    lead: "What your own devices reported in",
     slots: &[
         ("my_all_incidents_graph", Full),
         ("my_top_countries_by_incidents_graph", Half),

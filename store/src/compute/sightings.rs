@@ -1,0 +1,71 @@
+//! What an attacker did: by trap, action and country, with the first and the last time.
+//!
+//! Tallies do not tell an attacker's traps, and wide rows have no index by address. So the tallies say which buckets hold the attacker,
+//! and only the wide rows of those are read.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use sview_model::{Data, Period, Precision, Ranking, Request, Row, Shape, floor, label};
+
+use super::gather::Sieve;
+use super::query::Query;
+use super::{Computed, PARTS, Segment, count, run};
+use crate::engine::Tx;
+use crate::{Reports, Result};
+
+impl Reports {
+    /// Computes what an attacker did.
+    pub(super) async fn compute_sightings(
+        &self,
+        request: &Request,
+        now: DateTime<Utc>,
+        ip: IpAddr,
+    ) -> Result<Computed> {
+        let (resource, period) = (request.resource(), request.period());
+        let mut tx = self.engine.snapshot().await?;
+        let material = self.material(&mut *tx, resource.kind, period, now, Some(Sieve::Attacker(ip))).await?;
+        let mut data = Data::empty(&resource);
+        let mut segments = merged(material.all.hits);
+        if segments.len() > PARTS {
+            let plan = self.segments(&mut *tx, resource.kind, period.scale().source, material.span, false).await?;
+            segments = plan.segments;
+        }
+        if let Shape::Ranking { limit, .. } = resource.shape
+            && !segments.is_empty()
+        {
+            let query = Query::new(self.engine.dialect(), request, segments);
+            data = Data::Ranking(of(&mut *tx, &query, period, limit).await?);
+        }
+        let reported = data.is_blank().then_some(material.reported);
+        let (span, revision) = (material.span, material.revision);
+        Ok(Computed { data, span, complete_to: span.finish, revision, reported })
+    }
+}
+
+/// The rows of the ranking. Times are rounded down to the buckets that the period reads, or to minutes, so that they do not depend on
+/// how far aggregation is.
+pub(super) async fn of(tx: &mut dyn Tx, query: &Query<'_>, period: Period, limit: usize) -> Result<Ranking> {
+    let scale = period.scale();
+    let step = if scale.source == Precision::Native { scale.window } else { scale.source.width() };
+    let columns = sview_model::Dimension::Sighting.columns().to_vec();
+    let rows = run(tx, query.sightings(limit), 3).await?.into_iter().map(|mut row| {
+        let times = row.ints.iter().take(2).map(|at| DateTime::from_timestamp_micros(*at).unwrap_or_default());
+        row.texts.extend(times.map(|at| Some(label(floor(at, step)))));
+        Row { count: count(&row.ints), labels: row.texts }
+    });
+    Ok(Ranking { columns, rows: rows.collect() })
+}
+
+/// The same stretches, those that follow one another as one.
+fn merged(mut segments: Vec<Segment>) -> Vec<Segment> {
+    segments.sort_unstable_by_key(|segment| segment.start);
+    segments.dedup_by(|next, last| {
+        let follows = next.precision == last.precision && next.start <= last.finish;
+        if follows {
+            last.finish = last.finish.max(next.finish);
+        }
+        follows
+    });
+    segments
+}
