@@ -3,22 +3,39 @@
 use sqlx::migrate::MigrateError;
 
 use crate::Outage;
+use crate::engine::note_postgres;
 use crate::sqlite;
 
 /// Errors of reports, aggregation, queries and the cache.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database refused or could not be reached.
-    #[error("database: {0}")]
-    Database(#[source] sqlx::Error),
+    #[error("database: {}", without_noise(.0))]
+    Database(sqlx::Error),
+    /// No connection to PostgreSQL could be made.
+    #[error("no connection to {place}: {}", without_noise(error))]
+    NoConnection {
+        /// The server and the database.
+        place: String,
+        /// Why.
+        error: sqlx::Error,
+    },
     /// All connections that this process may open are in use, and none became free in time. The server is not at fault.
     #[error(
         "database: all {0} connections of this process are in use; SVIEW_DATABASE_CONNECTIONS sets how many there are"
     )]
     Busy(u32),
+    /// PostgreSQL's disk refused a statement of this process a short time ago, and no write has succeeded since.
+    #[error("database: {error}")]
+    Refused {
+        /// Why the disk refused it.
+        outage: Outage,
+        /// The error of the statement.
+        error: String,
+    },
     /// The schema could not be brought up to date.
-    #[error("migration: {0}")]
-    Migration(#[from] MigrateError),
+    #[error("migration: {}", of_migration(.0))]
+    Migration(MigrateError),
     /// Redis refused or could not be reached.
     #[error("redis: {0}")]
     Redis(#[from] redis::RedisError),
@@ -49,9 +66,16 @@ pub enum Error {
     Value(String),
 }
 
+impl From<MigrateError> for Error {
+    fn from(error: MigrateError) -> Self {
+        Self::Migration(error)
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         sqlite::note(&error);
+        note_postgres(&error);
         Self::Database(error)
     }
 }
@@ -65,7 +89,9 @@ impl Error {
             | Self::Migration(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
                 Outage::of_sqlx(error)
             }
+            Self::NoConnection { error, .. } => Outage::of_sqlx(error),
             Self::Redis(error) => Outage::of_redis(error),
+            Self::Refused { outage, .. } => Some(*outage),
             _ => None,
         }
     }
@@ -103,6 +129,25 @@ impl Error {
                 code == "53400" || CODES.contains(&code.as_str()) || code.len() == 5 && CLASSES.contains(&&code[..2])
             }),
         }
+    }
+}
+
+/// An error of a database in its own words. The libraries' add a line of the server's source, and say what the context says.
+#[must_use]
+pub fn without_noise(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::PoolTimedOut => "no answer in time".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+fn of_migration(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) => without_noise(error),
+        MigrateError::ExecuteMigration(error, version) => format!("step {version}: {}", without_noise(error)),
+        error => error.to_string(),
     }
 }
 

@@ -23,7 +23,7 @@ mod testing;
 
 pub use cache::{Cache, CacheBounds, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
-pub use error::{Error, Result};
+pub use error::{Error, Result, without_noise};
 pub use files::{Earlier, FileKey, FirstProgress, Progress};
 pub use greylist::{Deed, Listed, Standing, Summary as GreylistSummary};
 pub use ingest::Inserted;

@@ -26,6 +26,12 @@ pub fn register(registry: &mut Registry) {
     registry.register("sview_ingest_rows", "Rows of reports that this process stored, by kind", ROWS.clone());
 }
 
+/// How many rows of reports this process stored.
+#[must_use]
+pub fn rows() -> u64 {
+    Kind::ALL.iter().map(|kind| ROWS.get_or_create(&Of { kind: kind.as_str() }).get()).sum()
+}
+
 /// Notes that the reports of a batch were committed.
 pub(crate) fn stored(batch: &Batch) {
     for (kind, rows) in [

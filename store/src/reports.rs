@@ -78,6 +78,20 @@ impl Reports {
         Self { engine: self.engine.apart(connections), settings, minutes: self.minutes.clone() }
     }
 
+    /// Whether the database was used by sview before. Makes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn exists(&self) -> Result<bool> {
+        self.engine.exists().await
+    }
+
+    /// Where the database is, for people: an absolute path, or a server and a database without the password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.engine.place()
+    }
+
     /// Brings the schema up to date; only ever adds. Safe when several processes do it at once.
     pub async fn migrate(&self) -> Result<()> {
         self.engine.migrate().await

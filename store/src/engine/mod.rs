@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sview_model::{Batch, Kind, Precision};
 
-pub(crate) use postgres::Postgres;
+pub(crate) use postgres::{Postgres, note as note_postgres};
 pub(crate) use sqlite::{Sqlite, options as sqlite_options};
 
 use crate::{Error, Result};
@@ -55,6 +55,10 @@ pub(crate) trait Engine: Send + Sync + 'static {
     fn dialect(&self) -> Dialect;
     /// Brings the schema up to date.
     async fn migrate(&self) -> Result<()>;
+    /// Whether sview's tables are there, or were made once. Makes nothing.
+    async fn exists(&self) -> Result<bool>;
+    /// Where it is, for people: a file, or a server and a database without the password.
+    fn place(&self) -> String;
     /// An error when it cannot be reached, or takes no writes. Waits for no connection that others use.
     async fn ping(&self) -> Result<()>;
     /// The same database through other connections, `connections` at the most.

@@ -1,5 +1,8 @@
 //! PostgreSQL, with TimescaleDB where it is installed.
 
+mod connect;
+mod space;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +12,14 @@ use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Executor as _, Postgres as Db, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres as Db, Row as _, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
+use self::connect::{connect, no_connection, place};
+use self::space::Space;
+pub(crate) use self::space::note;
 use super::statements::statements;
-use super::{Dialect, Engine, Holder, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally, no_connection};
+use super::{Dialect, Engine, Holder, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally};
 use crate::Result;
 use crate::reports::migrator;
 
@@ -26,6 +32,7 @@ pub(crate) struct Postgres {
     pool: PgPool,
     /// One connection by which [`Engine::ping`] asks.
     probe: PgPool,
+    space: Space,
     identities: Identities,
 }
 
@@ -59,16 +66,22 @@ impl Postgres {
     pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
         let unlimited = options.application_name("sview").options([("TimeZone", "UTC")]);
         let options = with_limits(unlimited.clone());
-        let (pool, probe) = (pool(&options, connections), pool(&options, 1));
-        Self { unlimited, options, pool, probe, identities: Identities::default() }
+        let (pool, probe) = (pool(&options, connections, WAIT), pool(&options, 1, PROBE_WAIT));
+        Self { unlimited, options, pool, probe, space: Space::default(), identities: Identities::default() }
     }
 }
 
-/// A pool that connects when it is first used. Whoever waits longer than 10 s for a connection gets an error.
-fn pool(options: &PgConnectOptions, connections: u32) -> PgPool {
+/// How long a connection is waited for.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// How long [`Engine::ping`] waits for its connection. Who asks for readiness waits six seconds for all.
+const PROBE_WAIT: Duration = Duration::from_secs(3);
+
+/// A pool that connects when it is first used. Whoever waits longer than `wait` for a connection gets an error.
+fn pool(options: &PgConnectOptions, connections: u32, wait: Duration) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(wait)
         .after_connect(|connection, _| Box::pin(async move { connection.execute(UNPACK).await.map(drop) }))
         .connect_lazy_with(options.clone())
 }
@@ -98,39 +111,58 @@ impl Engine for Postgres {
             (15, "outline", include_str!("../../../migrations/postgres/0015_outline.sql")),
         ];
         // An index of a large table takes as long as it takes.
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_lazy_with(self.unlimited.clone());
+        let pool =
+            PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT).connect_lazy_with(self.unlimited.clone());
+        // A pool would wait for a server that is not there, and then not say why.
+        let _ = connect(&self.unlimited).await?.close().await;
         let migrated = migrator(&migrations).run(&pool).await;
         pool.close().await;
         Ok(migrated?)
     }
 
+    async fn exists(&self) -> Result<bool> {
+        let mut connection = connect(&self.unlimited).await?;
+        let found = sqlx::query_scalar("SELECT to_regclass('sview_migrations') IS NOT NULL").fetch_one(&mut connection);
+        Ok(found.await?)
+    }
+
+    fn place(&self) -> String {
+        place(&self.options)
+    }
+
     async fn ping(&self) -> Result<()> {
         // Changes nothing, and fails with read_only_sql_transaction (25006) where nothing can be written: on a replica, for instance.
-        self.probe.execute("DELETE FROM sview_migrations WHERE false").await?;
-        Ok(())
+        let writes = self.probe.execute("DELETE FROM sview_migrations WHERE false").await;
+        if let Err(error) = writes {
+            return Err(no_connection(&self.probe, error).await);
+        }
+        self.space.check(&self.probe).await
     }
 
     fn apart(&self, connections: u32) -> Arc<dyn Engine> {
         Arc::new(Self {
             unlimited: self.unlimited.clone(),
             options: self.options.clone(),
-            pool: pool(&self.options, connections),
+            pool: pool(&self.options, connections, WAIT),
             probe: self.probe.clone(),
+            space: self.space.clone(),
             identities: self.identities.clone(),
         })
     }
 
     async fn begin(&self) -> Result<Box<dyn Tx>> {
-        let tx = self.pool.begin().await.map_err(|error| no_connection(&self.pool, error))?;
+        let tx = match self.pool.begin().await {
+            Ok(tx) => tx,
+            Err(error) => return Err(no_connection(&self.pool, error).await),
+        };
         Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Tx>> {
-        let begun = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
-        let tx = begun.map_err(|error| no_connection(&self.pool, error))?;
+        let tx = match self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await {
+            Ok(tx) => tx,
+            Err(error) => return Err(no_connection(&self.pool, error).await),
+        };
         Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
     }
 
@@ -247,8 +279,15 @@ impl Tx for PgTx {
         Ok(())
     }
 
-    async fn commit(self: Box<Self>) -> Result<()> {
+    async fn commit(mut self: Box<Self>) -> Result<()> {
+        let wrote = space::has_failed() && {
+            let sql = "SELECT txid_current_if_assigned() IS NOT NULL";
+            sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut *self.tx).await?
+        };
         self.tx.commit().await?;
+        if wrote {
+            space::written();
+        }
         self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(self.fresh);
         Ok(())
     }

@@ -80,6 +80,18 @@ impl Engine for Sqlite {
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }
 
+    async fn exists(&self) -> Result<bool> {
+        match tokio::fs::metadata(&self.path).await {
+            Ok(found) => Ok(found.len() > 0),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(sqlx::Error::Io(error).into()),
+        }
+    }
+
+    fn place(&self) -> String {
+        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
+    }
+
     async fn ping(&self) -> Result<()> {
         Ok(self.probe.write().await?)
     }
