@@ -1,14 +1,14 @@
 //! What can go wrong between producers, the ledger and workers.
 
 use sview_model::Queue;
-use sview_store::{Outage, sqlite};
+use sview_store::{Outage, sqlite, without_noise};
 
 /// Errors of the ledger and of what stands on it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The ledger's SQLite file refused.
-    #[error("ledger of jobs (SQLite): {0}")]
-    Sqlite(#[source] sqlx::Error),
+    #[error("ledger of jobs (SQLite): {}", without_noise(.0))]
+    Sqlite(sqlx::Error),
     /// Redis refused or could not be reached.
     #[error("ledger of jobs (Redis): {0}")]
     Redis(#[from] redis::RedisError),

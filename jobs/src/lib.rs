@@ -7,6 +7,7 @@
 //! To add a job, write its file in `job/` and name it in [`Registry::of`]; to have it done by the clock, add a row to
 //! [`PRODUCERS`].
 
+mod activity;
 mod bell;
 mod context;
 mod error;
@@ -24,14 +25,16 @@ mod queues;
 mod record;
 mod refresh;
 mod schedule;
+mod throttle;
 mod workers;
 
+pub use activity::{Activity, log_activity};
 pub use bell::{Bell, Ear};
 pub use context::{Context, Statistics};
 pub use error::{Error, Result};
 pub use exchange::{Cause, Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use health::{Component, Unfailing, forever, health, spawn_forever};
-pub use idle::{Worked, work_until_idle};
+pub use idle::{Worked, Working, work_until_idle, work_until_idle_with};
 pub use job::{
     Aggregate, Backoff, CacheGroup, CacheResource, Caching, CountPasswords, Failure, ForgetReports, GreylistSettings,
     Greylisting, JOB_NAMES, Job, MAX_DEVICE_AGE, MakeGreylist, Registry, aggregate, cache_group, cache_resource,
@@ -54,4 +57,5 @@ pub use refresh::{
     consider, consider_all, decide, queue_all, refresh, refresh_part, suggest,
 };
 pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, next_tick, run_now, ticking};
+pub use throttle::LogThrottle;
 pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers, host};

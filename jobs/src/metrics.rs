@@ -95,6 +95,13 @@ pub(crate) fn ended(name: &str, outcome: Option<&Outcome>, ran: Duration) {
     METRICS.attempts.get_or_create(&End { job, outcome }).inc();
 }
 
+/// How attempts ended in this process, as (kind of job, outcome, count).
+pub(crate) fn attempts() -> Vec<(&'static str, &'static str, u64)> {
+    let kinds = JOB_NAMES.iter().copied().chain([UNKNOWN]);
+    let all = kinds.flat_map(|job| OUTCOMES.map(|outcome| (job, outcome)));
+    all.map(|(job, outcome)| (job, outcome, METRICS.attempts.get_or_create(&End { job, outcome }).get())).collect()
+}
+
 /// Shows the restarts of a background loop from the first scrape on. Names of loops are few, and all in the program.
 pub(crate) fn known_loop(name: &str) {
     drop(METRICS.restarts.get_or_create(&OfLoop { r#loop: name.to_owned() }));

@@ -124,6 +124,9 @@ pub trait Inspect: Send + Sync {
     /// The last tick that was claimed of a producer.
     async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>>;
 
+    /// Where the ledger is, for people: a file, or a server without the password.
+    fn place(&self) -> String;
+
     /// An error when the ledger cannot be reached, or takes no writes.
     async fn ping(&self) -> Result<()>;
 

@@ -305,7 +305,7 @@ async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
     };
     let error = match tokio::time::timeout(TIME_LIMIT, done).await {
         Ok(Ok(Some(done))) => {
-            tracing::info!(producer = producer.name, tick = %at, done, "tick");
+            tracing::debug!(producer = producer.name, tick = %at, done, "tick");
             None
         }
         // Somebody else acts on it.

@@ -7,7 +7,7 @@
 mod backend;
 mod runner;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerError};
@@ -22,6 +22,7 @@ use self::runner::Runner;
 use crate::Queues;
 use crate::health::{Unfailing, spawn_forever};
 use crate::job::{Backoff, Registry};
+use crate::throttle::LogThrottle;
 use crate::{JobId, WorkerInfo};
 
 /// How workers behave. The defaults are for production; tests shorten them.
@@ -203,11 +204,42 @@ async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
     }
 }
 
+/// What is logged of the pools of this process that cannot work.
+struct TroubledPools {
+    throttle: LogThrottle,
+    /// How many they are.
+    count: Mutex<usize>,
+}
+
+static POOLS: TroubledPools = TroubledPools { throttle: LogThrottle::new(), count: Mutex::new(0) };
+
+impl TroubledPools {
+    /// Notes the death of a pool: its first since it worked, or another.
+    fn died(&self, first: bool, worker: &str, place: &str, error: &str) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += usize::from(first);
+        if let Some(times) = self.throttle.happened() {
+            tracing::warn!(worker, place, error, times, "a worker pool died; it is started again until it works");
+        }
+    }
+
+    /// Notes that a pool works again. When that is the last one, it is logged.
+    fn works_again(&self, worker: &str) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        if *count == 0
+            && let Some(lasted) = self.throttle.over()
+        {
+            tracing::info!(worker, lasted_s = lasted.as_secs(), "the worker pools work again");
+        }
+    }
+}
+
 fn note_trouble(runner: &Runner, error: &str) {
     let mut trouble = runner.trouble.lock().unwrap_or_else(PoisonError::into_inner);
     runner.heartbeat.fail(error.to_owned());
     let (since, restarts) = trouble.as_ref().map_or((crate::machine_now(), 0), |t| (t.since, t.restarts));
-    tracing::warn!(worker = %runner.name, error, restarts, "a worker pool died; it is started again");
+    let place = runner.ledger.place();
+    POOLS.died(trouble.is_none(), &runner.name, &place, error);
     *trouble = Some(Trouble { error: error.to_owned(), since, restarts: restarts + 1 });
 }
 

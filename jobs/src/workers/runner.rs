@@ -103,9 +103,9 @@ impl Runner {
     /// The ledger answers: whatever trouble there was is over.
     pub(super) fn working(&self) {
         self.heartbeat.beat();
-        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(trouble) = trouble {
-            tracing::info!(worker = %self.name, restarts = trouble.restarts, "the worker pool is back");
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.take().is_some() {
+            super::POOLS.works_again(&self.name);
         }
     }
 
@@ -144,7 +144,7 @@ impl Runner {
         let job = self.registry.read(&record.name, &record.payload);
         // Not the record's words: an older program wrote into those what visitors typed.
         let words = job.as_ref().map(|job| crate::in_words(&job.words(), MAX_WORDS)).unwrap_or_default();
-        tracing::info!(
+        tracing::debug!(
             job = record.name, id = %record.id, queue = %record.queue, attempt = record.attempts,
             waited_ms = as_millis(waited), cause = record.cause, words, "job started"
         );
@@ -389,7 +389,7 @@ fn log_end(record: &Record, words: &str, outcome: Option<&Outcome>, ran: Duratio
         };
     }
     match outcome {
-        Some(Outcome::Done) => end!(info, "job done"),
+        Some(Outcome::Done) => end!(debug, "job done"),
         Some(Outcome::Retry { after, error }) => {
             end!(
                 warn,

@@ -126,7 +126,8 @@ impl History {
     pub fn score(&self, at: DateTime<Utc>) -> Points {
         let first = day_of(at) - TimeDelta::days(HORIZON);
         let counting = self.days.iter().filter(|(day, _)| *day >= first);
-        counting.map(|(day, points)| points * worth_after(at - end_of(*day))).sum()
+        // The sum of nothing would be -0.
+        counting.map(|(day, points)| points * worth_after(at - end_of(*day))).fold(0.0, |all, points| all + points)
     }
 
     /// The first moment from `now` on at which the score is below the threshold, to the second, should nothing more happen:

@@ -186,6 +186,10 @@ impl Inspect for RedisLedger {
         Ok(newest.first().and_then(|seconds| DateTime::from_timestamp(*seconds, 0)))
     }
 
+    fn place(&self) -> String {
+        self.place.to_string()
+    }
+
     async fn ping(&self) -> Result<()> {
         // A server at its `maxmemory` answers PING, and so does a replica.
         self.connection.clone().set_ex::<_, _, ()>(self.key("probe"), "", PROBE_SECONDS).await?;

@@ -35,6 +35,8 @@ pub struct RedisLedger {
     connection: ConnectionManager,
     /// The root of all keys, with the hash tag that keeps them in one slot.
     root: Arc<str>,
+    /// The server, for people.
+    place: Arc<str>,
     scripts: Arc<Scripts>,
     settings: LedgerSettings,
     server_clock: Arc<ServerClock>,
@@ -57,6 +59,7 @@ impl RedisLedger {
         let connection = redis_connection(&client)?;
         let root: Arc<str> = format!("{{{prefix}}}:jobs").into();
         Ok(Self {
+            place: format!("Redis at {}", client.get_connection_info().addr()).into(),
             connection,
             scripts: Arc::new(Scripts::new()),
             settings,

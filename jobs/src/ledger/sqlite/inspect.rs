@@ -174,6 +174,10 @@ impl Inspect for SqliteLedger {
         Ok(tick.and_then(|seconds| DateTime::from_timestamp(seconds, 0)))
     }
 
+    fn place(&self) -> String {
+        self.place.to_string()
+    }
+
     async fn ping(&self) -> Result<()> {
         Ok(self.probe.write().await?)
     }

@@ -32,6 +32,8 @@ pub struct SqliteLedger {
     settings: LedgerSettings,
     bell: Bell,
     ended: Arc<AtomicU32>,
+    /// The file, for people.
+    place: Arc<str>,
 }
 
 /// The schema's versions, oldest first; `PRAGMA user_version` says how many of them a file has.
@@ -69,6 +71,7 @@ impl SqliteLedger {
             settings,
             bell: Bell::default(),
             ended: Arc::default(),
+            place: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string().into(),
         };
         ledger.migrate().await?;
         Ok(ledger)
