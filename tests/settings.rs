@@ -16,30 +16,35 @@ fn embedded() -> Deployment {
 #[test]
 fn a_wrong_value_is_an_error_that_names_the_setting() {
     let deployment = embedded();
-    for (variable, value, named) in [
-        ("SVIEW_LISTEN", "nowhere", "--listen"),
-        ("SVIEW_NOW", "yesterday", "--now"),
-        ("SVIEW_PUBLIC_URL", "view.example.org", "--public-url"),
-        ("SVIEW_PUBLIC_URL", "https://view.example.org/a path", "--public-url"),
-        ("SVIEW_PUBLIC_URL", "https://$(reboot)", "--public-url"),
-        ("SVIEW_DATABASE_URL", "mysql://x", "--database-url"),
-        ("SVIEW_REDIS_URL", "http://x", "--redis-url"),
-        ("SVIEW_SECRET", "short", "--secret"),
-        ("SVIEW_LOG_FORMAT", "xml", "--log-format"),
-        ("SVIEW_LOG", "a=b=c", "--log"),
-        ("SVIEW_CONCURRENCY", "0", "--concurrency"),
-        ("SVIEW_DATABASE_CONNECTIONS", "1", "--database-connections"),
-        ("SVIEW_KEEP_JOBS", "0", "--keep-jobs"),
-        ("SVIEW_KEEP_REPORTS_DAYS", "-1", "--keep-reports-days"),
-        ("SVIEW_RLIMIT_MAX_HITS", "-1", "--rlimit-max-hits"),
-        ("SVIEW_RLIMIT_ALL_HITS", "-1", "--rlimit-all-hits"),
-        ("SVIEW_RLIMIT_BAN_TIME", "0", "--rlimit-ban-time"),
-        ("SVIEW_CACHE_DETAILS", "0", "--cache-details"),
-        ("SVIEW_TRUSTED_PROXIES", "proxy.example", "--trusted-proxies"),
+    for (variable, value) in [
+        ("SVIEW_LISTEN", "nowhere"),
+        ("SVIEW_NOW", "yesterday"),
+        ("SVIEW_PUBLIC_URL", "view.example.org"),
+        ("SVIEW_PUBLIC_URL", "https://view.example.org/a path"),
+        ("SVIEW_PUBLIC_URL", "https://$(reboot)"),
+        ("SVIEW_DATABASE_URL", "mysql://x"),
+        ("SVIEW_REDIS_URL", "http://x"),
+        ("SVIEW_SECRET", "short"),
+        ("SVIEW_LOG_FORMAT", "xml"),
+        ("SVIEW_LOG", "a=b=c"),
+        ("SVIEW_CONCURRENCY", "0"),
+        ("SVIEW_DATABASE_CONNECTIONS", "1"),
+        ("SVIEW_KEEP_JOBS", "0"),
+        ("SVIEW_KEEP_REPORTS_DAYS", "-1"),
+        ("SVIEW_RLIMIT_MAX_HITS", "-1"),
+        ("SVIEW_RLIMIT_ALL_HITS", "-1"),
+        ("SVIEW_RLIMIT_BAN_TIME", "0"),
+        ("SVIEW_CACHE_DETAILS", "0"),
+        ("SVIEW_TRUSTED_PROXIES", "proxy.example"),
     ] {
         let out = sview(SVIEW, &deployment, &["migrate"]).env(variable, value).output().unwrap();
         let text = told(&out);
-        assert!(!out.status.success() && text.contains(named), "{variable}={value}: {text}");
+        assert!(!out.status.success() && text.contains(&format!("for '{variable}'")), "{variable}={value}: {text}");
+        assert!(!text.contains("for '--"), "it was not given as a flag: {text}");
+        let flag = format!("--{}", variable.trim_start_matches("SVIEW_").to_lowercase().replace('_', "-"));
+        let given = format!("{flag}={value}");
+        let text = told(&sview(SVIEW, &deployment, &["migrate", &given]).env(variable, value).output().unwrap());
+        assert!(text.contains(&format!("for '{flag} ")), "{given}: {text}");
         assert!(!text.contains("panicked"), "{text}");
     }
 }
@@ -57,7 +62,7 @@ fn a_secret_is_in_no_error_and_in_no_help() {
     ] {
         let flag = format!("--{}", variable.trim_start_matches("SVIEW_").to_lowercase().replace('_', "-"));
         let out = sview(SVIEW, &deployment, &["migrate"]).env(variable, wrong).output().unwrap();
-        assert!(told(&out).contains(&flag) && !told(&out).contains("hunter2"), "{variable}: {}", told(&out));
+        assert!(told(&out).contains(variable) && !told(&out).contains("hunter2"), "{variable}: {}", told(&out));
         let out = sview(SVIEW, &deployment, &["migrate", &flag, wrong]).output().unwrap();
         assert!(told(&out).contains(&flag) && !told(&out).contains("hunter2"), "{flag}: {}", told(&out));
         let file = deployment.data_dir.join("sview.toml");
@@ -98,7 +103,7 @@ fn flags_precede_the_environment_which_precedes_the_file() {
     };
     // The file's value is looked at: this one is refused.
     let out = told(&migrate(&[]).output().unwrap());
-    assert!(out.contains("from file") && out.contains("--redis-prefix"), "{out}");
+    assert!(out.contains("from file") && out.contains(&format!("redis_prefix in {path}")), "{out}");
     run(migrate(&[]).env("SVIEW_REDIS_PREFIX", "good"));
     let out = told(&migrate(&["--redis-prefix", "from flag"]).env("SVIEW_REDIS_PREFIX", "good").output().unwrap());
     assert!(out.contains("from flag"), "{out}");

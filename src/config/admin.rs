@@ -6,6 +6,8 @@ use std::str::FromStr;
 use anyhow::{bail, ensure};
 use clap::Args;
 
+use super::listen_address;
+
 /// Where operators' pages are served when nothing else is said.
 pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
 
@@ -26,7 +28,7 @@ impl FromStr for AdminListen {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "off" => Ok(Self::Off),
-            text => text.parse().map(Self::At).map_err(|_| "is an address like 127.0.0.1:8081, or off".to_owned()),
+            text => listen_address(text).map(Self::At).map_err(|error| format!("{error}; or off")),
         }
     }
 }
@@ -60,7 +62,7 @@ impl Token {
 /// Settings of the operators' pages.
 #[derive(Clone, Debug, Args)]
 pub struct AdminSettings {
-    /// Address that operators' pages and metrics are served on, or off
+    /// Address that operators' pages and metrics are served on, written as that of pages, or off
     /// [default: 127.0.0.1:8081 for up, demo and serve; off for worker, scheduler and dynfw-publish]
     #[arg(long, env = "SVIEW_ADMIN_LISTEN", global = true, value_name = "ADDRESS", help_heading = "Settings")]
     pub admin_listen: Option<AdminListen>,

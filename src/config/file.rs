@@ -10,7 +10,7 @@ use clap::Command;
 ///
 /// Fails when the file cannot be read, is not TOML, or has a key that is no setting.
 pub fn with_file(command: Command, args: &[OsString]) -> anyhow::Result<Command> {
-    let Some(path) = named(args).or_else(|| std::env::var_os("SVIEW_CONFIG").map(PathBuf::from)) else {
+    let Some(path) = named(args) else {
         return Ok(command);
     };
     let text = std::fs::read_to_string(&path).with_context(|| format!("--config {}", path.display()))?;
@@ -48,8 +48,12 @@ fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error 
     anyhow!("--config {}: not a TOML table: line {line}: {}", path.display(), error.message())
 }
 
-/// The value of `--config` among raw arguments: needed before the rest can be read.
-fn named(args: &[OsString]) -> Option<PathBuf> {
+/// The file of settings, by `--config` among raw arguments or `SVIEW_CONFIG`: needed before the rest can be read.
+pub(super) fn named(args: &[OsString]) -> Option<PathBuf> {
+    flagged(args).or_else(|| std::env::var_os("SVIEW_CONFIG").map(PathBuf::from))
+}
+
+fn flagged(args: &[OsString]) -> Option<PathBuf> {
     let mut args = args.iter().skip(1).take_while(|a| *a != "--");
     while let Some(arg) = args.next() {
         if arg == "--config" {

@@ -1,6 +1,6 @@
 //! What is logged, and how.
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -15,7 +15,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Args)]
 pub struct LogSettings {
     /// What is logged: a level (error, warn, info, debug, trace), or directives like `info,sview_jobs=debug`
-    /// [default: info for what keeps running, warn for the other commands]
+    /// [default: info for what keeps running, warn for the other commands; with --verbose more of sview's own]
     #[arg(long, env = "SVIEW_LOG", global = true, value_name = "FILTER", value_parser = filter, help_heading = "Settings")]
     pub log: Option<String>,
     /// How log lines look
@@ -28,6 +28,9 @@ pub struct LogSettings {
         help_heading = "Settings"
     )]
     pub log_format: LogFormat,
+    /// Logs more: each job and each tick of the schedule. Twice: all that there is
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Settings")]
+    pub verbose: u8,
 }
 
 fn filter(text: &str) -> Result<String, String> {

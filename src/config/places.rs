@@ -76,6 +76,12 @@ impl Places {
         self.database_url.clone().unwrap_or_else(embedded)
     }
 
+    /// The data directory as an absolute path, for people.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        std::path::absolute(&self.data_dir).unwrap_or_else(|_| self.data_dir.clone())
+    }
+
     /// Where files of hashes of passwords are.
     #[must_use]
     pub fn passwords(&self) -> PathBuf {

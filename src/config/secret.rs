@@ -1,10 +1,9 @@
-//! The secret that signs cookies; and settings that are secret, in errors.
+//! The secret that signs cookies.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use clap::error::{ContextKind, ContextValue};
 
 /// The shortest secret, in bytes.
 const LEAST: usize = 32;
@@ -64,26 +63,6 @@ fn make(path: &Path, data_dir: &Path) -> io::Result<()> {
         Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error),
         _ => Ok(()),
     }
-}
-
-/// An error of the command line without the value that is wrong, where that may be a secret: as in `--help`, the values of settings
-/// that hide those of their variable.
-pub(crate) fn without_secrets(command: &mut clap::Command, mut error: clap::Error) -> clap::Error {
-    let wrong = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(argument)) => argument.clone(),
-        _ => return error,
-    };
-    command.build(); // commands below are not before they are called
-    if is_secret(command, &wrong) {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
-    }
-    error
-}
-
-/// Whether an argument, as errors name it, is a secret of a command or of one below it.
-fn is_secret(command: &clap::Command, argument: &str) -> bool {
-    command.get_arguments().any(|arg| arg.is_hide_env_values_set() && arg.to_string() == argument)
-        || command.get_subcommands().any(|below| is_secret(below, argument))
 }
 
 #[cfg(test)]

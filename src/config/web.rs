@@ -4,19 +4,21 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::{ConnectionSettings, LimitSettings};
+use super::{ConnectionSettings, LimitSettings, listen_address};
 use crate::http::host::is_host;
 
 /// Settings of the HTTP server.
 #[derive(Clone, Debug, Args)]
 pub struct WebSettings {
-    /// Address that pages are served on; port 0 takes a free one
+    /// Address that pages are served on: IP:PORT, localhost:PORT, or a port of this machine alone, like 8080; port 0 takes a free one.
+    /// 0.0.0.0:PORT takes connections from other machines
     #[arg(
         long,
         env = "SVIEW_LISTEN",
         global = true,
         default_value = "127.0.0.1:8080",
         value_name = "ADDRESS",
+        value_parser = listen_address,
         help_heading = "Settings"
     )]
     pub listen: SocketAddr,

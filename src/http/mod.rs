@@ -2,6 +2,7 @@
 //! against foreign sites, the check of queries, files that pages load, what is measured of requests.
 
 pub(crate) mod asset;
+pub(crate) mod bind;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod host;

@@ -1,0 +1,66 @@
+//! Environment variables that look like settings and are none.
+
+use clap::Command;
+
+/// What every setting's variable begins with.
+const PREFIX: &str = "SVIEW_";
+
+/// A variable that is likely meant differs by this share of its letters at the most.
+const ALIKE: f64 = 0.7;
+
+/// Warnings about variables that begin like settings and are none, a sentence each. Values are not shown.
+pub(crate) fn unknown(command: &Command, names: impl Iterator<Item = String>) -> Vec<String> {
+    let known: Vec<String> = variables(command);
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect();
+    // Kubernetes describes a service of the name `sview` so.
+    if names.iter().any(|name| name == "SVIEW_SERVICE_HOST") {
+        names.retain(|name| {
+            !name.starts_with("SVIEW_SERVICE_") && name != "SVIEW_PORT" && !name.starts_with("SVIEW_PORT_")
+        });
+    }
+    names.sort();
+    let warning = |name: &String| {
+        let shown = sview_jobs::in_words(name, 60);
+        let likeness =
+            |other: &String| strsim::normalized_damerau_levenshtein(&name[PREFIX.len()..], &other[PREFIX.len()..]);
+        let nearest = known.iter().map(|other| (likeness(other), other)).max_by(|a, b| a.0.total_cmp(&b.0));
+        match nearest {
+            Some((likeness, nearest)) if likeness >= ALIKE => {
+                format!("{shown} is no setting and has no effect; is {nearest} meant?")
+            }
+            _ => format!("{shown} is no setting and has no effect; `sview --help` lists the settings"),
+        }
+    };
+    names.iter().map(warning).collect()
+}
+
+/// The variables of all settings.
+fn variables(command: &Command) -> Vec<String> {
+    command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_string_lossy().into_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_mistyped_variable_is_told_with_the_nearest_one() {
+        let told = |names: &[&str]| unknown(&Cli::command(), names.iter().map(|name| (*name).to_owned()));
+        assert!(told(&["SVIEW_LISTEN", "HOME", "SVIEWS_LISTEN", "SVIEW_ADMIN_TOKEN"]).is_empty());
+        for (wrong, right) in [
+            ("SVIEW_LISTNE", "SVIEW_LISTEN"),
+            ("SVIEW_DATABASE_UR", "SVIEW_DATABASE_URL"),
+            ("SVIEW_DATADIR", "SVIEW_DATA_DIR"),
+            ("SVIEW_KEEP_REPORT_DAYS", "SVIEW_KEEP_REPORTS_DAYS"),
+        ] {
+            assert_eq!(told(&[wrong]), [format!("{wrong} is no setting and has no effect; is {right} meant?")]);
+        }
+        assert!(told(&["SVIEW_COLOUR_OF_THE_SKY"])[0].ends_with("`sview --help` lists the settings"));
+        assert!(told(&["SVIEW_SERVICE_HOST", "SVIEW_PORT", "SVIEW_PORT_80_TCP"]).is_empty());
+        assert_eq!(told(&["SVIEW_B\u{1b}[m", "SVIEW_A"]).len(), 2);
+        assert!(!told(&["SVIEW_B\u{1b}[m"])[0].contains('\u{1b}'));
+    }
+}
