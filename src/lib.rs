@@ -14,7 +14,7 @@ pub mod telemetry;
 pub mod web;
 mod whole_file;
 
-pub use services::Services;
+pub use services::{Missing, Services};
 
 /// Computations take and give back tens of megabytes from changing threads, which the C library's allocator keeps in an arena a
 /// thread; this one gives them back to the system.

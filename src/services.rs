@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use sview_jobs::{Context, Greylisting, Queues, RedisLedger, SqliteLedger, redis_client, redis_connection};
+use anyhow::{Context as _, ensure};
+use sview_jobs::{
+    Context, Greylisting, LogThrottle, Queues, RedisLedger, SqliteLedger, in_words, redis_client, redis_connection,
+};
 use sview_store::{Cache, Outage, RedisCache, Reports, SqliteCache};
 use tokio::sync::Mutex;
 use tokio::time::error::Elapsed;
@@ -24,7 +26,20 @@ pub struct Services {
     pub passwords: PathBuf,
     /// What jobs, pages and commands share: statistics, cache, queues, clock.
     pub jobs: Context,
+    /// Whether the database was empty, and its tables were made now.
+    pub is_new: bool,
+    /// Where database, cache and queues are, each with its setting.
+    named: Arc<[String; 3]>,
     checked: Arc<Mutex<LastCheck>>,
+}
+
+/// What is done where a deployment's places hold nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// They are made.
+    Make,
+    /// It is an error: whoever only looks, or changes what is there, has named the wrong place.
+    Refuse,
 }
 
 /// What the last look at the parts found, and when that was.
@@ -33,19 +48,36 @@ type LastCheck = Option<(Instant, Arc<Readiness>)>;
 impl Services {
     /// Opens what the settings name, and brings the schema up to date. For processes without workers.
     pub async fn open(places: &Places) -> anyhow::Result<Self> {
-        Self::open_for(places, 0).await
+        Self::open_for(places, 0, Missing::Make).await
     }
 
     /// Opens what the settings name, with connections to the database for workers of so many slots in all.
-    pub async fn open_for(places: &Places, slots: usize) -> anyhow::Result<Self> {
+    pub async fn open_for(places: &Places, slots: usize, missing: Missing) -> anyhow::Result<Self> {
         let clock = places.clock();
         let directory = &places.data_dir;
-        let made = directory.clone();
-        tokio::task::spawn_blocking(move || private::data_dir(&made)).await??;
+        if missing == Missing::Make || directory.exists() {
+            let made = directory.clone();
+            tokio::task::spawn_blocking(move || private::data_dir(&made)).await??;
+        }
         let connections = places.connections(slots);
         let settings = sview_store::Settings { connections: connections.pages, ..places.store_settings() };
-        let reports = Reports::open(&places.database(), settings).context("SVIEW_DATABASE_URL")?;
-        reports.migrate().await.context("SVIEW_DATABASE_URL: the database of reports")?;
+        let named = if places.database_url.is_some() { "SVIEW_DATABASE_URL" } else { "SVIEW_DATA_DIR" };
+        let reports = Reports::open(&places.database(), settings).context(named)?;
+        let is_new = !reports.exists().await.context(named)?;
+        if missing == Missing::Refuse {
+            ensure!(
+                !is_new,
+                "{named}: there is no store in {}: correct the setting, or make an empty store with `sview migrate`",
+                shown(&reports.place())
+            );
+            let jobs = directory.join("jobs.sqlite");
+            ensure!(
+                places.redis_url.is_some() || jobs.exists(),
+                "SVIEW_DATA_DIR: there are no jobs in {}: correct the setting, or name the deployment's Redis by SVIEW_REDIS_URL",
+                shown(&places.directory().display().to_string())
+            );
+        }
+        reports.migrate().await.context(named)?;
         let (cache, queues): (Arc<dyn Cache>, Queues) = match &places.redis_url {
             Some(url) => {
                 let connection = redis_client(url).and_then(|client| redis_connection(&client));
@@ -63,11 +95,32 @@ impl Services {
                 (Arc::new(cache), Queues::new(ledger.with_context(|| format!("{}", path.display()))?))
             }
         };
+        let (cache_place, setting) = match &places.redis_url {
+            Some(_) => (queues.place(), "SVIEW_REDIS_URL"),
+            None => (places.directory().join("cache.sqlite").display().to_string(), "SVIEW_DATA_DIR"),
+        };
+        let place = |setting: &str, place: &str| format!("{setting}, {}", shown(place));
+        let named = [place(named, &reports.place()), place(setting, &cache_place), place(setting, &queues.place())];
         let settings = Arc::new(places.greylist.for_jobs());
         let of_jobs = reports.apart(connections.jobs);
         let greylist = Greylisting { reports: of_jobs.clone(), settings };
         let jobs = Context { statistics: Arc::new(of_jobs), cache, queues, greylist, clock };
-        Ok(Self { reports, passwords: places.passwords(), jobs, checked: Arc::default() })
+        Ok(Self {
+            reports,
+            passwords: places.passwords(),
+            jobs,
+            is_new,
+            named: Arc::new(named),
+            checked: Arc::default(),
+        })
+    }
+
+    /// For commands, which end where the queues cannot be reached.
+    ///
+    /// # Errors
+    /// Names the setting and the server.
+    pub async fn reach_queues(&self) -> anyhow::Result<()> {
+        self.jobs.queues.time().await.map(drop).with_context(|| self.named[2].clone())
     }
 
     /// How the parts are that the process needs. Whoever asks within a second is told the same, so that asking costs little.
@@ -79,9 +132,27 @@ impl Services {
             return readiness.clone();
         }
         let readiness = Arc::new(self.look().await);
-        for part in &readiness.parts {
-            if let Some(failure) = &part.failure {
-                tracing::warn!(part = part.name, error = failure.error, "a part of the deployment is not ready");
+        for (part, throttle) in readiness.parts.iter().zip(&UNREADY) {
+            match &part.failure {
+                Some(failure) => {
+                    if let Some(looks) = throttle.happened() {
+                        tracing::warn!(
+                            part = part.name,
+                            error = failure.error,
+                            looks,
+                            "a part of the deployment is not ready"
+                        );
+                    }
+                }
+                None => {
+                    if let Some(lasted) = throttle.over() {
+                        tracing::info!(
+                            part = part.name,
+                            lasted_s = lasted.as_secs(),
+                            "a part of the deployment is ready again"
+                        );
+                    }
+                }
             }
         }
         *last = Some((Instant::now(), readiness.clone()));
@@ -97,14 +168,22 @@ impl Services {
             timeout(PATIENCE, queues.advice()),
         );
         let parts = vec![
-            Part::new("database", reports, sview_store::Error::outage),
-            Part::new("cache", cache, sview_store::Error::outage),
-            Part::new("queues", queues, sview_jobs::Error::outage),
+            Part::new("database", &self.named[0], reports, sview_store::Error::outage),
+            Part::new("cache", &self.named[1], cache, sview_store::Error::outage),
+            Part::new("queues", &self.named[2], queues, sview_jobs::Error::outage),
         ];
         let warnings = advice.ok().and_then(Result::ok).flatten().into_iter().collect();
         Readiness { parts, warnings }
     }
 }
+
+/// The name of a place, fit for a terminal.
+fn shown(place: &str) -> String {
+    in_words(place, 500)
+}
+
+/// What is logged of database, cache and queues that are not ready.
+static UNREADY: [LogThrottle; 3] = [LogThrottle::new(), LogThrottle::new(), LogThrottle::new()];
 
 /// How long the parts of a deployment are taken to be as they were seen.
 const KEPT: Duration = Duration::from_secs(1);
@@ -154,6 +233,7 @@ pub struct PartFailure {
 impl Part {
     fn new<E: Display>(
         name: &'static str,
+        place: &str,
         answer: Result<Result<(), E>, Elapsed>,
         outage: fn(&E) -> Option<Outage>,
     ) -> Self {
@@ -165,6 +245,8 @@ impl Part {
                 error: format!("no answer within {} s", PATIENCE.as_secs()),
             }),
         };
+        let failure =
+            failure.map(|PartFailure { outage, error }| PartFailure { outage, error: format!("{place}: {error}") });
         Self { name, failure }
     }
 

@@ -20,14 +20,20 @@ const ROOM: usize = 1 << 20;
 /// How long the end of the process waits for lines that are not written yet.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Returns what is logged: what the settings say, or else `default`.
+/// Returns what is logged: what the settings say, or else `default`, and more of sview's own where `--verbose` asks for it.
 ///
 /// Statements are not logged, not even slow ones: they would fill the log. Who wants them asks for `sqlx::query=warn`. apalis logs
-/// every start of a worker, which the jobs' own lines do better.
+/// every start and every death of a worker, which the jobs' own lines do better.
 #[must_use]
 pub fn filter(settings: &LogSettings, default: &str) -> EnvFilter {
     let asked = settings.log.as_deref().unwrap_or(default);
-    EnvFilter::new(format!("sqlx=warn,sqlx::query=off,apalis_core=warn,{asked}"))
+    // The names of all of sview's packages begin so.
+    let more = match settings.verbose {
+        0 => "",
+        1 => ",sview=debug",
+        2.. => ",sview=trace",
+    };
+    EnvFilter::new(format!("sqlx=warn,sqlx::query=off,apalis_core=warn,apalis_core::worker=off,{asked}{more}"))
 }
 
 /// Starts logging; once, before anything else. `default` is what is logged when the settings do not say.

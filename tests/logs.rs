@@ -21,10 +21,11 @@ const HOSTILE: &str = "x\u{1b}[2J\n{\"id\":1}\r\nINFO forged\u{9b}31m\u{202e}";
 
 /// Works everything off, with a job about what an attacker typed among it.
 fn work(deployment: &Deployment, format: &str) -> Output {
+    run(&mut sview(SVIEW, deployment, &["migrate"]));
     let hostile = ["cache-resource", "selected_password_by_usages_graph", "1h", "--password", HOSTILE];
     run(sview(SVIEW, deployment, &hostile).env("SVIEW_NOW", NOW));
     let mut command = sview(SVIEW, deployment, &["refresh", "--wait"]);
-    command.env("SVIEW_NOW", NOW).env("SVIEW_LOG", "info").env("SVIEW_LOG_FORMAT", format);
+    command.env("SVIEW_NOW", NOW).env("SVIEW_LOG", "debug").env("SVIEW_LOG_FORMAT", format);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
     output
@@ -32,7 +33,7 @@ fn work(deployment: &Deployment, format: &str) -> Output {
 
 /// What is logged under these settings while a statement is slow.
 async fn logged_of_a_slow_statement(deployment: &Deployment, log: Option<&str>) -> String {
-    let settings = LogSettings { log: log.map(str::to_owned), log_format: LogFormat::Text };
+    let settings = LogSettings { log: log.map(str::to_owned), log_format: LogFormat::Text, verbose: 0 };
     let buffer = Buffer::default();
     let writer = buffer.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -6,8 +6,7 @@ use sview_jobs::{Cause, Part, refresh_part};
 use sview_model::Period;
 
 use super::suggestions::{self, Suggesting, suggesting_help};
-use super::{Settings, arguments};
-use crate::Services;
+use super::{Settings, arguments, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
@@ -27,7 +26,7 @@ pub struct Args {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let (now, part) = (services.jobs.clock.now(), Part::At(args.period));
     let cause = Cause::Command("cache-period");
     suggestions::show(&refresh_part(&services.jobs, now, part, &cause, args.how.dry_run).await?, args.how, true)

@@ -7,8 +7,7 @@ use sview_jobs::{Cause, consider, suggest};
 use sview_model::{Parameters, Period, Request, ResourceName};
 
 use super::suggestions::{self, Suggesting, suggesting_help};
-use super::{Settings, arguments};
-use crate::Services;
+use super::{Settings, arguments, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
@@ -44,7 +43,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         (None, None) => Parameters::None,
     };
     let request = Request::new(args.name, args.period, parameters)?;
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let cause = Cause::Command("cache-resource");
     let suggestion = if args.how.dry_run {
         consider(&services.jobs, &request, &cause).await?

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{Settings, action, output};
-use crate::Services;
+use super::{Settings, action, output, store, units};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -36,7 +35,7 @@ struct Document {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let cache = &services.jobs.cache;
     let keys: Vec<String> = cache.list().await?.into_iter().map(|entry| entry.key).collect();
     let cleared = if args.dry_run {
@@ -53,6 +52,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         // Keys hold words of the catalogue, periods, addresses and hex digits only.
         keys.iter().for_each(output::line);
     }
-    output::line(format!("{cleared} cached values {}", if args.dry_run { "would be forgotten" } else { "forgotten" }));
+    let done = if args.dry_run { "would be forgotten" } else { "forgotten" };
+    output::line(format!("{} {done}", units::count(cleared, "cached value")));
     Ok(ExitCode::SUCCESS)
 }

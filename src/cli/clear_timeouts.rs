@@ -6,8 +6,7 @@ use serde::Serialize;
 use sview_jobs::{Aggregate, CacheGroup, Job as _, Queues};
 use sview_model::{Kind, Period, Precision};
 
-use super::{Settings, action, arguments, output};
-use crate::Services;
+use super::{Settings, action, arguments, output, store, units};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -72,7 +71,7 @@ struct Document {
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let (queues, cache) = (&services.jobs.queues, &services.jobs.cache);
     let (how, done) = match command {
         Command::Aggregation { precision, how } => {
@@ -100,11 +99,18 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> anyhow::Resul
         // Keys hold words of the catalogue, periods, addresses and hex digits only.
         done.keys.iter().for_each(output::line);
     }
-    let would = if how.dry_run { "would be" } else { "are" };
+    let told = |n: u64, thing: &str, done: &str| {
+        let verb = match (how.dry_run, n) {
+            (true, _) => "would be",
+            (false, 1) => "is",
+            (false, _) => "are",
+        };
+        output::line(format!("{} {verb} {done}", units::count(n, thing)));
+    };
     if matches!(command, Command::Resource { .. }) {
-        output::line(format!("{} values {would} due", done.values));
+        told(done.values, "value", "due");
     }
-    output::line(format!("{} failures {would} forgotten", done.failures));
+    told(done.failures, "failure", "forgotten");
     Ok(ExitCode::SUCCESS)
 }
 

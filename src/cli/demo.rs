@@ -44,7 +44,7 @@ const PAUSE: i64 = 600;
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     let mut settings = settings.clone();
     let places = &mut settings.places;
-    places.data_dir = places.data_dir.join("demo");
+    places.data_dir = places.directory().join("demo");
     (places.database_url, places.redis_url) = (None, None);
     places.greylist.greylist_nobodys = true; // all simulated addresses are nobody's
     begin_anew(&places.data_dir)?;

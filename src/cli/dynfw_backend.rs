@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
-use tokio::net::TcpListener;
+use anyhow::bail;
 
 use super::{Settings, process};
-use crate::config::HttpsUrl;
+use crate::config::{HttpsUrl, listen_address};
+use crate::http::bind::bind;
 use crate::live::{self, Live};
 
 #[derive(Debug, clap::Args)]
@@ -45,11 +45,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     geoip_db: Option<PathBuf>,
     /// Address to listen on
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     listen_addr: Option<SocketAddr>,
-    /// Log more
-    #[arg(long, short)]
-    pub(super) verbose: bool,
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> anyhow::Result<ExitCode> {
@@ -65,10 +62,10 @@ pub(super) async fn run(settings: &Settings, args: Args) -> anyhow::Result<ExitC
     let Some((live, hearing)) = started else {
         bail!("no publisher is named: give --server HOST, or set SVIEW_DYNFW_SERVER");
     };
-    let wanted = args.listen_addr.unwrap_or(settings.web.listen);
-    let listener = TcpListener::bind(wanted)
-        .await
-        .with_context(|| format!("--listen-addr {wanted}: another program may listen there"))?;
+    let listener = match args.listen_addr {
+        Some(wanted) => bind("--listen-addr", wanted).await?,
+        None => bind("SVIEW_LISTEN", settings.web.listen).await?,
+    };
     tracing::info!("listening on http://{}/", listener.local_addr()?);
     let served = live::serve(listener, live, &settings.web, stop.clone()).await;
     stop.cancel();

@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::{Settings, process};
-use crate::Services;
-use crate::config::AdminListen;
+use crate::config::{AdminListen, listen_address};
+use crate::http::bind::bind;
 use crate::publish::{PublishSettings, publish};
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ Exit code: 0 when it was told to stop; 1 when it cannot start (keys, serials or 
 free) or its socket breaks; 2 when the command line is wrong.")]
 pub struct Args {
     /// Address that clients connect to; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:7087", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:7087", value_name = "ADDRESS", value_parser = listen_address)]
     bind: SocketAddr,
     /// Directory of the keys and the serial  [default: dynfw-publisher in the data directory]
     #[arg(long, value_name = "DIR")]
@@ -50,7 +50,8 @@ pub struct Args {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    drop(bind("--bind", args.bind).await?); // the publisher's own error does not say why
+    let services = process::open(settings, &[]).await?;
     let stop = process::stop_on_signal()?;
     let directory = args.cert_dir.clone().unwrap_or_else(|| settings.places.data_dir.join("dynfw-publisher"));
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;

@@ -9,7 +9,7 @@ use sview_jobs::{Failure, make_greylist};
 use sview_model::greylist::{Entry, Evidence, Form, Points, Stamp, THRESHOLD};
 
 use super::table::{Cell, Table};
-use super::{Settings, arguments, output, units};
+use super::{Settings, arguments, output, store, units};
 use crate::Services;
 
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ struct Why {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let now = services.jobs.clock.now();
     if args.make {
         let made = make_greylist(&services.jobs.greylist, now).await;
@@ -135,8 +135,8 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
     output::line(match (&why.never, why.expires) {
         (Some(reason), _) => format!("{ip} is never listed: {reason}"),
         (None, Some(expires)) => format!(
-            "{ip} is listed: {score} points, reported by {probes} probe{}; if it stops now it leaves the list at {}",
-            if probes == 1 { "" } else { "s" },
+            "{ip} is listed: {score} points, reported by {}; if it stops now it leaves the list at {}",
+            units::count(probes, "probe"),
             units::moment(expires)
         ),
         (None, None) => {

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::{Settings, output};
-use crate::Services;
+use super::{Settings, output, store};
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     // Opening does it: every command may meet an older database.
-    Services::open(&settings.places).await?;
+    store::made(settings).await?;
     output::line("The schema is up to date.");
     Ok(ExitCode::SUCCESS)
 }

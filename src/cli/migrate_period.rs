@@ -6,8 +6,7 @@ use sview_jobs::{Cause, Part, Skip, Verdict, Work, refresh_part};
 use sview_model::{Kind, Precision};
 
 use super::suggestions::{self, Suggesting, suggesting_help};
-use super::{Settings, action, arguments, output};
-use crate::Services;
+use super::{Settings, action, arguments, output, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
@@ -35,7 +34,7 @@ pub struct Args {
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     let (precision, dry_run) = (args.precision, args.how.dry_run);
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     if !dry_run {
         action::note(&services.jobs.queues, format!("migrate-period {precision}")).await?;
     }

@@ -22,6 +22,7 @@ mod refresh;
 mod rollup;
 mod scheduler;
 mod serve;
+mod store;
 mod suggestions;
 mod table;
 mod units;
@@ -186,7 +187,6 @@ impl Command {
     /// What is logged unless the settings say otherwise: what keeps running tells what it does, the others only what is wrong.
     fn log_default(&self) -> &'static str {
         match self {
-            Self::DynfwBackend(args) if args.verbose => "debug",
             Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
             Self::DynfwBackend(_) | Self::DynfwPublish(_) => "info",
             _ => "warn",
@@ -204,13 +204,21 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Ok(command) => command,
         Err(error) => return output::fail(&error),
     };
-    let mut cli = match command.try_get_matches_from_mut(args).and_then(|m| Cli::from_arg_matches(&m)) {
+    let mut cli = match command.try_get_matches_from_mut(&args).and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        Err(error) => config::without_secrets(&mut command, error).exit(),
+        Err(error) => config::explained(&mut command, &args, error).exit(),
     };
     cli.settings.places.greylist.site.clone_from(&cli.settings.web.public_url);
     telemetry::start(&cli.settings.log, cli.command.log_default());
     let settings = &cli.settings;
+    for warning in
+        config::unknown_variables(&command, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+    {
+        tracing::warn!("{warning}");
+    }
+    if let Some(now) = settings.places.now {
+        tracing::warn!(%now, "SVIEW_NOW: the clock stands still, so nothing becomes due by itself");
+    }
     if let Err(error) = settings.admin.check() {
         return output::fail(&error);
     }
@@ -280,7 +288,7 @@ mod tests {
         let command = Cli::command();
         let silent: Vec<_> = command
             .get_arguments()
-            .filter(|a| a.get_env().is_none() && !["help", "version"].contains(&a.get_id().as_str()))
+            .filter(|a| a.get_env().is_none() && !["help", "version", "verbose"].contains(&a.get_id().as_str()))
             .map(|a| a.get_id().to_string())
             .collect();
         assert!(silent.is_empty(), "{silent:?}");

@@ -4,22 +4,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use sview_jobs::{Pool, Registry, Scheduler, Unfailing, WorkerSettings, Workers, spawn_forever};
+use sview_jobs::{
+    Pool, Registry, Scheduler, Unfailing, WorkerSettings, Workers, in_words, log_activity, spawn_forever,
+};
 use sview_model::Queue;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use crate::Services;
 use crate::admin::{self, Admin};
+use crate::causes::causes;
 use crate::config::{ADMIN_DEFAULT, AdminListen, Secret};
+use crate::http::bind::bind;
 use crate::live::Live;
 use crate::telemetry;
 use crate::web::{self, App};
+use crate::{Missing, Services};
 
 /// A token that is cancelled by SIGTERM or an interrupt from the keyboard. A second one ends the process at once.
 pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
@@ -52,7 +54,14 @@ async fn handle_signals((terminate, interrupt): &mut (Signal, Signal), stop: &Ca
 /// Opens a deployment for a process that serves these queues.
 pub(super) async fn open(settings: &Settings, queues: &[Queue]) -> anyhow::Result<Services> {
     let pools = Pool::for_queues(queues, settings.workers.concurrency.into());
-    let services = Services::open_for(&settings.places, pools.iter().map(|pool| pool.concurrency).sum()).await?;
+    let slots = pools.iter().map(|pool| pool.concurrency).sum();
+    let services = Services::open_for(&settings.places, slots, Missing::Make).await?;
+    let place = in_words(&services.reports.place(), 500);
+    if services.is_new {
+        tracing::info!("new, empty store in {place}");
+    } else {
+        tracing::info!("store: {place}");
+    }
     let looking = services.clone();
     // Not waited for: a process starts while a part is away.
     tokio::spawn(async move {
@@ -75,6 +84,7 @@ pub(super) fn start_workers(
         ..WorkerSettings::default()
     };
     let pools = Pool::for_queues(queues, settings.workers.concurrency.into());
+    log_activity(sview_store::metrics::rows, stop);
     Workers::start(&services.jobs.queues, Registry::of(&services.jobs), &pools, &workers, stop)
 }
 
@@ -90,9 +100,7 @@ pub(super) async fn start_server(
     stop: &CancellationToken,
 ) -> anyhow::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
     let secret = Secret::load(settings.web.secret.as_deref(), &settings.places.data_dir)?;
-    let listener = TcpListener::bind(settings.web.listen)
-        .await
-        .with_context(|| format!("SVIEW_LISTEN {}: another program may listen there", settings.web.listen))?;
+    let listener = bind("SVIEW_LISTEN", settings.web.listen).await?;
     let address = listener.local_addr()?;
     let clock = services.jobs.clock;
     let (live, hearing) = Live::start(&settings.dynfw, &settings.places.data_dir, clock, stop).await?.unzip();
@@ -120,16 +128,14 @@ pub(super) async fn start_admin(
 ) -> anyhow::Result<Option<JoinHandle<std::io::Result<()>>>> {
     let asked = settings.admin.admin_listen;
     let AdminListen::At(wanted) = asked.unwrap_or(default) else { return Ok(None) };
-    let listener = match TcpListener::bind(wanted).await {
+    let listener = match bind("SVIEW_ADMIN_LISTEN", wanted).await {
         Ok(listener) => listener,
         Err(error) if asked.is_none() => {
-            tracing::warn!(%error, "no operators' pages: {wanted} is not free; set SVIEW_ADMIN_LISTEN to another address, or off");
+            let error = causes(&error);
+            tracing::warn!(error, "no operators' pages: set SVIEW_ADMIN_LISTEN to another address, or off");
             return Ok(None);
         }
-        Err(error) => {
-            let hint = format!("SVIEW_ADMIN_LISTEN {wanted}: another program may listen there");
-            return Err(error).context(hint);
-        }
+        Err(error) => return Err(error),
     };
     let secret = Secret::load(settings.web.secret.as_deref(), &settings.places.data_dir)?;
     let here = listener.local_addr()?;

@@ -1,12 +1,82 @@
-//! The terminal that progress bars are drawn on. They go the way of all lines on standard error, so they stand in their order, and
+//! How far a command has come, and the terminal that progress bars are drawn on. They go the way of all lines on standard error, so they stand in their order, and
 //! a terminal that stands still holds up nothing.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressDrawTarget, TermLike};
+use chrono::TimeDelta;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use rustix::termios::tcgetwinsize;
+use tokio_util::task::AbortOnDropHandle as AbortOnDrop;
 
+use super::{Settings, units};
+use crate::config::LogFormat;
 use crate::telemetry;
+
+/// How often a line says how far a command has come, where no terminal shows it all the time.
+const TOLD: Duration = Duration::from_secs(10);
+
+/// Says on standard error how far a command has come: on a terminal in a line that changes, elsewhere in a line every ten seconds.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    /// Writes the lines; `None` on a terminal, and where nothing is to be said.
+    lines: Option<AbortOnDrop<()>>,
+    now: Arc<Mutex<String>>,
+    begun: Instant,
+}
+
+impl Progress {
+    /// Begins to tell. Nothing is told where the answer is for a program, or the log is JSON.
+    pub(super) fn begin(settings: &Settings, json: bool) -> Self {
+        let (now, begun) = (Arc::new(Mutex::new(String::new())), Instant::now());
+        let bar = ProgressBar::with_draw_target(None, if json { ProgressDrawTarget::hidden() } else { terminal() });
+        let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let silent = json || settings.log.log_format == LogFormat::Json || !bar.is_hidden();
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        let said = Arc::clone(&now);
+        let lines = (!silent).then(|| {
+            AbortOnDrop::new(tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(TOLD).await;
+                    let text = said.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    telemetry::line(&format!("{text}, {}", took(begun.elapsed())));
+                }
+            }))
+        });
+        Self { bar, lines, now, begun }
+    }
+
+    /// Says how far it is now.
+    pub(super) fn say(&self, text: String) {
+        if self.lines.is_some() {
+            *self.now.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        } else {
+            self.bar.set_message(text);
+        }
+    }
+
+    /// Says nothing more; returns how long it took, in words.
+    pub(super) fn end(self) -> String {
+        took(self.begun.elapsed())
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn took(time: Duration) -> String {
+    if time.as_secs() < 10 {
+        return format!("{:.1} s", time.as_secs_f64());
+    }
+    units::span(TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX))
+}
 
 /// Standard error where it is a terminal; nothing is drawn elsewhere.
 pub(super) fn terminal() -> ProgressDrawTarget {

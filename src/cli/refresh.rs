@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
-use sview_jobs::{Cause, WorkerSettings, work_until_idle};
+use sview_jobs::{Cause, WorkerSettings, Working, work_until_idle_with};
 
+use super::progress::Progress;
 use super::suggestions::{self, Suggesting, suggesting_help};
 use super::table::{Cell, Table, Tone};
 use super::view_jobs::Job;
-use super::{Settings, output};
+use super::{Settings, output, store, units};
 use crate::Services;
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +42,7 @@ struct Worked {
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     let slots = if args.wait { 2 * usize::from(settings.workers.concurrency) } else { 0 };
-    let services = Services::open_for(&settings.places, slots).await?;
+    let services = store::existing_for(settings, slots).await?;
     if args.wait {
         return work(settings, &services, args.how.json).await;
     }
@@ -53,7 +54,14 @@ async fn work(settings: &Settings, services: &Services, json: bool) -> anyhow::R
     let grace = Duration::from_secs(settings.workers.grace_seconds.into());
     let workers = WorkerSettings { grace, ..WorkerSettings::default() };
     let concurrency = settings.workers.concurrency.into();
-    let worked = work_until_idle(&services.jobs, &Cause::Command("refresh"), concurrency, &workers).await?;
+    let progress = Progress::begin(settings, json);
+    progress.say("looking for what is due".to_owned());
+    let tell = |working: &Working| {
+        let done = units::count(working.done, "job");
+        progress.say(format!("refresh: {done} done, {} waiting or running", working.under_way));
+    };
+    let worked = work_until_idle_with(&services.jobs, &Cause::Command("refresh"), concurrency, &workers, tell).await?;
+    let took = progress.end();
     let code = if worked.dead.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if json {
         output::json(&Worked { queued: worked.queued, dead: worked.dead.iter().map(Job::from).collect() })?;
@@ -65,9 +73,11 @@ async fn work(settings: &Settings, services: &Services, json: bool) -> anyhow::R
         table.row([Cell::new(Tone::Bad, "dead"), Cell::plain(&record.words), Cell::plain(last)]);
     }
     table.print();
-    output::line(match worked.dead.len() {
+    output::line(match worked.dead.len() as u64 {
         0 => "Everything is up to date.".to_owned(),
+        1 => "All queues are empty, but 1 job died; what it was to do is tried again in ten minutes.".to_owned(),
         n => format!("All queues are empty, but {n} jobs died; what they were to do is tried again in ten minutes."),
     });
+    output::line(format!("{} in {took}", units::count(worked.done, "job")));
     Ok(code)
 }

@@ -8,8 +8,7 @@ use serde::Serialize;
 use sview_model::Request;
 
 use super::table::{Cell, Table, Tone};
-use super::{Settings, output, units};
-use crate::Services;
+use super::{Settings, output, store, units};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -50,7 +49,7 @@ struct Value {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let (now, entries) = (services.jobs.clock.now(), services.jobs.cache.list().await?);
     let keys: HashSet<&str> = entries.iter().map(|e| e.key.as_str()).collect();
     let precached: Vec<String> = Request::precached().map(|r| r.key().to_string()).collect();
@@ -95,11 +94,12 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     }
     table.print();
     output::line(format!(
-        "{} values cached, {}; {} of {} precached values are missing",
-        entries.len(),
+        "{} cached, {}; {} of {} precached values {} missing",
+        units::count(entries.len() as u64, "value"),
         units::bytes(bytes),
         missing.len(),
-        Request::precached().count()
+        Request::precached().count(),
+        if missing.len() == 1 { "is" } else { "are" }
     ));
     Ok(ExitCode::SUCCESS)
 }

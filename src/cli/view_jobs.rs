@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
-use sview_jobs::{Filter, Record, State};
+use sview_jobs::{Filter, JOB_NAMES, Record, State};
 use sview_model::Queue;
 
 use super::table::{Cell, Table, Tone};
-use super::{Settings, arguments, output, units};
-use crate::Services;
+use super::{Settings, arguments, output, store, units};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -33,8 +33,8 @@ pub struct Args {
     /// Only jobs of this queue
     #[arg(long, value_name = "QUEUE", value_parser = arguments::queue())]
     queue: Option<Queue>,
-    /// Only jobs of this name: aggregate, cache-group, cache-resource
-    #[arg(long, value_name = "NAME")]
+    /// Only jobs of this name
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(JOB_NAMES))]
     name: Option<String>,
     /// Only jobs with this text in their words, in any case
     #[arg(long, value_name = "TEXT")]
@@ -109,7 +109,7 @@ impl From<&Record> for Job {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let filter = Filter {
         states: args.state.clone(),
         queue: args.queue,
@@ -147,7 +147,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     }
     table.print();
     let full = if records.len() == args.limit as usize { "; there may be more (--limit)" } else { "" };
-    output::line(format!("{} jobs{full}", records.len()));
+    output::line(format!("{}{full}", units::count(records.len() as u64, "job")));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,7 +10,7 @@ use sview_model::Request;
 
 use super::suggestions;
 use super::table::{Cell, Table, Tone};
-use super::{Settings, output, units};
+use super::{Settings, output, store, units};
 use crate::Services;
 
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ struct Value {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let now = services.jobs.clock.now();
     // A dry run: nothing is queued, so nothing is caused.
     let suggestions = refresh(&services.jobs, now, &Cause::Command("view-timeouts"), true).await?;
@@ -97,7 +97,10 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     }
     table.print();
     let overdue = aggregations.iter().filter(|a| a.overdue).count();
-    output::line(format!("{overdue} aggregations and {} values are due", values.iter().filter(|v| v.overdue).count()));
+    let (aggregations, values) = (overdue as u64, values.iter().filter(|v| v.overdue).count() as u64);
+    let verb = if aggregations + values == 1 { "is" } else { "are" };
+    let (first, second) = (units::count(aggregations, "aggregation"), units::count(values, "value"));
+    output::line(format!("{first} and {second} {verb} due"));
     Ok(ExitCode::SUCCESS)
 }
 

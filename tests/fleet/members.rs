@@ -125,7 +125,7 @@ fn begin(
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let child = sview(SVIEW, deployment, &args)
         .envs(environment.iter().map(|(name, value)| (name, value)))
-        .env("SVIEW_LOG", "info")
+        .env("SVIEW_LOG", "info,sview_jobs=debug")
         .env("SVIEW_LOG_FORMAT", "json")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -20,8 +20,7 @@ use self::identity::{Known, Part, identify};
 use self::intake::Intake;
 use self::source::{Source, Stop};
 use super::process::stop_on_signal;
-use super::{REJECTED, Settings, output, progress};
-use crate::Services;
+use super::{REJECTED, Settings, output, progress, store};
 
 /// Rows in one transaction.
 const BATCH: usize = 50_000;
@@ -105,7 +104,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         None => None,
     };
     let stop = Stop::on(&stop_on_signal()?)?;
-    let services = Services::open(&settings.places).await?;
+    let services = store::made(settings).await?;
     let (mut failed, mut bad) = (false, false);
     for path in &args.files {
         if stop.is_stopped() {

@@ -8,9 +8,8 @@ use sview_model::{Kind, Precision, Span};
 use sview_store::{Rebuild, Reports};
 
 use super::super::table::{Cell, Table, Tone};
-use super::super::{Settings, action, output};
+use super::super::{Settings, action, output, store, units};
 use super::Selection;
-use crate::Services;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -69,7 +68,7 @@ struct Refused {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let services = Services::open(&settings.places).await?;
+    let services = store::existing(settings).await?;
     let span = args.selection.span(services.jobs.clock.now())?;
     let how = Rebuild { force: args.force, dry_run: args.dry_run };
     let aggregates: Vec<_> = args.selection.aggregates().collect();
@@ -113,7 +112,7 @@ fn print(rebuilt: &[Aggregate], dry_run: bool) {
         );
     }
     let rows: u64 = rebuilt.iter().map(|a| a.rows).sum();
-    output::line(format!("{rows} rows {}", if dry_run { "would be written" } else { "written" }));
+    output::line(format!("{} {}", units::count(rows, "row"), if dry_run { "would be written" } else { "written" }));
 }
 
 async fn rebuild(

@@ -7,10 +7,10 @@ use serde::Serialize;
 use sview_model::{Kind, Precision, Span};
 use sview_store::{Difference, Excuse, Reports, TallyDifference};
 
+use super::super::progress::Progress;
 use super::super::table::{Cell, Table, Tone};
-use super::super::{Settings, output, units};
+use super::super::{Settings, output, store, units};
 use super::Selection;
-use crate::Services;
 
 /// The exit code where it could not be found out whether there are differences.
 const UNKNOWN: u8 = 2;
@@ -140,7 +140,7 @@ impl Document {
         Ok(())
     }
 
-    fn print(&self) {
+    fn print(&self, took: &str) {
         let number = |n: Option<u64>| n.map_or_else(|| "none".to_owned(), |n| n.to_string());
         let rows = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
         let mut table =
@@ -161,24 +161,37 @@ impl Document {
         if self.differences.len() > SHOWN {
             output::line(format!("and {} more (--json lists all)", self.differences.len() - SHOWN));
         }
+        let verified = self.verified.iter().filter(|v| v.aggregated_to.is_some()).count() as u64;
+        if verified == 0 && self.differences.is_empty() && self.pending == 0 {
+            output::line(
+                "Nothing to verify: nothing was aggregated yet. `sview refresh --wait` aggregates what was ingested.",
+            );
+            return;
+        }
         for v in self.verified.iter().filter(|v| v.aggregated_to.is_none()) {
             output::line(format!("{}/{}: nothing was aggregated yet", v.kind, v.precision));
         }
         if self.pending > 0 {
-            output::line(format!("{} buckets or tallies wait to be made: reports came late", self.pending));
+            let wait = if self.pending == 1 { "waits" } else { "wait" };
+            let pending = units::count(self.pending, "bucket");
+            output::line(format!("{pending}, of rows or of tallies, {wait} to be made: reports came late"));
         }
         if self.gone > 0 {
-            output::line(format!("{} buckets are older than the oldest report, and cannot be recounted", self.gone));
+            let are = if self.gone == 1 { "is" } else { "are" };
+            let gone = units::count(self.gone, "bucket");
+            output::line(format!("{gone} {are} older than the oldest report, and cannot be recounted"));
         }
-        output::line(match self.differences.len() {
-            0 => format!("{} aggregates verified: no differences", self.verified.len()),
-            n => format!("{} aggregates verified: {n} differences", self.verified.len()),
-        });
+        let differences = match self.differences.len() as u64 {
+            0 => "no differences".to_owned(),
+            n => units::count(n, "difference"),
+        };
+        output::line(format!("{} verified in {took}: {differences}", units::count(verified, "aggregate")));
     }
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    let document = match verify(settings, args.selection).await {
+    let progress = Progress::begin(settings, args.json);
+    let document = match verify(settings, args.selection, &progress).await {
         Ok(document) => document,
         Err(error) => {
             output::fail(&error);
@@ -188,19 +201,22 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     if args.json {
         output::json(&document)?;
     } else {
-        document.print();
+        let took = progress.end();
+        document.print(&took);
     }
     Ok(if document.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn verify(settings: &Settings, selection: Selection) -> anyhow::Result<Document> {
-    let services = Services::open(&settings.places).await?;
+async fn verify(settings: &Settings, selection: Selection, progress: &Progress) -> anyhow::Result<Document> {
+    let services = store::existing(settings).await?;
     let span = selection.span(services.jobs.clock.now())?;
     // Without bounds, nothing is left out: a clock that is frozen in the past hides no later bucket.
     let span = (selection.from.is_some() || selection.to.is_some()).then_some(span);
     let coverage = services.reports.coverage().await?;
     let mut document = Document { from: selection.from, to: selection.to, ..Document::default() };
-    for (kind, precision) in selection.aggregates() {
+    let aggregates: Vec<_> = selection.aggregates().collect();
+    for (done, (kind, precision)) in aggregates.iter().copied().enumerate() {
+        progress.say(format!("verifying {kind}/{precision}, {} of {}", done + 1, aggregates.len()));
         let known = coverage.iter().find(|c| c.kind == kind && c.precision == precision);
         let aggregated_to = known.and_then(|c| c.watermark);
         document.verified.push(Verified { kind: kind.as_str(), precision: precision.as_str(), aggregated_to });
