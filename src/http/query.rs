@@ -5,6 +5,7 @@
 //! forget it. What the values mean is checked by the handlers.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, Uri};
@@ -32,6 +33,12 @@ pub(crate) struct Refusal {
     pub(crate) heading: String,
     /// The parameters that there are.
     pub(crate) expected: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. Expected: {}.", self.heading, self.expected)
+    }
 }
 
 impl Accepted {
@@ -70,7 +77,7 @@ impl Accepted {
         let Some(names) = self.0.get(&(method, shape(route))) else { return Ok(()) };
         let refusal = |heading: String| {
             let expected = match &names[..] {
-                [] => "no parameter".to_owned(),
+                [] => "no parameters".to_owned(),
                 names => format!("{}, each once at the most", names.join(", ")),
             };
             Refusal { heading, expected }
@@ -190,9 +197,11 @@ mod tests {
             assert_eq!(get(bad), Err(heading.to_owned()), "{bad}");
         }
         assert!(accepted.check(&Method::HEAD, "/a/{b}", "x").is_err(), "HEAD is answered as GET is");
+        let said = accepted.check(&Method::POST, "/a/{b}", "x").unwrap_err().to_string();
+        assert_eq!(said, "This address has no parameter x. Expected: no parameters.");
         let expected = |method| accepted.check(&method, "/a/{b}", "x").unwrap_err().expected;
         assert_eq!(expected(Method::GET), "name, period, each once at the most");
-        assert_eq!(expected(Method::POST), "no parameter");
+        assert_eq!(expected(Method::POST), "no parameters");
         assert_eq!(accepted.check(&Method::DELETE, "/a/{b}", "x"), Ok(()), "there is no such method");
     }
 }

@@ -46,7 +46,7 @@ pub async fn serve(
 /// Stands before every address for programs: refuses parameters that it does not have.
 async fn strict(request: Request, next: Next) -> Response {
     query::strict(&ACCEPTED, request, next, |_, refusal| {
-        let error = format!("{}: {}", refusal.heading, refusal.expected);
+        let error = refusal.to_string();
         let head = [(header::CACHE_CONTROL, "no-store")];
         (StatusCode::BAD_REQUEST, head, axum::Json(serde_json::json!({ "error": error }))).into_response()
     })

@@ -114,7 +114,10 @@ impl Problem {
     /// As JSON.
     pub(super) fn json(self) -> Response {
         let head = self.head();
-        let text = format!("{}: {}", self.heading, self.expected.unwrap_or(self.advice));
+        let text = match self.expected {
+            Some(expected) => format!("{}. Expected: {expected}.", self.heading),
+            None => format!("{}. {}", self.heading, self.advice),
+        };
         let body = axum::Json(serde_json::json!({ "error": text }));
         (self.status, head, body).into_response()
     }

@@ -26,7 +26,7 @@ both! {
             ("name=selected_password_by_usages_graph&period=1h", "password="),
             ("name=logins_of_password_by_usages_list&period=1h&ip=1.2.3.4", "period, password"),
             ("name=all_incidents_graph&utm_source=x", "name, token, period, ip, password"),
-            ("name=all_incidents_graph&ip=192.0.2.1", "has no parameter ip: period"),
+            ("name=all_incidents_graph&ip=192.0.2.1", "has no parameter ip. Expected: period."),
         ] {
             let answer = api(&server, query);
             assert_eq!((answer.status, answer.header("content-type")), (400, "application/json"), "{query}: {}", answer.body);

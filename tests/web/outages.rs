@@ -141,6 +141,27 @@ async fn outages_of_postgresql_cost_no_attempt() {
     assert_eq!((&failed[0]["state"], &failed[0]["attempts"]), (&"done".into(), &1.into()), "{failed:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_postgresql_is_told_until_a_write_succeeds() {
+    let deployment = Deployment::new(Backend::Production).await;
+    let server = full(&deployment, &[]);
+    assert_eq!(ready(&server).0, 200);
+    for (code, word, count) in [("53100", "disk full", 100), ("58030", "disk error", 101)] {
+        aggregation_fails(&deployment, code).await;
+        report(&deployment, &format!("{code}.csv"), count);
+        let failing = format!("failing: {word}");
+        until(word, &server, || {
+            let (status, report) = ready(&server);
+            status == 503 && report["database"] == failing && report["queues"] == "ok"
+        });
+        deployment.sql("DROP TRIGGER outage ON incidents_quarterly").await;
+        until("a write succeeded", &server, || {
+            refresh(&deployment);
+            ready(&server).0 == 200
+        });
+    }
+}
+
 /// Ends all connections to the deployment's database but its own.
 async fn disconnect(deployment: &Deployment) {
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity

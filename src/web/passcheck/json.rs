@@ -112,8 +112,7 @@ const TWICE: &str = "a key came twice";
 
 /// The address has parameters that it should not have (400).
 pub(in crate::web) fn refused(refusal: &Refusal) -> Response {
-    let Refusal { heading, expected } = refusal;
-    answer(StatusCode::BAD_REQUEST, &json!({ "API error": format!("{heading}: {expected}") }))
+    answer(StatusCode::BAD_REQUEST, &json!({ "API error": refusal.to_string() }))
 }
 
 /// Too much was asked for.

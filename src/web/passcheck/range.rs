@@ -148,7 +148,7 @@ pub(super) async fn range(
 
 /// The address has parameters that it should not have (400).
 pub(in crate::web) fn refused(refusal: &Refusal) -> Response {
-    plain(StatusCode::BAD_REQUEST, format!("{}. Expected: {}", refusal.heading, refusal.expected))
+    plain(StatusCode::BAD_REQUEST, refusal.to_string())
 }
 
 /// What a browser asks before a page of another site sends `Add-Padding`.
