@@ -23,6 +23,9 @@ both! {
         for name in dashboard_names() {
             assert!(names.contains(&name), "the dashboard asks for {name}");
         }
+        for name in documented(include_str!("../../docs/ADMIN.md")) {
+            assert!(dashboard_names().contains(&name), "{name} is documented, and not on the dashboard");
+        }
         assert!(answer.body.contains("route=\"/\",status=\"200\"") && answer.body.contains("route=\"none\",status=\"404\""));
         assert!(!answer.body.contains("such"), "no label is what somebody typed");
         let missing = answer.body.lines().find(|l| l.starts_with("sview_cache_reads_total{result=\"missing\"}")).unwrap();
