@@ -7,6 +7,9 @@ use sview_model::Outline;
 use crate::engine::{Dialect, Tx};
 use crate::{Error, Reports, Result};
 
+/// The table of files that were read in a format.
+const FILES: &str = "sview_file";
+
 /// What makes a file the same file, whatever its name and compression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileKey {
@@ -188,6 +191,10 @@ pub(crate) async fn keep(tx: &mut dyn Tx, dialect: Dialect, progress: &Progress)
     );
     let binds: Vec<String> = std::iter::once(progress.name.clone()).chain(key).collect();
     let mut kept = tx.execute_with(sql, &binds).await?;
+    if kept > 0 && table == FILES {
+        let sql = format!("UPDATE {FILES} SET read_at = {} WHERE (digest, format) = ($1, $2)", dialect.now());
+        tx.execute_with(sql, &binds[1..]).await?;
+    }
     if let Some(earlier) = progress.grown_from.as_ref().filter(|_| kept > 0) {
         // Only one file is what the earlier one has grown to, and from now on nobody reads on in that one.
         let (table, columns, key) = self::table(earlier);
@@ -271,6 +278,6 @@ fn table(file: &FileKey) -> (&'static str, &'static str, Vec<String>) {
     if format.is_empty() {
         ("sview_ingested", "digest", vec![digest])
     } else {
-        ("sview_file", "digest, format", vec![digest, format])
+        (FILES, "digest, format", vec![digest, format])
     }
 }

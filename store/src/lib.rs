@@ -3,6 +3,7 @@
 //! [`Reports`] works on PostgreSQL (with TimescaleDB where it is installed) and on SQLite by one text: what differs between the
 //! two is in `engine/`. [`Cache`] has a Redis and a SQLite form.
 
+mod arrivals;
 mod cache;
 mod compute;
 mod engine;
@@ -16,11 +17,13 @@ mod passwords;
 mod private;
 mod reports;
 mod rollup;
+mod server;
 pub mod sqlite;
 mod tally;
 #[cfg(feature = "testing")]
 mod testing;
 
+pub use arrivals::{Arrivals, DAYS, HeardDevice, HourOfReports, LastReport, MOST_DEVICES, NEWEST, ReadFile};
 pub use cache::{Cache, CacheBounds, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
 pub use error::{Error, Result, without_noise};
@@ -34,5 +37,6 @@ pub use reports::{Reports, Settings};
 pub use rollup::{
     Coverage, Deleted, Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Rebuilt, Step, TallyDifference,
 };
+pub use server::DatabaseServer;
 #[cfg(feature = "testing")]
 pub use testing::Held;

@@ -109,6 +109,7 @@ impl Engine for Postgres {
             (13, "failed", include_str!("../../../migrations/postgres/0013_failed.sql")),
             (14, "identity_token", include_str!("../../../migrations/postgres/0014_identity_token.sql")),
             (15, "outline", include_str!("../../../migrations/postgres/0015_outline.sql")),
+            (16, "file_read_at", include_str!("../../../migrations/postgres/0016_file_read_at.sql")),
         ];
         // An index of a large table takes as long as it takes.
         let pool =

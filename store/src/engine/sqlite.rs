@@ -76,6 +76,7 @@ impl Engine for Sqlite {
             (11, "failed", include_str!("../../../migrations/sqlite/0011_failed.sql")),
             (12, "identity_token", include_str!("../../../migrations/sqlite/0012_identity_token.sql")),
             (13, "outline", include_str!("../../../migrations/sqlite/0013_outline.sql")),
+            (14, "file_read_at", include_str!("../../../migrations/sqlite/0014_file_read_at.sql")),
         ];
         migrate_file(&self.path, &self.writer, migrator(&migrations)).await
     }

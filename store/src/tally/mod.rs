@@ -200,6 +200,24 @@ impl Tally {
 
 const LOW: u64 = 0xffff_ffff;
 
+/// Returns the traps that a written tally of incidents counts something of, from its first bytes.
+///
+/// # Errors
+/// Where the bytes are too few, or damaged.
+pub(crate) fn traps(head: &[u8]) -> Result<Vec<String>> {
+    let mut from = Reader::new(head)?;
+    let texts = (0..from.len()?).map(|_| from.text()).collect::<Result<Vec<&str>>>()?;
+    let mut traps = Vec::new();
+    for _ in 0..from.len()? {
+        let trap = usize::try_from(from.int()?).ok().and_then(|i| texts.get(i)).ok_or_else(damaged)?;
+        let (_action, count) = (from.int()?, from.int()?);
+        if count > 0 && !traps.iter().any(|known| known == trap) {
+            traps.push((*trap).to_owned());
+        }
+    }
+    Ok(traps)
+}
+
 /// How often each password, as tallies [hold](long) it, is in a written tally of passwords, whatever the user name.
 pub(crate) fn passwords(bytes: &[u8]) -> Result<HashMap<String, i64>> {
     let (mut names, mut draft) = (Names::default(), Draft::default());
