@@ -1,9 +1,11 @@
 -- Ends an attempt, if its worker still holds the lease. ARGV: id, token, verdict, error, delay (ms).
 -- Returns 'as said'; 'cancelled' when an operator had asked for that, so that it is not queued again; or 'lost'.
 local id, verdict, message, delay = ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[6])
-local fields = redis.call('HMGET', job(id), 'token', 'state', 'queue', 'cancel_asked')
+local fields = redis.call('HMGET', job(id), 'token', 'state', 'queue', 'cancel_asked', 'started_at')
 local queue = fields[3]
 if fields[1] ~= ARGV[3] or fields[2] ~= 'running' then return 'lost' end
+if verdict == 'done' then count_run(id, 'done', fields[5]) end
+if verdict == 'dead' or verdict == 'retry' then count_run(id, 'failed', fields[5]) end
 if message ~= '' then note_error(id, message) end
 if verdict ~= 'retry' and verdict ~= 'put-off' and verdict ~= 'release' then
   finish(id, queue, 'running', verdict)

@@ -8,9 +8,12 @@
 --   ROOT:claims         hash: unique key -> id of the job that is under way
 --   ROOT:failures       zset: unique key by when its last job died
 --   ROOT:paused         set of queues
---   ROOT:workers        hash: name -> JSON
+--   ROOT:workers        hash: name -> when it was heard of, and JSON; the vanished are in it for a week
+--   ROOT:processes      hash: name -> when it was heard of, and JSON
 --   ROOT:ticks:PRODUCER zset: tick (seconds) by when it was claimed
 --   ROOT:hours:HOUR     hash: QUEUE:STATE -> how many ended so in that hour since 1970; gone after 26 hours
+--   ROOT:runs:HOUR      hash: done:KIND, failed:KIND -> how many attempts ended so in that hour; BUCKET:KIND -> how many took so long
+--                       (see run_times.rs); max:KIND -> the longest in milliseconds; gone after 26 hours
 --   ROOT:actions        list, newest first: when, and JSON of what an operator did
 --   ROOT:wake           channel: something may be there to take
 --
@@ -28,6 +31,53 @@ local function set(queue, state) return root .. ':' .. queue .. ':' .. state end
 local function on_demand(queue, state) return set(queue, state) .. ':on-demand' end
 local function is_under_way(state) return state == 'queued' or state == 'scheduled' or state == 'running' end
 local function wake(queue) redis.call('PUBLISH', root .. ':wake', queue) end
+
+-- The values of a hash of those who tell that they live: of those who were heard of in the last `silent` milliseconds, and of the others.
+-- Who was not heard of for `keep` milliseconds is forgotten.
+local function heard_of(key, silent, keep)
+  local living, lost, texts = {}, {}, redis.call('HGETALL', key)
+  for i = 1, #texts, 2 do
+    local age = math.abs(now - tonumber(string.match(texts[i + 1], '^%d+') or 0))
+    if age <= silent then
+      living[#living + 1] = texts[i + 1]
+    elseif age > keep then
+      redis.call('HDEL', key, texts[i])
+    else
+      lost[#lost + 1] = texts[i + 1]
+    end
+  end
+  return living, lost
+end
+
+-- Notes that somebody lives. Somebody new may push out who was heard of last of all, so that at most 500 are remembered.
+local function hear(key, name, text)
+  if redis.call('HSET', key, name, now .. ' ' .. text) == 0 or redis.call('HLEN', key) <= 500 then return end
+  local oldest, since, texts = name, now, redis.call('HGETALL', key)
+  for i = 1, #texts, 2 do
+    local seen = tonumber(string.match(texts[i + 1], '^%d+') or 0)
+    if seen < since then oldest, since = texts[i], seen end
+  end
+  if oldest ~= name then redis.call('HDEL', key, oldest) end
+end
+
+-- The bucket of a time in milliseconds: see run_times.rs, which does the same.
+local function bucket(ms)
+  if ms < 8 then return ms end
+  local doublings, base = 3, 8
+  while ms >= base * 2 and doublings < 31 do doublings, base = doublings + 1, base * 2 end
+  return 8 * (doublings - 2) + math.min(math.floor((ms - base) * 8 / base), 7)
+end
+
+-- Counts an attempt of a job that ended: how (done or failed), and how long it took where `started` says when it began.
+local function count_run(id, how, started)
+  local name = redis.call('HGET', job(id), 'name') or '?'
+  local key = root .. ':runs:' .. string.format('%d', math.floor(now / 3600000))
+  if redis.call('HINCRBY', key, how .. ':' .. name, 1) == 1 then redis.call('EXPIRE', key, 26 * 3600) end
+  if not started then return end
+  local ran = math.max(now - tonumber(started), 0)
+  redis.call('HINCRBY', key, string.format('%d', bucket(ran)) .. ':' .. name, 1)
+  if ran >= tonumber(redis.call('HGET', key, 'max:' .. name) or 0) then redis.call('HSET', key, 'max:' .. name, string.format('%d', ran)) end
+end
 
 -- Moves a job from one state to another; `score` is what the new state's set is ordered by.
 local function move(id, queue, from, to, score)

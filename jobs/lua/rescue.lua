@@ -26,6 +26,8 @@ for i = 2, #ARGV do
     elseif since == 0 or since > now then
       redis.call('HSET', job(id), 'suspect_since', now)
     elseif since <= now - tonumber(fields[2]) / 2 then
+      -- Nobody knows how long the attempt took.
+      count_run(id, 'failed')
       note_error(id, 'the worker ' .. (fields[5] or '?') .. ' vanished')
       if fields[6] then
         finish(id, queue, 'running', 'cancelled')

@@ -21,9 +21,11 @@ mod machine_time;
 pub mod metrics;
 mod operator;
 mod overview;
+mod process;
 mod queues;
 mod record;
 mod refresh;
+mod run_times;
 mod schedule;
 mod throttle;
 mod workers;
@@ -46,16 +48,18 @@ pub use ledger::{
 };
 pub use machine_time::{ClockShift, machine_now};
 pub use operator::{
-    Action, Blocker, Effect, Figures, HourlyEnds, NewAction, RUNS, Reason, RunTimes, Steering, Surroundings, matching,
-    steer,
+    Action, Blocker, DeadGroup, Effect, Figures, HourlyEnds, LOOKED_THROUGH, NewAction, Order, RUNS, Reason, RunTimes,
+    Search, Steering, Surroundings, dead_groups, error_pattern, matching, search, steer,
 };
-pub use overview::{CancelOutcome, Ended, Filter, HourCount, QueueCounts, Rescued, Standing, WorkerInfo};
+pub use overview::{CancelOutcome, Ended, Filter, HourCount, LedgerServer, QueueCounts, Rescued, Standing, WorkerInfo};
+pub use process::{Disagreement, ProcessInfo, announce, disagreements};
 pub use queues::Queues;
 pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
 pub use refresh::{
     Cached, HOLD_OFF, Hold, Outlook, Part, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation,
     consider, consider_all, decide, queue_all, refresh, refresh_part, suggest,
 };
+pub use run_times::{HourOfRuns, KindOfRuns, RunHour, kinds_of_runs};
 pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, next_tick, run_now, ticking};
 pub use throttle::LogThrottle;
 pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers, host};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sview_model::Queue;
 
-use crate::record::{JobId, State};
+use crate::record::{JobId, Record, State};
 
 /// How the jobs of one unique key stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,9 +74,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a record was queued in the span that is asked for.
-    pub(crate) fn spans(&self, created_at: DateTime<Utc>) -> bool {
-        self.from.is_none_or(|from| created_at >= from) && self.until.is_none_or(|until| created_at < until)
+    /// Whether a record matches, whichever page it is on.
+    pub(crate) fn fits(&self, record: &Record) -> bool {
+        (self.states.is_empty() || self.states.contains(&record.state))
+            && self.queue.is_none_or(|queue| queue == record.queue)
+            && self.name.as_ref().is_none_or(|name| *name == record.name)
+            && self.text.as_ref().is_none_or(|text| record.words.to_lowercase().contains(&text.to_lowercase()))
+            && self.from.is_none_or(|from| record.created_at >= from)
+            && self.until.is_none_or(|until| record.created_at < until)
     }
 }
 
@@ -125,6 +130,23 @@ pub struct WorkerInfo {
     pub since: DateTime<Utc>,
     /// What it is at: ids and words.
     pub running: Vec<(JobId, String)>,
+}
+
+/// The server of a ledger, or the library that reads its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerServer {
+    /// `Redis`, `Valkey` or `SQLite`.
+    pub kind: &'static str,
+    /// Its version; escaped.
+    pub version: String,
+    /// How many bytes of memory the server uses, or how many the file has.
+    pub bytes: u64,
+    /// How many bytes of memory the server may use; `None` where there is no limit.
+    pub limit: Option<u64>,
+    /// What the server does at that limit (`maxmemory-policy`); escaped. `None` for a file.
+    pub policy: Option<String>,
+    /// What time it is by the ledger's clock, UTC.
+    pub now: DateTime<Utc>,
 }
 
 /// What a rescue did.

@@ -23,8 +23,8 @@ pub use self::sqlite::SqliteLedger;
 use crate::bell::Ear;
 use crate::machine_time::ClockShift;
 use crate::{
-    Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, NewAction, NewJob, Outcome, Pushed,
-    QueueCounts, Record, Renewed, Rescued, Standing, Take, WorkerInfo,
+    Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, LedgerServer, NewAction, NewJob, Outcome,
+    ProcessInfo, Pushed, QueueCounts, Record, Renewed, Rescued, RunHour, Standing, Take, WorkerInfo,
 };
 use crate::{Error, Result};
 
@@ -107,6 +107,14 @@ pub trait Inspect: Send + Sync {
     /// The workers that were heard of in the last two minutes, with the time of that, ordered by name.
     async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
 
+    /// The workers that vanished without a word in the last seven days, with the time when they were last heard of, latest first; the last
+    /// 500 at the most.
+    async fn lost_workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
+
+    /// The attempts that ended in each hour from the one of `since` on, by kind of job; those of the last 24 whole hours and the one
+    /// under way at the most. An attempt that was snoozed or handed back does not count.
+    async fn run_hours(&self, since: DateTime<Utc>) -> Result<Vec<RunHour>>;
+
     /// What ended since then, newest first, at the most so many of each queue and way to end. Records that were forgotten
     /// meanwhile are missing.
     async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>>;
@@ -129,6 +137,12 @@ pub trait Inspect: Send + Sync {
 
     /// An error when the ledger cannot be reached, or takes no writes.
     async fn ping(&self) -> Result<()>;
+
+    /// The processes that were heard of in the last two minutes, with the time of that, ordered by name.
+    async fn processes(&self) -> Result<Vec<(ProcessInfo, DateTime<Utc>)>>;
+
+    /// Asks the ledger's server about itself.
+    async fn server(&self) -> Result<LedgerServer>;
 
     /// What an operator ought to change in the settings of the ledger's server, in a sentence; `None` when all is well.
     async fn advice(&self) -> Result<Option<String>> {
@@ -174,6 +188,12 @@ pub trait Upkeep: Send + Sync {
 
     /// Notes that a worker has ended.
     async fn gone(&self, worker: &str) -> Result<()>;
+
+    /// Notes that a process lives, and how it is set.
+    async fn announce(&self, process: &ProcessInfo) -> Result<()>;
+
+    /// Notes that a process has ended.
+    async fn withdraw(&self, process: &str) -> Result<()>;
 }
 
 /// A ledger of jobs.
@@ -184,8 +204,14 @@ impl<T: Flow + Inspect + Steer + Upkeep + Debug + 'static> Ledger for T {}
 /// How many actions of operators the ledger remembers.
 pub const KEPT_ACTIONS: usize = 1_000;
 
-/// How long a worker that is not heard of is shown.
+/// How long a worker or process that is not heard of is taken for one that lives.
 const FORGET_WORKER: Duration = Duration::from_secs(120);
+
+/// How long a worker that vanished is remembered.
+const KEEP_LOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How many workers, and how many processes, are remembered. The ledger's Lua has the same number.
+const MOST_HEARD: i64 = 500;
 
 /// For how long around its making the claim of a tick holds.
 const TICK_WINDOW: Duration = Duration::from_secs(300);

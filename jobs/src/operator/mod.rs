@@ -3,10 +3,12 @@
 
 mod action;
 mod figures;
+mod search;
 mod steer;
 mod waiting;
 
 pub use action::{Action, NewAction};
 pub use figures::{Figures, HourlyEnds, RUNS, RunTimes};
+pub use search::{DeadGroup, LOOKED_THROUGH, Order, Search, dead_groups, error_pattern, search};
 pub use steer::{Effect, Steering, matching, steer};
 pub use waiting::{Blocker, Reason, Surroundings};

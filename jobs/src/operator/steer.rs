@@ -2,7 +2,8 @@
 
 use sview_model::Queue;
 
-use crate::{CancelOutcome, Filter, JobId, Pushed, Queues, Record, Result, State};
+use super::search::{Order, Search};
+use crate::{CancelOutcome, JobId, Pushed, Queues, Record, Result, State};
 
 /// What can be done to jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,19 +39,19 @@ pub struct Effect {
     pub unchanged: u64,
 }
 
-/// The jobs that match a filter and that the action applies to, newest first, at most the filter's limit.
-pub async fn matching(queues: &Queues, steering: Steering, filter: &Filter) -> Result<Vec<Record>> {
-    let mut filter = filter.clone();
-    let applies = steering.applies_to();
-    if filter.states.is_empty() {
-        filter.states = applies.to_vec();
+/// The jobs that match and that the action applies to, newest first, at most the filter's limit.
+pub async fn matching(queues: &Queues, steering: Steering, search: &Search) -> Result<Vec<Record>> {
+    let mut search = Search { order: Order::Queued, ..search.clone() };
+    let (applies, states) = (steering.applies_to(), &mut search.filter.states);
+    if states.is_empty() {
+        *states = applies.to_vec();
     } else {
-        filter.states.retain(|state| applies.contains(state));
-        if filter.states.is_empty() {
+        states.retain(|state| applies.contains(state));
+        if states.is_empty() {
             return Ok(Vec::new());
         }
     }
-    queues.list(&filter).await
+    super::search(queues, &search).await
 }
 
 /// Acts on jobs, one after the other, each atomically. On a failure of the ledger, those before stay as they were made.

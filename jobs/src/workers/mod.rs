@@ -126,7 +126,7 @@ impl Workers {
         let mut runners = Vec::new();
         for pool in pools {
             let runner = Arc::new(Runner::new(
-                worker_name(),
+                instance_name(),
                 pool.queues.clone(),
                 pool.concurrency.max(1),
                 queues.clone(),
@@ -303,8 +303,8 @@ pub(crate) async fn rescue(queues: &Queues) {
     }
 }
 
-/// A name that no other start of a worker has.
-fn worker_name() -> String {
+/// A name that no other start of a worker or a process has.
+pub(crate) fn instance_name() -> String {
     format!("{}/{}/{}", host(), std::process::id(), JobId::generate())
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sview_jobs::{
-    CancelOutcome, Effect, Figures, Filter, JobId, KEPT_ACTIONS, NewAction, NewJob, Outcome, Pushed, Renewed, State,
-    Steering, WorkerInfo, machine_now, matching, steer,
+    CancelOutcome, Effect, Figures, Filter, JobId, KEPT_ACTIONS, NewAction, NewJob, Order, Outcome, ProcessInfo,
+    Pushed, Renewed, Search, State, Steering, WorkerInfo, dead_groups, kinds_of_runs, machine_now, matching, search,
+    steer,
 };
 use sview_model::Queue;
 
@@ -145,6 +146,171 @@ both! {
         assert_eq!(names().await, [""; 0]);
     }
 
+    async fn jobs_are_found_by_like_errors_by_ids_and_by_run_time(lab: Lab) {
+        let errors = ["took longer than 600 s", "took longer than 7200 s", "no such table"];
+        let mut at = 0;
+        let mut ids = Vec::new();
+        for (n, error) in errors.iter().enumerate() {
+            let Pushed::Queued(id) = lab.queues.push(&new_job(QuickCache, &n.to_string())).await.unwrap() else { panic!("held") };
+            ids.push(id);
+            let taken = lab.take(&[QuickCache]).await;
+            // The second takes longest.
+            at += [60_000, 3_600_000, 600_000][n];
+            lab.shift(at);
+            lab.queues.finish(&taken.claim, &Outcome::Dead { error: (*error).into() }).await.unwrap();
+        }
+        let Pushed::Queued(waiting) = lab.queues.push(&new_job(QuickCache, "w")).await.unwrap() else { panic!("held") };
+        let find = async |wanted: Search| {
+            search(&lab.queues, &wanted).await.unwrap().into_iter().map(|record| record.id).collect::<Vec<_>>()
+        };
+        let long = Some("took longer than # s".to_owned());
+        assert_eq!(find(Search { error: long.clone(), ..Search::default() }).await, [ids[1], ids[0]]);
+        assert_eq!(find(Search { error: Some("took".into()), ..Search::default() }).await, []);
+        let filter = Filter { limit: 1, ..Filter::default() };
+        assert_eq!(find(Search { error: long.clone(), filter: filter.clone(), ..Search::default() }).await, [ids[1]]);
+        let by_time = Search { order: Order::Ran, ..Search::default() };
+        assert_eq!(find(by_time.clone()).await, [ids[1], ids[2], ids[0], waiting]);
+        assert_eq!(find(Search { filter, ..by_time }).await, [ids[1]]);
+        let named = Search { ids: vec![ids[0], waiting, JobId::generate()], ..Search::default() };
+        assert_eq!(find(named.clone()).await, [waiting, ids[0]]);
+        let dead = Filter { states: vec![State::Dead], ..Filter::default() };
+        assert_eq!(find(Search { filter: dead, ..named }).await, [ids[0]]);
+        let (groups, looked) = dead_groups(&lab.queues).await.unwrap();
+        let told: Vec<_> = groups.iter().map(|group| (group.pattern.as_str(), group.count, group.example.as_str())).collect();
+        assert_eq!(told, [("took longer than # s", 2, errors[1]), ("no such table", 1, errors[2])]);
+        assert_eq!((looked, groups[0].names.as_slice()), (3, &["probe".to_owned()][..]));
+        // An action on a group leaves the others alone.
+        let group = Search { error: long, ..Search::default() };
+        let matching: Vec<_> = matching(&lab.queues, Steering::Retry, &group).await.unwrap().iter().map(|r| r.id).collect();
+        assert_eq!(matching, [ids[1], ids[0]]);
+    }
+
+    async fn a_worker_that_vanished_is_remembered_for_a_week(lab: Lab) {
+        let job = (JobId::generate(), "caching".to_owned());
+        let worker = WorkerInfo {
+            name: "w1".into(), host: "h".into(), pid: 7, queues: vec![QuickCache], slots: 2, since: machine_now(),
+            running: vec![job],
+        };
+        let lost = async || lab.queues.lost_workers().await.unwrap();
+        lab.queues.beat(&worker).await.unwrap();
+        lab.queues.beat(&WorkerInfo { name: "w2".into(), ..worker.clone() }).await.unwrap();
+        assert_eq!(lost().await.len(), 0);
+        lab.queues.gone("w2").await.unwrap();
+        lab.shift(121_000);
+        lab.queues.beat(&WorkerInfo { name: "w3".into(), ..worker.clone() }).await.unwrap();
+        lab.queues.vacuum().await.unwrap();
+        assert_eq!(lab.queues.workers().await.unwrap().len(), 1);
+        let remembered = lost().await;
+        assert_eq!((remembered.len(), &remembered[0].0), (1, &worker), "whoever said goodbye is not lost");
+        let silent = machine_now() - remembered[0].1;
+        assert!(silent.num_seconds().abs() < 60, "{silent}");
+        lab.shift(250_000);
+        let names: Vec<_> = lost().await.into_iter().map(|(worker, _)| worker.name).collect();
+        assert_eq!(names, ["w3", "w1"], "the latest first");
+        lab.queues.beat(&worker).await.unwrap();
+        assert_eq!(lost().await.len(), 1, "whoever comes back lives");
+        lab.shift(250_000 + 7 * 24 * 60 * 60 * 1000 + 1_000);
+        lab.queues.vacuum().await.unwrap();
+        assert_eq!(lost().await.len(), 0);
+    }
+
+    async fn only_the_last_workers_are_remembered(lab: Lab) {
+        let worker = WorkerInfo {
+            name: String::new(), host: "h".into(), pid: 7, queues: vec![QuickCache], slots: 2, since: machine_now(), running: Vec::new(),
+        };
+        for n in 0..503_i64 {
+            lab.shift(n);
+            lab.queues.beat(&WorkerInfo { name: format!("w{n}"), ..worker.clone() }).await.unwrap();
+        }
+        lab.shift(130_000);
+        let lost = lab.queues.lost_workers().await.unwrap();
+        assert_eq!(lost.len(), 500);
+        assert!(!lost.iter().any(|(worker, _)| ["w0", "w1"].contains(&worker.name.as_str())));
+    }
+
+    async fn run_times_are_counted_by_kind_and_hour(lab: Lab) {
+        let hour = |time: DateTime<Utc>| time.timestamp() / 3600;
+        // In the middle of an hour, whenever this runs.
+        let middle = 1_800_000 - machine_now().timestamp_millis() % 3_600_000;
+        let other = NewJob { name: "other".into(), ..new_job(QuickCache, "o") };
+        let outcomes = [
+            (new_job(QuickCache, "a"), 250, Outcome::Done),
+            (new_job(QuickCache, "b"), 4_000, Outcome::Done),
+            (new_job(QuickCache, "c"), 60_000, Outcome::Dead { error: "e".into() }),
+            (new_job(SlowCache, "d"), 500, Outcome::Retry { error: "e".into(), after: Duration::from_secs(900) }),
+            (new_job(SlowCache, "e"), 500, Outcome::PutOff { error: "e".into(), after: Duration::from_secs(900) }),
+            (new_job(SlowCache, "f"), 500, Outcome::Cancelled),
+            (other, 3, Outcome::Done),
+        ];
+        lab.shift(middle);
+        let first = lab.queues.time().await.unwrap();
+        let mut at = middle;
+        for (job, ran, outcome) in outcomes {
+            lab.queues.push(&job).await.unwrap();
+            let taken = lab.take(&[QuickCache, SlowCache]).await;
+            at += ran;
+            lab.shift(at);
+            lab.queues.finish(&taken.claim, &outcome).await.unwrap();
+        }
+        lab.shift(middle + 3_600_000);
+        lab.queues.push(&new_job(QuickCache, "g")).await.unwrap();
+        let taken = lab.take(&[QuickCache]).await;
+        lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap();
+
+        let hours = lab.queues.run_hours(first).await.unwrap();
+        let told: Vec<_> = hours.iter().map(|h| (hour(h.start) - hour(first), h.name.as_str(), h.done, h.failed)).collect();
+        assert_eq!(told, [(0, "other", 1, 0), (0, "probe", 2, 2), (1, "probe", 1, 0)]);
+        let kinds = kinds_of_runs(&lab.queues).await.unwrap();
+        let [other, probe] = &kinds[..] else { panic!("{kinds:?}") };
+        assert_eq!((probe.name.as_str(), probe.done, probe.failed, probe.hours.len()), ("probe", 3, 2, 25));
+        let millis = |time: Option<Duration>| time.unwrap().as_millis();
+        // The machine takes its time as well.
+        assert!(millis(probe.p50) >= 500 && millis(probe.p50) < 60_000, "{probe:?}");
+        assert!(millis(probe.max) >= 60_000 && millis(probe.p95) >= 60_000 && probe.p95 <= probe.max, "{probe:?}");
+        assert!(millis(other.max) >= 3, "{other:?}");
+        lab.shift(middle + 27 * 3_600_000);
+        lab.queues.vacuum().await.unwrap();
+        assert_eq!(kinds_of_runs(&lab.queues).await.unwrap(), []);
+    }
+
+    async fn the_attempt_of_a_vanished_worker_has_failed(lab: Lab) {
+        lab.queues.push(&new_job(QuickCache, "a")).await.unwrap();
+        lab.take(&[QuickCache]).await;
+        for shift in [3_600_000, 7_200_000] {
+            lab.shift(shift);
+            lab.queues.rescue().await.unwrap();
+        }
+        let kinds = kinds_of_runs(&lab.queues).await.unwrap();
+        assert_eq!((kinds[0].failed, kinds[0].done, kinds[0].max), (1, 0, None), "{kinds:?}");
+    }
+
+    async fn processes_are_shown_while_they_live(lab: Lab) {
+        let settings = [("KEEP".to_owned(), "7".to_owned())].into();
+        let process = ProcessInfo { name: "p1".into(), ..ProcessInfo::this("worker", "1.0", settings) };
+        lab.queues.announce(&process).await.unwrap();
+        lab.queues.announce(&ProcessInfo { name: "p0".into(), ..process.clone() }).await.unwrap();
+        let names = async || {
+            lab.queues.processes().await.unwrap().into_iter().map(|(p, _)| p.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names().await, ["p0", "p1"]);
+        assert_eq!(lab.queues.processes().await.unwrap()[1].0, process);
+        lab.queues.withdraw("p0").await.unwrap();
+        assert_eq!(names().await, ["p1"]);
+        lab.shift(121_000);
+        assert_eq!(names().await, [""; 0]);
+        lab.queues.withdraw("p1").await.unwrap();
+        lab.queues.announce(&ProcessInfo { name: "p2".into(), ..process }).await.unwrap();
+        lab.shift(0);
+        assert_eq!(names().await, [""; 0], "whoever comes from the future is silent as well");
+    }
+
+    async fn the_ledger_tells_of_its_server(lab: Lab) {
+        let server = lab.queues.server().await.unwrap();
+        assert!(server.bytes > 0 && server.version.starts_with(|c: char| c.is_ascii_digit()), "{server:?}");
+        assert_eq!(server.policy.is_some(), server.kind != "SQLite");
+        assert!((server.now - machine_now()).abs() < chrono::TimeDelta::minutes(5), "{server:?}");
+    }
+
     async fn records_are_found_by_the_time_of_their_queueing(lab: Lab) {
         lab.queues.push(&new_job(QuickCache, "early")).await.unwrap();
         lab.shift(3_600_000);
@@ -248,7 +414,7 @@ both! {
         }
         let taken = lab.take(&[QuickCache]).await;
         let found = async |steering, filter: &Filter| -> Vec<JobId> {
-            matching(&lab.queues, steering, filter).await.unwrap().iter().map(|record| record.id).collect()
+            matching(&lab.queues, steering, &filter.clone().into()).await.unwrap().iter().map(|record| record.id).collect()
         };
         let ids = found(Steering::Cancel, &Filter::default()).await;
         assert_eq!(ids.len(), 3);

@@ -1,19 +1,21 @@
 //! Looking at jobs on Redis.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use redis::AsyncCommands as _;
+use serde::de::DeserializeOwned;
 use sview_model::Queue;
 
 use super::flow::parse_id;
 use super::{Arg, RedisLedger, record};
-use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect, KEEP_LOST};
 use crate::machine_time::{millis, moment};
 use crate::{
-    Action, Ended, Filter, HourCount, JobId, NewAction, QueueCounts, Record, Result, Standing, State, WorkerInfo,
+    Action, Ended, Filter, HourCount, JobId, LedgerServer, NewAction, ProcessInfo, QueueCounts, Record, Result,
+    RunHour, Standing, State, WorkerInfo,
 };
 
 /// How many records are fetched at once.
@@ -61,9 +63,8 @@ impl Inspect for RedisLedger {
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Record>> {
-        let text = filter.text.as_ref().map(|text| text.to_lowercase());
         // Who looks for a word reads many to find a few.
-        let page = if text.is_none() && filter.name.is_none() { PAGE.min(filter.limit.max(1)) } else { PAGE };
+        let page = if filter.text.is_none() && filter.name.is_none() { PAGE.min(filter.limit.max(1)) } else { PAGE };
         let mut found = Vec::new();
         let mut before = filter.before.map(|id| id.to_string());
         let mut depth = PAGE.max(filter.limit.saturating_mul(2));
@@ -77,11 +78,7 @@ impl Inspect for RedisLedger {
                 let rows: Vec<HashMap<String, String>> = pipe.query_async(&mut self.connection.clone()).await?;
                 for fields in rows.iter().filter(|fields| fields.contains_key("payload")) {
                     let record = record(fields)?;
-                    let wanted = filter.spans(record.created_at)
-                        && filter.name.as_ref().is_none_or(|name| *name == record.name)
-                        && (filter.states.is_empty() || filter.states.contains(&record.state))
-                        && text.as_ref().is_none_or(|text| record.words.to_lowercase().contains(text));
-                    if wanted && found.len() < filter.limit {
+                    if filter.fits(&record) && found.len() < filter.limit {
                         found.push(record);
                     }
                 }
@@ -98,17 +95,66 @@ impl Inspect for RedisLedger {
     }
 
     async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>> {
-        let texts: Vec<String> = self.run(&self.scripts.workers, &[Arg::Int(millis(FORGET_WORKER))]).await?;
-        let mut all: Vec<(WorkerInfo, DateTime<Utc>)> = texts
-            .iter()
-            .filter_map(|text| {
-                let (seen, info) = text.split_once(' ')?;
-                // What another version wrote and this one cannot read is not shown.
-                Some((serde_json::from_str(info).ok()?, moment(seen.parse().ok()?)))
-            })
-            .collect();
+        let mut all: Vec<(WorkerInfo, DateTime<Utc>)> = read_heard(&self.heard_workers().await?.0);
         all.sort_by(|a, b| a.0.name.cmp(&b.0.name));
         Ok(all)
+    }
+
+    async fn lost_workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>> {
+        let mut all: Vec<(WorkerInfo, DateTime<Utc>)> = read_heard(&self.heard_workers().await?.1);
+        all.sort_by(|a, b| (b.1, &b.0.name).cmp(&(a.1, &a.0.name)));
+        Ok(all)
+    }
+
+    async fn run_hours(&self, since: DateTime<Utc>) -> Result<Vec<RunHour>> {
+        let first = since.timestamp_millis().div_euclid(HOUR);
+        let mut pipe = redis::pipe();
+        for hour in first..first + HOURS {
+            pipe.hgetall(self.key(&format!("runs:{hour}")));
+        }
+        let rows: Vec<HashMap<String, u64>> = pipe.query_async(&mut self.connection.clone()).await?;
+        let mut all = Vec::new();
+        for (hour, counts) in (first..).zip(rows) {
+            let mut kinds: BTreeMap<String, RunHour> = BTreeMap::new();
+            for (of, count) in counts {
+                let Some((what, name)) = of.split_once(':') else { continue };
+                let empty = || RunHour { start: moment(hour * HOUR), name: name.to_owned(), ..RunHour::default() };
+                let kind = kinds.entry(name.to_owned()).or_insert_with(empty);
+                match what {
+                    "done" => kind.done = count,
+                    "failed" => kind.failed = count,
+                    "max" => kind.max = Duration::from_millis(count),
+                    // What another version counts and this one does not know is not shown.
+                    bucket => drop(bucket.parse().map(|bucket: u16| kind.buckets.insert(bucket, count))),
+                }
+            }
+            all.extend(kinds.into_values());
+        }
+        Ok(all)
+    }
+
+    async fn processes(&self) -> Result<Vec<(ProcessInfo, DateTime<Utc>)>> {
+        let texts: Vec<String> = self.run(&self.scripts.processes, &[Arg::Int(millis(FORGET_WORKER))]).await?;
+        let mut all: Vec<(ProcessInfo, DateTime<Utc>)> = read_heard(&texts);
+        all.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+        Ok(all)
+    }
+
+    async fn server(&self) -> Result<LedgerServer> {
+        let connection = &mut self.connection.clone();
+        let info: String = redis::cmd("INFO").query_async(connection).await?;
+        let field =
+            |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+        let number = |name: &str| field(name).and_then(|text| text.parse::<u64>().ok());
+        let valkey = field("valkey_version");
+        Ok(LedgerServer {
+            kind: if valkey.is_some() { "Valkey" } else { "Redis" },
+            version: crate::in_words(valkey.or_else(|| field("redis_version")).unwrap_or("unknown"), 40),
+            bytes: number("used_memory").unwrap_or(0),
+            limit: number("maxmemory").filter(|limit| *limit > 0),
+            policy: field("maxmemory_policy").map(|policy| crate::in_words(policy, 40)),
+            now: self.time().await?,
+        })
     }
 
     async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>> {
@@ -206,7 +252,22 @@ impl Inspect for RedisLedger {
     }
 }
 
+/// What those who were heard of said of themselves, and when. What another version wrote and this one cannot read is not shown.
+fn read_heard<T: DeserializeOwned>(texts: &[String]) -> Vec<(T, DateTime<Utc>)> {
+    let read = |text: &String| {
+        let (seen, info) = text.split_once(' ')?;
+        Some((serde_json::from_str(info).ok()?, moment(seen.parse().ok()?)))
+    };
+    texts.iter().filter_map(read).collect()
+}
+
 impl RedisLedger {
+    /// What living workers said of themselves, and what vanished ones did.
+    async fn heard_workers(&self) -> Result<(Vec<String>, Vec<String>)> {
+        let args = [Arg::Int(millis(FORGET_WORKER)), Arg::Int(millis(KEEP_LOST))];
+        self.run(&self.scripts.workers, &args).await
+    }
+
     /// The newest ids of the queues and states that a filter asks for, newest first, of those before an id; and whether these are all.
     ///
     /// Ids sort by creation, but the sets by when a job is to run, or ended, which is later. So of each set only the `depth` last ones are

@@ -37,5 +37,7 @@ scripts!(
     claim_tick,
     beat,
     workers,
+    announce,
+    processes,
     note_action
 );

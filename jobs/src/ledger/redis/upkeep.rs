@@ -6,10 +6,9 @@ use redis::AsyncCommands as _;
 use sview_model::Queue;
 
 use super::{Arg, RedisLedger};
-use crate::Result;
-use crate::WorkerInfo;
 use crate::ledger::Upkeep;
 use crate::machine_time::millis;
+use crate::{ProcessInfo, Result, WorkerInfo};
 
 #[async_trait]
 impl Upkeep for RedisLedger {
@@ -35,6 +34,16 @@ impl Upkeep for RedisLedger {
         let args = [Arg::Text(&worker.name), Arg::Owned(serde_json::to_string(worker)?)];
         self.run::<i64>(&self.scripts.beat, &args).await?;
         Ok(())
+    }
+
+    async fn announce(&self, process: &ProcessInfo) -> Result<()> {
+        let args = [Arg::Text(&process.name), Arg::Owned(serde_json::to_string(process)?)];
+        self.run::<i64>(&self.scripts.announce, &args).await?;
+        Ok(())
+    }
+
+    async fn withdraw(&self, process: &str) -> Result<()> {
+        Ok(self.connection.clone().hdel(self.key("processes"), process).await?)
     }
 
     async fn gone(&self, worker: &str) -> Result<()> {

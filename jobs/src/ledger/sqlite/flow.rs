@@ -8,10 +8,11 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use sview_model::Queue;
 
-use super::{RECORD, SqliteLedger, end, note_error, record};
+use super::{RECORD, SqliteLedger, count_run, end, note_error, record};
 use crate::bell::Ear;
 use crate::ledger::{Flow, Upkeep as _, new_id, new_token};
 use crate::machine_time::millis;
+use crate::run_times::Run;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, Renewed, Rescued, State, Take, Taken, in_words,
 };
@@ -108,6 +109,14 @@ impl Flow for SqliteLedger {
         };
         let cancelled = outcome.is_again() && cancel_asked;
         let (verdict, error, delay) = outcome.parts();
+        let run = match outcome {
+            Outcome::Done => Some(Run::Done),
+            Outcome::Dead { .. } | Outcome::Retry { .. } => Some(Run::Failed),
+            Outcome::PutOff { .. } | Outcome::Released | Outcome::Cancelled => None,
+        };
+        if let Some(run) = run {
+            count_run(&mut tx, &id, run, now, true).await?;
+        }
         if !error.is_empty() {
             note_error(&mut tx, &id, now, &error).await?;
         }
@@ -188,6 +197,8 @@ impl Flow for SqliteLedger {
                 (row.try_get("id")?, row.try_get("key")?, row.try_get("spent")?);
             let worker: Option<String> = row.try_get("worker")?;
             let message = format!("the worker {} vanished", worker.as_deref().unwrap_or("?"));
+            // Nobody knows how long the attempt took.
+            count_run(&mut tx, &id, Run::Failed, now, false).await?;
             note_error(&mut tx, &id, now, &message).await?;
             if row.try_get("cancel_asked")? {
                 end(&mut tx, &id, &key, State::Cancelled, now).await?;

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use sqlx::{AssertSqlSafe, Row as _};
 use sview_model::Queue;
 
 use super::flow::parse_id;
-use super::{RECORD, SqliteLedger, record};
+use super::{LONGEST_RUN, RECORD, RUNS_DONE, RUNS_FAILED, SqliteLedger, record};
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect, KEEP_LOST};
 use crate::machine_time::{millis, moment};
-use crate::{Action, Ended, Filter, HourCount, JobId, QueueCounts, Record, Standing, State, WorkerInfo};
+use crate::{
+    Action, Ended, Filter, HourCount, JobId, LedgerServer, ProcessInfo, QueueCounts, Record, RunHour, Standing, State,
+    WorkerInfo,
+};
 
 #[async_trait]
 impl Inspect for SqliteLedger {
@@ -90,19 +94,48 @@ impl Inspect for SqliteLedger {
     }
 
     async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>> {
-        let rows = sqlx::query("SELECT info, seen_at FROM worker WHERE abs(seen_at - ?1) <= ?2 ORDER BY name")
-            .bind(self.now())
-            .bind(millis(FORGET_WORKER))
-            .fetch_all(&self.readers)
-            .await?;
-        let mut all = Vec::with_capacity(rows.len());
+        self.heard("worker", "name", (-1, millis(FORGET_WORKER))).await
+    }
+
+    async fn lost_workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>> {
+        self.heard("worker", "seen_at DESC, name DESC", (millis(FORGET_WORKER), millis(KEEP_LOST))).await
+    }
+
+    async fn processes(&self) -> Result<Vec<(ProcessInfo, DateTime<Utc>)>> {
+        self.heard("process", "name", (-1, millis(FORGET_WORKER))).await
+    }
+
+    async fn run_hours(&self, since: DateTime<Utc>) -> Result<Vec<RunHour>> {
+        let first = since.timestamp_millis().div_euclid(HOUR);
+        let rows = sqlx::query(
+            "SELECT hour, name, bucket, count FROM run_hour WHERE hour >= ?1 AND hour < ?2 ORDER BY hour, name, bucket",
+        );
+        let rows = rows.bind(first).bind(first + HOURS).fetch_all(&self.readers).await?;
+        let mut all: Vec<RunHour> = Vec::new();
         for row in &rows {
-            // What another version wrote and this one cannot read is not shown.
-            if let Ok(info) = serde_json::from_str(&row.try_get::<String, _>(0)?) {
-                all.push((info, moment(row.try_get(1)?)));
+            let (start, name): (_, String) = (moment(row.try_get::<i64, _>(0)? * HOUR), row.try_get(1)?);
+            let (bucket, count): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
+            let count = u64::try_from(count).unwrap_or(0);
+            if all.last().is_none_or(|last| last.start != start || last.name != name) {
+                all.push(RunHour { start, name, ..RunHour::default() });
+            }
+            let Some(kind) = all.last_mut() else { continue };
+            match bucket {
+                RUNS_DONE => kind.done = count,
+                RUNS_FAILED => kind.failed = count,
+                LONGEST_RUN => kind.max = Duration::from_millis(count),
+                bucket => drop(u16::try_from(bucket).map(|bucket| kind.buckets.insert(bucket, count))),
             }
         }
         Ok(all)
+    }
+
+    async fn server(&self) -> Result<LedgerServer> {
+        let sql = "SELECT sqlite_version(), page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let row = sqlx::query(sql).fetch_one(&self.readers).await?;
+        let bytes = u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0);
+        let (version, now) = (row.try_get(0)?, moment(self.now()));
+        Ok(LedgerServer { kind: "SQLite", version, bytes, limit: None, policy: None, now })
     }
 
     async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>> {
@@ -180,5 +213,29 @@ impl Inspect for SqliteLedger {
 
     async fn ping(&self) -> Result<()> {
         Ok(self.probe.write().await?)
+    }
+}
+
+impl SqliteLedger {
+    /// What those in a table said of themselves, and when: those who were heard of more than the first and at most the second number of
+    /// milliseconds ago. What another version wrote and this one cannot read is not shown.
+    async fn heard<T: DeserializeOwned>(
+        &self,
+        table: &'static str,
+        order: &'static str,
+        ago: (i64, i64),
+    ) -> Result<Vec<(T, DateTime<Utc>)>> {
+        let sql = format!(
+            "SELECT info, seen_at FROM {table} WHERE abs(seen_at - ?1) > ?2 AND abs(seen_at - ?1) <= ?3 ORDER BY {order}"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(self.now()).bind(ago.0).bind(ago.1);
+        let rows = rows.fetch_all(&self.readers).await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Ok(info) = serde_json::from_str(&row.try_get::<String, _>(0)?) {
+                all.push((info, moment(row.try_get(1)?)));
+            }
+        }
+        Ok(all)
     }
 }

@@ -19,6 +19,7 @@ use super::{HOUR, LedgerSettings};
 use crate::bell::Bell;
 use crate::machine_time::moment;
 use crate::record::shown_words;
+use crate::run_times::{Run, bucket};
 use crate::{AttemptError, Record, State};
 use crate::{Error, Result};
 
@@ -42,7 +43,14 @@ const SCHEMA: &[&str] = &[
     include_str!("../../../../migrations/jobs/0002_actions.sql"),
     include_str!("../../../../migrations/jobs/0003_hours.sql"),
     include_str!("../../../../migrations/jobs/0004_on_demand.sql"),
+    include_str!("../../../../migrations/jobs/0005_processes.sql"),
+    include_str!("../../../../migrations/jobs/0006_runs.sql"),
 ];
+
+/// In place of a bucket's number: how many attempts ended well, how many failed, and the longest in milliseconds.
+const RUNS_DONE: i64 = -1;
+const RUNS_FAILED: i64 = -2;
+const LONGEST_RUN: i64 = -3;
 
 /// The columns of a record.
 const RECORD: &str = "id, name, queue, key, payload, words, cause, state, attempts, max_attempts, created_at, run_at, \
@@ -144,6 +152,37 @@ async fn note_error(connection: &mut SqliteConnection, id: &str, at: i64, messag
         lines.push('\n');
     }
     sqlx::query("UPDATE job SET errors = ?2 WHERE id = ?1").bind(id).bind(lines).execute(connection).await?;
+    Ok(())
+}
+
+/// Counts an attempt of a job that ends now, and how long it took, where `timed`.
+async fn count_run(connection: &mut SqliteConnection, id: &str, run: Run, now: i64, timed: bool) -> Result<()> {
+    let row =
+        sqlx::query("SELECT name, started_at FROM job WHERE id = ?1").bind(id).fetch_one(&mut *connection).await?;
+    let (name, started): (String, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    let ended = match run {
+        Run::Done => RUNS_DONE,
+        Run::Failed => RUNS_FAILED,
+    };
+    let mut counted = vec![(ended, 1)];
+    if let Some(started) = started.filter(|_| timed) {
+        let ran = (now - started).max(0);
+        counted.extend([(bucket(u64::try_from(ran).unwrap_or(0)).into(), 1), (LONGEST_RUN, ran)]);
+    }
+    for (bucket, count) in counted {
+        sqlx::query(
+            "INSERT INTO run_hour (hour, name, bucket, count) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (hour, name, bucket) DO UPDATE
+             SET count = CASE WHEN bucket = ?5 THEN max(count, excluded.count) ELSE count + 1 END",
+        )
+        .bind(now.div_euclid(HOUR))
+        .bind(&name)
+        .bind(bucket)
+        .bind(count)
+        .bind(LONGEST_RUN)
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(())
 }
 

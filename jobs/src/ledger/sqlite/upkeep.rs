@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use sview_model::Queue;
 
 use super::SqliteLedger;
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, HOUR, HOURS, MAX_FAILURES, TICK_WINDOW, Upkeep};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, KEEP_LOST, MAX_FAILURES, MOST_HEARD, TICK_WINDOW, Upkeep};
 use crate::machine_time::millis;
-use crate::{State, WorkerInfo};
+use crate::{ProcessInfo, State, WorkerInfo};
 
 #[async_trait]
 impl Upkeep for SqliteLedger {
@@ -45,12 +46,15 @@ impl Upkeep for SqliteLedger {
         .execute(&self.writer)
         .await?;
         let hour = self.now().div_euclid(HOUR) - HOURS;
-        sqlx::query("DELETE FROM ended_hour WHERE hour < ?1").bind(hour).execute(&self.writer).await?;
-        sqlx::query("DELETE FROM worker WHERE abs(seen_at - ?1) > ?2")
-            .bind(self.now())
-            .bind(millis(FORGET_WORKER))
-            .execute(&self.writer)
-            .await?;
+        for sql in ["DELETE FROM ended_hour WHERE hour < ?1", "DELETE FROM run_hour WHERE hour < ?1"] {
+            sqlx::query(sql).bind(hour).execute(&self.writer).await?;
+        }
+        for (sql, keep) in [
+            ("DELETE FROM worker WHERE abs(seen_at - ?1) > ?2", KEEP_LOST),
+            ("DELETE FROM process WHERE abs(seen_at - ?1) > ?2", FORGET_WORKER),
+        ] {
+            sqlx::query(sql).bind(self.now()).bind(millis(keep)).execute(&self.writer).await?;
+        }
         Ok(gone)
     }
 
@@ -73,20 +77,37 @@ impl Upkeep for SqliteLedger {
     }
 
     async fn beat(&self, worker: &WorkerInfo) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO worker (name, info, seen_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (name) DO UPDATE SET info = excluded.info, seen_at = excluded.seen_at",
-        )
-        .bind(&worker.name)
-        .bind(serde_json::to_string(worker)?)
-        .bind(self.now())
-        .execute(&self.writer)
-        .await?;
+        self.hear("worker", &worker.name, serde_json::to_string(worker)?).await
+    }
+
+    async fn announce(&self, process: &ProcessInfo) -> Result<()> {
+        self.hear("process", &process.name, serde_json::to_string(process)?).await
+    }
+
+    async fn withdraw(&self, process: &str) -> Result<()> {
+        sqlx::query("DELETE FROM process WHERE name = ?1").bind(process).execute(&self.writer).await?;
         Ok(())
     }
 
     async fn gone(&self, worker: &str) -> Result<()> {
         sqlx::query("DELETE FROM worker WHERE name = ?1").bind(worker).execute(&self.writer).await?;
         Ok(())
+    }
+}
+
+impl SqliteLedger {
+    /// Notes in a table of those who tell of themselves that somebody lives. The table keeps the [`MOST_HEARD`] heard of last.
+    async fn hear(&self, table: &'static str, name: &str, info: String) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let noted = format!(
+            "INSERT INTO {table} (name, info, seen_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET info = excluded.info, seen_at = excluded.seen_at"
+        );
+        sqlx::query(AssertSqlSafe(noted)).bind(name).bind(info).bind(self.now()).execute(&mut *tx).await?;
+        let surplus = format!(
+            "DELETE FROM {table} WHERE name IN (SELECT name FROM {table} ORDER BY seen_at DESC, name LIMIT -1 OFFSET ?1)"
+        );
+        sqlx::query(AssertSqlSafe(surplus)).bind(MOST_HEARD).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
     }
 }

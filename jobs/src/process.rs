@@ -1,0 +1,138 @@
+//! Processes of a deployment, which tell the ledger that they live, of which version they are and how they are set.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::health::{Unfailing, spawn_forever};
+use crate::workers::{host, instance_name};
+use crate::{Queues, machine_now};
+
+/// How often a process tells of itself.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// How long the end of a process waits until the ledger has noted it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A process, as it tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessInfo {
+    /// Its name: never the same for two starts.
+    pub name: String,
+    /// What it is: the command that it runs.
+    pub role: String,
+    /// The machine.
+    pub host: String,
+    /// The number of the process on that machine.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: String,
+    /// Since when it runs, UTC by its machine's clock.
+    pub since: DateTime<Utc>,
+    /// Settings that ought to be the same in all processes, by name. No secrets.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl ProcessInfo {
+    /// This process.
+    #[must_use]
+    pub fn this(role: &str, version: &str, settings: BTreeMap<String, String>) -> Self {
+        Self {
+            name: instance_name(),
+            role: role.to_owned(),
+            host: host(),
+            pid: std::process::id(),
+            version: version.to_owned(),
+            since: machine_now(),
+            settings,
+        }
+    }
+}
+
+/// Tells the ledger of a process every 15 seconds, until `stop` is cancelled; then that it has ended. The task ends two seconds later at
+/// the latest.
+pub fn announce(queues: &Queues, process: ProcessInfo, stop: &CancellationToken) -> JoinHandle<()> {
+    let (queues, stopped) = (queues.clone(), stop.clone());
+    spawn_forever("process", stop, move || {
+        let (queues, process, stop) = (queues.clone(), process.clone(), stopped.clone());
+        async move {
+            loop {
+                if let Err(error) = queues.announce(&process).await {
+                    tracing::debug!(%error, "a sign of life of the process was not noted");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(EVERY) => {}
+                    () = stop.cancelled() => break,
+                }
+            }
+            // Whoever does not hear of it finds out by the silence.
+            let _ = tokio::time::timeout(FAREWELL, queues.withdraw(&process.name)).await;
+            Unfailing::Ok(())
+        }
+    })
+}
+
+/// A setting that is not the same in all processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// Its name.
+    pub setting: String,
+    /// Every value, with the processes that have it, most processes first. `None`: these processes do not know the setting.
+    pub values: Vec<(Option<String>, Vec<ProcessInfo>)>,
+}
+
+/// Returns the settings on which processes disagree, by name.
+#[must_use]
+pub fn disagreements(processes: &[ProcessInfo]) -> Vec<Disagreement> {
+    let mut names: Vec<&String> = processes.iter().flat_map(|process| process.settings.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let disagreement = |name: &String| {
+        let mut values: BTreeMap<Option<&String>, Vec<ProcessInfo>> = BTreeMap::new();
+        for process in processes {
+            values.entry(process.settings.get(name)).or_default().push(process.clone());
+        }
+        let mut values: Vec<_> = values.into_iter().map(|(value, of)| (value.cloned(), of)).collect();
+        values.sort_by_key(|(_, of)| std::cmp::Reverse(of.len()));
+        (values.len() > 1).then(|| Disagreement { setting: name.clone(), values })
+    };
+    names.into_iter().filter_map(disagreement).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_differ_or_are_unknown_somewhere_are_found() {
+        let process = |name: &str, settings: &[(&str, &str)]| ProcessInfo {
+            settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            ..ProcessInfo { name: name.to_owned(), ..ProcessInfo::this("worker", "1.0", BTreeMap::new()) }
+        };
+        let all = [
+            process("a", &[("KEEP", "7"), ("SAME", "x")]),
+            process("b", &[("KEEP", "0"), ("SAME", "x"), ("NEW", "y")]),
+            process("c", &[("KEEP", "7"), ("SAME", "x")]),
+        ];
+        let found = disagreements(&all);
+        let told: Vec<_> = found
+            .iter()
+            .map(|d| {
+                let values = d.values.iter().map(|(value, of)| {
+                    (value.as_deref(), of.iter().map(|process| process.name.as_str()).collect::<Vec<_>>())
+                });
+                (d.setting.as_str(), values.collect::<Vec<_>>())
+            })
+            .collect();
+        let expected = [
+            ("KEEP", vec![(Some("7"), vec!["a", "c"]), (Some("0"), vec!["b"])]),
+            ("NEW", vec![(None, vec!["a", "c"]), (Some("y"), vec!["b"])]),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(disagreements(&all[..1]), []);
+    }
+}
