@@ -4,7 +4,7 @@
 //! Colours are for terminals only: they are left out where the output is none, and where `NO_COLOR` is set. Whatever comes from
 //! reports or records is escaped before it gets here, by [`super::table`], or here, by [`json`] and [`fail`].
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -20,6 +20,25 @@ const READER_GONE: i32 = 141;
 pub(crate) fn line(text: impl std::fmt::Display) {
     telemetry::flush(); // notes that were made before stand before it
     written(writeln!(anstream::stdout(), "{text}"));
+}
+
+/// Returns how many characters a line of the terminal holds that results go to; `None` where the output is none, or does not say.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    terminal_columns(&stdout).filter(|width| *width > 0)
+}
+
+#[cfg(unix)]
+fn terminal_columns(stdout: &std::io::Stdout) -> Option<usize> {
+    rustix::termios::tcgetwinsize(stdout).ok().map(|size| size.ws_col.into())
+}
+
+#[cfg(not(unix))]
+fn terminal_columns(_: &std::io::Stdout) -> Option<usize> {
+    None
 }
 
 /// Prints a result for programs: one JSON document.

@@ -61,14 +61,14 @@ impl Cell {
 /// Rows under a head.
 #[derive(Debug)]
 pub(super) struct Table {
-    head: &'static [&'static str],
+    head: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// An empty table with these columns.
-    pub(super) fn new(head: &'static [&'static str]) -> Self {
-        Self { head, rows: Vec::new() }
+    pub(super) fn new(head: &[&'static str]) -> Self {
+        Self { head: head.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row.
@@ -82,16 +82,69 @@ impl Table {
             super::output::line(self);
         }
     }
-}
 
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Prints the table, if it has rows, no wider than the terminal, if the output is one. Where it would be wider, it lacks as many of
+    /// the columns `spare` as have to go, in their order, and its widest column is cut. Returns whether anything is missing.
+    pub(super) fn print_within_terminal(&self, spare: &[&str]) -> bool {
+        let fitted = super::output::terminal_width().and_then(|width| self.fitted(width, spare));
+        fitted.as_ref().unwrap_or(self).print();
+        fitted.is_some()
+    }
+
+    /// The table cut to so many characters a line; `None` where it fits as it is.
+    fn fitted(&self, width: usize, spare: &[&str]) -> Option<Self> {
+        let widths = self.widths();
+        let mut kept: Vec<usize> = (0..self.head.len()).collect();
+        let line = |kept: &[usize], of: &dyn Fn(usize) -> usize| -> usize {
+            kept.iter().map(|column| of(*column)).sum::<usize>() + GAP * kept.len().saturating_sub(1)
+        };
+        if line(&kept, &|column| widths[column]) <= width {
+            return None;
+        }
+        let widest = |kept: &[usize]| kept.iter().copied().max_by_key(|column| widths[*column]).unwrap_or_default();
+        let mut spare = spare.iter();
+        while line(&kept, &|column| widths[column].min(if column == widest(&kept) { READABLE } else { usize::MAX }))
+            > width
+            && let Some(name) = spare.next()
+        {
+            kept.retain(|column| self.head[*column] != *name);
+        }
+        let cut = widest(&kept);
+        let others = line(&kept, &|column| if column == cut { 0 } else { widths[column] });
+        let room = width.saturating_sub(others).max(1);
+        let cell = |row: &[Cell], column: usize| {
+            let cell = row[column].clone();
+            if column != cut || cell.text.chars().count() <= room {
+                return cell;
+            }
+            let beginning: String = cell.text.chars().take(room - 1).collect();
+            Cell { text: format!("{beginning}…"), ..cell }
+        };
+        let rows = self.rows.iter().map(|row| kept.iter().map(|column| cell(row, *column)).collect()).collect();
+        Some(Self { head: kept.iter().map(|column| self.head[*column]).collect(), rows })
+    }
+
+    /// How wide each column is, in characters.
+    fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.head.iter().map(|text| text.len()).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = cell.text.chars().count().max(*width);
             }
         }
+        widths
+    }
+}
+
+/// The blanks between two columns.
+const GAP: usize = 2;
+
+/// So much of the widest column is worth more than another column.
+const READABLE: usize = 30;
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.widths();
         let last = self.head.len().saturating_sub(1);
         let bold = Style::new().bold();
         for (i, text) in self.head.iter().enumerate() {
@@ -130,5 +183,34 @@ mod tests {
         table.row([Cell::plain("a"), Cell::plain(1234).right(), Cell::plain("")]);
         let text = anstream::adapter::strip_str(&table.to_string()).to_string();
         assert_eq!(text, "what     n  why\nžluť     7  \\u{1b}]0;owned\\u{7}\\n\na     1234  ");
+    }
+
+    #[test]
+    fn what_is_wider_than_the_terminal_loses_spare_columns_and_the_end_of_words() {
+        let mut table = Table::new(&["id", "state", "words", "cause"]);
+        table.row([
+            Cell::plain("x".repeat(26)),
+            Cell::plain("dead"),
+            Cell::plain("ž".repeat(50)),
+            Cell::plain("schedule"),
+        ]);
+        table.row([Cell::plain("y"), Cell::plain("queued"), Cell::plain("short"), Cell::plain("")]);
+        let lines = |width| {
+            let fitted = table.fitted(width, &["cause", "id"])?;
+            let text = anstream::adapter::strip_str(&fitted.to_string()).to_string();
+            Some(text.lines().map(str::to_owned).collect::<Vec<_>>())
+        };
+        assert_eq!(lines(96), None, "it fits");
+        let all = lines(95).unwrap();
+        assert_eq!(all[1], format!("{}  dead    {}…  schedule", "x".repeat(26), "ž".repeat(48)));
+        let all = lines(70).unwrap();
+        assert_eq!(all[0], format!("id{}  state   words", " ".repeat(24)));
+        assert_eq!(all[1].chars().count(), 70);
+        let all = lines(40).unwrap();
+        assert_eq!(
+            all,
+            ["state   words".to_owned(), format!("dead    {}…", "ž".repeat(31)), "queued  short".to_owned()]
+        );
+        assert!(lines(3).unwrap()[1].starts_with("dead    …"), "words are not left out whatever the width");
     }
 }

@@ -14,7 +14,7 @@ use super::{Settings, arguments, output, store, units};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Lists jobs newest first: those that wait, run, and have ended lately. States: queued (taken as soon as a worker is free), scheduled
-(waits for its time, or to be tried again), running, done, dead (given up), cancelled.
+(waits for its time, or to be tried again), running, done, dead (given up), cancelled. In a terminal, columns that do not fit are left out and words are cut; --wide prints all of them, and so does a pipe.
 
 Examples:
   sview view-jobs                                  the newest 50
@@ -42,6 +42,9 @@ pub struct Args {
     /// How many at the most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
+    /// Prints every column, however narrow the terminal is
+    #[arg(long)]
+    wide: bool,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -145,9 +148,15 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
             Cell::new(Tone::Bad, record.errors.last().map_or("", |e| e.message.as_str())),
         ]);
     }
-    table.print();
+    let cut = if args.wide {
+        table.print();
+        false
+    } else {
+        table.print_within_terminal(&["cause", "id", "waited", "last error", "queue", "tries", "ran"])
+    };
     let full = if records.len() == args.limit as usize { "; there may be more (--limit)" } else { "" };
-    output::line(format!("{}{full}", units::count(records.len() as u64, "job")));
+    let cut = if cut { "; --wide or --json tells all of them" } else { "" };
+    output::line(format!("{}{full}{cut}", units::count(records.len() as u64, "job")));
     Ok(ExitCode::SUCCESS)
 }
 
