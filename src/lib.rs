@@ -10,6 +10,7 @@ pub mod open_files;
 mod private;
 pub mod publish;
 mod services;
+mod status;
 pub mod telemetry;
 pub mod web;
 mod whole_file;

@@ -22,6 +22,8 @@ use crate::private;
 pub struct Services {
     /// The database of reports, by connections that jobs do not use.
     pub reports: Reports,
+    /// The directory of the process' files.
+    pub data_dir: PathBuf,
     /// Where files of hashes of passwords are.
     pub passwords: PathBuf,
     /// What jobs, pages and commands share: statistics, cache, queues, clock.
@@ -107,6 +109,7 @@ impl Services {
         let jobs = Context { statistics: Arc::new(of_jobs), cache, queues, greylist, clock };
         Ok(Self {
             reports,
+            data_dir: places.data_dir.clone(),
             passwords: places.passwords(),
             jobs,
             is_new,

@@ -352,7 +352,10 @@ both! {
         let password = ["cache-resource", "selected_password_by_usages_graph", "1h", "--password", HOSTILE];
         let mut all = vec![call(&deployment, &[&password[..], &["-d"]].concat()), call(&deployment, &password)];
         die(&services(&deployment).await.jobs.queues, &CacheGroup { kind: Kind::Ports, period: Period::Month }).await;
-        for args in [&["view-jobs"][..], &["view-jobs", "--json"], &["view-cache"], &["view-timeouts"], &["refresh", "-d", "--all"]] {
+        for args in [
+            &["view-jobs"][..], &["view-jobs", "--json"], &["view-cache"], &["view-timeouts"], &["refresh", "-d", "--all"], &["status"],
+            &["status", "--json"],
+        ] {
             all.push(sview(SVIEW, &deployment, args).env("SVIEW_NOW", NOW).env("CLICOLOR_FORCE", "1").output().unwrap());
         }
         assert!(told(&all[2]).contains("owned") && told(&all[3]).contains("owned"), "{}", told(&all[2]));
@@ -414,6 +417,7 @@ fn every_command_names_its_aliases_and_exit_codes() {
         &["cache-resource"],
         &["refresh"],
         &["migrate-period"],
+        &["status"],
         &["view-jobs"],
         &["view-timeouts"],
         &["view-redis-cache"],

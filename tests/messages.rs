@@ -12,7 +12,8 @@ const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
 
 /// The commands that look at a store, or change what is in it.
-const ON_A_STORE: [&str; 16] = [
+const ON_A_STORE: [&str; 17] = [
+    "status",
     "view-jobs",
     "view-timeouts",
     "view-cache",

@@ -83,6 +83,16 @@ impl Networks {
     }
 }
 
+impl fmt::Display for Networks {
+    /// The networks as [`FromStr`] reads them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, network) in self.0.iter().enumerate() {
+            write!(f, "{}{network}", if i == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
 impl FromStr for Networks {
     type Err = BadNetwork;
 

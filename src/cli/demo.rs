@@ -51,6 +51,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
 
     let services = process::open(&settings, Queue::ALL).await?;
     let stop = process::stop_on_signal()?;
+    let announced = process::announce(&settings, &services, "demo", &stop);
     let (address, server) = process::start_server(&settings, &services, &stop).await?;
     let admin = process::start_admin(&settings, &services, &stop, process::HERE).await?;
     output::note(format!(
@@ -79,6 +80,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     scheduler.stopped().await;
     workers.stopped().await;
     process::admin_stopped(admin).await;
+    let _ = announced.await; // a panic in it was logged
     feed.await?;
     served??;
     Ok(ExitCode::SUCCESS)

@@ -22,6 +22,7 @@ mod refresh;
 mod rollup;
 mod scheduler;
 mod serve;
+mod status;
 mod store;
 mod suggestions;
 mod table;
@@ -68,6 +69,7 @@ Examples:
   sview ingest --format cowrie cowrie.json     read the log of a Cowrie honeypot
   sview up                                     web, workers and scheduler in one process
   sview refresh --dry-run                      what is due, and what is not, and why
+  sview status                                 whether reports arrive, and how servers and processes are
   sview view-jobs --state running,dead         what the workers do, and what was given up
   sview rollup verify                          whether the aggregates are what the reports say
   sview worker aggregation quick-cache         in production: a worker of two queues
@@ -142,6 +144,8 @@ pub enum Command {
     CacheResource(cache_resource::Args),
     /// Aggregate all of history into a precision; may be repeated
     MigratePeriod(migrate_period::Args),
+    /// Say whether reports arrive, and how servers and processes are
+    Status(status::Args),
     /// List jobs
     ViewJobs(view_jobs::Args),
     /// List when every aggregation and every cached value is due
@@ -240,6 +244,7 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::CachePeriod(args) => cache_period::run(settings, &args).await,
         Command::CacheResource(args) => cache_resource::run(settings, &args).await,
         Command::MigratePeriod(args) => migrate_period::run(settings, &args).await,
+        Command::Status(args) => status::run(settings, &args).await,
         Command::ViewJobs(args) => view_jobs::run(settings, &args).await,
         Command::ViewTimeouts(args) => view_timeouts::run(settings, &args).await,
         Command::ViewCache(args) => view_cache::run(settings, &args).await,

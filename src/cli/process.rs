@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sview_jobs::{
-    Pool, Registry, Scheduler, Unfailing, WorkerSettings, Workers, in_words, log_activity, spawn_forever,
+    Pool, ProcessInfo, Registry, Scheduler, Unfailing, WorkerSettings, Workers, in_words, log_activity, spawn_forever,
 };
 use sview_model::Queue;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -70,6 +70,18 @@ pub(super) async fn open(settings: &Settings, queues: &[Queue]) -> anyhow::Resul
         }
     });
     Ok(services)
+}
+
+/// Tells the ledger that the process lives, which command it runs and how it is set, until `stop` is cancelled. The task is to be waited
+/// for at the end.
+pub(super) fn announce(
+    settings: &Settings,
+    services: &Services,
+    role: &str,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    let process = ProcessInfo::this(role, env!("CARGO_PKG_VERSION"), settings.places.agreed());
+    sview_jobs::announce(&services.jobs.queues, process, stop)
 }
 
 /// Starts the pools of these queues.

@@ -8,10 +8,12 @@ use crate::config::AdminListen;
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let services = process::open(settings, &[]).await?;
     let stop = process::stop_on_signal()?;
+    let announced = process::announce(settings, &services, "scheduler", &stop);
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let scheduler = process::start_scheduler(&services, &stop);
     tracing::info!("queueing what is due, every minute");
     scheduler.stopped().await;
     process::admin_stopped(admin).await;
+    let _ = announced.await; // a panic in it was logged
     Ok(ExitCode::SUCCESS)
 }

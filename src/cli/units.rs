@@ -33,7 +33,8 @@ pub(super) fn bytes(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{:.1} KiB", size / 1024.0),
-        _ => format!("{:.1} MiB", size / 1_048_576.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", size / 1_048_576.0),
+        _ => format!("{:.1} GiB", size / 1_073_741_824.0),
     }
 }
 
@@ -47,6 +48,9 @@ mod tests {
         assert_eq!([words(0), words(59), words(60), words(3725)], ["0 s", "59 s", "1 min", "1 h 2 min"]);
         assert_eq!([words(86_400), words(90_000), words(-61)], ["1 d", "1 d 1 h", "-1 min 1 s"]);
         assert_eq!([count(0, "job"), count(1, "job"), count(2, "job")], ["0 jobs", "1 job", "2 jobs"]);
-        assert_eq!([bytes(0), bytes(1536), bytes(5 << 20)], ["0 B", "1.5 KiB", "5.0 MiB"]);
+        assert_eq!(
+            [bytes(0), bytes(1536), bytes(5 << 20), bytes(3 << 40)],
+            ["0 B", "1.5 KiB", "5.0 MiB", "3072.0 GiB"]
+        );
     }
 }

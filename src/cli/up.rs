@@ -9,6 +9,7 @@ use super::{Settings, process};
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let services = process::open(settings, Queue::ALL).await?;
     let stop = process::stop_on_signal()?;
+    let announced = process::announce(settings, &services, "up", &stop);
     let (_, server) = process::start_server(settings, &services, &stop).await?;
     let admin = process::start_admin(settings, &services, &stop, process::HERE).await?;
     let workers = process::start_workers(settings, &services, Queue::ALL, &stop);
@@ -19,6 +20,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     scheduler.stopped().await;
     workers.stopped().await;
     process::admin_stopped(admin).await;
+    let _ = announced.await; // a panic in it was logged
     served??;
     Ok(ExitCode::SUCCESS)
 }

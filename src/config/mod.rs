@@ -4,6 +4,7 @@
 //! variables' names without `SVIEW_`, in lower case.
 
 mod admin;
+mod agreed;
 mod cache;
 mod connections;
 mod dynfw;
