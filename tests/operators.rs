@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use sview_jobs::{JobId, LedgerSettings, NewJob, Outcome, Pushed, Queues, SqliteLedger, State, Take};
 use sview_model::Queue;
-use sview_testing::{Backend, Browser, Deployment, Look, SMALL_TARGETS, Server, sview};
+use sview_testing::{Backend, Browser, Deployment, Look, SMALL_TARGETS, Server, http, sview};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const TOKEN: &str = "full-0123456789abcdef";
@@ -92,6 +92,9 @@ async fn what_destroys_asks_first_with_and_without_script() {
         assert_eq!(queues.get(id).await.unwrap().unwrap().state, State::Cancelled);
         browser.close().await;
     }
+    // The form of the token asked for nothing that it has no right to.
+    let metrics = http::get_with(&format!("{url}/metrics"), &[("authorization", &format!("Bearer {TOKEN}"))]).body;
+    assert!(metrics.contains("route=\"/login\"") && !metrics.contains("status=\"401\""), "{metrics}");
     let actions = queues.actions(9).await.unwrap();
     assert!(actions.len() == 2 && actions.iter().all(|action| action.who == "full token (cookie)"), "{actions:?}");
 }
@@ -110,9 +113,12 @@ async fn pages_fit_a_phone_and_the_dark() {
     for (width, dark) in [(390, false), (390, true), (1400, false), (1400, true)] {
         let browser = Browser::open(Look { width, dark, ..Look::default() }).await;
         for (name, path) in [
+            ("status", "/status".to_owned()),
             ("overview", "/".to_owned()),
             ("jobs", "/jobs".to_owned()),
             ("job", format!("/jobs/{id}")),
+            ("jobs-by-run-time", "/jobs?sort=ran".to_owned()),
+            ("dead", "/dead".to_owned()),
             ("workers", "/workers".to_owned()),
             ("schedule", "/schedule".to_owned()),
             ("due", "/due".to_owned()),

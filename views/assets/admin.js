@@ -32,6 +32,8 @@
   };
 
   addEventListener("DOMContentLoaded", () => {
+    // The form of the token, questions and errors stay as they are. Whoever sees them may have no right to the events.
+    if (!document.querySelector("[data-live]")) return;
     let soon;
     const events = new EventSource("/events");
     events.onmessage = () => { clearTimeout(soon); soon = setTimeout(renew, 200); };
