@@ -65,7 +65,10 @@ pub(super) async fn form(
         let order = asked.order()?;
         let back = order.back();
         let did = carry_out(&admin, &viewer, order).await?;
-        Ok((back, did.map_or_else(|| "It is being done.".to_owned(), |did| did.said)))
+        Ok(match did {
+            None => (back, "It is being done.".to_owned()),
+            Some(did) => (did.shown_at.unwrap_or(back), did.said),
+        })
     };
     match done.await {
         Ok((back, said)) => (jar.add(said_cookie(said, tls)), Redirect::to(&back)).into_response(),

@@ -2,11 +2,17 @@
 //! are seconds.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use sview_jobs::{Action, Figures, QueueCounts, Reason, Record, State, Surroundings, Ticking, WorkerInfo};
+use sview_jobs::{
+    Action, Figures, JobId, KindOfRuns, QueueCounts, Reason, Record, State, Surroundings, Ticking, WorkerInfo,
+};
 use utoipa::ToSchema;
+
+use super::AllFigures;
+use super::rows::Lost;
 
 fn at(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -133,6 +139,91 @@ impl Job {
 pub(super) struct Counts {
     /// Most urgent first.
     pub(super) queues: Vec<Queue>,
+    /// Attempts by kind of job.
+    pub(super) kinds: Vec<KindRuns>,
+}
+
+/// The attempts of a kind of job. Run times are right to an eighth, but for the longest.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KindRuns {
+    /// What kind of job.
+    job: String,
+    /// Attempts that ended well.
+    done: u64,
+    /// Attempts that failed, whether another followed or not.
+    failed: u64,
+    /// Half of them took no longer.
+    p50: Option<f64>,
+    /// 95 of 100 took no longer.
+    p95: Option<f64>,
+    max: Option<f64>,
+    /// Hour by hour, oldest first; the last one is under way.
+    hours: Vec<RunsHour>,
+}
+
+/// Attempts that ended in an hour.
+#[derive(Serialize, ToSchema)]
+struct RunsHour {
+    #[schema(format = DateTime)]
+    end: String,
+    done: u64,
+    failed: u64,
+}
+
+impl From<&KindOfRuns> for KindRuns {
+    fn from(kind: &KindOfRuns) -> Self {
+        let seconds = |span: Option<Duration>| span.map(|span| span.as_secs_f64());
+        let hours = kind.hours.iter().map(|h| RunsHour { end: at(h.end), done: h.done, failed: h.failed });
+        Self {
+            job: kind.name.clone(),
+            done: kind.done,
+            failed: kind.failed,
+            p50: seconds(kind.p50),
+            p95: seconds(kind.p95),
+            max: seconds(kind.max),
+            hours: hours.collect(),
+        }
+    }
+}
+
+/// Dead jobs by their errors.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Dead {
+    /// The largest first.
+    pub(super) groups: Vec<DeadGroup>,
+    /// How many dead jobs were looked through, 5,000 at the most.
+    pub(super) looked_through: usize,
+}
+
+/// Dead jobs whose last errors are alike.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeadGroup {
+    /// What the errors have in common: numbers and ids are `#`.
+    error: String,
+    /// The last error of the newest.
+    example: String,
+    count: usize,
+    /// When the first of them ended.
+    #[schema(format = DateTime)]
+    first: String,
+    /// When the last of them ended.
+    #[schema(format = DateTime)]
+    last: String,
+    /// What kinds of jobs they are.
+    jobs: Vec<String>,
+}
+
+impl From<&sview_jobs::DeadGroup> for DeadGroup {
+    fn from(group: &sview_jobs::DeadGroup) -> Self {
+        Self {
+            error: group.pattern.clone(),
+            example: group.example.clone(),
+            count: group.count,
+            first: at(group.ended.0),
+            last: at(group.ended.1),
+            jobs: group.names.clone(),
+        }
+    }
 }
 
 /// A queue.
@@ -193,6 +284,57 @@ impl Queue {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Workers {
     pub(super) workers: Vec<Worker>,
+    /// Those that vanished without a word in the last seven days, latest first.
+    pub(super) lost: Vec<LostWorker>,
+}
+
+/// A worker that vanished.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LostWorker {
+    name: String,
+    host: String,
+    pid: u32,
+    /// The queues that it served, most urgent first.
+    queues: Vec<&'static str>,
+    slots: usize,
+    #[schema(format = DateTime)]
+    since: String,
+    /// When it was last heard of.
+    #[schema(format = DateTime)]
+    heard: String,
+    /// What it was at when it was last heard of.
+    was_running: Vec<LeftJob>,
+}
+
+/// A job that a worker was at when it vanished.
+#[derive(Serialize, ToSchema)]
+struct LeftJob {
+    id: String,
+    /// null: its record was purged since.
+    words: Option<String>,
+    /// Where it is now.
+    state: Option<&'static str>,
+}
+
+impl From<&Lost> for LostWorker {
+    fn from(lost: &Lost) -> Self {
+        let worker = &lost.worker;
+        let left = |(id, record): &(JobId, Option<Record>)| LeftJob {
+            id: id.to_string(),
+            words: record.as_ref().map(|record| record.words.clone()),
+            state: record.as_ref().map(|record| record.state.as_str()),
+        };
+        Self {
+            name: worker.name.clone(),
+            host: worker.host.clone(),
+            pid: worker.pid,
+            queues: worker.queues.iter().map(|queue| queue.as_str()).collect(),
+            slots: worker.slots,
+            since: at(worker.since),
+            heard: at(lost.heard),
+            was_running: lost.running.iter().map(left).collect(),
+        }
+    }
 }
 
 /// A worker.
@@ -297,8 +439,8 @@ pub(super) struct Error {
     error: String,
 }
 
-/// The figures of all queues.
-pub(super) fn counts(counts: &[QueueCounts], figures: &[Figures]) -> Counts {
-    let of = |counts: &QueueCounts| Some(Queue::new(counts, figures.iter().find(|f| f.queue == counts.queue)?));
-    Counts { queues: counts.iter().filter_map(of).collect() }
+/// The figures of all queues and kinds of jobs.
+pub(super) fn counts(counts: &[QueueCounts], figures: &AllFigures) -> Counts {
+    let of = |counts: &QueueCounts| Some(Queue::new(counts, figures.queues.iter().find(|f| f.queue == counts.queue)?));
+    Counts { queues: counts.iter().filter_map(of).collect(), kinds: figures.kinds.iter().map(KindRuns::from).collect() }
 }

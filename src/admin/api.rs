@@ -7,11 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use sview_jobs::{KEPT_ACTIONS, Surroundings};
 
-use super::answers::{self, Actions, Counts, Error, Job, Jobs, Noted, Producer, Schedule, Worker, Workers};
+use super::answers::{
+    self, Actions, Counts, Dead, DeadGroup, Error, Job, Jobs, LostWorker, Noted, Producer, Schedule, Worker, Workers,
+};
 use super::context::Viewer;
 use super::problem::Problem;
 use super::query::JobsQuery;
-use super::{Admin, jobs};
+use super::{Admin, jobs, rows};
 
 /// Jobs in an answer that asks for no number.
 const PAGE: usize = 100;
@@ -43,12 +45,7 @@ pub(super) async fn list(
     Query(query): Query<JobsQuery>,
 ) -> Response {
     let answer = async {
-        let mut filter = query.filter(PAGE)?;
-        let limit = filter.limit;
-        filter.limit += 1;
-        let mut records = admin.services.jobs.queues.list(&filter).await?;
-        let more = records.len() > limit;
-        records.truncate(limit);
+        let (records, more) = jobs::look(&admin, query.search(PAGE)?).await?;
         let around = Surroundings::look(&admin.services.jobs).await?;
         let before = records.last().filter(|_| more).map(|record| record.id.to_string());
         Ok(Jobs { jobs: records.iter().map(|record| Job::new(record, &around)).collect(), before })
@@ -86,7 +83,7 @@ pub(super) async fn one(
 
 /// Queues
 ///
-/// How many jobs there are in each state, and figures of the last 24 hours.
+/// How many jobs there are in each state, and figures of the last 24 hours, by queue and by kind of job.
 #[utoipa::path(
     get,
     path = "/api/jobs/counts",
@@ -97,15 +94,15 @@ pub(super) async fn one(
 )]
 pub(super) async fn counts(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let answer = async {
-        let (counts, figures) = (admin.services.jobs.queues.counts().await?, admin.figures().await?);
-        Ok(answers::counts(&counts, &figures))
+        let counts = admin.services.jobs.queues.counts().await?;
+        Ok(answers::counts(&counts, &*admin.figures().await?))
     };
     respond(answer.await, &viewer, &uri)
 }
 
 /// Workers
 ///
-/// Those that were heard of in the last two minutes, and what they do.
+/// Those that were heard of in the last two minutes, and what they do; and those that vanished in the last seven days.
 #[utoipa::path(
     get,
     path = "/api/jobs/workers",
@@ -118,7 +115,28 @@ pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
     let answer = async {
         let around = Surroundings::look(&admin.services.jobs).await?;
         let workers = around.workers.iter().map(|(worker, heard)| Worker::new(worker, *heard, &around));
-        Ok(Workers { workers: workers.collect() })
+        let lost = rows::lost(&admin).await?;
+        Ok(Workers { workers: workers.collect(), lost: lost.iter().map(LostWorker::from).collect() })
+    };
+    respond(answer.await, &viewer, &uri)
+}
+
+/// Dead jobs by their errors
+///
+/// The newest 5,000, put together where the last errors differ in numbers and ids only. `error` of a group is a parameter of the list of
+/// jobs and a field of actions.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/dead",
+    responses(
+        (status = 200, description = "The groups, the largest first.", body = Dead),
+        (status = 401, description = "A token is needed.", body = Error),
+    )
+)]
+pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
+    let answer = async {
+        let (groups, looked) = sview_jobs::dead_groups(&admin.services.jobs.queues).await?;
+        Ok(Dead { groups: groups.iter().map(DeadGroup::from).collect(), looked_through: looked })
     };
     respond(answer.await, &viewer, &uri)
 }

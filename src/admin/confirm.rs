@@ -4,7 +4,7 @@ use axum::extract::{Query, State as Extract};
 use axum::http::Uri;
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
-use sview_jobs::{Filter, Record, State, Steering, in_words, matching};
+use sview_jobs::{Filter, Record, Search, State, Steering, in_words, matching};
 use sview_views::admin::{self, Ask, Confirm};
 
 use super::Admin;
@@ -72,7 +72,8 @@ fn listed(words: &[String]) -> String {
 }
 
 /// Which jobs a filter means, as its fields say it.
-fn meant(filter: &Filter) -> String {
+fn meant(search: &Search) -> String {
+    let filter = &search.filter;
     let states: Vec<_> = filter.states.iter().map(ToString::to_string).collect();
     let states = if states.is_empty() { None } else { Some(format!("in state {}", states.join(" or "))) };
     let parts = [
@@ -82,6 +83,8 @@ fn meant(filter: &Filter) -> String {
         filter.text.as_ref().map(|text| format!("with “{}” in their words", in_words(text, 200))),
         filter.from.map(|from| format!("queued at or after {}", exact(from))),
         filter.until.map(|until| format!("queued before {}", exact(until))),
+        search.error.as_ref().map(|error| format!("of those whose last error is like “{}”", in_words(error, 200))),
+        Some(&search.ids).filter(|ids| !ids.is_empty()).map(|ids| format!("of {} named ones", ids.len())),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() {
@@ -132,17 +135,17 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
                 any: true,
             })
         }
-        Order::Matching { steering, mut filter, mut typed } => {
-            let mut consequences = vec![meant(&filter)];
+        Order::Matching { steering, mut search, mut typed } => {
+            let mut consequences = vec![meant(&search)];
             // What is queued after this page was made is not meant.
             if typed.until.is_empty() {
                 // By the clock that jobs are queued by, which may not be this host's.
                 let now = queues.time().await?;
                 typed.until = now.to_rfc3339_opts(SecondsFormat::Millis, true);
-                filter.until = Some(now);
+                search.filter.until = Some(now);
             }
-            let records = matching(queues, steering, &filter).await?;
-            consequences.extend(counted(steering, &filter, &records));
+            let records = matching(queues, steering, &search).await?;
+            consequences.extend(counted(steering, &search.filter, &records));
             consequences.push(match records.len() {
                 0 => "No job is in a state to which this does anything.".to_owned(),
                 _ => consequence(steering).to_owned(),

@@ -11,10 +11,24 @@ use axum::response::{IntoResponse as _, Response};
 use futures::stream;
 use sview_jobs::State as JobState;
 use tokio::time::MissedTickBehavior;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::Admin;
 use super::context::Viewer;
 use super::problem::Problem;
+
+/// The address of the stream.
+pub(super) const PATH: &str = "/events";
+
+/// The parameters that the stream has: none.
+pub(super) struct NoParameters;
+
+impl IntoParams for NoParameters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        Vec::new()
+    }
+}
 
 /// How often a stream looks whether something changed.
 const LOOK: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State as Extract};
 use axum::http::Uri;
 use axum::response::Response;
-use sview_jobs::{JOB_NAMES, JobId, State, Steering, Surroundings};
+use sview_jobs::{JOB_NAMES, JobId, Order, Record, Search, State, Steering, Surroundings};
 use sview_model::Queue;
 use sview_views::admin::{self, Ask, AttemptRow, JobPage, JobsPage};
 
@@ -15,6 +15,9 @@ use crate::http::html;
 
 /// Jobs on a page.
 const PAGE: usize = 50;
+
+/// Groups of dead jobs on a page.
+const GROUPS: usize = 100;
 
 /// What can be done to all that match, as far as it can do anything to jobs in these states.
 fn bulk(query: &JobsQuery, states: &[State]) -> Vec<Ask> {
@@ -34,6 +37,28 @@ fn bulk(query: &JobsQuery, states: &[State]) -> Vec<Ask> {
         .collect()
 }
 
+/// Jobs, and whether there is another page of them.
+pub(super) async fn look(admin: &Admin, mut search: Search) -> Result<(Vec<Record>, bool), Problem> {
+    let limit = search.filter.limit;
+    search.filter.limit += 1; // one more tells whether there is another page
+    let mut records = sview_jobs::search(&admin.services.jobs.queues, &search).await?;
+    // By run time there is but one page.
+    let more = records.len() > limit && search.order == Order::Queued;
+    records.truncate(limit);
+    Ok((records, more))
+}
+
+/// Dead jobs by their errors.
+pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
+    match sview_jobs::dead_groups(&admin.services.jobs.queues).await {
+        Ok((groups, looked)) => {
+            let rows: Vec<_> = groups.into_iter().take(GROUPS).map(rows::dead_group).collect();
+            html(admin::dead(&viewer.context(), &rows, looked as u64))
+        }
+        Err(error) => Problem::from(error).respond(&viewer, &uri),
+    }
+}
+
 /// The list.
 pub(super) async fn list(
     Extract(admin): Extract<Admin>,
@@ -42,12 +67,9 @@ pub(super) async fn list(
     Query(query): Query<JobsQuery>,
 ) -> Response {
     let shown = async {
-        let mut filter = query.filter(PAGE)?;
-        let (paged, limit) = (filter.before.is_some(), filter.limit);
-        filter.limit += 1; // one more tells whether there is another page
-        let mut records = admin.services.jobs.queues.list(&filter).await?;
-        let more = records.len() > limit;
-        records.truncate(limit);
+        let search = query.search(PAGE)?;
+        let (paged, states) = (search.filter.before.is_some(), search.filter.states.clone());
+        let (records, more) = look(&admin, search).await?;
         let any_waits = records.iter().any(|r| matches!(r.state, State::Queued | State::Scheduled));
         let around = if any_waits { Some(Surroundings::look(&admin.services.jobs).await?) } else { None };
         Ok::<_, Problem>(JobsPage {
@@ -58,7 +80,7 @@ pub(super) async fn list(
             rows: records.iter().map(|record| rows::job(record, around.as_ref())).collect(),
             older: records.last().filter(|_| more).map(|record| record.id.to_string()),
             paged,
-            asks: bulk(&query, &filter.states),
+            asks: bulk(&query, &states),
         })
     };
     match shown.await {
@@ -81,7 +103,8 @@ pub(super) async fn one(
     Path(text): Path<String>,
 ) -> Response {
     let shown = async {
-        let id = text.parse().map_err(|_| admin.no_such_job())?;
+        // What cannot be the id of a job never was one.
+        let id = text.parse().map_err(|_| Problem::not_found())?;
         let record = admin.services.jobs.queues.get(id).await?;
         let record = record.ok_or_else(|| admin.no_such_job())?;
         let waits = if record.state.is_under_way() {

@@ -19,6 +19,7 @@ mod pages;
 mod problem;
 mod query;
 mod rows;
+mod status;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum_extra::extract::cookie::Key;
 use prometheus_client::registry::Registry;
-use sview_jobs::Figures;
+use sview_jobs::{Figures, KindOfRuns, kinds_of_runs};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,7 @@ use crate::http::metrics::Server;
 use crate::http::routes::Routes;
 use crate::http::serve::Bounds;
 use crate::http::{self, asset, headers, query as http_query};
+use crate::status::Status;
 
 /// How many pages may follow events at once.
 const STREAMS: usize = 64;
@@ -52,7 +54,19 @@ const STREAMS: usize = 64;
 /// How long figures of queues are shown again: they are read from thousands of records.
 const FIGURES: Duration = Duration::from_secs(5);
 
-type Gathered = Option<(Instant, Arc<Vec<Figures>>)>;
+/// How long a status is shown again: every look asks the database and the ledger a dozen questions.
+const STATUS: Duration = Duration::from_secs(15);
+
+/// What was read last, and when.
+type Kept<T> = Arc<tokio::sync::Mutex<Option<(Instant, Arc<T>)>>>;
+
+/// Figures of the last 24 hours.
+#[derive(Debug)]
+struct AllFigures {
+    queues: Vec<Figures>,
+    /// By kind of job.
+    kinds: Vec<KindOfRuns>,
+}
 
 /// What every handler needs. Cheap to clone.
 #[derive(Clone)]
@@ -65,7 +79,8 @@ pub struct Admin {
     key: Key,
     registry: Arc<Registry>,
     streams: Arc<Semaphore>,
-    gathered: Arc<tokio::sync::Mutex<Gathered>>,
+    gathered: Kept<AllFigures>,
+    looked: Kept<Status>,
     /// How long ended jobs are kept.
     ledger: LedgerSettings,
     stop: CancellationToken,
@@ -107,6 +122,7 @@ impl Admin {
             registry: Arc::new(registry),
             streams: Arc::new(Semaphore::new(STREAMS)),
             gathered: Arc::default(),
+            looked: Arc::default(),
             ledger: ledger.clone(),
             stop,
         }
@@ -117,8 +133,22 @@ impl Admin {
         Problem::no_such_job(&self.ledger)
     }
 
-    /// Figures of the queues; at most a few seconds old.
-    async fn figures(&self) -> sview_jobs::Result<Arc<Vec<Figures>>> {
+    /// The status of the deployment; at most [`STATUS`] old.
+    async fn status(&self) -> Arc<Status> {
+        // Held while it is read: of many that ask at once, one reads.
+        let mut looked = self.looked.lock().await;
+        if let Some((at, status)) = &*looked
+            && at.elapsed() < STATUS
+        {
+            return status.clone();
+        }
+        let status = Arc::new(Status::gather(&self.services).await);
+        *looked = Some((Instant::now(), status.clone()));
+        status
+    }
+
+    /// Figures of queues and kinds of jobs; at most a few seconds old.
+    async fn figures(&self) -> sview_jobs::Result<Arc<AllFigures>> {
         // Held while it is read: of many that ask at once, one reads.
         let mut gathered = self.gathered.lock().await;
         if let Some((at, figures)) = &*gathered
@@ -126,7 +156,9 @@ impl Admin {
         {
             return Ok(figures.clone());
         }
-        let figures = Arc::new(Figures::gather(&self.services.jobs.queues).await?);
+        let queues = &self.services.jobs.queues;
+        let (of_queues, of_kinds) = (Figures::gather(queues).await?, kinds_of_runs(queues).await?);
+        let figures = Arc::new(AllFigures { queues: of_queues, kinds: of_kinds });
         *gathered = Some((Instant::now(), figures.clone()));
         Ok(figures)
     }
@@ -134,9 +166,10 @@ impl Admin {
 
 /// All addresses.
 fn router(admin: Admin) -> Router {
+    let strict_routes = programs().get(events::PATH, events::stream).into_router().route_layer(from_fn(strict));
     let guarded = people()
         .into_router()
-        .merge(programs().into_router().route_layer(from_fn(strict)))
+        .merge(strict_routes)
         .fallback(not_found)
         .layer(from_fn_with_state(admin.clone(), access::guard));
     let open = asset::routes().get("/login", login::page).post("/login", login::sign_in);
@@ -155,12 +188,14 @@ async fn strict(request: Request, next: Next) -> Response {
     .await
 }
 
-/// Addresses for people: pages, their forms and their news. All others are for programs.
+/// Addresses for people: pages and their forms. All others are for programs.
 fn people() -> Routes<Admin> {
     Routes::new()
         .get("/", pages::overview)
+        .get("/status", status::page)
         .get("/jobs", jobs::list)
         .get("/jobs/{id}", jobs::one)
+        .get("/dead", jobs::dead)
         .get("/workers", pages::workers)
         .get("/schedule", pages::schedule)
         .get("/due", pages::due)
@@ -169,16 +204,17 @@ fn people() -> Routes<Admin> {
         .get("/confirm", confirm::page)
         .post("/act", act::form)
         .post("/logout", login::out)
-        .get("/events", events::stream)
 }
 
 /// Addresses for programs; [`openapi`] describes each.
 fn programs() -> Routes<Admin> {
     Routes::new()
+        .get("/api/status", status::json)
         .get("/api/jobs", api::list)
         .get("/api/jobs/{id}", api::one)
         .get("/api/jobs/counts", api::counts)
         .get("/api/jobs/workers", api::workers)
+        .get("/api/jobs/dead", api::dead)
         .get("/api/jobs/schedule", api::schedule)
         .get("/api/jobs/actions", api::actions)
         .post("/api/jobs/actions", act::json)

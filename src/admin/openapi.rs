@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
-use super::{act, api, metrics};
+use super::{act, api, events, metrics, status};
 use crate::http::query::{self, Accepted};
 
 /// Everything that an operator's programs may use.
@@ -20,10 +20,12 @@ use crate::http::query::{self, Accepted};
             shown as `Authorization: Bearer`; the read-only one lets look."
     ),
     paths(
+        status::json,
         api::list,
         api::one,
         api::counts,
         api::workers,
+        api::dead,
         api::schedule,
         api::actions,
         act::json,
@@ -42,8 +44,9 @@ static DESCRIPTION: LazyLock<OpenApiDocument> = LazyLock::new(|| {
     description
 });
 
-/// What every address for programs accepts in its query.
-pub(super) static ACCEPTED: LazyLock<Accepted> = LazyLock::new(|| Accepted::of(&DESCRIPTION));
+/// The parameters that each address for programs accepts in its query. The stream of events is for open pages, so no description has it.
+pub(super) static ACCEPTED: LazyLock<Accepted> =
+    LazyLock::new(|| Accepted::of(&DESCRIPTION).with::<events::NoParameters>(events::PATH));
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_json().unwrap_or_default()); // strings only
 

@@ -1,7 +1,7 @@
 //! What an operator orders: read from a form or JSON, told in words, carried out.
 
 use serde::{Deserialize, Serialize};
-use sview_jobs::{Cause, Effect, Filter, JobId, PRODUCERS, Producer, Steering, steer};
+use sview_jobs::{Cause, Effect, JobId, PRODUCERS, Producer, Search, Steering, steer};
 use sview_model::Queue;
 use sview_views::admin::JobsFilter;
 use utoipa::ToSchema;
@@ -13,6 +13,9 @@ use super::query::JobsQuery;
 
 /// The most jobs that one order is carried out on.
 pub(super) const AT_ONCE: usize = 5_000;
+
+/// How many of the jobs that something was done to are shown then: a page of the list.
+const SHOWN: usize = 50;
 
 /// An order as it was sent. A field that is unknown is refused: without it, the order could mean more jobs. Which of the fields are needed depends on the action.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -33,12 +36,14 @@ pub(super) struct Asked {
     text: Option<String>,
     from: Option<String>,
     until: Option<String>,
+    error: Option<String>,
+    ids: Option<String>,
 }
 
 /// An order that makes sense.
 pub(super) enum Order {
     One(Steering, JobId),
-    Matching { steering: Steering, filter: Box<Filter>, typed: Box<JobsFilter> },
+    Matching { steering: Steering, search: Box<Search>, typed: Box<JobsFilter> },
     Pause(Queue, bool),
     Run(&'static Producer),
 }
@@ -54,6 +59,9 @@ pub(super) struct Did {
     pub(super) asked: u64,
     /// Jobs that it could do nothing to.
     pub(super) unchanged: u64,
+    /// The page that shows the jobs it was done to, where they no longer match what was looked for.
+    #[serde(skip)]
+    pub(super) shown_at: Option<String>,
 }
 
 /// How an action is called.
@@ -99,10 +107,12 @@ impl Asked {
                     text: self.text,
                     from: self.from,
                     until: self.until,
+                    error: self.error,
+                    ids: self.ids,
                     ..JobsQuery::default()
                 };
-                let filter = Filter { limit: AT_ONCE, ..query.filter(AT_ONCE)? };
-                Ok(Order::Matching { steering, filter: Box::new(filter), typed: Box::new(query.typed()) })
+                let search = Box::new(query.search(AT_ONCE)?);
+                Ok(Order::Matching { steering, search, typed: Box::new(query.typed()) })
             }
             _ => Err(Problem::expected(
                 "It is not said to which jobs",
@@ -141,18 +151,19 @@ impl Order {
         note: impl AsyncFnOnce(String) -> Result<(), Problem>,
     ) -> Result<Did, Problem> {
         let (context, queues) = (&admin.services.jobs, &admin.services.jobs.queues);
-        let plain = |said: String| Did { said, changed: 0, asked: 0, unchanged: 0 };
+        let plain = |said: String| Did { said, changed: 0, asked: 0, unchanged: 0, shown_at: None };
         match self {
             Self::One(steering, id) => {
                 let record = queues.get(id).await?.ok_or_else(|| admin.no_such_job())?;
                 note(format!("{} {id}: {}", name(steering), record.words)).await?;
                 Ok(did(steering, steer(queues, steering, &[id]).await?))
             }
-            Self::Matching { steering, filter, typed } => {
-                let matching = sview_jobs::matching(queues, steering, &filter).await?;
+            Self::Matching { steering, search, typed } => {
+                let matching = sview_jobs::matching(queues, steering, &search).await?;
                 let ids: Vec<JobId> = matching.iter().map(|record| record.id).collect();
                 note(format!("{} {}: {}", name(steering), told(&typed), jobs(ids.len() as u64))).await?;
-                Ok(did(steering, steer(queues, steering, &ids).await?))
+                let did = did(steering, steer(queues, steering, &ids).await?);
+                Ok(Did { shown_at: shown_at(steering, &ids), ..did })
             }
             Self::Pause(queue, paused) => {
                 let word = if paused { "pause" } else { "resume" };
@@ -167,6 +178,13 @@ impl Order {
             }
         }
     }
+}
+
+/// The page that shows the newest of the jobs that something was done to. They are in other states now than those that were asked for.
+fn shown_at(steering: Steering, ids: &[JobId]) -> Option<String> {
+    let ids: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();
+    let stay = matches!(steering, Steering::Retry | Steering::Cancel) && !ids.is_empty();
+    stay.then(|| JobsFilter { ids: ids.join(","), ..JobsFilter::default() }.address())
 }
 
 /// A number of jobs in words.
@@ -194,5 +212,5 @@ fn did(steering: Steering, effect: Effect) -> Did {
             jobs(unchanged)
         ));
     }
-    Did { said: format!("{}.", parts.join("; ")), changed, asked, unchanged }
+    Did { said: format!("{}.", parts.join("; ")), changed, asked, unchanged, shown_at: None }
 }

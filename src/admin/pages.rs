@@ -55,12 +55,13 @@ pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri
         let dead = jobs.queues.list(&dead).await?;
         let mut running: Vec<_> = around.running.values().collect();
         running.sort_by_key(|record| (record.started_at, record.id));
-        let of = |queue| figures.iter().find(|figures| figures.queue == queue);
+        let of = |queue| figures.queues.iter().find(|figures| figures.queue == queue);
         let queue = |counts: &QueueCounts| Some(rows::queue(counts, of(counts.queue)?, &around));
         let shown = OverviewPage {
             obstacles,
             troubles: admin.services.check().await.troubles(),
             queues: around.counts.iter().filter_map(queue).collect(),
+            kinds: figures.kinds.iter().map(rows::kind).collect(),
             running: running.into_iter().take(FEW).map(|record| rows::job(record, None)).collect(),
             dead: dead.iter().map(|record| rows::job(record, None)).collect(),
         };
@@ -85,7 +86,7 @@ pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
             });
             WorkerRow {
                 name: worker.name.clone(),
-                place: format!("{}, process {}", worker.host, worker.pid),
+                place: rows::place(worker),
                 queues: worker.queues.iter().map(|queue| queue.as_str()).collect(),
                 slots: worker.slots,
                 since: worker.since,
@@ -94,7 +95,8 @@ pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
             }
         };
         let shown: Vec<_> = around.workers.iter().map(row).collect();
-        Ok(admin::workers(&viewer.context(), &shown))
+        let lost: Vec<_> = rows::lost(&admin).await?.iter().map(rows::lost_row).collect();
+        Ok(admin::workers(&viewer.context(), &shown, &lost))
     };
     respond(page.await, &viewer, &uri)
 }

@@ -20,7 +20,7 @@ pub(super) struct Problem {
 
 /// Whether an address is one for programs.
 pub(super) fn is_for_programs(uri: &Uri) -> bool {
-    uri.path().starts_with("/api/") || uri.path() == "/metrics" || uri.path() == "/events"
+    uri.path().starts_with("/api/") || uri.path() == "/metrics" || uri.path() == super::events::PATH
 }
 
 impl Problem {

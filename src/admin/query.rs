@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::Deserialize;
-use sview_jobs::{Filter, State};
+use sview_jobs::{Filter, JobId, Order, Search, State, error_pattern};
 use sview_model::Queue;
 use sview_views::admin::JobsFilter;
 use utoipa::IntoParams;
@@ -11,6 +11,9 @@ use super::problem::Problem;
 
 /// The most jobs in one answer.
 const MOST: usize = 500;
+
+/// The most ids that can be named.
+const IDS: usize = 100;
 
 /// A filter as it stands in an address. Empty is the same as missing.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -32,6 +35,12 @@ pub(super) struct JobsQuery {
     pub(super) before: Option<String>,
     /// How many, 1 to 500.
     pub(super) limit: Option<String>,
+    /// queued: newest first, as without it. ran: the longest run time first, of the newest 5,000 that match; these come on one page.
+    pub(super) sort: Option<String>,
+    /// What the last error has in common with others: numbers and ids in it are `#`.
+    pub(super) error: Option<String>,
+    /// Ids, joined by commas, 100 at the most: only these.
+    pub(super) ids: Option<String>,
 }
 
 fn some(text: &Option<String>) -> Option<&str> {
@@ -48,8 +57,27 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 impl JobsQuery {
-    /// The filter; `limit` is that of a page when none is asked for.
-    pub(super) fn filter(&self, limit: usize) -> Result<Filter, Problem> {
+    /// What to look for; `limit` is that of a page when none is asked for.
+    pub(super) fn search(&self, limit: usize) -> Result<Search, Problem> {
+        let order = match some(&self.sort) {
+            None | Some("queued") => Order::Queued,
+            Some("ran") if some(&self.before).is_some() => {
+                return Err(Problem::expected("before goes with sort=queued only", "sort=ran without before"));
+            }
+            Some("ran") => Order::Ran,
+            Some(_) => return Err(Problem::expected("There is no such order", "queued, ran")),
+        };
+        let ids = some(&self.ids).into_iter().flat_map(|text| text.split(',')).map(|id| id.trim().parse());
+        let ids: Vec<JobId> = ids
+            .collect::<Result<_, _>>()
+            .map_err(|_| Problem::expected("ids has what is no id", "ids of jobs, joined by commas"))?;
+        if ids.len() > IDS {
+            return Err(Problem::expected("ids are too many", format!("at most {IDS}")));
+        }
+        Ok(Search { filter: self.filter(limit)?, error: some(&self.error).map(error_pattern), ids, order })
+    }
+
+    fn filter(&self, limit: usize) -> Result<Filter, Problem> {
         let time = |what: &str, text| match some(text) {
             None => Ok(None),
             Some(text) => moment(text).map(Some).ok_or_else(|| {
@@ -94,6 +122,9 @@ impl JobsQuery {
             text: text(&self.text),
             from: text(&self.from),
             until: text(&self.until),
+            error: text(&self.error),
+            ids: text(&self.ids),
+            sort: text(&self.sort),
         }
     }
 }

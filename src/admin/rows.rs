@@ -1,8 +1,13 @@
 //! From what ledgers say to what pages show.
 
-use sview_jobs::{Figures, QueueCounts, Record, State, Surroundings};
+use chrono::{DateTime, Utc};
+use sview_jobs::{DeadGroup, Figures, JobId, KindOfRuns, QueueCounts, Record, State, Surroundings, WorkerInfo};
 use sview_store::{Obstacle, ObstacleCause};
-use sview_views::admin::{Ask, HourBar, JobRow, ObstacleRow, QueueCard, Wait, fine};
+use sview_views::admin::{
+    Ask, DeadRow, HourBar, JobRow, JobsFilter, KindRow, LeftRow, LostRow, ObstacleRow, QueueCard, Wait, fine,
+};
+
+use super::Admin;
 
 /// A job in a list. What waits says why, when somebody looked around; what failed says how.
 pub(super) fn job(record: &Record, around: Option<&Surroundings>) -> JobRow {
@@ -45,6 +50,80 @@ pub(super) fn obstacle(obstacle: Obstacle) -> ObstacleRow {
         ObstacleCause::Lock { holder, since } => ObstacleRow { name, bucket: None, since, again: None, why: holder },
     }
 }
+
+/// A worker that vanished.
+pub(super) struct Lost {
+    pub(super) worker: WorkerInfo,
+    pub(super) heard: DateTime<Utc>,
+    /// What it was at, as far as that is remembered.
+    pub(super) running: Vec<(JobId, Option<Record>)>,
+}
+
+/// The workers that vanished in the last seven days, latest first. What they were at is told in the ledger's words: those of an older
+/// worker's sign of life may hold what visitors typed.
+pub(super) async fn lost(admin: &Admin) -> sview_jobs::Result<Vec<Lost>> {
+    let queues = &admin.services.jobs.queues;
+    let mut all = Vec::new();
+    for (worker, heard) in queues.lost_workers().await?.into_iter().take(MOST_LOST) {
+        let mut running = Vec::with_capacity(worker.running.len());
+        for (id, _) in &worker.running {
+            running.push((*id, queues.get(*id).await?));
+        }
+        all.push(Lost { worker, heard, running });
+    }
+    Ok(all)
+}
+
+/// A worker that vanished, as a page shows it.
+pub(super) fn lost_row(lost: &Lost) -> LostRow {
+    let left = |(id, record): &(JobId, Option<Record>)| LeftRow {
+        id: id.to_string(),
+        job: record.as_ref().map(|record| (record.words.clone(), record.state.as_str())),
+    };
+    LostRow {
+        name: lost.worker.name.clone(),
+        place: place(&lost.worker),
+        queues: lost.worker.queues.iter().map(|queue| queue.as_str()).collect(),
+        heard: lost.heard,
+        running: lost.running.iter().map(left).collect(),
+    }
+}
+
+/// Machine and process of a worker.
+pub(super) fn place(worker: &WorkerInfo) -> String {
+    format!("{}, process {}", worker.host, worker.pid)
+}
+
+/// Attempts of a kind of job, as a page shows them.
+pub(super) fn kind(kind: &KindOfRuns) -> KindRow {
+    KindRow {
+        name: kind.name.clone(),
+        done: kind.done,
+        failed: kind.failed,
+        times: kind.p50.zip(kind.p95).zip(kind.max).map(|((p50, p95), max)| [p50, p95, max].map(fine)),
+        hours: kind.hours.iter().map(|hour| (hour.end, hour.done, hour.failed)).collect(),
+    }
+}
+
+/// Dead jobs whose errors are alike, as a page shows them.
+pub(super) fn dead_group(group: DeadGroup) -> DeadRow {
+    let fields = |action| {
+        let state = ("state", State::Dead.to_string());
+        vec![("action", action), ("all", "yes".to_owned()), state, ("error", group.pattern.clone())]
+    };
+    let ask = |label, action: &str| Ask { label, asks: true, fields: fields(action.to_owned()) };
+    DeadRow {
+        asks: vec![ask("Retry", "retry"), ask("Delete", "delete")],
+        filter: JobsFilter { state: State::Dead.to_string(), error: group.pattern.clone(), ..JobsFilter::default() },
+        example: group.example,
+        count: group.count as u64,
+        names: group.names,
+        ended: group.ended,
+    }
+}
+
+/// So many workers that vanished are shown.
+const MOST_LOST: usize = 50;
 
 /// What can be done to a job.
 pub(super) fn asks(record: &Record) -> Vec<Ask> {

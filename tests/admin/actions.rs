@@ -94,6 +94,51 @@ both! {
         assert_eq!(get(&format!("{url}/api/jobs/actions")).json()["actions"][0]["what"], "cancel all of queue=quick-cache: 2 jobs");
     }
 
+    async fn what_was_retried_or_cancelled_is_shown_then(deployment: Deployment) {
+        let (_server, url) = serve(&deployment, &[]);
+        let queues = queues(&deployment).await;
+        let mut dead = Vec::new();
+        for (key, error) in [("a", "took longer than 600 s"), ("b", "took longer than 7200 s"), ("c", "no such table")] {
+            let id = push(&queues, &new_job(Queue::QuickCache, key)).await;
+            let Take::Job(taken) = queues.take(&[Queue::QuickCache], "w", Duration::from_secs(60)).await.unwrap() else {
+                panic!("nothing to take")
+            };
+            queues.finish(&taken.claim, &Outcome::Dead { error: error.into() }).await.unwrap();
+            dead.push(id);
+        }
+        // The groups of the dead, and an action on one of them.
+        let groups = get(&format!("{url}/api/jobs/dead")).json();
+        assert_eq!(groups["looked_through"], 3);
+        let told: Vec<_> = groups["groups"].as_array().unwrap().iter().map(|group| (group["error"].as_str().unwrap(), group["count"].as_u64().unwrap())).collect();
+        assert_eq!(told, [("took longer than # s", 2), ("no such table", 1)]);
+        let page = get(&format!("{url}/dead")).body;
+        let link = "/jobs?state=dead&amp;error=took%20longer%20than%20%23%20s";
+        assert!(page.contains(link), "{link} is not in {page}");
+        let list = ids(&get(&format!("{url}/api/jobs?state=dead&error=took%20longer%20than%20%23%20s")).json());
+        assert_eq!(list, [dead[1].as_str(), dead[0].as_str()]);
+        let fields = [("action", "retry"), ("all", "yes"), ("state", "dead"), ("error", "took longer than # s")];
+        let asked = get(&format!("{url}/confirm?action=retry&all=yes&state=dead&error=took%20longer%20than%20%23%20s")).body;
+        assert!(asked.contains("Retry 2 jobs?") && asked.contains("name=\"error\" value=\"took longer than # s\""), "{asked}");
+
+        let answer = post(&format!("{url}/act"), &fields, &[]);
+        let landed = answer.header("location").to_owned();
+        assert!(answer.status == 303 && landed.starts_with("/jobs?ids="), "{landed}");
+        assert_eq!(state(&queues, &dead[2]).await, Some(State::Dead), "the other group is left alone");
+        let page = get(&format!("{url}{landed}")).body;
+        assert!(page.contains("probe a") && page.contains("probe b") && !page.contains("probe c"), "{page}");
+        assert!(!page.contains("No job matches"), "{page}");
+        // All that this page shows is all that an action on it means.
+        let named = landed.trim_start_matches("/jobs?ids=").replace("%2C", ",");
+        let order = json!({ "action": "cancel", "all": "yes", "ids": named.split(',').next().unwrap() }).to_string();
+        assert_eq!(send_json(&format!("{url}/api/jobs/actions"), &order, &[]).json()["changed"], 1);
+        let answer = post(&format!("{url}/act"), &[("action", "cancel"), ("all", "yes"), ("state", "queued")], &[]);
+        let page = get(&format!("{url}{}", answer.header("location"))).body;
+        assert!(page.contains("cancelled") && !page.contains("No job matches"), "{page}");
+        // What was deleted is nowhere.
+        let answer = post(&format!("{url}/act"), &[("action", "delete"), ("all", "yes"), ("state", "dead")], &[]);
+        assert_eq!(answer.header("location"), "/jobs?state=dead");
+    }
+
     async fn an_action_without_a_filter_says_that_it_means_all_jobs(deployment: Deployment) {
         let (_server, url) = serve(&deployment, &[]);
         let queues = queues(&deployment).await;

@@ -8,3 +8,4 @@ mod metrics;
 mod process;
 mod programs;
 mod site;
+mod status;

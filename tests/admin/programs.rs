@@ -14,6 +14,10 @@ both! {
         for query in ["limit=0", "limit=501", "limit=many", "state=asleep", "queue=x", "from=soon", "before=x"] {
             assert_eq!(get(&format!("{url}/api/jobs?{query}")).status, 400, "{query}");
         }
+        for query in ["x=1", "Name=", "%FF=x"] {
+            let answer = get(&format!("{url}/events?{query}"));
+            assert!(answer.status == 400 && answer.body.contains("no parameter"), "{query}: {} {}", answer.status, answer.body);
+        }
         // A field that is misspelt must not make an order mean more jobs.
         let queues = queues(&deployment).await;
         let id = push(&queues, &new_job(Queue::QuickCache, "k")).await;

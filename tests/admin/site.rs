@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sview_jobs::{Action, LedgerSettings, NewJob, Pushed, Queues, RedisLedger, SqliteLedger, State};
+use sview_jobs::{Action, ClockShift, LedgerSettings, NewJob, Pushed, Queues, RedisLedger, SqliteLedger, State};
 use sview_model::Queue;
 use sview_testing::http::{self, Answer, get};
 use sview_testing::{Deployment, Server, sview};
@@ -24,12 +24,15 @@ pub(crate) fn serve(deployment: &Deployment, more: &[(&str, &str)]) -> (Server, 
 
 /// The ledger that the server has.
 pub(crate) async fn queues(deployment: &Deployment) -> Queues {
+    queues_at(deployment, ClockShift::default()).await
+}
+
+/// The ledger that the server has, at another time.
+pub(crate) async fn queues_at(deployment: &Deployment, clock: ClockShift) -> Queues {
+    let settings = LedgerSettings { clock, ..LedgerSettings::default() };
     match &deployment.redis_url {
-        Some(url) => Queues::new(RedisLedger::new(url, &deployment.prefix, LedgerSettings::default()).unwrap()),
-        None => {
-            let path = deployment.data_dir.join("jobs.sqlite");
-            Queues::new(SqliteLedger::open(&path, LedgerSettings::default()).await.unwrap())
-        }
+        Some(url) => Queues::new(RedisLedger::new(url, &deployment.prefix, settings).unwrap()),
+        None => Queues::new(SqliteLedger::open(&deployment.data_dir.join("jobs.sqlite"), settings).await.unwrap()),
     }
 }
 

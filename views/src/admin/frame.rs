@@ -18,7 +18,8 @@ pub struct AdminContext {
     pub said: Option<String>,
 }
 
-const NAV: [(&str, &str); 7] = [
+const NAV: [(&str, &str); 8] = [
+    ("/status", "Status"),
     ("/", "Queues"),
     ("/jobs", "Jobs"),
     ("/workers", "Workers"),

@@ -7,7 +7,7 @@ use super::AdminContext;
 use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
 use super::spans::{coarse, fine, seen};
-use super::table::{Column, table};
+use super::table::{Column, Sort, sorted_table};
 use crate::{links, text};
 
 /// A job in a list.
@@ -50,10 +50,16 @@ pub struct JobsFilter {
     pub from: String,
     /// Queued before.
     pub until: String,
+    /// What the last error has in common with others.
+    pub error: String,
+    /// Ids, joined by commas.
+    pub ids: String,
+    /// In which order: empty or `queued`, or `ran`.
+    pub sort: String,
 }
 
 impl JobsFilter {
-    /// The fields that are not empty.
+    /// The fields that are not empty, without the order: they say which jobs are meant.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         let all = [
@@ -63,6 +69,8 @@ impl JobsFilter {
             ("text", &self.text),
             ("from", &self.from),
             ("until", &self.until),
+            ("error", &self.error),
+            ("ids", &self.ids),
         ];
         all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.clone())).collect()
     }
@@ -70,9 +78,18 @@ impl JobsFilter {
     /// The address of the list of what matches.
     #[must_use]
     pub fn address(&self) -> String {
+        let mut fields = self.fields();
+        if !self.sort.is_empty() {
+            fields.push(("sort", self.sort.clone()));
+        }
         let pairs: Vec<String> =
-            self.fields().iter().map(|(name, value)| format!("{name}={}", links::encoded(value))).collect();
+            fields.iter().map(|(name, value)| format!("{name}={}", links::encoded(value))).collect();
         format!("/jobs?{}", pairs.join("&"))
+    }
+
+    /// The same in another order.
+    fn sorted(&self, sort: &str) -> Self {
+        Self { sort: sort.to_owned(), ..self.clone() }
     }
 }
 
@@ -105,7 +122,7 @@ pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
             @if shown.rows.is_empty() {
                 p.empty { "No job matches." }
             } @else {
-                (list(context, &shown.rows))
+                (list(context, &shown.rows, Some(&shown.filter)))
             }
             @if shown.paged || shown.older.is_some() {
                 nav.pager aria-label="Pages of the list" {
@@ -115,10 +132,22 @@ pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
             }
         }
     };
-    let lead = html! { (filter_form(shown)) (legend()) @if !shown.rows.is_empty() && context.may_act {
+    let lead = html! { (filter_form(shown)) (narrowed(&shown.filter)) (legend()) @if !shown.rows.is_empty() && context.may_act {
         div.bulk { span { @if shown.filter.fields().is_empty() { "All jobs:" } @else { "All that match the filter:" } } (buttons(context, &shown.asks)) }
     } };
     page(context, &Frame { title: "Jobs", nav: "/jobs", lead: Some(lead), live: true }, &content)
+}
+
+/// What narrows the list and has no field of the form.
+fn narrowed(filter: &JobsFilter) -> Markup {
+    html! {
+        p.remark {
+            a href="/dead" { "Dead jobs by their errors" }
+            @if !filter.error.is_empty() { " · Only jobs whose last error is like " code { (text::visible(&filter.error, 200)) } }
+            @if !filter.ids.is_empty() { " · Only " (filter.ids.split(',').count()) " named jobs. " a href="/jobs" { "Show all" } }
+            @if filter.sort == "ran" { " · The longest run times among the newest 5,000 that match" }
+        }
+    }
 }
 
 /// What the states mean.
@@ -161,13 +190,20 @@ fn filter_form(shown: &JobsPage) -> Markup {
             label.wide { span { "Text" } input type="search" name="text" value=(filter.text) maxlength="200"; }
             label { span { "Queued from (UTC)" } input type="datetime-local" name="from" value=(filter.from); }
             label { span { "until" } input type="datetime-local" name="until" value=(filter.until); }
+            label { span { "Order" }
+                select name="sort" {
+                    option value="" { "newest first" }
+                    option value="ran" selected[filter.sort == "ran"] { "longest run first" }
+                }
+            }
+            @if !filter.error.is_empty() { input type="hidden" name="error" value=(filter.error); }
             button.button type="submit" { "Show" }
         }
     }
 }
 
-/// A table of jobs.
-pub(super) fn list(context: &AdminContext, rows: &[JobRow]) -> Markup {
+/// A table of jobs; with `filter` its head has links to other orders of what matches.
+pub(super) fn list(context: &AdminContext, rows: &[JobRow], filter: Option<&JobsFilter>) -> Markup {
     let columns = [
         Column::mark("State"),
         Column::subject("Job"),
@@ -189,7 +225,16 @@ pub(super) fn list(context: &AdminContext, rows: &[JobRow]) -> Markup {
             html! { (ran(context, row)) },
         ]
     };
-    table(columns, rows.iter().map(cells))
+    let sort = |column, sort: &str, chosen: bool, filter: &JobsFilter| Sort {
+        column,
+        address: filter.sorted(sort).address(),
+        chosen,
+    };
+    let sorts = filter.map_or_else(Vec::new, |filter| {
+        let by_run_time = filter.sort == "ran";
+        vec![sort(4, "", !by_run_time, filter), sort(5, "ran", by_run_time, filter)]
+    });
+    sorted_table(columns, &sorts, rows.iter().map(cells))
 }
 
 fn ran(context: &AdminContext, row: &JobRow) -> String {

@@ -1,10 +1,11 @@
-//! Operators' pages: queues, jobs, workers, schedule, what is due, the cache, and the log of actions.
+//! Operators' pages: status, queues, jobs, workers, schedule, what is due, the cache, and the log of actions.
 //!
 //! They look like the public ones and work without script; with it, what is in `data-live` is kept up to date. Words of jobs and
 //! errors may hold what attackers typed: they are shown by [`crate::text`] like every such string.
 
 mod cache;
 mod chart;
+mod dead;
 mod due;
 mod forms;
 mod frame;
@@ -15,10 +16,12 @@ mod notice;
 mod overview;
 mod schedule;
 mod spans;
+mod status;
 mod table;
 mod workers;
 
 pub use cache::{CachePage, CacheRow, cache};
+pub use dead::{DeadRow, dead};
 pub use due::{AggregationRow, DuePage, ObstacleRow, ValueRow, due};
 pub use forms::{Ask, Confirm, confirm};
 pub use frame::AdminContext;
@@ -26,7 +29,11 @@ pub use job::{AttemptRow, JobPage, Wait, job};
 pub use jobs::{JobRow, JobsFilter, JobsPage, jobs};
 pub use login::login;
 pub use notice::{ActionRow, actions, problem};
-pub use overview::{HourBar, OverviewPage, QueueCard, overview};
+pub use overview::{HourBar, KindRow, OverviewPage, QueueCard, overview};
 pub use schedule::{ProducerRow, schedule};
 pub use spans::{coarse, fine};
-pub use workers::{RunningRow, WorkerRow, workers};
+pub use status::{
+    ArrivalsPart, DisagreementRow, DiskPart, FileRow, ProcessRow, ReportsCard, ServerRow, SourceRow, StatusPage,
+    TickRow, status,
+};
+pub use workers::{LeftRow, LostRow, RunningRow, WorkerRow, workers};

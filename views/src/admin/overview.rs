@@ -7,9 +7,10 @@ use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
 use super::jobs::{JobRow, list};
 use super::spans::seen;
+use super::table::{Column, table};
 use super::{AdminContext, chart};
 use crate::number::grouped;
-use crate::text;
+use crate::{links, text};
 
 /// An hour of a queue.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,21 @@ pub struct QueueCard {
     pub asks: Vec<Ask>,
 }
 
+/// The attempts of a kind of job in the last 24 hours.
+#[derive(Clone, Debug)]
+pub struct KindRow {
+    /// The kind; may be hostile.
+    pub name: String,
+    /// How many ended well.
+    pub done: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// Half took no longer, 95 of 100 took no longer, and the longest; in words. `None` where no time is known.
+    pub times: Option<[String; 3]>,
+    /// The end of each hour, UTC, how many ended well and how many failed; oldest first. The last hour is under way.
+    pub hours: Vec<(DateTime<Utc>, u64, u64)>,
+}
+
 /// What the overview shows.
 #[derive(Clone, Debug)]
 pub struct OverviewPage {
@@ -54,6 +70,8 @@ pub struct OverviewPage {
     pub troubles: Vec<String>,
     /// The queues, most urgent first.
     pub queues: Vec<QueueCard>,
+    /// Attempts by kind of job.
+    pub kinds: Vec<KindRow>,
     /// What runs, longest first.
     pub running: Vec<JobRow>,
     /// What died last.
@@ -70,12 +88,22 @@ pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
         }
         div.queues { @for queue in &shown.queues { (card(context, queue)) } }
         section.card.list {
+            h2 { "Run times" }
+            p.remark { "Attempts of the last 24 hours by kind of job. A failed attempt may be followed by another." }
+            @if shown.kinds.is_empty() { p.empty { "No attempt has ended yet." } } @else { (kinds(&shown.kinds)) }
+        }
+        section.card.list {
             h2 { "Running now" }
-            @if shown.running.is_empty() { p.empty { "No job runs." } } @else { (list(context, &shown.running)) }
+            @if shown.running.is_empty() { p.empty { "No job runs." } } @else { (list(context, &shown.running, None)) }
         }
         section.card.list {
             h2 { "Last dead" }
-            @if shown.dead.is_empty() { p.empty { "No job died lately." } } @else { (list(context, &shown.dead)) }
+            @if shown.dead.is_empty() {
+                p.empty { "No job died lately." }
+            } @else {
+                p.remark { a href="/dead" { "Dead jobs by their errors" } }
+                (list(context, &shown.dead, None))
+            }
         }
     };
     let lead = html! {
@@ -83,6 +111,33 @@ pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
          its attempts are used up. Of a paused queue no job is begun."
     };
     page(context, &Frame { title: "Queues", nav: "/", lead: Some(lead), live: true }, &content)
+}
+
+fn kinds(rows: &[KindRow]) -> Markup {
+    let columns = [
+        Column::name("Kind"),
+        Column::number("Done"),
+        Column::number("Failed"),
+        Column::number("Half within"),
+        Column::number("95 % within"),
+        Column::number("Longest"),
+        Column::new("Last 24 hours"),
+    ];
+    let cells = |row: &KindRow| {
+        let time = |i: usize| html! { @match &row.times { Some(times) => { (times[i]) }, None => { "–" } } };
+        let all = row.done + row.failed;
+        let said = format!("{}: {} attempts in the last 24 hours", text::visible(&row.name, 60), grouped(all));
+        [
+            html! { a href={ "/jobs?job=" (links::encoded(&row.name)) "&sort=ran" } { (text::label(&row.name)) } },
+            html! { (grouped(row.done)) },
+            html! { span.bad[row.failed > 0] { (grouped(row.failed)) } },
+            time(0),
+            time(1),
+            time(2),
+            chart::sparkline(&said, &["Done", "Failed"], &row.hours),
+        ]
+    };
+    table(columns, rows.iter().map(cells))
 }
 
 /// A percentile, by its usual name for who knows it: `within 329 ms`.

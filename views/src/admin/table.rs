@@ -53,16 +53,42 @@ impl Column {
     }
 }
 
-/// A table. Roles are written out, because some browsers forget that a table is one when its cells are laid out otherwise.
+/// An order that a column's heading leads to, largest first.
+pub(super) struct Sort {
+    /// The column's number, from 0.
+    pub(super) column: usize,
+    /// The address of the same list in this order.
+    pub(super) address: String,
+    /// Whether the list is in this order now.
+    pub(super) chosen: bool,
+}
+
+/// A table in the order in which the rows come.
 pub(super) fn table<const N: usize>(columns: [Column; N], rows: impl IntoIterator<Item = [Markup; N]>) -> Markup {
+    sorted_table(columns, &[], rows)
+}
+
+/// A table. Roles are written out, because some browsers forget that a table is one when its cells are laid out otherwise.
+pub(super) fn sorted_table<const N: usize>(
+    columns: [Column; N],
+    sorts: &[Sort],
+    rows: impl IntoIterator<Item = [Markup; N]>,
+) -> Markup {
     html! {
         div.rows tabindex="0" {
             table.jobs role="table" {
                 thead role="rowgroup" {
                     tr role="row" {
-                        @for column in columns {
-                            th scope="col" role="columnheader" class=[column.class()] {
-                                @if column.class == "acts-cell" { span.unseen { (column.head) } } @else { (column.head) }
+                        @for (i, column) in columns.iter().enumerate() {
+                            @let sort = sorts.iter().find(|sort| sort.column == i);
+                            th scope="col" role="columnheader" class=[column.class()]
+                                aria-sort=[sort.filter(|sort| sort.chosen).map(|_| "descending")] {
+                                @match sort {
+                                    Some(sort) if !sort.chosen => { a href=(sort.address) { (column.head) } },
+                                    Some(_) => { (column.head) " " span aria-hidden="true" { "↓" } },
+                                    None if column.class == "acts-cell" => { span.unseen { (column.head) } },
+                                    None => { (column.head) },
+                                }
                             }
                         }
                     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::AdminContext;
 use super::frame::{Frame, page};
-use super::spans::{coarse, seen};
+use super::spans::{coarse, exact, seen};
 use super::table::{Column, table};
 use crate::text;
 
@@ -39,12 +39,36 @@ pub struct WorkerRow {
     pub running: Vec<RunningRow>,
 }
 
+/// A job that a worker was at when it vanished.
+#[derive(Clone, Debug)]
+pub struct LeftRow {
+    /// Its id.
+    pub id: String,
+    /// In words that may be hostile, and its state now; `None` where its record was purged.
+    pub job: Option<(String, &'static str)>,
+}
+
+/// A worker that vanished without a word.
+#[derive(Clone, Debug)]
+pub struct LostRow {
+    /// Its name.
+    pub name: String,
+    /// Machine and process.
+    pub place: String,
+    /// The queues that it served, most urgent first.
+    pub queues: Vec<&'static str>,
+    /// When it was last heard of, UTC.
+    pub heard: DateTime<Utc>,
+    /// What it was at then.
+    pub running: Vec<LeftRow>,
+}
+
 /// After how many seconds of silence a worker is suspected: it tells of itself every five.
 const SILENT: i64 = 15;
 
-/// The workers.
+/// The workers, and those that vanished in the last seven days, latest first.
 #[must_use]
-pub fn workers(context: &AdminContext, rows: &[WorkerRow]) -> Markup {
+pub fn workers(context: &AdminContext, rows: &[WorkerRow], lost: &[LostRow]) -> Markup {
     let columns = [
         Column::name("Worker"),
         Column::new("Queues"),
@@ -61,10 +85,41 @@ pub fn workers(context: &AdminContext, rows: &[WorkerRow]) -> Markup {
                 (table(columns, rows.iter().map(|row| cells(context, row))))
             }
         }
+        @if !lost.is_empty() { (vanished(context, lost)) }
     };
     let lead = html! { "A process that takes jobs from its queues, the most urgent first. It tells of itself every 5 seconds; when it is silent its \
-    jobs are given to others, and after two minutes it is no longer shown." };
+    jobs are given to others. After two minutes it counts as lost, and is remembered for a week." };
     page(context, &Frame { title: "Workers", nav: "/workers", lead: Some(lead), live: true }, &content)
+}
+
+fn vanished(context: &AdminContext, rows: &[LostRow]) -> Markup {
+    let columns =
+        [Column::name("Worker"), Column::new("Queues"), Column::words("Was doing"), Column::new("Last heard of")];
+    let cells = |row: &LostRow| {
+        [
+            html! { b { (text::visible(&row.place, 80)) } p.remark { (text::visible(&row.name, 120)) } },
+            html! { (row.queues.join(", ")) },
+            html! {
+                @if row.running.is_empty() { span.soft { "nothing" } }
+                @for left in &row.running {
+                    p {
+                        @match &left.job {
+                            Some((words, state)) => { a href={ "/jobs/" (left.id) } { (text::label(words)) } ", which is " (state) " now" },
+                            None => { "a job that was purged since: " code { (left.id) } },
+                        }
+                    }
+                }
+            },
+            html! { (seen(row.heard, context.now)) p.remark { (exact(row.heard)) } },
+        ]
+    };
+    html! {
+        section.card.list {
+            h2 { "Lost in the last 7 days" }
+            p.remark { "These ended without a word: killed, out of memory, cut off. Their jobs were given to others." }
+            (table(columns, rows.iter().map(cells)))
+        }
+    }
 }
 
 fn cells(context: &AdminContext, row: &WorkerRow) -> [Markup; 6] {
