@@ -217,10 +217,12 @@ fn tell(
         #[allow(clippy::cast_precision_loss)] // for people
         let rate = lines as f64 / seconds.max(0.001);
         output::line(format!(
-            "{} {kind} hashes, seen {} times, in {}\n  {lines} lines in {seconds:.1} s, {rate:.0} a second; {rejected} bad left out",
+            "{} {kind} {}, seen {}, in {}\n  {} in {seconds:.1} s, {rate:.0} a second; {rejected} bad left out",
             facts.hashes,
-            facts.sum,
+            if facts.hashes == 1 { "hash" } else { "hashes" },
+            units::count(facts.sum, "time"),
             units::bytes(facts.bytes),
+            units::count(lines, "line"),
         ));
     }
     Ok(if rejected > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })

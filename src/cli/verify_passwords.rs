@@ -49,10 +49,11 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         for (kind, facts, path) in &files {
             match facts {
                 Ok(facts) => output::line(format!(
-                    "{}: whole: {} {kind} hashes, seen {} times, {}",
+                    "{}: whole: {} {kind} {}, seen {}, {}",
                     output::name(path),
                     facts.hashes,
-                    facts.sum,
+                    if facts.hashes == 1 { "hash" } else { "hashes" },
+                    units::count(facts.sum, "time"),
                     units::bytes(facts.bytes)
                 )),
                 Err(error) => output::line(error),

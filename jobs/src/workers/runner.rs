@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::{Trouble, WorkerSettings};
 use crate::health::{Component, Heartbeat, panic_message};
 use crate::job::{Backoff, Failure, Registry, Runnable};
+use crate::throttle::LogThrottle;
 use crate::{Finished, JobId, MAX_WORDS, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
 
 /// A pool's worker: what its slots share.
@@ -71,6 +72,10 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 /// How long what follows from a job's success may take.
 const AFTERMATH: Duration = Duration::from_secs(60);
+
+/// What is logged of leases that cannot be renewed, and of ends of jobs that cannot be recorded: each job tries again and again.
+static LEASES: LogThrottle = LogThrottle::new();
+static ENDS: LogThrottle = LogThrottle::new();
 
 impl Runner {
     pub(super) fn new(
@@ -207,11 +212,14 @@ impl Runner {
                     held_until = asked + lease - margin;
                     pause = lease / 3;
                     self.heartbeat.beat();
+                    LEASES.over();
                 }
                 Ok(Ok(Renewed::CancelAsked)) => return Ending::CancelAsked,
                 Ok(Ok(Renewed::Lost)) => return Ending::LeaseLost,
                 Ok(Err(error)) => {
-                    tracing::warn!(id = %taken.record.id, %error, "the lease could not be renewed");
+                    if let Some(times) = LEASES.happened() {
+                        tracing::warn!(id = %taken.record.id, %error, times, "the lease could not be renewed");
+                    }
                     pause = lease / 20;
                 }
                 Err(_) => {}
@@ -227,12 +235,18 @@ impl Runner {
     async fn settle(&self, taken: &Taken, outcome: Outcome) -> Option<Outcome> {
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.ledger.finish(&taken.claim, &outcome).await {
+            let finished = self.ledger.finish(&taken.claim, &outcome).await;
+            if finished.is_ok() {
+                ENDS.over();
+            }
+            match finished {
                 Ok(Finished::AsSaid) => return Some(outcome),
                 Ok(Finished::Cancelled) => return Some(Outcome::Cancelled),
                 Ok(Finished::Lost) => return None,
                 Err(error) => {
-                    tracing::warn!(id = %taken.record.id, %error, "the end of a job could not be recorded yet")
+                    if let Some(times) = ENDS.happened() {
+                        tracing::warn!(id = %taken.record.id, %error, times, "the end of a job could not be recorded yet");
+                    }
                 }
             }
             tokio::select! {
