@@ -69,7 +69,7 @@ fn check(deployment: &Deployment, seed: u64, now: &str) {
     let all = expected(&rows, moment(now), &rows.subjects());
     let names: std::collections::BTreeSet<_> = all.iter().map(|value| value.name).collect();
     assert_eq!(names, CATALOGUE.iter().map(|resource| resource.name).collect(), "the oracle knows all resources");
-    assert_eq!(all.len(), Period::ALL.len() * (23 + 2 + 2 * 2 + 3 * 2));
+    assert_eq!(all.len(), Period::ALL.len() * (23 + 2 * 2 + 2 * 2 + 3 * 2));
     let full = all.iter().filter(|value| !blank(&value.data)).count();
     assert!(full * 10 > all.len() * 9, "{full} of {} say something", all.len());
     compare(&up(deployment, now), &all);
