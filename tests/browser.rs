@@ -208,6 +208,25 @@ async fn a_phone_never_scrolls_sideways_and_a_finger_hits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_phone_shows_the_words_of_empty_cards_whole() {
+    let deployment = raw().await;
+    // Years after the last report.
+    let later = "2030-03-25T12:34:56Z";
+    run(sview(SVIEW, &deployment, &["refresh", "--wait"]).env("SVIEW_NOW", later));
+    let server = Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", later));
+    let browser = Browser::open(Look { width: 390, ..WIDE }).await;
+    for page in ["/", "/incidents/", "/passwords/", "/ports/"] {
+        browser.visit(&format!("{}{page}?period=1w", server.url)).await;
+        browser.shows(".nothing", "SVIEW_NOW=2026-03-16T00:00:00Z").await;
+        let wider = "return [...document.querySelectorAll('.nothing, .nothing *')]
+            .filter((part) => part.getBoundingClientRect().right > innerWidth || part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0)
+            .map((part) => part.outerHTML.slice(0, 80))";
+        assert_eq!(browser.run(wider).await, serde_json::json!([]), "{page}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_dark_is_dark_and_the_choice_is_kept() {
     let (_deployment, server) = full().await;
     let ground = "const c = getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g).slice(0, 3).map(Number); \

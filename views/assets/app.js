@@ -132,7 +132,8 @@
       // Many pages are open at once: they do not ask all at once.
       await pause(wait + 2000 + Math.random() * 8000);
       await seen();
-      while (isInUse(card)) await pause(2000);
+      // Whoever reads a value or marks a text is left alone, but not for ever: a finger that is lifted leaves the value in sight.
+      for (let i = 0; i < 60 && isInUse(card); i += 1) await pause(2000);
       if (!card.isConnected) return;
       try {
         const headers = { ...html.headers, "if-none-match": `"${card.dataset.tag}"` };
@@ -140,7 +141,7 @@
         if (answer.status !== 200) continue;
         const fresh = (await parse(answer)).querySelector(".card");
         if (!card.isConnected) return;
-        if (isInUse(card) || (fresh.dataset.state === "refreshing" && computed(fresh) === computed(card))) continue;
+        if (fresh.dataset.state === "refreshing" && computed(fresh) === computed(card)) continue;
         return exchange(card, fresh);
       } catch { /* The next one may do. */ }
     }
@@ -236,6 +237,7 @@
     document.body.append(tip);
     addEventListener("pointermove", byPointer);
     addEventListener("pointerdown", byPointer);
+    root.addEventListener("pointerleave", hide);
     addEventListener("keydown", byKey);
     addEventListener("scroll", hide, { passive: true });
     addEventListener("focusout", hide);
