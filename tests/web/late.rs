@@ -68,7 +68,7 @@ both! {
     }
 
     async fn what_visitors_ask_for_is_neither_logged_nor_shown_whole(deployment: Deployment) {
-        let server = full(&deployment, &[("SVIEW_ADMIN_LISTEN", "127.0.0.1:0")]);
+        let server = full(&deployment, &[("SVIEW_ADMIN_LISTEN", "127.0.0.1:0"), ("SVIEW_LOG", "info,sview_jobs=debug")]);
         let cookie = server.session([token('a').as_str()]);
         for (query, expected) in [
             (format!("name=selected_attacker_incidents_graph&period=1h&ip={ATTACKER}"), 8),

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use crate::{Deployment, Patience, limit};
 
+/// What commands log.
+const QUIET: &str = "warn";
+
 /// A command of sview in a deployment, with nothing of this process' own settings. Logs warnings only.
 #[must_use]
 pub fn sview(binary: &str, deployment: &Deployment, args: &[&str]) -> Command {
@@ -15,7 +18,7 @@ pub fn sview(binary: &str, deployment: &Deployment, args: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SVIEW_")) {
         command.env_remove(name);
     }
-    command.args(args).envs(deployment.environment()).env("SVIEW_LOG", "warn").env("SVIEW_LISTEN", "127.0.0.1:0");
+    command.args(args).envs(deployment.environment()).env("SVIEW_LOG", QUIET).env("SVIEW_LISTEN", "127.0.0.1:0");
     command.env("SVIEW_ADMIN_LISTEN", "off");
     command
 }
@@ -43,10 +46,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `sview up`, `serve` or `demo` and waits until it listens.
+    /// Starts `sview up`, `serve` or `demo` and waits until it listens. Logs at the level info, unless the test has asked for another.
     pub fn start(command: &mut Command) -> Self {
+        let quiet = command.get_envs().all(|(name, value)| name != "SVIEW_LOG" || value == Some(QUIET.as_ref()));
+        if quiet {
+            command.env("SVIEW_LOG", "info,apalis=warn,apalis_core=warn");
+        }
         let mut child = command
-            .env("SVIEW_LOG", "info,apalis=warn,apalis_core=warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
