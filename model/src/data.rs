@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::window::{LABEL_FORMAT, label};
@@ -39,6 +39,9 @@ pub struct MultiSeries {
     pub labels: Vec<String>,
     /// The windows' ends and, for each, the numbers in the order of the labels.
     pub points: Vec<(DateTime<Utc>, Vec<u64>)>,
+    /// For each window what belongs to no label, where the labels [are parts of a whole](crate::Dimension::sums_others). `None` for
+    /// other labels, and for values that an older sview cached.
+    pub others: Option<Vec<u64>>,
 }
 
 /// The top rows of something.
@@ -48,6 +51,8 @@ pub struct Ranking {
     pub columns: Vec<&'static str>,
     /// The rows, most first.
     pub rows: Vec<Row>,
+    /// What all reports count together, those of no row included. `None` for values that an older sview cached.
+    pub whole: Option<u64>,
 }
 
 /// A row of a ranking.
@@ -66,7 +71,9 @@ impl Data {
         match resource.shape {
             Shape::Series => Self::Series(Vec::new()),
             Shape::MultiSeries { .. } => Self::MultiSeries(MultiSeries::default()),
-            Shape::Ranking { by, .. } => Self::Ranking(Ranking { columns: by.columns().to_vec(), rows: Vec::new() }),
+            Shape::Ranking { by, .. } => {
+                Self::Ranking(Ranking { columns: by.columns().to_vec(), ..Ranking::default() })
+            }
             Shape::Map { .. } => Self::Map(BTreeMap::new()),
         }
     }
@@ -76,32 +83,70 @@ impl Data {
     pub fn is_blank(&self) -> bool {
         match self {
             Self::Series(points) => points.iter().all(|p| p.count == 0),
-            Self::MultiSeries(multi) => multi.labels.is_empty(),
+            Self::MultiSeries(multi) => multi.labels.is_empty() && !multi.has_others(),
             Self::Ranking(ranking) => ranking.rows.is_empty(),
             Self::Map(map) => map.is_empty(),
         }
     }
 
-    /// The JSON that the API serves.
+    /// The JSON that the API serves: exactly the original's form.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned()) // strings and numbers: cannot fail
     }
 
-    /// Reads what [`Data::to_json`] wrote for this resource.
-    pub fn from_json(resource: &Resource, json: &str) -> Result<Self, BadData> {
+    /// What the value knows and the original's form has no place for, as JSON; `None` where there is no such thing.
+    #[must_use]
+    pub fn supplement(&self) -> Option<String> {
+        let supplement = match self {
+            Self::MultiSeries(multi) => {
+                let others = multi.others.as_ref()?;
+                let points =
+                    multi.points.iter().zip(others).map(|((end, _), count)| Point { end: *end, count: *count });
+                Supplement { others: Some(Series(points.collect())), whole: None }
+            }
+            Self::Ranking(ranking) => Supplement { others: None, whole: Some(ranking.whole?) },
+            Self::Series(_) | Self::Map(_) => return None,
+        };
+        serde_json::to_string(&supplement).ok()
+    }
+
+    /// Reads what [`Data::to_json`] and [`Data::supplement`] wrote for this resource.
+    ///
+    /// # Errors
+    /// [`BadData`] when either is something else.
+    pub fn from_json(resource: &Resource, json: &str, supplement: Option<&str>) -> Result<Self, BadData> {
         let value: Value = serde_json::from_str(json).map_err(|_| BadData)?;
-        Self::read(resource, &value).ok_or(BadData)
+        let mut data = Self::read(resource, &value).ok_or(BadData)?;
+        if let Some(supplement) = supplement {
+            let supplement = serde_json::from_str(supplement).map_err(|_| BadData)?;
+            data.supply(supplement).ok_or(BadData)?;
+        }
+        Ok(data)
+    }
+
+    fn supply(&mut self, supplement: Supplement) -> Option<()> {
+        match (self, supplement) {
+            (Self::MultiSeries(multi), Supplement { others: Some(Series(others)), .. }) => {
+                if multi.labels.is_empty() {
+                    multi.points = others.iter().map(|point| (point.end, Vec::new())).collect();
+                }
+                if multi.points.len() != others.len() {
+                    return None;
+                }
+                multi.others = Some(others.into_iter().map(|point| point.count).collect());
+            }
+            (Self::Ranking(ranking), Supplement { whole, .. }) => ranking.whole = whole,
+            _ => return None,
+        }
+        Some(())
     }
 
     fn read(resource: &Resource, value: &Value) -> Option<Self> {
         let objects = |value: &Value| -> Option<Vec<serde_json::Map<String, Value>>> {
             value.as_array()?.iter().map(|v| v.as_object().cloned()).collect()
         };
-        let end = |object: &serde_json::Map<String, Value>| {
-            let text = object.get("bucket")?.as_str()?;
-            Some(NaiveDateTime::parse_from_str(text, LABEL_FORMAT).ok()?.and_utc())
-        };
+        let end = |object: &serde_json::Map<String, Value>| end_of(object.get("bucket")?.as_str()?);
         Some(match resource.shape {
             Shape::Series => Self::Series(
                 objects(value)?
@@ -123,7 +168,7 @@ impl Data {
                         Some((end(o)?, counts.collect::<Option<Vec<_>>>()?))
                     })
                     .collect::<Option<_>>()?;
-                Self::MultiSeries(MultiSeries { labels, points })
+                Self::MultiSeries(MultiSeries { labels, points, others: None })
             }
             Shape::Ranking { by, .. } => {
                 let columns = by.columns().to_vec();
@@ -137,7 +182,7 @@ impl Data {
                         Some(Row { labels: labels.collect::<Option<_>>()?, count: o.get("count")?.as_u64()? })
                     })
                     .collect::<Option<_>>()?;
-                Self::Ranking(Ranking { columns, rows })
+                Self::Ranking(Ranking { columns, rows, whole: None })
             }
             Shape::Map { .. } => Self::Map(
                 value
@@ -147,6 +192,61 @@ impl Data {
                     .collect::<Option<_>>()?,
             ),
         })
+    }
+}
+
+/// The end of a window, from its label.
+fn end_of(label: &str) -> Option<DateTime<Utc>> {
+    Some(NaiveDateTime::parse_from_str(label, LABEL_FORMAT).ok()?.and_utc())
+}
+
+impl MultiSeries {
+    /// Itself, or nothing at all where no label and no other has anything.
+    #[must_use]
+    pub fn or_nothing(self) -> Self {
+        if self.labels.is_empty() && !self.has_others() { Self::default() } else { self }
+    }
+
+    /// Whether anything belongs to no label.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        self.others.iter().flatten().any(|count| *count > 0)
+    }
+}
+
+impl Ranking {
+    /// A row's share of the whole in tenths of a percent, rounded. `None` where the whole is not known, or nothing.
+    #[must_use]
+    pub fn permille(&self, row: &Row) -> Option<u64> {
+        let whole = u128::from(self.whole.filter(|whole| *whole > 0)?);
+        u64::try_from((u128::from(row.count) * 1000 + whole / 2) / whole).ok()
+    }
+}
+
+/// What is cached beside the original's form of a value.
+#[derive(Serialize, Deserialize)]
+struct Supplement {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    others: Option<Series>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    whole: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Series(Vec<Point>);
+
+impl<'de> Deserialize<'de> for Series {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct One {
+            bucket: String,
+            count: u64,
+        }
+        let points = Vec::<One>::deserialize(deserializer)?.into_iter().map(|one| {
+            let end = end_of(&one.bucket).ok_or_else(|| serde::de::Error::custom("a bucket is a time"))?;
+            Ok(Point { end, count: one.count })
+        });
+        Ok(Self(points.collect::<Result<_, _>>()?))
     }
 }
 
@@ -202,7 +302,8 @@ impl Serialize for MultiSeries {
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("labels", &self.labels)?;
         map.serialize_entry("ykeys", &(0..self.labels.len()).collect::<Vec<_>>())?;
-        map.serialize_entry("data", &Points(&self.points))?;
+        // The original has no point where it has no label.
+        map.serialize_entry("data", &Points(if self.labels.is_empty() { &[] } else { &self.points }))?;
         map.end()
     }
 }
@@ -225,5 +326,58 @@ impl Serialize for Ranking {
             list.serialize_element(&One(&self.columns, row))?;
         }
         list.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ResourceName;
+
+    fn resource(name: &str) -> ResourceName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn what_the_original_does_not_know_is_beside_its_form() {
+        let ends = ["2026-03-15 12:30", "2026-03-15 12:45"].map(|label| end_of(label).unwrap());
+        let graph = resource("top_countries_by_incidents_graph");
+        let multi = |labels: &[&str], counts: [Vec<u64>; 2], others: [u64; 2]| {
+            Data::MultiSeries(MultiSeries {
+                labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+                points: ends.into_iter().zip(counts).collect(),
+                others: Some(others.into()),
+            })
+        };
+        let some = multi(&["CZ"], [vec![3], vec![0]], [4, 0]);
+        assert_eq!(
+            some.to_json(),
+            r#"{"labels":["CZ"],"ykeys":[0],"data":[{"bucket":"2026-03-15 12:30","0":3},{"bucket":"2026-03-15 12:45","0":0}]}"#
+        );
+        let unknown_only = multi(&[], [vec![], vec![]], [4, 1]);
+        assert_eq!(unknown_only.to_json(), r#"{"labels":[],"ykeys":[],"data":[]}"#);
+        assert!(!unknown_only.is_blank() && multi(&[], [vec![], vec![]], [0, 0]).is_blank());
+        let row = |count| Row { labels: vec![Some("CZ".to_owned())], count };
+        let ranking = Ranking { columns: vec!["country"], rows: vec![row(3)], whole: Some(7) };
+        let shares = [0, 1, 3, 7].map(|count| ranking.permille(&row(count)));
+        assert_eq!(shares, [Some(0), Some(143), Some(429), Some(1000)]);
+        let list = Data::Ranking(ranking);
+        assert_eq!(list.to_json(), r#"[{"country":"CZ","count":3}]"#);
+        for (name, data) in [(graph, some), (graph, unknown_only), (resource("top_countries_by_incidents_list"), list)]
+        {
+            let supplement = data.supplement();
+            assert_eq!(Data::from_json(&name, &data.to_json(), supplement.as_deref()), Ok(data));
+        }
+        let older = Data::from_json(&graph, r#"{"labels":["CZ"],"ykeys":[0],"data":[]}"#, None).unwrap();
+        assert_eq!(older.supplement(), None);
+    }
+
+    #[test]
+    fn nothing_is_no_share_of_nothing() {
+        let row = Row { labels: Vec::new(), count: 0 };
+        assert_eq!(Ranking { whole: Some(0), ..Ranking::default() }.permille(&row), None);
+        assert_eq!(Ranking::default().permille(&row), None);
+        let most = Ranking { whole: Some(u64::MAX), ..Ranking::default() };
+        assert_eq!(most.permille(&Row { count: u64::MAX, ..row }), Some(1000));
     }
 }

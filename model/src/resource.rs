@@ -61,6 +61,13 @@ impl Dimension {
             Self::Sighting => &["source", "action", "country", "first", "last"],
         }
     }
+
+    /// Whether its labels are the parts of one whole, so that a multi-series tells what belongs to none of the top ones. Unknown labels
+    /// do.
+    #[must_use]
+    pub const fn sums_others(self) -> bool {
+        matches!(self, Self::Country | Self::Trap | Self::Action | Self::IncidentType)
+    }
 }
 
 /// The form of a resource's data.

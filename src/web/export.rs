@@ -4,7 +4,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use sview_model::{Data, Request, Subject, label};
+use serde_json::Value;
+use sview_model::{Data, MultiSeries, Request, Subject, label};
 use sview_store::Entry;
 use sview_views::chart::standalone_svg;
 
@@ -33,7 +34,8 @@ impl Body {
 
 /// A resource as a file: CSV, JSON or SVG
 ///
-/// The data alone, cacheable. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it, also after a
+/// The data alone, cacheable. Beside what `/api/resource` answers, a row of a ranking has its share of the whole in `percent`, and a
+/// point of series that are parts of a whole has the rest of it in `other`. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it, also after a
 /// semicolon or tab in it, and control characters are replaced by visible ones. JSON has texts as they are.
 #[utoipa::path(
     get,
@@ -81,11 +83,9 @@ async fn answer(
     let request = query.request(name, session)?;
     respond(app, client, headers, &request, form, |entry| {
         let Some(entry) = entry else { return Err(Problem::not_yet()) };
-        if form == "json" {
-            return Ok(Body::json(entry.json.to_string()));
-        }
-        let data = Data::from_json(&request.resource(), &entry.json).map_err(|e| Problem::unavailable(&e))?;
+        let data = entry.data(&request.resource()).map_err(|e| Problem::unavailable(&e))?;
         Ok(match form {
+            "json" => Body::json(json(&data)),
             "csv" => Body { text: csv(&data), content_type: "text/csv; charset=utf-8" },
             _ => Body { text: standalone_svg(&request, &data, entry.reported.as_ref()), content_type: "image/svg+xml" },
         })
@@ -137,6 +137,32 @@ pub(super) async fn respond(
     }
 }
 
+/// Data as JSON: what the API serves, with the share of the whole in each row of a ranking, and what belongs to no label in each point
+/// of a multi-series.
+fn json(data: &Data) -> String {
+    let mut value = serde_json::to_value(data).unwrap_or_default();
+    let lines = match data {
+        Data::Ranking(_) => value.as_array_mut(),
+        _ => value.get_mut("data").and_then(Value::as_array_mut),
+    };
+    let lines = lines.into_iter().flatten().filter_map(Value::as_object_mut);
+    match data {
+        Data::Ranking(ranking) => {
+            for (line, row) in lines.zip(&ranking.rows) {
+                let percent = ranking.permille(row).map(|permille| (permille as f64 / 10.0).into());
+                line.extend(percent.map(|percent| ("percent".to_owned(), percent)));
+            }
+        }
+        Data::MultiSeries(MultiSeries { others: Some(others), .. }) => {
+            for (line, count) in lines.zip(others) {
+                line.insert("other".to_owned(), (*count).into());
+            }
+        }
+        _ => {}
+    }
+    value.to_string()
+}
+
 /// Data as CSV, with a header line. Times are UTC, a row's time is the end of its window.
 fn csv(data: &Data) -> String {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
@@ -149,18 +175,22 @@ fn csv(data: &Data) -> String {
             points.iter().for_each(|p| row(vec![label(p.end), p.count.to_string()]));
         }
         Data::MultiSeries(multi) => {
+            let other = multi.others.as_ref().map(|_| "other".to_owned());
             let head = std::iter::once("time".to_owned()).chain(multi.labels.iter().map(|l| neutral(l)));
-            row(head.collect());
-            for (end, counts) in &multi.points {
-                row(std::iter::once(label(*end)).chain(counts.iter().map(u64::to_string)).collect());
+            row(head.chain(other).collect());
+            for (i, (end, counts)) in multi.points.iter().enumerate() {
+                let other = multi.others.as_ref().and_then(|others| others.get(i));
+                row(std::iter::once(label(*end)).chain(counts.iter().chain(other).map(u64::to_string)).collect());
             }
         }
         Data::Ranking(ranking) => {
             let head = ranking.columns.iter().map(|c| (*c).to_owned());
-            row(head.chain(["count".to_owned()]).collect());
+            let percent = ranking.whole.map(|_| "percent".to_owned());
+            row(head.chain(["count".to_owned()]).chain(percent).collect());
             for r in &ranking.rows {
                 let labels = r.labels.iter().map(|l| neutral(l.as_deref().unwrap_or_default()));
-                row(labels.chain([r.count.to_string()]).collect());
+                let percent = ranking.permille(r).map(tenths);
+                row(labels.chain([r.count.to_string()]).chain(percent).collect());
             }
         }
         Data::Map(map) => {
@@ -169,6 +199,11 @@ fn csv(data: &Data) -> String {
         }
     }
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+/// Tenths as a decimal number: `12.3`.
+fn tenths(number: u64) -> String {
+    format!("{}.{}", number / 10, number % 10)
 }
 
 /// A cell that a spreadsheet takes for text and a terminal for nothing else: what would begin a formula gets an apostrophe before
@@ -205,7 +240,7 @@ fn visible(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sview_model::{MultiSeries, Ranking, Row};
+    use sview_model::{Ranking, Row};
 
     #[test]
     fn a_spreadsheet_runs_no_cell() {
@@ -224,7 +259,7 @@ mod tests {
             ("plain; text-1", "plain; text-1"),
         ] {
             let row = Row { labels: vec![Some(label.to_owned())], count: 1 };
-            let text = csv(&Data::Ranking(Ranking { columns: vec!["password"], rows: vec![row] }));
+            let text = csv(&Data::Ranking(Ranking { columns: vec!["password"], rows: vec![row], whole: None }));
             let mut reader = csv::Reader::from_reader(text.as_bytes());
             let cells: Vec<String> = reader.records().map(|r| r.unwrap()[0].to_owned()).collect();
             assert_eq!(cells, [cell], "{label:?}");
@@ -233,7 +268,7 @@ mod tests {
 
     #[test]
     fn labels_of_a_series_are_cells_too() {
-        let multi = MultiSeries { labels: vec!["a;=1\x1b".to_owned()], points: Vec::new() };
+        let multi = MultiSeries { labels: vec!["a;=1\x1b".to_owned()], points: Vec::new(), others: None };
         assert_eq!(csv(&Data::MultiSeries(multi)), "time,a;'=1␛\n");
     }
 }

@@ -34,7 +34,7 @@ struct Bytes;
 
 impl Weighter<CacheKey, Entry> for Bytes {
     fn weight(&self, key: &CacheKey, entry: &Entry) -> u64 {
-        (key.as_str().len() + entry.json.len() + size_of::<Entry>()) as u64
+        (key.as_str().len() + entry.bytes() + size_of::<Entry>()) as u64
     }
 }
 

@@ -184,7 +184,7 @@ impl Slots {
                 metrics::found(entry.as_ref(), self.now());
                 entry
             });
-            let read = entry.and_then(|entry| match Data::from_json(&request.resource(), &entry.json) {
+            let read = entry.and_then(|entry| match entry.data(&request.resource()) {
                 Ok(data) => Some((entry, data)),
                 Err(error) => {
                     tracing::warn!(%error, %request, "a cached value cannot be read and is computed anew");
@@ -242,6 +242,7 @@ impl Slots {
             let finish = request.period().span(now).finish;
             Entry {
                 json: Data::empty(&request.resource()).to_json().into(),
+                supplement: None,
                 finish,
                 complete_to: finish,
                 computed_at: now,

@@ -37,8 +37,16 @@ async fn put(cache: &dyn Cache, key: &CacheKey, bytes: usize) {
 async fn put_for(cache: &dyn Cache, key: &CacheKey, bytes: usize, ttl: Duration) {
     let (json, finish) = ("x".repeat(bytes).into(), now());
     let refresh_at = finish + TimeDelta::hours(1);
-    let entry =
-        Entry { json, finish, complete_to: finish, computed_at: finish, refresh_at, revision: 0, reported: None };
+    let entry = Entry {
+        json,
+        supplement: None,
+        finish,
+        complete_to: finish,
+        computed_at: finish,
+        refresh_at,
+        revision: 0,
+        reported: None,
+    };
     assert!(cache.put(key, &entry, ttl, finish + TimeDelta::seconds(1)).await.unwrap());
 }
 

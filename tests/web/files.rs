@@ -18,6 +18,15 @@ fn cells(text: &str) -> Vec<Vec<String>> {
     reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
+/// What the API answers, of the JSON that a file holds: the file tells more.
+fn without_more(mut json: Value) -> Value {
+    let lines = if json.is_array() { json.as_array_mut() } else { json.get_mut("data").and_then(Value::as_array_mut) };
+    for line in lines.into_iter().flatten() {
+        line.as_object_mut().unwrap().retain(|key, _| key != "other" && key != "percent");
+    }
+    json
+}
+
 /// What the CSV of a resource must hold, from its JSON.
 fn rows(shape: Shape, data: &Value) -> Vec<Vec<String>> {
     let plain = |value: &Value| match value {
@@ -31,17 +40,18 @@ fn rows(shape: Shape, data: &Value) -> Vec<Vec<String>> {
             let points = data.as_array().unwrap().iter().map(|p| vec![plain(&p["bucket"]), plain(&p["count"])]);
             std::iter::once(head).chain(points).collect()
         }
-        Shape::MultiSeries { .. } => {
+        Shape::MultiSeries { by, .. } => {
+            let other = by.sums_others().then_some("other");
             let labels: Vec<String> = data["labels"].as_array().unwrap().iter().map(&plain).collect();
-            let head = std::iter::once("time".to_owned()).chain(labels.iter().cloned()).collect();
+            let head = std::iter::once("time".to_owned()).chain(labels.iter().cloned()).chain(other.map(str::to_owned));
             let points = data["data"].as_array().unwrap().iter().map(|p| {
                 let counts = (0..labels.len()).map(|i| plain(&p[i.to_string()]));
-                std::iter::once(plain(&p["bucket"])).chain(counts).collect()
+                std::iter::once(plain(&p["bucket"])).chain(counts).chain(other.map(|other| plain(&p[other]))).collect()
             });
-            std::iter::once(head).chain(points).collect()
+            std::iter::once(head.collect()).chain(points).collect()
         }
         Shape::Ranking { by, .. } => {
-            let columns: Vec<&str> = by.columns().iter().copied().chain(["count"]).collect();
+            let columns: Vec<&str> = by.columns().iter().copied().chain(["count", "percent"]).collect();
             let rows = data.as_array().unwrap().iter().map(|row| columns.iter().map(|c| plain(&row[c])).collect());
             std::iter::once(columns.iter().map(|c| (*c).to_owned()).collect()).chain(rows).collect()
         }
@@ -61,11 +71,12 @@ both! {
                 let query = format!("period={period}");
                 let api = server.data(&format!("name={name}&{query}"), &[]);
                 let json = file(&server, &format!("{name}.json"), &query);
-                assert_eq!((json.json(), json.header("content-type")), (api.clone(), "application/json"), "{name}");
+                let json = (json.json(), json.header("content-type").to_owned());
+                assert_eq!((without_more(json.0.clone()), json.1.as_str()), (api, "application/json"), "{name}");
 
                 let csv = file(&server, &format!("{name}.csv"), &query);
                 assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
-                let mut expected = rows(name.shape, &api);
+                let mut expected = rows(name.shape, &json.0);
                 // A spreadsheet runs no cell.
                 for cell in expected.iter_mut().flatten() {
                     *cell = cell.replace('\n', "␊");
@@ -82,6 +93,31 @@ both! {
                 assert!(!svg.body.contains("<script") && !svg.body.contains("http://www.w3.org/1999/xlink"), "{name}");
             }
         }
+    }
+
+    async fn files_tell_the_rest_and_shares_of_the_whole(deployment: Deployment) {
+        let server = full(&deployment, &[]);
+        let json = |name: &str, period: Period| file(&server, &format!("{name}.json"), &format!("period={period}")).json();
+        let number = |value: &Value| value.as_u64().unwrap();
+        for period in [Period::Hour, Period::Week] {
+            let all = json("all_incidents_graph", period);
+            for name in ["top_countries_by_incidents_graph", "top_traps_by_incidents_graph", "top_actions_by_incidents_graph"] {
+                let stacked = json(name, period);
+                let sums = stacked["data"].as_array().unwrap().iter().map(|point| {
+                    point.as_object().unwrap().iter().filter(|(key, _)| *key != "bucket").map(|(_, count)| number(count)).sum::<u64>()
+                });
+                assert_eq!(sums.collect::<Vec<_>>(), all.as_array().unwrap().iter().map(|p| number(&p["count"])).collect::<Vec<_>>(), "{name} {period}");
+            }
+        }
+        let incidents: u64 = json("all_incidents_graph", Period::Week).as_array().unwrap().iter().map(|p| number(&p["count"])).sum();
+        let countries = json("top_countries_by_incidents_list", Period::Week);
+        assert!(!countries.as_array().unwrap().is_empty());
+        for row in countries.as_array().unwrap() {
+            let percent = (number(&row["count"]) as f64 * 1000.0 / incidents as f64).round() / 10.0;
+            assert_eq!(row["percent"].as_f64(), Some(percent), "{row} of {incidents}");
+        }
+        let page = http::get(&format!("{}/incidents/?period=1w", server.url)).body;
+        assert!(page.contains("<td class=\"share\">") && page.contains(" %</td>"), "{page}");
     }
 
     async fn what_attackers_type_is_data_in_every_form(deployment: Deployment) {

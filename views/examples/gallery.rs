@@ -76,6 +76,7 @@ fn data(request: &Request, now: DateTime<Utc>) -> Data {
             Data::MultiSeries(MultiSeries {
                 points: ends.iter().enumerate().map(|(i, e)| (*e, counts(i))).collect(),
                 labels,
+                others: by.sums_others().then(|| (0..ends.len()).map(|i| wave(i + 5, 9_000)).collect()),
             })
         }
         Shape::Ranking { by, limit, unknown } => {
@@ -90,7 +91,11 @@ fn data(request: &Request, now: DateTime<Utc>) -> Data {
                     .collect(),
                 count: 2_345_678 / (i as u64 * i as u64 + 1),
             };
-            Data::Ranking(Ranking { rows: (0..limit).map(row).collect(), columns: columns.clone() })
+            Data::Ranking(Ranking {
+                rows: (0..limit).map(row).collect(),
+                columns: columns.clone(),
+                whole: Some(4_000_000),
+            })
         }
         Shape::Map { .. } => Data::Map(
             COUNTRIES

@@ -33,6 +33,12 @@ pub fn short(number: u64) -> String {
     }
 }
 
+/// Tenths of a percent: `12.3 %`. What is less than one of them, but something, is `<0.1 %`.
+#[must_use]
+pub fn percent(count: u64, permille: u64) -> String {
+    if permille == 0 && count > 0 { "<0.1 %".to_owned() } else { format!("{}.{} %", permille / 10, permille % 10) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +50,14 @@ mod tests {
             assert_eq!(grouped(number), text);
         }
         assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn shares_have_one_decimal() {
+        let cases = [(0, 0, "0.0 %"), (1, 0, "<0.1 %"), (5, 1, "0.1 %"), (9, 123, "12.3 %"), (9, 1000, "100.0 %")];
+        for (count, permille, text) in cases {
+            assert_eq!(percent(count, permille), text);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The words for what is counted and for what it is counted by.
 
 use maud::{Markup, html};
-use sview_model::{Dimension, Kind, Measure, Resource, Shape};
+use sview_model::{Kind, Measure, Resource, Shape};
 
 use crate::{country, text};
 
@@ -55,10 +55,10 @@ pub fn dimension_of(shape: Shape) -> Option<Dimension> {
     }
 }
 
-/// Whether the labels of a dimension are parts of one whole, so that stacking them says something.
+/// What belongs to none of the labels in a column.
 #[must_use]
-pub fn is_stacked(by: Dimension) -> bool {
-    matches!(by, Dimension::Country | Dimension::Trap | Dimension::Action | Dimension::IncidentType)
+pub fn other(column: &str) -> &'static str {
+    if column == "country" { "Other and unknown" } else { "Other" }
 }
 
 /// A label in a column as plain text of at most `most` characters, with nothing invisible in it.

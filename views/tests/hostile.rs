@@ -31,12 +31,16 @@ fn data(request: &Request) -> Data {
         Shape::MultiSeries { .. } => {
             let labels = hostile();
             let points = ends.iter().map(|end| (*end, vec![5; labels.len()])).collect();
-            Data::MultiSeries(MultiSeries { labels, points })
+            Data::MultiSeries(MultiSeries { labels, points, others: Some(vec![2; ends.len()]) })
         }
         Shape::Ranking { by, .. } => {
             let columns = by.columns().to_vec();
             let row = |text: String| Row { labels: vec![Some(text); columns.len()], count: 1_234_567 };
-            Data::Ranking(Ranking { rows: hostile().into_iter().map(row).collect(), columns: columns.clone() })
+            Data::Ranking(Ranking {
+                rows: hostile().into_iter().map(row).collect(),
+                columns: columns.clone(),
+                whole: Some(12_345_678),
+            })
         }
         Shape::Map { .. } => {
             let own = hostile().into_iter().map(|text| (text, 3));

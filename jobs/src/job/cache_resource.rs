@@ -102,6 +102,7 @@ pub(super) async fn put(
     }
     let entry = Entry {
         json: computed.data.to_json().into(),
+        supplement: computed.data.supplement().map(Into::into),
         finish: computed.span.finish,
         complete_to: computed.complete_to,
         computed_at: now,

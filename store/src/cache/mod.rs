@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sview_model::{CacheKey, Period, Reported};
+use sview_model::{BadData, CacheKey, Data, Period, Reported, Resource};
 
 pub use self::redis::RedisCache;
 pub use self::sqlite::SqliteCache;
@@ -19,6 +19,8 @@ use crate::Result;
 pub struct Entry {
     /// The data as the API serves it: the output of [`sview_model::Data::to_json`].
     pub json: Arc<str>,
+    /// What the API's form has no place for: the output of [`sview_model::Data::supplement`].
+    pub supplement: Option<Arc<str>>,
     /// The end of the last window: until when the value tells.
     pub finish: DateTime<Utc>,
     /// Until when the value is complete; before `finish` when aggregations are behind.
@@ -43,6 +45,35 @@ impl Entry {
 /// Reads what [`Entry::reported_text`] wrote. A text that cannot be read tells nothing.
 fn read_reported(text: &str) -> Option<Reported> {
     serde_json::from_str(text).ok()
+}
+
+impl Entry {
+    /// The value of the resource that it is of.
+    ///
+    /// # Errors
+    /// [`BadData`] when it was written by another version, or damaged.
+    pub fn data(&self, resource: &Resource) -> std::result::Result<Data, BadData> {
+        Data::from_json(resource, &self.json, self.supplement.as_deref())
+    }
+
+    /// How many bytes it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.json.len() + self.supplement.as_ref().map_or(0, |supplement| supplement.len())
+    }
+
+    /// The supplement as it is stored, with the time of the value before it. An older sview leaves the supplement as it is when it
+    /// writes a newer value.
+    fn stamped(&self) -> String {
+        let stamp = self.computed_at.timestamp_micros();
+        self.supplement.as_ref().map_or_else(String::new, |supplement| format!("{stamp} {supplement}"))
+    }
+}
+
+/// The supplement of the value that was computed at this time, from how it is stored.
+fn supplement(stamped: &str, computed_at: DateTime<Utc>) -> Option<Arc<str>> {
+    let (stamp, supplement) = stamped.split_once(' ')?;
+    (stamp.parse() == Ok(computed_at.timestamp_micros())).then(|| supplement.into())
 }
 
 /// How much is cached of values whose key [has a parameter](CacheKey::has_parameter): visitors can ask for any number of them. When

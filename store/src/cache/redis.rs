@@ -16,7 +16,7 @@ use redis::{AsyncCommands as _, Script};
 use sview_model::{CacheKey, Period, shown_key};
 use tokio::sync::Semaphore;
 
-use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, touching};
+use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, supplement, touching};
 use crate::{Error, Result};
 
 /// A cache in Redis (6.2 or later) or Valkey.
@@ -63,11 +63,11 @@ end
 
 /// Keeps the value unless the one that is there tells of a later time, and drops what is too much then: a bounded number a call.
 /// KEYS: uses, sizes, value, names. ARGV: JSON, finish, complete_to, computed_at, refresh_at, ttl (ms), name, now, revision, whether it
-/// has a parameter (1 or 0), most values, most bytes, root of values, which reports there are.
+/// has a parameter (1 or 0), most values, most bytes, root of values, which reports there are, supplement.
 const PUT: &str = "
 local there = redis.call('HMGET', KEYS[3], 'finish', 'computed_at')
 if there[1] and tonumber(there[1]) > tonumber(ARGV[2]) and tonumber(there[2]) <= tonumber(ARGV[8]) then return 0 end
-redis.call('HSET', KEYS[3], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5], 'revision', ARGV[9], 'reported', ARGV[14])
+redis.call('HSET', KEYS[3], 'json', ARGV[1], 'finish', ARGV[2], 'complete_to', ARGV[3], 'computed_at', ARGV[4], 'refresh_at', ARGV[5], 'revision', ARGV[9], 'reported', ARGV[14], 'supplement', ARGV[15])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 redis.call('SADD', KEYS[4], ARGV[7])
 if ARGV[10] == '0' then return 1 end
@@ -75,8 +75,9 @@ if ARGV[10] == '0' then return 1 end
 if redis.call('EXISTS', used) == 0 then redis.call('DEL', sizes) end
 forget(ARGV[7])
 use(ARGV[7], KEYS[3])
-redis.call('HSET', sizes, ARGV[7], #ARGV[1])
-local bytes, count = redis.call('HINCRBY', sizes, '', #ARGV[1]), redis.call('ZCARD', used)
+local size = #ARGV[1] + #ARGV[15]
+redis.call('HSET', sizes, ARGV[7], size)
+local bytes, count = redis.call('HINCRBY', sizes, '', size), redis.call('ZCARD', used)
 for _ = 1, 100 do
   if count <= 1 or (count <= tonumber(ARGV[11]) and bytes <= tonumber(ARGV[12])) then break end
   local oldest = redis.call('ZRANGE', used, 0, 0)[1]
@@ -196,11 +197,13 @@ fn moment(fields: &HashMap<String, String>, name: &str) -> Result<DateTime<Utc>>
 
 fn entry(mut fields: HashMap<String, String>) -> Result<Option<Entry>> {
     let Some(json) = fields.remove("json") else { return Ok(None) };
+    let computed_at = moment(&fields, "computed_at")?;
     Ok(Some(Entry {
         json: json.into(),
+        supplement: fields.get("supplement").and_then(|stamped| supplement(stamped, computed_at)),
         finish: moment(&fields, "finish")?,
         complete_to: moment(&fields, "complete_to")?,
-        computed_at: moment(&fields, "computed_at")?,
+        computed_at,
         refresh_at: moment(&fields, "refresh_at")?,
         // What an older sview cached has none: it is as good as of another revision.
         revision: fields.get("revision").and_then(|text| text.parse().ok()).unwrap_or(-1),
@@ -268,6 +271,7 @@ impl Cache for RedisCache {
             .arg(self.bounds.bytes)
             .arg(self.key(""))
             .arg(entry.reported_text())
+            .arg(entry.stamped())
             .invoke_async(&mut self.connection.clone())
             .await?;
         Ok(kept == 1)
@@ -281,12 +285,14 @@ impl Cache for RedisCache {
             let mut pipe = redis::pipe();
             for (name, _) in chunk {
                 pipe.cmd("HSTRLEN").arg(self.key(name)).arg("json");
+                pipe.cmd("HSTRLEN").arg(self.key(name)).arg("supplement");
                 pipe.cmd("HMGET").arg(self.key(name)).arg("computed_at").arg("refresh_at");
             }
             let values: Vec<redis::Value> = pipe.query_async(&mut connection).await?;
-            for ((name, ttl), pair) in chunk.iter().zip(values.chunks(2)) {
-                let [bytes, times] = pair else { continue };
-                let (bytes, times): (u64, Vec<Option<i64>>) = (read(bytes)?, read(times)?);
+            for ((name, ttl), values) in chunk.iter().zip(values.chunks(3)) {
+                let [json, supplement, times] = values else { continue };
+                let bytes = read::<u64>(json)? + read::<u64>(supplement)?;
+                let times: Vec<Option<i64>> = read(times)?;
                 let at = |i: usize| times.get(i).copied().flatten().and_then(DateTime::from_timestamp_micros);
                 let (Some(computed_at), Some(refresh_at)) = (at(0), at(1)) else { continue };
                 list.push(EntryInfo { key: shown_key(name), bytes, computed_at, refresh_at, ttl: *ttl });

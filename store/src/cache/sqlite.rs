@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sview_model::{CacheKey, Clock, Period, shown_key};
 use tokio::sync::Semaphore;
 
-use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, touching};
+use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, supplement, touching};
 use crate::Result;
 use crate::engine::sqlite_options;
 use crate::reports::{migrate_file, migrator};
@@ -38,6 +38,7 @@ impl SqliteCache {
             (1, "cache", include_str!("../../../migrations/cache/0001_cache.sql")),
             (2, "bounds", include_str!("../../../migrations/cache/0002_bounds.sql")),
             (3, "reported", include_str!("../../../migrations/cache/0003_reported.sql")),
+            (4, "supplement", include_str!("../../../migrations/cache/0004_supplement.sql")),
         ];
         migrate_file(path, &pool, migrator(&migrations)).await?;
         Ok(Self { pool, probe: Probe::new(path), clock, bounds: CacheBounds::default(), touching: touching() })
@@ -97,11 +98,14 @@ fn moment(row: &SqliteRow, column: &str) -> Result<DateTime<Utc>> {
 }
 
 fn entry(row: &SqliteRow) -> Result<Entry> {
+    let computed_at = moment(row, "computed_at")?;
+    let stamped: Option<&str> = row.try_get("supplement")?;
     Ok(Entry {
+        supplement: stamped.and_then(|stamped| supplement(stamped, computed_at)),
+        computed_at,
         json: row.try_get::<String, _>("json")?.into(),
         finish: moment(row, "finish")?,
         complete_to: moment(row, "complete_to")?,
-        computed_at: moment(row, "computed_at")?,
         refresh_at: moment(row, "refresh_at")?,
         revision: row.try_get("revision")?,
         reported: row.try_get::<Option<String>, _>("reported")?.and_then(|text| read_reported(&text)),
@@ -144,13 +148,14 @@ impl Cache for SqliteCache {
     async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool> {
         let ttl = TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
         let written = sqlx::query(
-            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at, revision, reported, used, bytes)
+            "INSERT INTO cache (key, json, finish, complete_to, computed_at, refresh_at, expires_at, revision, reported, used, bytes, supplement)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?11,
                CASE WHEN ?10 THEN (SELECT coalesce(max(used), 0) + 1 FROM cache WHERE used IS NOT NULL) END,
-               CASE WHEN ?10 THEN length(CAST(?2 AS BLOB)) END)
+               CASE WHEN ?10 THEN length(CAST(?2 AS BLOB)) + length(CAST(?12 AS BLOB)) END, ?12)
              ON CONFLICT (key) DO UPDATE SET json = excluded.json, finish = excluded.finish, complete_to = excluded.complete_to,
                computed_at = excluded.computed_at, refresh_at = excluded.refresh_at, expires_at = excluded.expires_at,
-               revision = excluded.revision, reported = excluded.reported, used = excluded.used, bytes = excluded.bytes
+               revision = excluded.revision, reported = excluded.reported, used = excluded.used, bytes = excluded.bytes,
+               supplement = excluded.supplement
              WHERE excluded.finish >= cache.finish OR cache.expires_at <= ?8 OR cache.computed_at > ?8",
         )
         .bind(key.as_str())
@@ -164,6 +169,7 @@ impl Cache for SqliteCache {
         .bind(entry.revision)
         .bind(key.has_parameter())
         .bind(entry.reported_text())
+        .bind(entry.stamped())
         .execute(&self.pool)
         .await?;
         if key.has_parameter() {
@@ -175,7 +181,7 @@ impl Cache for SqliteCache {
     async fn list(&self) -> Result<Vec<EntryInfo>> {
         let now = self.now();
         let rows = sqlx::query(
-            "SELECT key, length(CAST(json AS BLOB)) AS bytes, computed_at, refresh_at, expires_at - ?1 AS ttl
+            "SELECT key, length(CAST(json AS BLOB)) + coalesce(length(CAST(supplement AS BLOB)), 0) AS bytes, computed_at, refresh_at, expires_at - ?1 AS ttl
              FROM cache WHERE expires_at > ?1 ORDER BY key",
         )
         .bind(now)

@@ -39,6 +39,11 @@ impl Window {
     pub(super) fn of(&self, by: Dimension, measure: Measure, key: u64) -> u64 {
         self.by.get(&(by, measure)).map_or(0, |counts| counts.get(key))
     }
+
+    /// The counts of all labels in this window together, the unknown one included.
+    pub(super) fn all(&self, by: Dimension, measure: Measure) -> u64 {
+        self.by.get(&(by, measure)).map_or(0, Counts::total)
+    }
 }
 
 impl Gathered {
@@ -188,7 +193,7 @@ fn window_of(kind: Kind, tally: &Tally) -> Window {
         Shape::MultiSeries { by, .. } => Some((by, r.measure)),
         _ => None,
     });
-    let attackers = if kind == Kind::Incidents { tally.main.by(Names::address).len() as u64 } else { 0 };
+    let attackers = if kind == Kind::Incidents { tally::attackers(tally) } else { 0 };
     let by = asked.map(|(by, measure)| ((by, measure), project(tally, by, measure)));
     Window { total: tally.main.total(), attackers, by: by.collect() }
 }

@@ -8,10 +8,10 @@ use sview_model::{
     Row, Shape, Span, Windows,
 };
 
-use super::gather::{Gathered, Rows, Sieve, gather, project};
+use super::gather::{Gathered, Rows, Sieve, Window, gather, project};
 use super::{Computed, Plan};
 use crate::engine::Tx;
-use crate::tally::Names;
+use crate::tally::{self, Names};
 use crate::{Reports, Result};
 
 impl Reports {
@@ -97,21 +97,25 @@ fn value(all: &Gathered, resource: &Resource, windows: &Windows, lagged: bool) -
         ),
         Shape::MultiSeries { by, limit } => {
             let top = top(all, by, measure, lagged, Some(limit), false);
-            if top.is_empty() {
-                return Data::MultiSeries(MultiSeries::default());
-            }
-            let points = windows
-                .ends()
-                .zip(&all.windows)
-                .map(|(end, w)| (end, top.iter().map(|(key, ..)| w.of(by, measure, *key)).collect()));
-            let points = points.collect();
+            let counts = |w: &Window| top.iter().map(|(key, ..)| w.of(by, measure, *key)).collect::<Vec<u64>>();
+            let points: Vec<_> = windows.ends().zip(&all.windows).map(|(end, w)| (end, counts(w))).collect();
+            let others = by.sums_others().then(|| {
+                let rest =
+                    |(w, (_, counts)): (&Window, &(_, Vec<u64>))| w.all(by, measure) - counts.iter().sum::<u64>();
+                all.windows.iter().zip(&points).map(rest).collect()
+            });
             let labels = top.into_iter().map(|(_, labels, _)| labels.into_iter().flatten().collect()).collect();
-            Data::MultiSeries(MultiSeries { labels, points })
+            Data::MultiSeries(MultiSeries { labels, points, others }.or_nothing())
         }
         Shape::Ranking { by, limit, unknown } => {
             let rows = top(all, by, measure, lagged, Some(limit), unknown);
             let rows = rows.into_iter().map(|(_, labels, count)| Row { labels, count }).collect();
-            Data::Ranking(Ranking { columns: by.columns().to_vec(), rows })
+            let all = all.union(lagged);
+            let whole = match measure {
+                Measure::Count => all.main.total(),
+                Measure::Attackers => tally::attackers(all),
+            };
+            Data::Ranking(Ranking { columns: by.columns().to_vec(), rows, whole: Some(whole) })
         }
         Shape::Map { by } => {
             let rows = top(all, by, measure, lagged, None, false);

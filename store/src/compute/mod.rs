@@ -89,10 +89,10 @@ impl Reports {
                 let points = windows.ends().zip(counts).map(|(end, count)| Point { end, count });
                 Data::Series(points.collect())
             }
-            Shape::MultiSeries { limit, .. } => {
+            Shape::MultiSeries { by, limit } => {
                 let top = run(&mut *tx, query.top(Some(limit), false), 1).await?;
                 let labels: Vec<String> = top.into_iter().filter_map(|row| row.texts.into_iter().next()?).collect();
-                Data::MultiSeries(multi_series(&mut *tx, &query, &windows, labels).await?)
+                Data::MultiSeries(multi_series(&mut *tx, &query, &windows, labels, by.sums_others()).await?)
             }
             Shape::Ranking { by: Dimension::Sighting, limit, .. } => {
                 Data::Ranking(sightings::of(&mut *tx, &query, period, limit).await?)
@@ -100,9 +100,11 @@ impl Reports {
             Shape::Ranking { by, limit, unknown } => {
                 let columns = by.columns();
                 let rows = run(&mut *tx, query.top(Some(limit), unknown), columns.len()).await?;
+                let whole = run(&mut *tx, query.whole(), 0).await?.first().map_or(0, |row| count(&row.ints));
                 Data::Ranking(Ranking {
                     columns: columns.to_vec(),
                     rows: rows.into_iter().map(|r| Row { count: count(&r.ints), labels: r.texts }).collect(),
+                    whole: Some(whole),
                 })
             }
             Shape::Map { .. } => {
@@ -181,19 +183,19 @@ async fn multi_series(
     query: &Query<'_>,
     windows: &Windows,
     labels: Vec<String>,
+    others: bool,
 ) -> Result<MultiSeries> {
-    if labels.is_empty() {
-        return Ok(MultiSeries::default());
-    }
     let mut counts = vec![vec![0; windows.len()]; labels.len()];
-    for row in run(tx, query.series(windows, &labels), 1).await? {
+    let mut rest = vec![0; windows.len()];
+    let series = if others { query.all_series(windows) } else { query.series(windows, &labels) };
+    let rows = if others || !labels.is_empty() { run(tx, series, 1).await? } else { Vec::new() };
+    for row in rows {
         let label = row.texts.first().and_then(Option::as_ref);
-        if let Some(i) = label.and_then(|label| labels.iter().position(|l| l == label)) {
-            add(&mut counts[i], &row);
-        }
+        let i = label.and_then(|label| labels.iter().position(|l| l == label));
+        add(i.map_or(&mut rest, |i| &mut counts[i]), &row);
     }
     let points = windows.ends().enumerate().map(|(w, end)| (end, counts.iter().map(|series| series[w]).collect()));
-    Ok(MultiSeries { points: points.collect(), labels })
+    Ok(MultiSeries { points: points.collect(), labels, others: others.then_some(rest) }.or_nothing())
 }
 
 async fn run(tx: &mut dyn Tx, (sql, binds): (String, Vec<String>), texts: usize) -> Result<Vec<engine::Row>> {

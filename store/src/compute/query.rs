@@ -58,9 +58,7 @@ impl<'a> Query<'a> {
     /// The counts of windows: `window, count`; with `labels` those of each of them: `label, window, count`.
     pub(crate) fn series(&self, windows: &Windows, labels: &[String]) -> (String, Vec<String>) {
         let (source, mut binds) = self.source(false);
-        let start = windows.span.start.timestamp_micros();
-        let width = windows.width.num_microseconds().unwrap_or(i64::MAX);
-        let window = self.dialect.window("time", start, width);
+        let window = self.window(windows);
         let measure = self.measure();
         if labels.is_empty() {
             return (format!("SELECT {window}, {measure} FROM {source} AS reports GROUP BY {window}"), binds);
@@ -74,6 +72,26 @@ impl<'a> Query<'a> {
             "SELECT {label}, {window}, {measure} FROM {source} AS reports WHERE {label} IN ({list}) GROUP BY {label}, {window}"
         );
         (sql, binds)
+    }
+
+    /// The counts of windows for every label there is, the unknown one included: `label, window, count`. Only for dimensions of few
+    /// labels.
+    pub(crate) fn all_series(&self, windows: &Windows) -> (String, Vec<String>) {
+        let (source, binds) = self.source(true);
+        let (window, label) = (self.window(windows), self.labels().swap_remove(0));
+        let measure = self.measure();
+        (format!("SELECT {label}, {window}, {measure} FROM {source} AS reports GROUP BY {label}, {window}"), binds)
+    }
+
+    /// What all rows count together.
+    pub(crate) fn whole(&self) -> (String, Vec<String>) {
+        let (source, binds) = self.source(true);
+        (format!("SELECT {} FROM {source} AS reports", self.measure()), binds)
+    }
+
+    fn window(&self, windows: &Windows) -> String {
+        let width = windows.width.num_microseconds().unwrap_or(i64::MAX);
+        self.dialect.window("time", windows.span.start.timestamp_micros(), width)
     }
 
     fn measure(&self) -> &'static str {
@@ -116,7 +134,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The rows that count, as a sub-query over all segments, and what it binds.
+    /// The rows that count, as a sub-query over all segments, and what it binds; with `unknown` also those without a label.
     fn source(&self, unknown: bool) -> (String, Vec<String>) {
         let d = self.dialect;
         let mut columns = vec!["time", "raw_count"];
@@ -127,7 +145,8 @@ impl<'a> Query<'a> {
         let mut conditions = Vec::new();
         let mut binds = Vec::new();
         match self.dimension() {
-            Some(Dimension::Country) if !unknown => conditions.push("country IS NOT NULL".to_owned()),
+            _ if unknown => {}
+            Some(Dimension::Country) => conditions.push("country IS NOT NULL".to_owned()),
             // '' and a lone newline are what a probe reports when there was nothing.
             Some(Dimension::Password | Dimension::Username | Dimension::Combination) if !unknown => {
                 let blank = "('', chr(10))".replace("chr", if d == Dialect::Sqlite { "char" } else { "chr" });

@@ -218,6 +218,11 @@ pub(crate) fn traps(head: &[u8]) -> Result<Vec<String>> {
     Ok(traps)
 }
 
+/// How many distinct attackers are in a tally of incidents.
+pub(crate) fn attackers(tally: &Tally) -> u64 {
+    tally.main.by(Names::address).len() as u64
+}
+
 /// How often each password, as tallies [hold](long) it, is in a written tally of passwords, whatever the user name.
 pub(crate) fn passwords(bytes: &[u8]) -> Result<HashMap<String, i64>> {
     let (mut names, mut draft) = (Names::default(), Draft::default());

@@ -1,9 +1,10 @@
 //! A ranking: a table with a bar in every row.
 
 use maud::{Markup, html};
-use sview_model::{Ranking, Request};
+use sview_model::{Ranking, Request, Row};
 
-use crate::{links, number::grouped, words};
+use crate::number::{self, grouped};
+use crate::{links, words};
 
 /// The table of a ranking. The bars compare every row with the first.
 pub(super) fn bars(request: &Request, ranking: &Ranking) -> Markup {
@@ -17,6 +18,7 @@ pub(super) fn bars(request: &Request, ranking: &Ranking) -> Markup {
                     @for column in &ranking.columns { th scope="col" { (words::column(column)) } }
                     th.bar aria-hidden="true" {}
                     th.number scope="col" { (capitalised(words::unit(&resource))) }
+                    @if ranking.whole.is_some() { th.share scope="col" { "Share" } }
                 }
             }
             tbody {
@@ -38,11 +40,17 @@ pub(super) fn bars(request: &Request, ranking: &Ranking) -> Markup {
                             }
                         }
                         td.number { (grouped(row.count)) }
+                        @if ranking.whole.is_some() { td.share { (percent(ranking, row)) } }
                     }
                 }
             }
         }
     }
+}
+
+/// A row's share of the whole, in percent; nothing where the whole is not known.
+pub(super) fn percent(ranking: &Ranking, row: &Row) -> String {
+    ranking.permille(row).map(|permille| number::percent(row.count, permille)).unwrap_or_default()
 }
 
 /// Percent of the greatest; something, however little, is never invisible.

@@ -55,17 +55,17 @@ fn framed(plot: &plot::Plot<'_>) -> Markup {
 
 fn several(request: &Request, multi: &MultiSeries) -> (usize, Markup) {
     const ACROSS: usize = 4;
-    let column = words::column_of(request.resource().shape).unwrap_or_default();
+    let series = multi::drawn(request, multi);
     let below = TOP + PLOT_AND_LABELS + 20;
     let content = html! {
-        (multi::plot(request, multi, framed))
-        @for (i, label) in multi.labels.iter().enumerate() {
+        (multi::plot(request, multi, &series, framed))
+        @for (i, one) in series.iter().enumerate() {
             @let (x, y) = (76 + i % ACROSS * 220, below + i / ACROSS * ROW);
-            rect class={ "swatch " (multi::colour(i)) } x=(x) y=(y - 10) width="12" height="12" rx="3" {}
-            text.label x=(x + 20) y=(y) { (words::plain(column, Some(label), LABEL - 10)) }
+            rect class={ "swatch " (one.colour) } x=(x) y=(y - 10) width="12" height="12" rx="3" {}
+            text.label x=(x + 20) y=(y) { (one.plain(LABEL - 10)) }
         }
     };
-    (PLOT_AND_LABELS + 20 + multi.labels.len().div_ceil(ACROSS) * ROW, content)
+    (PLOT_AND_LABELS + 20 + series.len().div_ceil(ACROSS) * ROW, content)
 }
 
 fn rows(ranking: &Ranking) -> (usize, Markup) {
@@ -81,10 +81,11 @@ fn rows(ranking: &Ranking) -> (usize, Markup) {
                     (words::plain(column, label.as_deref(), if ranking.columns.len() > 1 { LABEL / 2 } else { LABEL }))
                 }
             }
-            svg x="460" y=(y - 11) width="380" height="12" {
+            svg x="460" y=(y - 11) width="300" height="12" {
                 rect.bar width={ (bars::share(row.count, most)) "%" } height="12" rx="3" {}
             }
-            text.number x="936" y=(y) { (number::grouped(row.count)) }
+            text.number x="860" y=(y) { (number::grouped(row.count)) }
+            text.number x="936" y=(y) { (bars::percent(ranking, row)) }
         }
     };
     (ranking.rows.len() * ROW + 24, content)

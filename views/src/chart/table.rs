@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use sview_model::{MultiSeries, Point, Request, label};
 
 use super::bars::capitalised;
+use super::multi::Drawn;
 use crate::{number::grouped, words};
 
 /// The values of one series.
@@ -25,22 +26,21 @@ pub(super) fn series(request: &Request, points: &[Point]) -> Markup {
 }
 
 /// The values of several series.
-pub(super) fn multi(request: &Request, multi: &MultiSeries) -> Markup {
-    let column = words::column_of(request.resource().shape).unwrap_or_default();
+pub(super) fn multi(request: &Request, multi: &MultiSeries, series: &[Drawn<'_>]) -> Markup {
     folded(
         request,
         &html! {
             thead {
                 tr {
                     th scope="col" { "Window’s end (UTC)" }
-                    @for label in &multi.labels { th.number scope="col" { (words::marked(column, Some(label))) } }
+                    @for one in series { th.number scope="col" { (one.marked()) } }
                 }
             }
             tbody {
-                @for (end, counts) in multi.points.iter().rev() {
+                @for (i, (end, _)) in multi.points.iter().enumerate().rev() {
                     tr {
                         th scope="row" { (label(*end)) }
-                        @for count in counts { td.number { (grouped(*count)) } }
+                        @for count in series.iter().map(|one| one.counts[i]) { td.number { (grouped(count)) } }
                     }
                 }
             }
