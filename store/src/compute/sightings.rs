@@ -54,7 +54,7 @@ pub(super) async fn of(tx: &mut dyn Tx, query: &Query<'_>, period: Period, limit
         row.texts.extend(times.map(|at| Some(label(floor(at, step)))));
         Row { count: count(&row.ints), labels: row.texts }
     });
-    Ok(Ranking { columns, rows: rows.collect() })
+    Ok(Ranking { columns, rows: rows.collect(), whole: None })
 }
 
 /// The same stretches, those that follow one another as one.

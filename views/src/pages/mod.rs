@@ -106,7 +106,7 @@ pub static PASSWORD: Page = Page {
     path: "/passwords/",
     title: "Password",
     lead: "What was reported of this password in",
-    slots: &[("selected_password_by_usages_graph", Wide), ("logins_of_password_by_usages_list", Narrow)],
+    slots: &[("selected_password_by_usages_graph", Full), ("logins_of_password_by_usages_list", Full)],
 };
 
 /// The page about the devices of a session.
