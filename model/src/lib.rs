@@ -16,6 +16,8 @@ mod report;
 mod reported;
 mod request;
 mod resource;
+mod service;
+pub mod vocabulary;
 mod window;
 
 pub use clock::Clock;
@@ -33,4 +35,5 @@ pub use report::{
 pub use reported::Reported;
 pub use request::{BadRequest, CacheKey, Parameters, Request, hex, shown_key, token_check};
 pub use resource::{CATALOGUE, Dimension, Measure, Resource, ResourceName, Shape, Subject, UnknownResource};
+pub use service::service;
 pub use window::{LABEL_FORMAT, Span, Windows, label};

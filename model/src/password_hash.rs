@@ -7,9 +7,9 @@ use md4::Md4;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
-use crate::UnknownWord;
 use crate::hex;
 use crate::report::words;
+use crate::{Trap, UnknownWord};
 
 words! {
     /// How passwords are hashed.
@@ -176,6 +176,20 @@ impl Source {
     pub fn named(text: &str) -> Option<Self> {
         let lower = text.trim().to_ascii_lowercase();
         lower.strip_prefix("minipot_").unwrap_or(&lower).parse().ok()
+    }
+}
+
+impl Source {
+    /// The trap that stands for it.
+    #[must_use]
+    pub const fn trap(self) -> Trap {
+        match self {
+            Self::Telnet => Trap::Telnet,
+            Self::Smtp => Trap::Smtp,
+            Self::Ftp => Trap::Ftp,
+            Self::Http => Trap::Http,
+            Self::Haas => Trap::Haas,
+        }
     }
 }
 

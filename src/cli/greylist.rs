@@ -123,8 +123,8 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
     let mut table = Table::new(&["trap", "action", "first", "last", "count"]);
     for did in &why.evidence {
         table.row([
-            Cell::plain(did.trap),
-            Cell::plain(did.action),
+            Cell::plain(did.trap.term().name),
+            Cell::plain(did.action.term().name),
             Cell::plain(units::moment(did.first)),
             Cell::plain(units::moment(did.last)),
             Cell::plain(did.count).right(),

@@ -1,6 +1,5 @@
 //! The dynamic firewall's publisher: the greylist and what is reported, as the live feed that clients of the original network read.
 
-mod event;
 mod failure;
 mod listed;
 pub(crate) mod metrics;
@@ -17,7 +16,6 @@ use chrono::TimeDelta;
 use sview_dynfw::{Certificate, PublishError, Publisher};
 use tokio_util::sync::CancellationToken;
 
-pub use self::event::name as event_name;
 use self::metrics::METRICS;
 use self::serial::HighWater;
 use self::work::Work;

@@ -8,13 +8,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sview_dynfw::{Delta, Event, PublishError, Publisher, Saved, Serials};
 
 use super::PublishSettings;
-use super::event::name as event_name;
 use super::failure::{self, Failure};
 use super::listed::Listed;
 use super::metrics::METRICS;
 use super::paced::Paced;
 use super::serial::HighWater;
 use crate::Services;
+use sview_model::vocabulary::event_name;
 
 /// After so many deltas at once the list follows, for those who lost some nevertheless and wait for it.
 const MANY: usize = 1000;

@@ -9,7 +9,7 @@
   }
   form.hidden = false;
 
-  const names = { telnet: "Telnet", smtp: "mail (SMTP)", ftp: "FTP", http: "the web (HTTP)", haas: "SSH" };
+  const names = new Map([...id("source-words").content.querySelectorAll("data")].map((d) => [d.value, d.textContent]));
   const say = (kind, ...lines) => {
     outcome.className = kind ? "message " + kind : "";
     outcome.replaceChildren(...lines.map((line) => {
@@ -47,7 +47,7 @@
     }
     const times = found.count === 1 ? "once" : `${found.count.toLocaleString("en")} times`;
     const lines = [`This password was seen ${times}. Do not use it any more, anywhere.`];
-    const where = found.sources.map((source) => names[source] || source);
+    const where = found.sources.map((source) => names.get(source) ?? source);
     if (where.length) lines.push(`It was tried at: ${where.join(", ")}.`);
     if (found.first_seen) {
       lines.push(found.first_seen === found.last_seen ? `It was seen in reports of ${found.first_seen}.`

@@ -1,7 +1,7 @@
 //! The words for what is counted and for what it is counted by.
 
 use maud::{Markup, html};
-use sview_model::{Kind, Measure, Resource, Shape};
+use sview_model::{Action, Kind, Measure, Resource, Shape, Trap, service};
 
 use crate::{country, text};
 
@@ -67,8 +67,16 @@ pub fn plain(column: &str, label: Option<&str>, most: usize) -> String {
     let Some(label) = label else { return country::UNKNOWN.to_owned() };
     match (column, label) {
         ("country", code) => country::name(code).map_or_else(|| text::visible(code, most), str::to_owned),
-        ("source", trap) => trap_name(trap).map_or_else(|| text::visible(trap, most), str::to_owned),
-        ("action", action) => text::visible(&action.replace('_', " "), most),
+        ("source", trap) => {
+            trap.parse::<Trap>().map_or_else(|_| text::visible(trap, most), |t| t.term().name.to_owned())
+        }
+        ("action", action) => {
+            action.parse::<Action>().map_or_else(|_| text::visible(action, most), |a| a.term().name.to_owned())
+        }
+        ("port", port) => {
+            let shown = text::visible(port, most);
+            service(port).map_or_else(|| shown.clone(), |name| format!("{shown} {name}"))
+        }
         (_, other) => text::visible(other, most),
     }
 }
@@ -82,21 +90,12 @@ pub fn marked(column: &str, label: Option<&str>) -> Markup {
             @if let Some(flag) = country::flag(code) { span.flag aria-hidden="true" { (flag) } " " }
             (plain(column, label, text::SHOWN))
         },
-        ("source" | "action" | "port", Some(_)) => html! { (plain(column, label, text::SHOWN)) },
+        ("port", Some(port)) => html! {
+            (text::visible(port, text::SHOWN)) @if let Some(name) = service(port) { " " span.service { (name) } }
+        },
+        ("source" | "action", Some(_)) => html! { (plain(column, label, text::SHOWN)) },
         (_, Some(typed)) => text::label(typed),
     }
-}
-
-fn trap_name(trap: &str) -> Option<&'static str> {
-    Some(match trap {
-        "minipot_ftp" => "FTP minipot",
-        "minipot_smtp" => "SMTP minipot",
-        "minipot_telnet" => "Telnet minipot",
-        "minipot_http" => "HTTP minipot",
-        "fwlogs" => "Firewall log",
-        "haas" => "SSH honeypot",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -110,8 +109,8 @@ mod tests {
         assert_eq!(plain("country", None, 60), "Unknown");
         assert_eq!(plain("source", Some("minipot_telnet"), 60), "Telnet minipot");
         assert_eq!(plain("action", Some("small_port_scan"), 60), "small port scan");
-        for trap in sview_model::Trap::ALL {
-            assert!(trap_name(trap.as_str()).is_some(), "{trap} has no name for people");
-        }
+        assert_eq!(plain("source", Some("a new trap"), 60), "a new trap");
+        assert_eq!(plain("port", Some("TCP/23"), 60), "TCP/23 Telnet");
+        assert_eq!(plain("port", Some("UDP/50000"), 60), "UDP/50000");
     }
 }

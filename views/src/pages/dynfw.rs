@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use sview_model::vocabulary;
 
 use super::GREYLIST;
 use crate::layout::{Crumb, Frame};
@@ -88,31 +89,10 @@ pub struct Listed {
     pub addresses: Vec<IpAddr>,
 }
 
-/// The events that have words of their own; the script reads them from the page. Others are their names without underscores.
-const EVENTS: [(&str, &str); 18] = [
-    ("haas_not_logged", "SSH: did not get in"),
-    ("haas_logged", "SSH: logged in"),
-    ("haas_logged_active", "SSH: logged in and ran commands"),
-    ("telnet_connect", "Telnet: connected"),
-    ("telnet_login", "Telnet: tried to log in"),
-    ("telnet_invalid", "Telnet: sent nonsense"),
-    ("ftp_connect", "FTP: connected"),
-    ("ftp_login", "FTP: tried to log in"),
-    ("ftp_invalid", "FTP: sent nonsense"),
-    ("smtp_connect", "SMTP: connected"),
-    ("smtp_login", "SMTP: tried to log in"),
-    ("smtp_invalid", "SMTP: sent nonsense"),
-    ("http_connect", "HTTP: connected"),
-    ("http_message", "HTTP: sent a request"),
-    ("http_login", "HTTP: tried to log in"),
-    ("http_invalid", "HTTP: sent nonsense"),
-    ("fwlogs_small_port_scan", "Firewall: scanned a few ports"),
-    ("fwlogs_big_port_scan", "Firewall: scanned many ports"),
-];
-
+/// What people call an event; one that is not known is shown by its name without underscores.
 fn event_words(name: &str) -> String {
-    let known = EVENTS.iter().find(|(event, _)| *event == name);
-    known.map_or_else(|| text::visible(&name.replace('_', " "), text::SHOWN), |(_, words)| (*words).to_owned())
+    let known = vocabulary::events().into_iter().find(|(event, _)| event == name);
+    known.map_or_else(|| text::visible(&name.replace('_', " "), text::SHOWN), |(_, title)| title)
 }
 
 /// The page.
@@ -363,7 +343,7 @@ fn found(n: usize) -> String {
 fn dictionary() -> Markup {
     html! {
         template #live-words {
-            @for (name, words) in EVENTS.iter() { data value=(name) { (words) } }
+            @for (name, title) in vocabulary::events() { data value=(name) { (title) } }
         }
     }
 }
@@ -374,7 +354,8 @@ mod tests {
 
     #[test]
     fn events_have_words() {
-        assert_eq!(event_words("fwlogs_big_port_scan"), "Firewall: scanned many ports");
+        assert_eq!(event_words("fwlogs_big_port_scan"), "Firewall: big port scan");
+        assert_eq!(event_words("ftp_message"), "FTP minipot: message");
         assert_eq!(event_words("sip_register"), "sip register");
     }
 }

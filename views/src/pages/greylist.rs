@@ -43,7 +43,11 @@ pub fn greylist(context: &PageContext<'_>, state: &GreylistState<'_>) -> Markup 
     };
     let lead =
         html! { "Addresses that attacked the network’s traps lately and often: to be watched, slowed or blocked." };
-    page(context, "Greylist".to_owned(), Some(lead), vec![Crumb { label: html! { "Greylist" }, path: None }], &content)
+    page(context, "Greylist".to_owned(),
+        Some(lead),
+        vec![Crumb { label: html! { "Greylist" }, path: None }],
+        &content,
+    )
 }
 
 /// The page of a year's lists.
@@ -189,18 +193,27 @@ fn forms(state: &GreylistState<'_>) -> Markup {
     }
 }
 
+/// The traps in the order of their tags.
+fn tagged() -> Vec<Trap> {
+    let mut traps = Trap::ALL.to_vec();
+    traps.sort_by_key(|trap| Tag::from(*trap).as_str());
+    traps
+}
+
+/// What weighs something. All minipots weigh the same.
+const WEIGHED: [(Trap, Action); 9] = [
+    (Trap::Haas, Action::Message),
+    (Trap::Haas, Action::Login),
+    (Trap::Haas, Action::Connect),
+    (Trap::Telnet, Action::Login),
+    (Trap::Telnet, Action::Message),
+    (Trap::Telnet, Action::Invalid),
+    (Trap::Telnet, Action::Connect),
+    (Trap::Fwlogs, Action::BigPortScan),
+    (Trap::Fwlogs, Action::SmallPortScan),
+];
+
 fn rules() -> Markup {
-    let did = [
-        ("a session on an SSH honeypot", weight(Trap::Haas, Action::Message)),
-        ("a log-in attempt at an SSH honeypot", weight(Trap::Haas, Action::Login)),
-        ("a connection to an SSH honeypot", weight(Trap::Haas, Action::Connect)),
-        ("a log-in attempt at another trap", weight(Trap::Telnet, Action::Login)),
-        ("a scan of many ports", weight(Trap::Fwlogs, Action::BigPortScan)),
-        ("a message to another trap", weight(Trap::Http, Action::Message)),
-        ("breaking another trap’s protocol", weight(Trap::Ftp, Action::Invalid)),
-        ("a connection to another trap", weight(Trap::Smtp, Action::Connect)),
-        ("a scan of a few ports, on a day with a connection", weight(Trap::Fwlogs, Action::SmallPortScan)),
-    ];
     html! {
         section.card.form {
             h2 { "Who is listed" }
@@ -209,11 +222,19 @@ fn rules() -> Markup {
                 "how often it did so; all that counts more the more probes saw it, again by the logarithm of their number."
             }
             div.values { div.scroll tabindex="0" { table {
-                thead { tr { th scope="col" { "What it did" } th.number scope="col" { "Weight" } } }
-                tbody { @for (what, points) in did { tr { th scope="row" { (what) } td.number { (points) } } } }
+                thead { tr { th scope="col" { "Trap" } th scope="col" { "Action" } th.number scope="col" { "Weight" } } }
+                tbody {
+                    @for (trap, action) in WEIGHED {
+                        tr {
+                            th scope="row" { (if trap == Trap::Telnet { "Any minipot" } else { trap.term().name }) }
+                            td { (action.term().name) }
+                            td.number { (weight(trap, action)) }
+                        }
+                    }
+                }
             } } }
             p {
-                "A scan of a few ports is a packet or two, and anybody can send these in the name of any address. It counts only on a "
+                "A " (Action::SmallPortScan.term().name) " is a packet or two, and anybody can send these in the name of any address. It counts only on a "
                 "day on which the same address also completed a connection to a trap; alone it weighs nothing."
             }
             p {
@@ -227,7 +248,13 @@ fn rules() -> Markup {
                 "the operator wants them to be: their addresses are forged more than others. The page of an address says why it is "
                 "never listed."
             }
-            p { "Tags: " (Tag::ALL.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", ")) "." }
+            p {
+                "Tags:"
+                @for (i, trap) in tagged().into_iter().enumerate() {
+                    @if i > 0 { "," } " " code { (Tag::from(trap)) } " (" (trap.term().name) ")"
+                }
+                "."
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ fn listed(entry: &Entry, as_of: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
                 tbody {
                     @for did in &entry.evidence {
                         tr {
-                            th scope="row" { (did.trap) } td { (did.action) }
+                            th scope="row" { (did.trap.term().name) } td { (did.action.term().name) }
                             td { (when(did.first)) } td { (when(did.last)) }
                             td.number { (number::grouped(did.count)) }
                         }

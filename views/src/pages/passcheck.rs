@@ -2,6 +2,7 @@
 //! sent: the form has no address to send it to, and the field no name to send it by.
 
 use maud::{Markup, html};
+use sview_model::Source;
 
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, assets, layout};
@@ -66,6 +67,10 @@ fn checker() -> Markup {
                 }
             }
             div #outcome role="status" {}
+            // The words that the script needs, so that they are written once.
+            template #source-words {
+                @for source in Source::ALL { data value=(source) { (source.trap().term().name) } }
+            }
         }
     }
 }
