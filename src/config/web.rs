@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use sview_views::Site;
 
-use super::{ConnectionSettings, LimitSettings, listen_address};
+use super::{ConnectionSettings, LimitSettings, SiteSettings, listen_address};
 use crate::http::host::is_host;
 
 /// Settings of the HTTP server.
@@ -22,7 +23,7 @@ pub struct WebSettings {
         help_heading = "Settings"
     )]
     pub listen: SocketAddr,
-    /// Address of the site as visitors know it, for the commands on its pages: `https://view.example.org`  [default: what the request says]
+    /// Address of the site as visitors know it, for the commands on its pages, canonical links and sitemap.xml: `https://view.example.org`  [default: what the request says]
     #[arg(long, env = "SVIEW_PUBLIC_URL", global = true, value_name = "URL", value_parser = public_url, help_heading = "Settings")]
     pub public_url: Option<String>,
     /// Secret that signs cookies, at least 32 characters  [default: made once and kept in the data directory]
@@ -38,12 +39,33 @@ pub struct WebSettings {
         help_heading = "Settings"
     )]
     pub licence: String,
+    /// What the site says about itself.
+    #[command(flatten)]
+    pub site: SiteSettings,
     /// How many connections there may be.
     #[command(flatten)]
     pub connections: ConnectionSettings,
     /// What a client may have computed.
     #[command(flatten)]
     pub limit: LimitSettings,
+}
+
+impl WebSettings {
+    /// What is the same on every page: what the settings say of the site, with nothing else in the bar.
+    #[must_use]
+    pub fn site(&self) -> Site {
+        let SiteSettings { site_name, about, contact, privacy_url, source_url, .. } = self.site.clone();
+        Site {
+            name: site_name,
+            public_url: self.public_url.clone(),
+            about,
+            contact,
+            privacy_url,
+            source_url,
+            licence: self.licence.clone(),
+            ..Site::default()
+        }
+    }
 }
 
 fn public_url(text: &str) -> Result<String, String> {

@@ -25,12 +25,7 @@ pub async fn serve(
     web: &WebSettings,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let site = Site {
-        licence: web.licence.clone(),
-        formats: None,
-        data_links: false,
-        more: vec![NavEntry { path: DYNFW, label: "Live" }],
-    };
+    let site = Site { more: vec![NavEntry { path: DYNFW, label: "Live" }], ..web.site() };
     let proxies = Arc::new(web.limit.trusted_proxies.clone());
     let desk = Desk { clock: live.clock, live: Some(live), site: Arc::new(site), proxies: Arc::clone(&proxies) };
     let programs = programs().get("/healthz", || async { "ok\n" }).into_router().route_layer(from_fn(strict));

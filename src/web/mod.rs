@@ -4,6 +4,7 @@
 mod answer;
 mod api;
 mod client;
+mod crawlers;
 mod details;
 mod devices;
 mod download;
@@ -15,6 +16,7 @@ mod health;
 mod known;
 mod limit;
 mod openapi;
+mod own;
 mod passcheck;
 mod query;
 mod recent;
@@ -33,12 +35,15 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{API, DEVICES, DYNFW, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK, PASSCHECK_API};
+use sview_views::pages::{
+    ABOUT, API, DEVICES, DYNFW, GLOSSARY, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK, PASSCHECK_API, PRIVACY,
+};
 use sview_views::{NavEntry, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::client::{Client, sender};
+use self::crawlers::Security;
 use self::error::Problem;
 use self::limit::Limit;
 pub(crate) use self::openapi::{ACCEPTED, Error};
@@ -48,7 +53,7 @@ use self::recent::Recent;
 use self::site::OwnPages;
 use self::slots::Slots;
 use crate::Services;
-use crate::config::{ConnectionSettings, Secret, TrustedProxies, WebSettings};
+use crate::config::{ConnectionSettings, Secret, SiteSettings, TrustedProxies, WebSettings};
 use crate::http::metrics::Server;
 use crate::http::routes::Routes;
 use crate::http::serve::Bounds;
@@ -75,6 +80,8 @@ pub struct Parts {
     key: Key,
     /// Scheme and host, where the settings say them.
     public_url: Option<String>,
+    /// Who hears of problems of security.
+    security: Option<Security>,
 }
 
 /// How an error is told.
@@ -113,12 +120,10 @@ impl App {
     #[must_use]
     pub fn new(services: Services, settings: &WebSettings, secret: &Secret, live: Option<Live>) -> Self {
         let passwords = Passwords::new(&services, &settings.limit);
-        let site = Site {
-            licence: settings.licence.clone(),
-            formats: Some(API.to_owned()),
-            data_links: true,
-            more: more(live.is_some()),
-        };
+        let site =
+            Site { formats: Some(API.to_owned()), data_links: true, more: more(live.is_some()), ..settings.site() };
+        let SiteSettings { security_contact, security_expires, .. } = settings.site.clone();
+        let security = security_contact.zip(security_expires).map(|(contact, expires)| Security { contact, expires });
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
         Self(Arc::new(Parts {
             services,
@@ -132,6 +137,7 @@ impl App {
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
             public_url: settings.public_url.clone(),
+            security,
         }))
     }
 
@@ -181,6 +187,8 @@ fn people() -> Routes<App> {
         .get(GREYLIST, greylist::index)
         .get(&format!("{GREYLIST}archive/{{year}}/"), greylist::year)
         .get(API, openapi::show)
+        .merge(own::routes())
+        .merge(crawlers::routes())
         .merge(passcheck::people())
         .merge(live::people())
         .merge(asset::routes())
@@ -247,7 +255,7 @@ fn more(live: bool) -> Vec<NavEntry> {
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.
 async fn not_found(State(app): State<App>, uri: Uri) -> Response {
     let with_slash = format!("{}/", uri.path());
-    let others = [DEVICES.path, API, DYNFW, GREYLIST, LOOKUP, PASSCHECK];
+    let others = [DEVICES.path, ABOUT, API, DYNFW, GLOSSARY, GREYLIST, LOOKUP, PASSCHECK, PRIVACY];
     if PAGES.iter().any(|page| page.path == with_slash) || others.contains(&with_slash.as_str()) {
         let query = uri.query().map_or(String::new(), |q| format!("?{q}"));
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();

@@ -1,6 +1,7 @@
 //! The server as browsers and programs meet it, over both ways to deploy it.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
+mod about;
 mod api;
 mod cold;
 mod connections;

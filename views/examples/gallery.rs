@@ -135,7 +135,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         licence: "The data may be used under the terms of CC BY-NC-SA 4.0.".to_owned(),
         formats: Some("/opendata/".to_owned()),
         data_links: true,
-        more: Vec::new(),
+        ..Site::default()
     };
     let context = PageContext { site: &site, period, now };
     let write = |path: &str, text: &str| -> Result<(), Box<dyn Error>> {

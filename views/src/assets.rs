@@ -40,6 +40,9 @@ pub fn icon() -> &'static Asset {
     &ASSETS[2]
 }
 
+/// The icon for what asks for `/favicon.ico` by itself: the same picture, 32 pixels wide, as PNG in an ICO file. Made from the SVG.
+pub const FAVICON: &[u8] = include_bytes!("../assets/favicon.ico");
+
 /// The live page's style sheet, after [`style`].
 #[must_use]
 pub fn dynfw_style() -> &'static Asset {

@@ -4,14 +4,31 @@ use chrono::{DateTime, Utc};
 use maud::{DOCTYPE, Markup, html};
 use sview_model::Period;
 
-use crate::{CardContext, assets, links, moment};
+use crate::pages::{ABOUT, GLOSSARY, PRIVACY};
+use crate::{CardContext, assets, links, moment, text};
 
-/// The name of the whole.
-const NAME: &str = "Sentinel View";
+/// The version of the program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What is the same on every page of a site: from the operator's configuration.
-#[derive(Clone, Debug, Default)]
+/// What the site is, for search engines and previews of pages that say nothing else.
+const DESCRIPTION: &str = "What a network of honeypots and firewalls reports, as numbers.";
+
+/// What is the same on every page of a site: from the operator's configuration. Texts are plain and are escaped; addresses are http,
+/// https or mailto.
+#[derive(Clone, Debug)]
 pub struct Site {
+    /// Its name.
+    pub name: String,
+    /// Scheme and host as visitors know them, without a slash at the end; `None` where nobody has said them.
+    pub public_url: Option<String>,
+    /// Who runs it and why, for the page about it.
+    pub about: String,
+    /// Where its operator can be reached.
+    pub contact: Option<String>,
+    /// The operator's own privacy statement.
+    pub privacy_url: Option<String>,
+    /// Where the program's source is.
+    pub source_url: Option<String>,
     /// Under which terms the data may be used, for the footer; nothing where it is empty.
     pub licence: String,
     /// Where the formats of the data are described, if anywhere.
@@ -20,6 +37,23 @@ pub struct Site {
     pub data_links: bool,
     /// Entries of the navigation bar after those of the statistics pages.
     pub more: Vec<NavEntry>,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self {
+            name: "Sentinel View".to_owned(),
+            public_url: None,
+            about: String::new(),
+            contact: None,
+            privacy_url: None,
+            source_url: None,
+            licence: String::new(),
+            formats: None,
+            data_links: false,
+            more: Vec::new(),
+        }
+    }
 }
 
 /// An entry of the navigation bar.
@@ -67,8 +101,9 @@ pub(crate) struct Crumb {
 }
 
 /// What a page tells its frame.
+#[derive(Default)]
 pub(crate) struct Frame {
-    /// The page's name, in plain and visible characters.
+    /// The page's name, in plain and visible characters; that of the site where it is empty.
     pub(crate) title: String,
     /// The heading; may hold labels.
     pub(crate) heading: Markup,
@@ -80,6 +115,8 @@ pub(crate) struct Frame {
     pub(crate) crumbs: Vec<Crumb>,
     /// The page's own path, if it shows a period that can be changed.
     pub(crate) periods_of: Option<String>,
+    /// The page's own path, if it shows no period and search engines may know it.
+    pub(crate) path: Option<String>,
     /// Whether something on it is still being computed.
     pub(crate) pending: bool,
 }
@@ -91,9 +128,10 @@ pub(crate) fn page(context: &PageContext<'_>, frame: &Frame, content: &Markup) -
         html lang="en" data-now=(moment::iso(context.now)) {
             head {
                 meta charset="utf-8";
-                title { @if frame.title == NAME { (NAME) } @else { (frame.title) " – " (NAME) } }
+                title { (title(context, frame)) }
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                (about_page(context, frame))
                 link rel="icon" type="image/svg+xml" href=(assets::icon().path);
                 link rel="stylesheet" href=(assets::style().path);
                 // Not deferred: it sets the chosen theme before anything is painted.
@@ -123,11 +161,38 @@ pub(crate) fn page(context: &PageContext<'_>, frame: &Frame, content: &Markup) -
     }
 }
 
+fn title(context: &PageContext<'_>, frame: &Frame) -> String {
+    let name = &context.site.name;
+    if frame.title.is_empty() { name.clone() } else { format!("{} – {name}", frame.title) }
+}
+
+/// What search engines and previews of links are told.
+fn about_page(context: &PageContext<'_>, frame: &Frame) -> Markup {
+    let description = frame.lead.as_ref().map(text::without_tags);
+    let path = match (&frame.periods_of, &frame.path) {
+        (Some(path), _) => Some(links::page(path, context.period)),
+        (None, path) => path.clone(),
+    };
+    let address = context.site.public_url.as_ref().zip(path).map(|(site, path)| format!("{site}{path}"));
+    html! {
+        @let description = description.unwrap_or_else(|| html! { (DESCRIPTION) });
+        meta name="description" content=(description);
+        meta property="og:type" content="website";
+        meta property="og:site_name" content=(context.site.name);
+        meta property="og:title" content=(title(context, frame));
+        meta property="og:description" content=(description);
+        @if let Some(address) = address {
+            meta property="og:url" content=(address);
+            link rel="canonical" href=(address);
+        }
+    }
+}
+
 fn header(context: &PageContext<'_>, frame: &Frame) -> Markup {
     html! {
         header.site {
             div.top {
-                a.brand href=(links::page("/", context.period)) { (mark()) span { (NAME) } }
+                a.brand href=(links::page("/", context.period)) { (mark()) span { (context.site.name) } }
                 nav aria-label="Pages" {
                     ul {
                         @for entry in NAV.iter().chain(&context.site.more) {
@@ -199,6 +264,14 @@ fn footer(context: &PageContext<'_>) -> Markup {
                 "All times are UTC. "
                 @if let Some(href) = &context.site.formats { a href=(href) { "Data and formats" } ". " }
                 "Country shapes: Natural Earth."
+            }
+            p.about {
+                @for (path, label) in [(ABOUT, "About"), (GLOSSARY, "Glossary"), (PRIVACY, "Privacy")] {
+                    a href=(links::page(path, context.period)) { (label) } " "
+                }
+                @if let Some(contact) = &context.site.contact { a href=(contact) rel="external" { "Contact" } " " }
+                "sview " (VERSION)
+                @if let Some(source) = &context.site.source_url { " (" a href=(source) rel="external" { "source" } ")" }
             }
         }
     }

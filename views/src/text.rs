@@ -1,6 +1,6 @@
 //! Hostile text, made fit to be looked at: nothing in it is invisible, reorders its neighbours, or is longer than a line.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 /// The longest text that is shown in a line, in characters.
 pub const SHOWN: usize = 60;
@@ -10,6 +10,13 @@ pub const WHOLE: usize = 1000;
 
 /// What stands for a text of no characters.
 const EMPTY: &str = "(empty)";
+
+/// The word with a capital letter in front.
+#[must_use]
+pub fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
 
 /// The text with everything invisible in it made visible, cut to `most` characters of the original and then marked with `…`.
 ///
@@ -54,6 +61,16 @@ fn is_unseen(c: char) -> bool {
 pub fn label(text: &str) -> Markup {
     let cut = text.chars().nth(SHOWN).is_some();
     html! { bdi.typed title=[cut.then(|| visible(text, WHOLE))] { (visible(text, SHOWN)) } }
+}
+
+/// Markup's text alone, still escaped: for attributes.
+pub(crate) fn without_tags(markup: &Markup) -> Markup {
+    let pieces = markup.0.split('<').enumerate().map(|(i, piece)| match piece.split_once('>') {
+        // Nothing but a tag has an unescaped `<`.
+        Some((_, text)) if i > 0 => text,
+        _ => piece,
+    });
+    PreEscaped(pieces.collect())
 }
 
 #[cfg(test)]

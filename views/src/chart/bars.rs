@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use sview_model::{Ranking, Request, Row};
 
 use crate::number::{self, grouped};
+use crate::text::capitalised;
 use crate::{links, words};
 
 /// The table of a ranking. The bars compare every row with the first.
@@ -56,10 +57,4 @@ pub(super) fn percent(ranking: &Ranking, row: &Row) -> String {
 /// Percent of the greatest; something, however little, is never invisible.
 pub(super) fn share(count: u64, most: u64) -> String {
     format!("{:.1}", (count as f64 * 100.0 / most.max(1) as f64).max(1.0))
-}
-
-/// The word with a capital letter in front.
-pub(super) fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use sview_model::{MultiSeries, Point, Request, label};
 
-use super::bars::capitalised;
 use super::multi::Drawn;
-use crate::{number::grouped, words};
+use crate::{number::grouped, text::capitalised, words};
 
 /// The values of one series.
 pub(super) fn series(request: &Request, points: &[Point]) -> Markup {

@@ -84,6 +84,7 @@ pub fn api(context: &PageContext<'_>, site: &str, endpoints: &[Endpoint]) -> Mar
         nav: API,
         crumbs: vec![Crumb { label: html! { (title) }, path: None }],
         periods_of: None,
+        path: Some(API.to_owned()),
         pending: false,
     };
     layout::page(context, &frame, &content)

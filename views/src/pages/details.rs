@@ -54,6 +54,7 @@ impl About<'_> {
                 Crumb { label: text::label(self.name), path: None },
             ],
             periods_of: Some(self.path),
+            path: None,
             pending: statistics::is_pending(slots),
         };
         layout::page(context, &frame, content)

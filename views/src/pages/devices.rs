@@ -69,6 +69,7 @@ fn frame(title: &str) -> Frame {
         nav: DEVICES.path,
         crumbs,
         periods_of: None,
+        path: None,
         pending: false,
     }
 }

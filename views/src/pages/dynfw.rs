@@ -154,6 +154,7 @@ fn page(context: &PageContext<'_>, lead: Option<Markup>, content: &Markup) -> Ma
         nav: DYNFW,
         crumbs: vec![Crumb { label: html! { "Live" }, path: None }],
         periods_of: None,
+        path: Some(DYNFW.to_owned()),
         pending: false,
     };
     layout::page(context, &frame, content)

@@ -41,6 +41,7 @@ pub fn error(context: &PageContext<'_>, error: &ErrorPage) -> Markup {
         nav: "",
         crumbs: Vec::new(),
         periods_of: None,
+        path: None,
         pending: false,
     };
     let content = html! {

@@ -43,7 +43,10 @@ pub fn greylist(context: &PageContext<'_>, state: &GreylistState<'_>) -> Markup 
     };
     let lead =
         html! { "Addresses that attacked the network’s traps lately and often: to be watched, slowed or blocked." };
-    page(context, "Greylist".to_owned(),
+    page(
+        context,
+        GREYLIST.to_owned(),
+        "Greylist".to_owned(),
         Some(lead),
         vec![Crumb { label: html! { "Greylist" }, path: None }],
         &content,
@@ -60,18 +63,19 @@ pub fn greylist_year(context: &PageContext<'_>, year: i32, days: &[(NaiveDate, u
         Crumb { label: html! { "Greylist" }, path: Some(GREYLIST.to_owned()) },
         Crumb { label: html! { (year) }, path: None },
     ];
-    page(context, format!("Greylists of {year}"), None, crumbs, &content)
+    page(context, format!("{GREYLIST}archive/{year}/"), format!("Greylists of {year}"), None, crumbs, &content)
 }
 
 fn page(
     context: &PageContext<'_>,
+    path: String,
     title: String,
     lead: Option<Markup>,
     crumbs: Vec<Crumb>,
     content: &Markup,
 ) -> Markup {
     let heading = html! { (title) };
-    let frame = Frame { title, heading, lead, nav: GREYLIST, crumbs, periods_of: None, pending: false };
+    let frame = Frame { title, heading, lead, nav: GREYLIST, path: Some(path), crumbs, ..Frame::default() };
     layout::page(context, &frame, content)
 }
 

@@ -49,6 +49,7 @@ pub fn lookup(context: &PageContext<'_>, wrong: Option<&str>) -> Markup {
             Crumb { label: html! { (title) }, path: None },
         ],
         periods_of: None,
+        path: Some(LOOKUP.to_owned()),
         pending: false,
     };
     layout::page(context, &frame, &content)

@@ -1,27 +1,33 @@
 //! The pages, and which resources each of them shows.
 
+mod about;
 mod api;
 mod details;
 mod devices;
 mod dynfw;
 mod error;
+mod glossary;
 mod greylist;
 mod greylisted;
 mod lookup;
 mod passcheck;
+mod privacy;
 mod statistics;
 
 use sview_model::{Parameters, Period, Request, ResourceName};
 
+pub use about::{ABOUT, about};
 pub use api::{API, Answer, Endpoint, OPENAPI, Parameter, api};
 pub use details::{attacker, password};
 pub use devices::{Devices, confirm_device, devices};
 pub use dynfw::{DYNFW, LISTED, Listed, LiveChange, LiveEvent, LiveState, dynfw, no_dynfw};
 pub use error::{ErrorPage, error};
+pub use glossary::{GLOSSARY, glossary};
 pub use greylist::{GREYLIST, GreylistState, greylist, greylist_year};
 pub use greylisted::Greylisted;
 pub use lookup::{LOOKED_UP, LOOKUP, lookup};
 pub use passcheck::{PASSCHECK, PASSCHECK_API, PASSCHECK_DOC, Schema, passcheck, passcheck_doc};
+pub use privacy::{PRIVACY, privacy};
 pub use statistics::statistics;
 
 /// How much of the page's width a card takes. Below about 1000 pixels every card has a row of its own.

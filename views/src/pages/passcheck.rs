@@ -38,7 +38,7 @@ pub fn passcheck(context: &PageContext<'_>, site: &str) -> Markup {
         script src=(assets::passcheck_script().path) defer {}
     };
     let lead = "Has your password been tried against honeypots?";
-    layout::page(context, &frame("Password check", lead, Vec::new()), &content)
+    layout::page(context, &frame(PASSCHECK, "Password check", lead, Vec::new()), &content)
 }
 
 fn checker() -> Markup {
@@ -123,7 +123,7 @@ pub fn passcheck_doc(context: &PageContext<'_>, site: &str, schemas: &[Schema]) 
     let way = vec![Crumb { label: html! { "Password check" }, path: Some(PASSCHECK.to_owned()) }];
     layout::page(
         context,
-        &frame("Password check for programs", "Tell the beginning of a hash, and find the rest.", way),
+        &frame(PASSCHECK_DOC, "Password check for programs", "Tell the beginning of a hash, and find the rest.", way),
         &content,
     )
 }
@@ -178,7 +178,7 @@ answer = json.load(urllib.request.urlopen(request))
 seen = [row for row in answer.get(\"data\", []) if row[\"hash\"] == digest]
 print(seen[0][\"count\"] if seen else 0, \"times\")";
 
-fn frame(title: &str, lead: &str, mut way: Vec<Crumb>) -> Frame {
+fn frame(path: &str, title: &str, lead: &str, mut way: Vec<Crumb>) -> Frame {
     way.push(Crumb { label: html! { (title) }, path: None });
     Frame {
         title: title.to_owned(),
@@ -187,6 +187,7 @@ fn frame(title: &str, lead: &str, mut way: Vec<Crumb>) -> Frame {
         nav: PASSCHECK,
         crumbs: way,
         periods_of: None,
+        path: Some(path.to_owned()),
         pending: false,
     }
 }

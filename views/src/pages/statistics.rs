@@ -12,13 +12,14 @@ use crate::{PageContext, Slot, card, layout, moment};
 pub fn statistics(context: &PageContext<'_>, page: &Page, slots: &[(Request, Slot)]) -> Markup {
     let crumb = Crumb { label: html! { (page.title) }, path: None };
     let frame = Frame {
-        title: if page.path == "/" { "Sentinel View".to_owned() } else { page.title.to_owned() },
+        title: if page.path == "/" { String::new() } else { page.title.to_owned() },
         heading: html! { (page.title) },
         lead: Some(lead(context, page)),
         nav: page.path,
         crumbs: if page.path == "/" { Vec::new() } else { vec![crumb] },
         periods_of: Some(page.path.to_owned()),
         pending: is_pending(slots),
+        path: None,
     };
     let content = html! {
         @if page.path == ATTACKER.path { section.card.form.bar { (lookup::form(context, "ip", "")) } }

@@ -1,0 +1,123 @@
+//! What the site says about itself.
+
+use axum::http::Uri;
+use chrono::{DateTime, Utc};
+use clap::Args;
+
+/// Settings of what the site says about itself. Texts are plain, pages escape them.
+#[derive(Clone, Debug, Args)]
+pub struct SiteSettings {
+    /// The site's name, in titles and in the bar of its pages
+    #[arg(
+        long,
+        env = "SVIEW_SITE_NAME",
+        global = true,
+        default_value = "Sentinel View",
+        value_name = "TEXT",
+        value_parser = name,
+        help_heading = "Settings"
+    )]
+    pub site_name: String,
+    /// Who runs the site and why, for its page /about/: plain text, an empty line begins a paragraph
+    #[arg(
+        long,
+        env = "SVIEW_ABOUT",
+        global = true,
+        default_value = "",
+        value_name = "TEXT",
+        help_heading = "Settings"
+    )]
+    pub about: String,
+    /// Where visitors reach the operator, for the pages' footer: mailto:… or https://…  [default: no link]
+    #[arg(long, env = "SVIEW_CONTACT", global = true, value_name = "URL", value_parser = link, help_heading = "Settings")]
+    pub contact: Option<String>,
+    /// The operator's own privacy statement, beside what /privacy/ says of the program: https://…  [default: no link]
+    #[arg(long, env = "SVIEW_PRIVACY_URL", global = true, value_name = "URL", value_parser = link, help_heading = "Settings")]
+    pub privacy_url: Option<String>,
+    /// Where the source of the program is, for the pages' footer: https://…  [default: no link]
+    #[arg(long, env = "SVIEW_SOURCE_URL", global = true, value_name = "URL", value_parser = link, help_heading = "Settings")]
+    pub source_url: Option<String>,
+    /// Where security problems are reported, for /.well-known/security.txt: mailto:… or https://…  [default: no such file]
+    #[arg(
+        long,
+        env = "SVIEW_SECURITY_CONTACT",
+        global = true,
+        value_name = "URL",
+        value_parser = security_contact,
+        requires = "security_expires",
+        help_heading = "Settings"
+    )]
+    pub security_contact: Option<String>,
+    /// Until when that holds, an RFC 3339 time like 2027-01-01T00:00:00Z; less than a year ahead. After it there is no such file
+    #[arg(
+        long,
+        env = "SVIEW_SECURITY_EXPIRES",
+        global = true,
+        value_name = "TIME",
+        value_parser = moment,
+        requires = "security_contact",
+        help_heading = "Settings"
+    )]
+    pub security_expires: Option<DateTime<Utc>>,
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let plain = text.trim();
+    let fits = (1..=60).contains(&plain.chars().count()) && !plain.chars().any(char::is_control);
+    if fits { Ok(plain.to_owned()) } else { Err("is a line of 1 to 60 characters".to_owned()) }
+}
+
+/// An address that a page may link: http, https or mailto.
+fn link(text: &str) -> Result<String, String> {
+    let clean = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    let good = if let Some(address) = text.strip_prefix("mailto:") {
+        address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+    } else {
+        let web = text.starts_with("https://") || text.starts_with("http://");
+        web && text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+    };
+    let expected =
+        "begins with https://, http:// or mailto:, like https://example.org/contact or mailto:me@example.org";
+    if good && clean { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+fn security_contact(text: &str) -> Result<String, String> {
+    // RFC 9116 wants https of addresses on the web.
+    let good = link(text).is_ok() && !text.starts_with("http://");
+    let expected = "begins with https:// or mailto:, like mailto:security@example.org";
+    if good { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    let time = DateTime::parse_from_rfc3339(text).map_err(|e| format!("{e}; write it like 2027-01-01T00:00:00Z"))?;
+    Ok(time.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_the_web_or_to_mail() {
+        for good in ["https://example.org/a?b=c", "http://[2001:db8::1]:8080/", "mailto:me@example.org"] {
+            assert_eq!(link(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "https://",
+            "//example.org",
+            "me@example.org",
+            "mailto:",
+            "https://example.org/a b",
+            "mailto:me@example.org\nContact: mailto:other@example.org",
+            "",
+        ] {
+            assert!(link(bad).is_err(), "{bad}");
+        }
+        assert!(security_contact("http://example.org/").is_err());
+        assert!(security_contact("https://example.org/report").is_ok());
+        assert!(name(" ").is_err() && name("a\nb").is_err());
+        assert_eq!(name(" Our view ").as_deref(), Ok("Our view"));
+    }
+}
