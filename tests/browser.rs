@@ -187,6 +187,9 @@ async fn a_phone_never_scrolls_sideways_and_a_finger_hits() {
         "/api/",
         "/passcheck/",
         "/greylist-data/",
+        "/about/",
+        "/glossary/",
+        "/privacy/",
         "/nowhere",
         "/attackers/details/ip/212.239.229.64",
         "/passwords/details/PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg",
@@ -205,6 +208,46 @@ async fn a_phone_never_scrolls_sideways_and_a_finger_hits() {
         assert_eq!(browser.run(hole).await, false, "the periods' last row on {page} is not full");
     }
     browser.close().await;
+}
+
+/// Holes in a page of cards, in pixels: below or between what cards hold, and the part of the grid that no card covers.
+const HOLES: &str = "
+    const box = (e) => e.getBoundingClientRect(), holes = [];
+    for (const body of document.querySelectorAll('.cards .card > .body')) {
+        if (body.querySelector('.nothing')) continue;
+        let end = box(body).top;
+        for (const part of body.children) {
+            holes.push([box(part).top - end, part.className.baseVal ?? part.className]);
+            end = Math.max(end, box(part).bottom);
+        }
+        holes.push([box(body).bottom - end, 'below']);
+    }
+    for (const grid of document.querySelectorAll('.cards')) {
+        const gap = parseFloat(getComputedStyle(grid).columnGap), area = (e) => (box(e).width + gap) * (box(e).height + gap);
+        const rest = area(grid) - [...grid.children].reduce((sum, cell) => sum + area(cell), 0);
+        holes.push([rest / box(grid).width, 'grid']);
+    }
+    return holes.filter(([size]) => size > 100)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_leave_no_holes_however_few_rows_they_have() {
+    let (_deployment, server) = full().await;
+    for width in [1400, 768] {
+        let browser = Browser::open(Look { width, ..WIDE }).await;
+        for page in ["/", "/incidents/", "/ports/", "/passwords/details/PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg"] {
+            for rows in [30, 12, 8, 5, 1] {
+                browser.visit(&format!("{}{page}?period=1y", server.url)).await;
+                browser.until("document.querySelector('[data-state=ready]') && !document.querySelector('[data-state=pending]')").await;
+                let fewer = format!(
+                    "for (const row of document.querySelectorAll('.ranking tbody tr:nth-child(n + {})')) row.remove()",
+                    rows + 1
+                );
+                browser.run(&fewer).await;
+                assert_eq!(browser.run(HOLES).await, serde_json::json!([]), "{page} with {rows} rows at {width}");
+            }
+        }
+        browser.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
