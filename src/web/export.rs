@@ -138,25 +138,25 @@ pub(super) async fn respond(
 }
 
 /// Data as JSON: what the API serves, with the share of the whole in each row of a ranking, and what belongs to no label in each point
-/// of a multi-series.
+/// of a multi-series. So it has points where there is no label, too.
 fn json(data: &Data) -> String {
     let mut value = serde_json::to_value(data).unwrap_or_default();
-    let lines = match data {
-        Data::Ranking(_) => value.as_array_mut(),
-        _ => value.get_mut("data").and_then(Value::as_array_mut),
-    };
-    let lines = lines.into_iter().flatten().filter_map(Value::as_object_mut);
     match data {
         Data::Ranking(ranking) => {
+            let lines = value.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
             for (line, row) in lines.zip(&ranking.rows) {
                 let percent = ranking.permille(row).map(|permille| (permille as f64 / 10.0).into());
                 line.extend(percent.map(|percent| ("percent".to_owned(), percent)));
             }
         }
-        Data::MultiSeries(MultiSeries { others: Some(others), .. }) => {
-            for (line, count) in lines.zip(others) {
-                line.insert("other".to_owned(), (*count).into());
-            }
+        Data::MultiSeries(MultiSeries { points, others: Some(others), .. }) => {
+            let line = |((end, counts), other): (&(_, Vec<u64>), &u64)| {
+                let counts = counts.iter().enumerate().map(|(i, count)| (i.to_string(), Value::from(*count)));
+                let bucket = ("bucket".to_owned(), Value::from(label(*end)));
+                let other = ("other".to_owned(), Value::from(*other));
+                [bucket].into_iter().chain(counts).chain([other]).collect::<Value>()
+            };
+            value["data"] = points.iter().zip(others).map(line).collect();
         }
         _ => {}
     }

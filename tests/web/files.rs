@@ -20,6 +20,9 @@ fn cells(text: &str) -> Vec<Vec<String>> {
 
 /// What the API answers, of the JSON that a file holds: the file tells more.
 fn without_more(mut json: Value) -> Value {
+    if json["labels"].as_array().is_some_and(Vec::is_empty) {
+        json["data"] = Value::Array(Vec::new());
+    }
     let lines = if json.is_array() { json.as_array_mut() } else { json.get_mut("data").and_then(Value::as_array_mut) };
     for line in lines.into_iter().flatten() {
         line.as_object_mut().unwrap().retain(|key, _| key != "other" && key != "percent");
@@ -109,15 +112,13 @@ both! {
                 assert_eq!(sums.collect::<Vec<_>>(), all.as_array().unwrap().iter().map(|p| number(&p["count"])).collect::<Vec<_>>(), "{name} {period}");
             }
         }
-        let incidents: u64 = json("all_incidents_graph", Period::Week).as_array().unwrap().iter().map(|p| number(&p["count"])).sum();
-        let countries = json("top_countries_by_incidents_list", Period::Week);
-        assert!(!countries.as_array().unwrap().is_empty());
-        for row in countries.as_array().unwrap() {
-            let percent = (number(&row["count"]) as f64 * 1000.0 / incidents as f64).round() / 10.0;
-            assert_eq!(row["percent"].as_f64(), Some(percent), "{row} of {incidents}");
-        }
-        let page = http::get(&format!("{}/incidents/?period=1w", server.url)).body;
-        assert!(page.contains("<td class=\"share\">") && page.contains(" %</td>"), "{page}");
+        let countries = json("top_countries_by_incidents_list", Period::Hour);
+        let expected = serde_json::json!([
+            {"country": "DE", "count": 5, "percent": 62.5}, {"country": "CZ", "count": 3, "percent": 37.5}
+        ]);
+        assert_eq!(countries, expected);
+        let page = http::get(&format!("{}/incidents/?period=1h", server.url)).body;
+        assert!(page.contains("<td class=\"share\">62.5 %</td>"), "{page}");
     }
 
     async fn what_attackers_type_is_data_in_every_form(deployment: Deployment) {

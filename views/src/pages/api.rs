@@ -192,6 +192,10 @@ fn shapes() -> Markup {
                 th scope="row" { (name) }
                 td { (meaning) br; code { (example) } }
             })))
+            p {
+                "Files (" code { "/resource/…" } ") tell more: a row of a ranking has its share of the whole in " code { "percent" }
+                ", a point of series by country, trap or action has what belongs to none of the labels in " code { "other" } "."
+            }
         }
     }
 }
