@@ -45,7 +45,12 @@ fn whole(server: &Server, path: &str, cookie: &str) -> String {
     let there = |answer: &http::Answer| {
         !["pending", "refreshing"].iter().any(|state| answer.body.contains(&format!("data-state=\"{state}\"")))
     };
-    outline(&patiently(get, there).body.replace(&server.url, "http://site"))
+    without_version(&patiently(get, there).body.replace(&server.url, "http://site"))
+}
+
+/// The outline of a page, whichever version of the program made it.
+fn without_version(page: &str) -> String {
+    outline(&page.replace(concat!("sview ", env!("CARGO_PKG_VERSION")), "sview VERSION"))
 }
 
 both! {
@@ -66,7 +71,7 @@ both! {
         let empty = Deployment::new(deployment.backend).await;
         let server = start(&empty, "serve");
         let waiting = http::get(&format!("{}/?period=1w", server.url)).body;
-        shown.insert("overview-waiting".to_owned(), outline(&waiting));
+        shown.insert("overview-waiting".to_owned(), without_version(&waiting));
         drop(server);
         run(sview(SVIEW, &empty, &["refresh", "--wait"]).env("SVIEW_NOW", NOW));
         shown.insert("overview-empty".to_owned(), whole(&start(&empty, "serve"), "/?period=1w", ""));
