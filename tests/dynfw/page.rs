@@ -29,7 +29,7 @@ async fn the_page_keeps_itself_up_to_date_through_restarts() {
     feed.tell("event telnet_login 192.0.2.1");
     browser.until("document.querySelector('#live-count').textContent === '1,001'").await;
     browser.until("document.querySelector('#live-events tr')").await;
-    assert!(browser.text("#live-events tr").await.ends_with("192.0.2.1 Telnet: tried to log in"));
+    assert!(browser.text("#live-events tr").await.ends_with("192.0.2.1 Telnet minipot: log-in attempt"));
     assert!(browser.text("#live-updates tr").await.ends_with("9.9.9.9 added"));
     assert_eq!(browser.text("#live-list li").await, "9.9.9.9", "addresses are in the order of their numbers");
     browser.until("document.querySelector('.map path[data-code=CZ]').classList.contains('m1')").await;

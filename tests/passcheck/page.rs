@@ -35,7 +35,7 @@ async fn a_password_is_checked_and_told_about() {
         browser.click("header.site nav a[href^='/passcheck/']").await;
         browser.until("document.getElementById('passcheck') && !document.getElementById('passcheck').hidden").await;
         let told = check(&browser, "password").await;
-        for part in ["seen 54 times", "Telnet, SSH", "2026-03-10", "2026-03-12"] {
+        for part in ["seen 54 times", "Telnet minipot, SSH honeypot", "2026-03-10", "2026-03-12"] {
             assert!(told.contains(part), "{part}: {told}");
         }
         let told = check(&browser, "letmein").await;
