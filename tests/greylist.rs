@@ -363,7 +363,7 @@ both! {
             assert_eq!((told.status.code(), json(&told)["listed"].as_bool(), json(&told)["never"].is_string()), (Some(1), Some(false), reason), "{ip}");
         }
         let text = run(&mut command(&deployment, &["greylist", "--why", BUSY], NOW));
-        assert!(text.contains("minipot_telnet") && text.contains("reported by 2 probes"), "{text}");
+        assert!(text.contains("Telnet minipot") && text.contains("reported by 2 probes"), "{text}");
     }
 
     async fn a_day_that_was_missed_is_made_up_and_a_published_one_stays(deployment: Deployment) {
