@@ -346,7 +346,7 @@ both! {
         for ip in [BUSY, BUSY6] {
             let page = page(ip);
             assert!(page.contains("Why is this address listed?") && page.contains(" points</b>") && page.contains("Without new reports it leaves the list on"), "{page}");
-            assert!(page.contains("seen by 2 probes") && page.contains("big_port_scan") && page.contains("12 Mar 2026") && page.contains("15 Mar 2026 10:00"));
+            assert!(page.contains("seen by 2 probes") && page.contains("big port scan") && page.contains("12 Mar 2026") && page.contains("15 Mar 2026 10:00"));
         }
         assert!(page(IDLE).contains("<b>not</b> on the"));
         assert!(page(ALLOWED).contains("the operator of this site lets its network never be listed"));

@@ -96,7 +96,7 @@ async fn without_script_it_shows_what_was_known_and_says_so() {
     browser.visit(&format!("{}/dynfw/", server.url)).await;
     assert!(browser.text("noscript").await.contains("Without script this page does not move"));
     assert_eq!(browser.text("#live-count").await, "1,001");
-    assert!(browser.text("#live-events tr").await.contains("HTTP: sent a request"));
+    assert!(browser.text("#live-events tr").await.contains("HTTP minipot: message"));
     assert!(browser.text("#live-updates tr").await.contains("2001:db8::7"));
     assert!(browser.text("#live-countries").await.contains("Germany"));
     browser.visit(&format!("{}/dynfw/?q=DB8%3A&page=1", server.url)).await;
