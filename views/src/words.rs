@@ -1,7 +1,7 @@
 //! The words for what is counted and for what it is counted by.
 
 use maud::{Markup, html};
-use sview_model::{Action, Kind, Measure, Resource, Shape, Trap, service};
+use sview_model::{Action, Dimension, Kind, Measure, Resource, Shape, Trap, service};
 
 use crate::{country, text};
 
