@@ -1,7 +1,7 @@
 //! What can go wrong between producers, the ledger and workers.
 
+use outage::{Outage, sqlite, without_noise};
 use sview_model::Queue;
-use sview_store::{Outage, sqlite, without_noise};
 
 /// Errors of the ledger and of what stands on it.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use sqlx::migrate::MigrateError;
 
 use crate::Outage;
 use crate::engine::note_postgres;
-use crate::sqlite;
+use outage::{sqlite, without_noise};
 
 /// Errors of reports, aggregation, queries and the cache.
 #[derive(Debug, thiserror::Error)]
@@ -129,17 +129,6 @@ impl Error {
                 code == "53400" || CODES.contains(&code.as_str()) || code.len() == 5 && CLASSES.contains(&&code[..2])
             }),
         }
-    }
-}
-
-/// An error of a database in its own words. The libraries' add a line of the server's source, and say what the context says.
-#[must_use]
-pub fn without_noise(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        sqlx::Error::PoolTimedOut => "no answer in time".to_owned(),
-        error => error.to_string(),
     }
 }
 

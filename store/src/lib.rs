@@ -12,13 +12,10 @@ mod files;
 mod greylist;
 mod ingest;
 pub mod metrics;
-mod outage;
 mod passwords;
-mod private;
 mod reports;
 mod rollup;
 mod server;
-pub mod sqlite;
 mod tally;
 #[cfg(feature = "testing")]
 mod testing;
@@ -26,13 +23,12 @@ mod testing;
 pub use arrivals::{Arrivals, DAYS, HeardDevice, HourOfReports, LastReport, MOST_DEVICES, NEWEST, ReadFile};
 pub use cache::{Cache, CacheBounds, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::Computed;
-pub use error::{Error, Result, without_noise};
+pub use error::{Error, Result};
 pub use files::{Earlier, FileKey, FirstProgress, Progress};
 pub use greylist::{Deed, Listed, Standing, Summary as GreylistSummary};
 pub use ingest::Inserted;
-pub use outage::Outage;
+pub use outage::{Outage, restrict};
 pub use passwords::SeenPassword;
-pub use private::{private_database, restrict};
 pub use reports::{Reports, Settings};
 pub use rollup::{
     Coverage, Deleted, Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Rebuilt, Step, TallyDifference,

@@ -13,8 +13,8 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::compute::Minutes;
 use crate::engine::{Engine, Postgres, Sqlite};
-use crate::private::{private_database, restrict};
 use crate::{Error, Result};
+use outage::{private_database, restrict};
 
 /// How reports are kept and aggregated.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, supplement, tou
 use crate::Result;
 use crate::engine::sqlite_options;
 use crate::reports::{migrate_file, migrator};
-use crate::sqlite::{Probe, pool_options};
+use outage::sqlite::{Probe, pool_options};
 
 /// A cache in an SQLite file. Losing it costs nothing but a recomputation.
 #[derive(Clone, Debug)]

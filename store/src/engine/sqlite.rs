@@ -17,7 +17,7 @@ use super::statements::statements;
 use super::{Dialect, Engine, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally, no_connection};
 use crate::Result;
 use crate::reports::{migrate_file, migrator};
-use crate::sqlite::{self, Probe, pool_options};
+use outage::sqlite::{self, Probe, pool_options};
 
 /// A file of reports.
 pub(crate) struct Sqlite {

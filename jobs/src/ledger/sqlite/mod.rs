@@ -11,9 +11,9 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use outage::sqlite::{self, Probe};
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
-use sview_store::sqlite::{self, Probe};
 
 use super::{HOUR, LedgerSettings};
 use crate::bell::Bell;
@@ -60,7 +60,7 @@ impl SqliteLedger {
     /// Opens the file, made when missing, and brings its schema up to date.
     pub async fn open(path: &Path, settings: LedgerSettings) -> Result<Self> {
         let file = path.to_owned();
-        let private = tokio::task::spawn_blocking(move || sview_store::private_database(&file)).await;
+        let private = tokio::task::spawn_blocking(move || outage::private_database(&file)).await;
         private.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(sqlx::Error::Io)?;
         let options = sqlite::options(path);
         let pool = |connections| {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Executor as _, PgConnection, PgPool};
 
-use crate::error::without_noise;
 use crate::{Error, Outage, Result};
+use outage::without_noise;
 
 /// For how long a disk that had space is taken to have it, and a failure counts that no write has followed. Visitors cause looks, so
 /// not each of them may write.

@@ -1,4 +1,4 @@
-//! Files of reports and of jobs are their owner's alone: they hold device tokens and the passwords that attackers typed.
+//! Files that only their owner may read.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! How sview opens its SQLite files, and how it goes on after a disk was full, read-only or failing.
+//! How SQLite files are opened, and how a program goes on after a disk was full, read-only or failing.
 //!
 //! Two kinds of connections never work again by themselves. SQLite rolls a transaction back when a disk fails, and sqlx still counts
 //! it as open. A file that was opened while its filesystem was read-only stays read-only. So every connection that was there when a
@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use crate::outage::Outage;
+use crate::Outage;
 
-/// How every SQLite file of sview is opened: made when missing, write-ahead log, waiting up to 30 s for a busy file.
+/// How an SQLite file is opened: made when missing, write-ahead log, waiting up to 30 s for a busy file.
 #[must_use]
 pub fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // A power cut may lose the last transactions, never the file's integrity; aggregation and ingest resume by watermarks.
+        // A power cut may lose the last transactions, never the file's integrity.
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(Duration::from_secs(30))
 }

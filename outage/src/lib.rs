@@ -1,6 +1,13 @@
 //! Outages: errors of a server or a disk that no job, request or query caused, and that pass without a change of the program.
 //!
-//! There is one table for each server. Both the store and the ledger of jobs use them.
+//! There is one table for each server. [`sqlite`] opens files that work again after an outage of their disk.
+
+#![forbid(unsafe_code)]
+
+mod private;
+pub mod sqlite;
+
+pub use private::{private_database, restrict};
 
 use std::fmt;
 use std::io;
@@ -97,6 +104,17 @@ impl Outage {
             _ if error.raw_os_error() == Some(EIO) => Self::Disk,
             _ => Self::Unreachable,
         }
+    }
+}
+
+/// An error of a database in its own words. The libraries' add a line of the server's source, and say what the context says.
+#[must_use]
+pub fn without_noise(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::PoolTimedOut => "no answer in time".to_owned(),
+        error => error.to_string(),
     }
 }
 
