@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sview_jobs::{
-    Cause, Context, Failure, Greylisting, Job, JobId, LedgerSettings, Pool, Queues, RedisLedger, Registry, Scheduler,
-    SqliteLedger, Statistics, WorkerSettings, Workers, redis_client, redis_connection,
+    Cause, Context, Failure, Greylisting, Job, JobId, LedgerSettings, Pool, Queues, Registry, Scheduler, Statistics,
+    WorkerSettings, Workers, redis_client, redis_connection, redis_ledger, sqlite_ledger,
 };
 use sview_model::{Clock, Kind, Precision, Queue, Request};
 use sview_store::{Computed, Coverage, RedisCache, Reports, Settings, Step};
@@ -79,7 +79,7 @@ async fn measure(name: &str, producer: &Queues, worker: &Queues, concurrency: us
     waits.sort_unstable();
     let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)].as_secs_f64() * 1e3;
 
-    worker.pause(Queue::QuickCache, true).await.unwrap();
+    worker.pause(Queue::QuickCache.into(), true).await.unwrap();
     gauge.left.store(JOBS, Ordering::SeqCst);
     let begun = Instant::now();
     for n in 0..JOBS {
@@ -87,7 +87,7 @@ async fn measure(name: &str, producer: &Queues, worker: &Queues, concurrency: us
     }
     let pushes = JOBS as f64 / begun.elapsed().as_secs_f64();
     let begun = Instant::now();
-    worker.pause(Queue::QuickCache, false).await.unwrap();
+    worker.pause(Queue::QuickCache.into(), false).await.unwrap();
     gauge.all_done.notified().await;
     let jobs = JOBS as f64 / begun.elapsed().as_secs_f64();
     stop.cancel();
@@ -153,7 +153,7 @@ async fn idle(url: &str) {
         let context = Context {
             statistics: Arc::new(NoReports),
             cache: Arc::new(RedisCache::new(connection, &prefix)),
-            queues: Queues::new(RedisLedger::new(url, &prefix, LedgerSettings::default()).unwrap()),
+            queues: Queues::new(redis_ledger(url, &prefix, LedgerSettings::default()).unwrap()),
             greylist: greylist.clone(),
             clock: Clock::System,
         };
@@ -189,12 +189,12 @@ async fn main() {
     std::fs::create_dir(&directory).unwrap();
     for concurrency in [1, 8] {
         let file = directory.join(format!("jobs-{concurrency}.sqlite"));
-        let queues = Queues::new(SqliteLedger::open(&file, LedgerSettings::default()).await.unwrap());
+        let queues = Queues::new(sqlite_ledger(&file, LedgerSettings::default()).await.unwrap());
         measure("SQLite, one process", &queues, &queues, concurrency).await;
         if let Some(url) = address() {
             let open = || {
                 let prefix = format!("latency-{}", JobId::generate());
-                move || Queues::new(RedisLedger::new(&url, &prefix, LedgerSettings::default()).unwrap())
+                move || Queues::new(redis_ledger(&url, &prefix, LedgerSettings::default()).unwrap())
             };
             let ledger = open();
             let queues = ledger();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use sview_jobs::{
-    Context, Greylisting, LogThrottle, Queues, RedisLedger, SqliteLedger, in_words, redis_client, redis_connection,
+    Context, Greylisting, LogThrottle, Queues, in_words, redis_client, redis_connection, redis_ledger, sqlite_ledger,
 };
 use sview_store::{Cache, Outage, RedisCache, Reports, SqliteCache};
 use tokio::sync::Mutex;
@@ -85,7 +85,7 @@ impl Services {
                 let connection = redis_client(url).and_then(|client| redis_connection(&client));
                 let cache = RedisCache::new(connection.context("SVIEW_REDIS_URL")?, &places.redis_prefix);
                 let cache = cache.bounded(places.cache.bounds());
-                let ledger = RedisLedger::new(url, &places.redis_prefix, places.ledger.for_jobs());
+                let ledger = redis_ledger(url, &places.redis_prefix, places.ledger.for_jobs());
                 (Arc::new(cache), Queues::new(ledger.context("SVIEW_REDIS_URL")?))
             }
             None => {
@@ -93,7 +93,7 @@ impl Services {
                 let cache = SqliteCache::open(&path, clock).await.with_context(|| format!("{}", path.display()))?;
                 let cache = cache.bounded(places.cache.bounds());
                 let path = directory.join("jobs.sqlite");
-                let ledger = SqliteLedger::open(&path, places.ledger.for_jobs()).await;
+                let ledger = sqlite_ledger(&path, places.ledger.for_jobs()).await;
                 (Arc::new(cache), Queues::new(ledger.with_context(|| format!("{}", path.display()))?))
             }
         };
@@ -173,7 +173,7 @@ impl Services {
         let parts = vec![
             Part::new("database", &self.named[0], reports, sview_store::Error::outage),
             Part::new("cache", &self.named[1], cache, sview_store::Error::outage),
-            Part::new("queues", &self.named[2], queues, sview_jobs::Error::outage),
+            Part::new("queues", &self.named[2], queues, sview_jobs::LedgerError::outage),
         ];
         let warnings = advice.ok().and_then(Result::ok).flatten().into_iter().collect();
         Readiness { parts, warnings }

@@ -79,7 +79,8 @@ async fn services(deployment: &Deployment) -> Services {
 /// Has a job die.
 async fn die<J: Job>(queues: &Queues, job: &J) {
     queues.enqueue(job, &Cause::Operator).await.unwrap();
-    let Take::Job(taken) = queues.take(&[job.queue()], "w", std::time::Duration::from_secs(60)).await.unwrap() else {
+    let Take::Job(taken) = queues.take(&[job.queue().into()], "w", std::time::Duration::from_secs(60)).await.unwrap()
+    else {
         panic!("nothing to take")
     };
     let outcome = Outcome::Dead { error: format!("failed on {HOSTILE}") };
@@ -392,7 +393,7 @@ both! {
     async fn a_full_queue_is_an_error_that_says_so(deployment: Deployment) {
         let queues = services(&deployment).await.jobs.queues;
         let mut job = sview_jobs::NewJob {
-            name: "probe".into(), queue: Queue::QuickCache, key: String::new(), payload: "{}".into(), words: "probe".into(),
+            name: "probe".into(), queue: Queue::QuickCache.into(), key: String::new(), payload: "{}".into(), words: "probe".into(),
             cause: "test".into(), max_attempts: 1, delay: std::time::Duration::ZERO,
             room: u64::MAX, on_demand: false,
         };

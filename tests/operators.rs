@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sview_jobs::{JobId, LedgerSettings, NewJob, Outcome, Pushed, Queues, SqliteLedger, State, Take};
+use sview_jobs::{JobId, LedgerSettings, NewJob, Outcome, Pushed, Queues, State, Take, sqlite_ledger};
 use sview_model::Queue;
 use sview_testing::{Backend, Browser, Deployment, Look, SMALL_TARGETS, Server, http, sview};
 
@@ -14,7 +14,7 @@ const HOSTILE: &str = "<img src=x onerror=\"document.title='owned'\">";
 
 async fn queues(deployment: &Deployment) -> Queues {
     let path = deployment.data_dir.join("jobs.sqlite");
-    Queues::new(SqliteLedger::open(&path, LedgerSettings::default()).await.unwrap())
+    Queues::new(sqlite_ledger(&path, LedgerSettings::default()).await.unwrap())
 }
 
 /// A server of pages, without workers: what waits goes on waiting.
@@ -28,7 +28,7 @@ fn serve(deployment: &Deployment, more: &[(&str, &str)]) -> (Server, String) {
 async fn push(queues: &Queues, key: &str) -> JobId {
     let job = NewJob {
         name: "probe".into(),
-        queue: Queue::QuickCache,
+        queue: Queue::QuickCache.into(),
         key: key.into(),
         payload: "{}".into(),
         words: format!("probe {key} {HOSTILE}"),
@@ -55,7 +55,7 @@ async fn an_open_page_keeps_itself_up_to_date_without_a_reload() {
     browser.until(&format!("document.querySelector('a[href=\"/jobs/{id}\"]')")).await;
     browser.visit(&format!("{url}/jobs/{id}")).await;
     browser.run("window.untouched = true").await;
-    let Take::Job(taken) = queues.take(&[Queue::QuickCache], "w", Duration::from_secs(60)).await.unwrap() else {
+    let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
         panic!("nothing to take")
     };
     browser.until("document.querySelector('[data-live]').innerText.includes('running')").await;

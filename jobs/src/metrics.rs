@@ -90,7 +90,7 @@ pub(crate) fn began(name: &str, waited: Duration) {
 /// Notes how an attempt ended; `None`: its lease was lost.
 pub(crate) fn ended(name: &str, outcome: Option<&Outcome>, ran: Duration) {
     let job = known(name);
-    let outcome = outcome.map_or("lost", |outcome| outcome.parts().0);
+    let outcome = outcome.map_or("lost", |outcome| outcome.as_str());
     METRICS.run.get_or_create(&Kind { job }).observe(ran.as_secs_f64());
     METRICS.attempts.get_or_create(&End { job, outcome }).inc();
 }

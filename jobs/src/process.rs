@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::{Unfailing, spawn_forever};
 use crate::workers::{host, instance_name};
-use crate::{Queues, machine_now};
+use crate::{ProcessInfo, Queues, machine_now};
 
 /// How often a process tells of itself.
 const EVERY: Duration = Duration::from_secs(15);
@@ -18,38 +16,17 @@ const EVERY: Duration = Duration::from_secs(15);
 /// How long the end of a process waits until the ledger has noted it.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A process, as it tells of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessInfo {
-    /// Its name: never the same for two starts.
-    pub name: String,
-    /// What it is: the command that it runs.
-    pub role: String,
-    /// The machine.
-    pub host: String,
-    /// The number of the process on that machine.
-    pub pid: u32,
-    /// The version of the program.
-    pub version: String,
-    /// Since when it runs, UTC by its machine's clock.
-    pub since: DateTime<Utc>,
-    /// Settings that ought to be the same in all processes, by name. No secrets.
-    pub settings: BTreeMap<String, String>,
-}
-
-impl ProcessInfo {
-    /// This process.
-    #[must_use]
-    pub fn this(role: &str, version: &str, settings: BTreeMap<String, String>) -> Self {
-        Self {
-            name: instance_name(),
-            role: role.to_owned(),
-            host: host(),
-            pid: std::process::id(),
-            version: version.to_owned(),
-            since: machine_now(),
-            settings,
-        }
+/// This process, for [`announce`].
+#[must_use]
+pub fn this_process(role: &str, version: &str, settings: BTreeMap<String, String>) -> ProcessInfo {
+    ProcessInfo {
+        name: instance_name(),
+        role: role.to_owned(),
+        host: host(),
+        pid: std::process::id(),
+        version: version.to_owned(),
+        since: machine_now(),
+        settings,
     }
 }
 
@@ -111,7 +88,7 @@ mod tests {
     fn settings_that_differ_or_are_unknown_somewhere_are_found() {
         let process = |name: &str, settings: &[(&str, &str)]| ProcessInfo {
             settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            ..ProcessInfo { name: name.to_owned(), ..ProcessInfo::this("worker", "1.0", BTreeMap::new()) }
+            ..ProcessInfo { name: name.to_owned(), ..this_process("worker", "1.0", BTreeMap::new()) }
         };
         let all = [
             process("a", &[("KEEP", "7"), ("SAME", "x")]),

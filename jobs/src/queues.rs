@@ -1,10 +1,15 @@
 //! The handle by which the rest of sview queues and looks at jobs.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Cause, Job, Ledger, NewJob, Pushed, Result};
+use apalis_ledger::{LedgerSettings, RedisLedger, SqliteLedger};
+use sview_model::Queue;
+
+use crate::shown::shown_words;
+use crate::{Cause, Job, Ledger, NewJob, Pushed, QueueName, Result};
 
 /// Queues jobs; everything that the ledger can show or do is there through `Deref`. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,14 +29,14 @@ impl Queues {
 
     /// Queues a job that is to run after a delay, unless one of its key is under way.
     pub async fn enqueue_after<J: Job>(&self, job: &J, cause: &Cause, delay: Duration) -> Result<Pushed> {
-        self.0.push(&Self::new_job(job, cause, delay)?).await
+        Ok(self.0.push(&Self::new_job(job, cause, delay)?).await?)
     }
 
     /// A job as ledgers take it.
     pub(crate) fn new_job<J: Job>(job: &J, cause: &Cause, delay: Duration) -> Result<NewJob> {
         Ok(NewJob {
             name: J::NAME.to_owned(),
-            queue: job.queue(),
+            queue: job.queue().into(),
             key: job.key(),
             payload: serde_json::to_string(job)?,
             words: job.words(),
@@ -49,4 +54,29 @@ impl Deref for Queues {
     fn deref(&self) -> &Self::Target {
         &*self.0
     }
+}
+
+/// The queues of sview, most urgent first.
+fn names() -> Vec<QueueName> {
+    Queue::ALL.iter().map(|queue| QueueName::from(*queue)).collect()
+}
+
+fn of_sview(settings: LedgerSettings) -> LedgerSettings {
+    LedgerSettings { show_words: shown_words, ..settings }
+}
+
+/// Opens the ledger of sview's jobs in a file.
+///
+/// # Errors
+/// Those of [`SqliteLedger::open`].
+pub async fn sqlite_ledger(path: &Path, settings: LedgerSettings) -> Result<SqliteLedger> {
+    Ok(SqliteLedger::open(path, &names(), of_sview(settings)).await?)
+}
+
+/// Opens the ledger of sview's jobs in a Redis; `prefix` sets deployments apart that share it.
+///
+/// # Errors
+/// Those of [`RedisLedger::new`].
+pub fn redis_ledger(url: &str, prefix: &str, settings: LedgerSettings) -> Result<RedisLedger> {
+    Ok(RedisLedger::new(url, prefix, &names(), of_sview(settings))?)
 }

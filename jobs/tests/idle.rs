@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sview_jobs::{
     Aggregate, Backoff, CacheResource, Caching, Cause, Context, Greylisting, Job as _, LedgerSettings, Pushed, Queues,
-    Skip, SqliteLedger, Statistics, Verdict, WorkerSettings, cache_resource, consider, consider_all, refresh, suggest,
+    Skip, Statistics, Verdict, WorkerSettings, cache_resource, consider, consider_all, refresh, sqlite_ledger, suggest,
     work_until_idle,
 };
 use sview_model::{Batch, Clock, Data, Kind, Parameters, Password, Period, Precision, Request};
@@ -21,7 +21,7 @@ fn now() -> DateTime<Utc> {
 
 async fn context(statistics: impl Statistics, directory: &tempfile::TempDir) -> Context {
     let clock = Clock::Frozen(now());
-    let ledger = SqliteLedger::open(&directory.path().join("jobs.sqlite"), LedgerSettings::default()).await.unwrap();
+    let ledger = sqlite_ledger(&directory.path().join("jobs.sqlite"), LedgerSettings::default()).await.unwrap();
     let cache = SqliteCache::open(&directory.path().join("cache.sqlite"), clock).await.unwrap();
     let reports = Reports::open("sqlite://:memory:", Settings::default()).unwrap();
     let greylist = Greylisting { reports, settings: Arc::default() };

@@ -19,6 +19,18 @@ words! {
     }
 }
 
+impl AsRef<str> for Queue {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<Queue> for &'static str {
+    fn from(queue: Queue) -> Self {
+        queue.as_str()
+    }
+}
+
 impl Queue {
     /// The longest that a job of this queue may run.
     #[must_use]

@@ -1,10 +1,12 @@
 //! Outages: errors of a server or a disk that no job, request or query caused, and that pass without a change of the program.
 //!
-//! There is one table for each server. [`sqlite`] opens files that work again after an outage of their disk.
+//! There is one table for each server. Module `sqlite` opens files that work again after an outage of their
+//! disk.
 
 #![forbid(unsafe_code)]
 
 mod private;
+#[cfg(feature = "sqlx")]
 pub mod sqlite;
 
 pub use private::{private_database, restrict};
@@ -12,7 +14,9 @@ pub use private::{private_database, restrict};
 use std::fmt;
 use std::io;
 
+#[cfg(feature = "redis")]
 use redis::RedisError;
+#[cfg(feature = "sqlx")]
 use sqlx::sqlite::SqliteError;
 
 /// Why a server or a file cannot do its work just now.
@@ -56,6 +60,7 @@ impl Outage {
     }
 
     /// The outage that an error of PostgreSQL or SQLite tells of; `None` when the statement itself is at fault.
+    #[cfg(feature = "sqlx")]
     #[must_use]
     pub fn of_sqlx(error: &sqlx::Error) -> Option<Self> {
         match error {
@@ -73,6 +78,7 @@ impl Outage {
     }
 
     /// The outage that an error of Redis tells of; `None` when the command itself is at fault.
+    #[cfg(feature = "redis")]
     #[must_use]
     pub fn of_redis(error: &RedisError) -> Option<Self> {
         if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
@@ -108,6 +114,7 @@ impl Outage {
 }
 
 /// An error of a database in its own words. The libraries' add a line of the server's source, and say what the context says.
+#[cfg(feature = "sqlx")]
 #[must_use]
 pub fn without_noise(error: &sqlx::Error) -> String {
     match error {
@@ -125,6 +132,7 @@ impl fmt::Display for Outage {
 }
 
 /// Classes and codes of PostgreSQL (appendix A of its manual), each matched as a prefix.
+#[cfg(feature = "sqlx")]
 const POSTGRES: [(&str, Outage); 13] = [
     ("08", Outage::Unreachable),    // connection exceptions
     ("25P03", Outage::Unreachable), // idle_in_transaction_session_timeout
@@ -142,6 +150,7 @@ const POSTGRES: [(&str, Outage); 13] = [
 ];
 
 /// Primary result codes of SQLite (<https://sqlite.org/rescode.html>).
+#[cfg(feature = "sqlx")]
 const SQLITE: [(i32, Outage); 7] = [
     (5, Outage::Locked),    // SQLITE_BUSY
     (7, Outage::Memory),    // SQLITE_NOMEM
@@ -153,6 +162,7 @@ const SQLITE: [(i32, Outage); 7] = [
 ];
 
 /// Codes of Redis and Valkey: the first word of an error.
+#[cfg(feature = "redis")]
 const REDIS: [(&str, Outage); 11] = [
     ("LOADING", Outage::Starting),
     ("READONLY", Outage::ReadOnly),
@@ -168,11 +178,13 @@ const REDIS: [(&str, Outage); 11] = [
 ];
 
 /// The outage that a code of PostgreSQL tells of.
+#[cfg(feature = "sqlx")]
 fn of_postgres(code: &str) -> Option<Outage> {
     POSTGRES.iter().find(|(prefix, _)| code.starts_with(prefix)).map(|(_, outage)| *outage)
 }
 
 /// The outage that an error of SQLite tells of.
+#[cfg(feature = "sqlx")]
 fn of_sqlite(error: &SqliteError) -> Option<Outage> {
     use sqlx::error::DatabaseError as _;
     // The lowest byte of an extended code is the primary one.
@@ -180,7 +192,7 @@ fn of_sqlite(error: &SqliteError) -> Option<Outage> {
     SQLITE.iter().find(|(code, _)| *code == primary).map(|(_, outage)| *outage)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "redis", feature = "sqlx"))]
 mod tests {
     use super::*;
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use sview_jobs::{
     Action, Figures, JobId, KindOfRuns, QueueCounts, Reason, Record, State, Surroundings, Ticking, WorkerInfo,
+    shown_key, shown_payload,
 };
 use utoipa::ToSchema;
 
@@ -115,10 +116,10 @@ impl Job {
             name: record.name.clone(),
             queue: record.queue.as_str(),
             state: record.state.as_str(),
-            key: record.shown_key(),
+            key: shown_key(&record),
             words: record.words.clone(),
             cause: record.cause.clone(),
-            payload: record.shown_payload(),
+            payload: shown_payload(&record),
             attempts: record.attempts,
             max_attempts: record.max_attempts,
             created_at: at(record.created_at),

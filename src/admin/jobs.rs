@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State as Extract};
 use axum::http::Uri;
 use axum::response::Response;
-use sview_jobs::{JOB_NAMES, JobId, Order, Record, Search, State, Steering, Surroundings};
+use sview_jobs::{JOB_NAMES, JobId, Order, Record, Search, State, Steering, Surroundings, shown_key, shown_payload};
 use sview_model::Queue;
 use sview_views::admin::{self, Ask, AttemptRow, JobPage, JobsPage};
 
@@ -122,8 +122,8 @@ pub(super) async fn one(
             waits,
             attempts: record.errors.iter().map(attempt).collect(),
             asks: rows::asks(&record),
-            key: record.shown_key(),
-            payload: record.shown_payload(),
+            key: shown_key(&record),
+            payload: shown_payload(&record),
             cause: record.cause,
             run_at: record.run_at,
             worker: record.worker,

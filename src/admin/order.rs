@@ -168,7 +168,7 @@ impl Order {
             Self::Pause(queue, paused) => {
                 let word = if paused { "pause" } else { "resume" };
                 note(format!("{word} queue {queue}")).await?;
-                queues.pause(queue, paused).await?;
+                queues.pause(queue.into(), paused).await?;
                 Ok(plain(format!("{queue} is {}.", if paused { "paused" } else { "resumed" })))
             }
             Self::Run(producer) => {

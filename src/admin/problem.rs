@@ -97,6 +97,12 @@ impl Problem {
     }
 }
 
+impl From<sview_jobs::LedgerError> for Problem {
+    fn from(error: sview_jobs::LedgerError) -> Self {
+        sview_jobs::Error::from(error).into()
+    }
+}
+
 impl From<sview_jobs::Error> for Problem {
     fn from(error: sview_jobs::Error) -> Self {
         Self::unavailable(error)

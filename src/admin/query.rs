@@ -98,7 +98,7 @@ impl JobsQuery {
         let asked = some(&self.limit).map(str::parse::<usize>).transpose();
         Ok(Filter {
             states,
-            queue: queue.map_err(|error| Problem::expected("There is no such queue", error))?,
+            queue: queue.map_err(|error| Problem::expected("There is no such queue", error))?.map(Into::into),
             name: some(&self.job).map(str::to_owned),
             text: some(&self.text).map(str::to_owned),
             from: time("from", &self.from)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sview_jobs::{
-    Pool, ProcessInfo, Registry, Scheduler, Unfailing, WorkerSettings, Workers, in_words, log_activity, spawn_forever,
+    Pool, Registry, Scheduler, Unfailing, WorkerSettings, Workers, in_words, log_activity, spawn_forever, this_process,
 };
 use sview_model::Queue;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -80,7 +80,7 @@ pub(super) fn announce(
     role: &str,
     stop: &CancellationToken,
 ) -> JoinHandle<()> {
-    let process = ProcessInfo::this(role, env!("CARGO_PKG_VERSION"), settings.places.agreed());
+    let process = this_process(role, env!("CARGO_PKG_VERSION"), settings.places.agreed());
     sview_jobs::announce(&services.jobs.queues, process, stop)
 }
 

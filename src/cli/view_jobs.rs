@@ -115,7 +115,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let services = store::existing(settings).await?;
     let filter = Filter {
         states: args.state.clone(),
-        queue: args.queue,
+        queue: args.queue.map(Into::into),
         name: args.name.clone(),
         text: args.text.clone(),
         limit: args.limit as usize,

@@ -58,7 +58,7 @@ both! {
         let answer = act(&[("action", "run"), ("producer", "refresh")]);
         assert_eq!((answer.status, answer.header("location")), (303, "/schedule"));
         assert_eq!(newest_action(&queues).await.what, "run producer refresh");
-        let aggregations = Filter { queue: Some(Queue::Aggregation), ..Filter::default() };
+        let aggregations = Filter { queue: Some(Queue::Aggregation.into()), ..Filter::default() };
         let queued = queues.list(&aggregations).await.unwrap();
         assert!(queued.iter().any(|job| job.name == "aggregate" && job.cause == "operator"), "{queued:?}");
 
@@ -100,7 +100,7 @@ both! {
         let mut dead = Vec::new();
         for (key, error) in [("a", "took longer than 600 s"), ("b", "took longer than 7200 s"), ("c", "no such table")] {
             let id = push(&queues, &new_job(Queue::QuickCache, key)).await;
-            let Take::Job(taken) = queues.take(&[Queue::QuickCache], "w", Duration::from_secs(60)).await.unwrap() else {
+            let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
                 panic!("nothing to take")
             };
             queues.finish(&taken.claim, &Outcome::Dead { error: error.into() }).await.unwrap();
@@ -145,7 +145,7 @@ both! {
         for key in ["a", "b"] {
             push(&queues, &new_job(Queue::QuickCache, key)).await;
         }
-        let Take::Job(taken) = queues.take(&[Queue::QuickCache], "w", Duration::from_secs(60)).await.unwrap() else {
+        let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
             panic!("nothing to take")
         };
         queues.finish(&taken.claim, &Outcome::Dead { error: "why".into() }).await.unwrap();

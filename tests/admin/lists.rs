@@ -46,7 +46,7 @@ both! {
         let mut by_queueing = Vec::new();
         for (key, ran) in [("slow", 400), ("quick", 0), ("middle", 150)] {
             by_queueing.push(push(&queues, &new_job(Queue::QuickCache, key)).await);
-            let Take::Job(taken) = queues.take(&[Queue::QuickCache], "w", Duration::from_secs(60)).await.unwrap() else {
+            let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
                 panic!("nothing to take")
             };
             tokio::time::sleep(Duration::from_millis(ran)).await;
@@ -91,7 +91,7 @@ both! {
         ago.set_millis(-300_000);
         let ledger = queues_at(&deployment, ago).await;
         let worker = sview_jobs::WorkerInfo {
-            name: "w7".into(), host: "<b>h</b>".into(), pid: 4711, queues: vec![Queue::QuickCache], slots: 1,
+            name: "w7".into(), host: "<b>h</b>".into(), pid: 4711, queues: vec![Queue::QuickCache.into()], slots: 1,
             since: sview_jobs::machine_now(), running: vec![(id.parse().unwrap(), HOSTILE.into())],
         };
         ledger.beat(&worker).await.unwrap();
@@ -109,7 +109,7 @@ both! {
         let (_server, url) = serve(&deployment, &[]);
         let queues = queues(&deployment).await;
         push(&queues, &new_job(Queue::Aggregation, "k")).await;
-        let Take::Job(taken) = queues.take(&[Queue::Aggregation], "w3", Duration::from_secs(60)).await.unwrap() else {
+        let Take::Job(taken) = queues.take(&[Queue::Aggregation.into()], "w3", Duration::from_secs(60)).await.unwrap() else {
             panic!("nothing to take")
         };
         queues.finish(&taken.claim, &Outcome::Dead { error: HOSTILE.into() }).await.unwrap();
@@ -148,11 +148,11 @@ both! {
         let queues = queues(&deployment).await;
         let first = push(&queues, &new_job(Queue::Aggregation, "first")).await;
         assert_eq!(waits(&url, &first), ["no worker serves aggregation"]);
-        queues.pause(Queue::Aggregation, true).await.unwrap();
+        queues.pause(Queue::Aggregation.into(), true).await.unwrap();
         assert_eq!(waits(&url, &first)[0], "its queue aggregation is paused");
-        queues.pause(Queue::Aggregation, false).await.unwrap();
+        queues.pause(Queue::Aggregation.into(), false).await.unwrap();
         let worker = sview_jobs::WorkerInfo {
-            name: "w3".into(), host: "h".into(), pid: 1, queues: vec![Queue::Aggregation, Queue::QuickCache], slots: 1,
+            name: "w3".into(), host: "h".into(), pid: 1, queues: vec![Queue::Aggregation.into(), Queue::QuickCache.into()], slots: 1,
             since: sview_jobs::machine_now(), running: Vec::new(),
         };
         queues.beat(&worker).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sview_jobs::{Action, ClockShift, LedgerSettings, NewJob, Pushed, Queues, RedisLedger, SqliteLedger, State};
+use sview_jobs::{Action, ClockShift, LedgerSettings, NewJob, Pushed, Queues, State, redis_ledger, sqlite_ledger};
 use sview_model::Queue;
 use sview_testing::http::{self, Answer, get};
 use sview_testing::{Deployment, Server, sview};
@@ -31,15 +31,15 @@ pub(crate) async fn queues(deployment: &Deployment) -> Queues {
 pub(crate) async fn queues_at(deployment: &Deployment, clock: ClockShift) -> Queues {
     let settings = LedgerSettings { clock, ..LedgerSettings::default() };
     match &deployment.redis_url {
-        Some(url) => Queues::new(RedisLedger::new(url, &deployment.prefix, settings).unwrap()),
-        None => Queues::new(SqliteLedger::open(&deployment.data_dir.join("jobs.sqlite"), settings).await.unwrap()),
+        Some(url) => Queues::new(redis_ledger(url, &deployment.prefix, settings).unwrap()),
+        None => Queues::new(sqlite_ledger(&deployment.data_dir.join("jobs.sqlite"), settings).await.unwrap()),
     }
 }
 
 pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
     NewJob {
         name: "probe".into(),
-        queue,
+        queue: queue.into(),
         key: key.into(),
         payload: json!({ "typed": HOSTILE }).to_string(),
         words: format!("probe {key} {HOSTILE}"),

@@ -16,7 +16,7 @@ const LATER: &str = "2026-03-15T13:10:56Z";
 async fn die(queues: &Queues, key: &str) {
     let job = NewJob {
         name: "probe".into(),
-        queue: Queue::QuickCache,
+        queue: Queue::QuickCache.into(),
         key: key.into(),
         payload: "{}".into(),
         words: "a probe".into(),
@@ -27,7 +27,7 @@ async fn die(queues: &Queues, key: &str) {
         on_demand: false,
     };
     let Pushed::Queued(_) = queues.push(&job).await.unwrap() else { panic!("{key} is under way") };
-    let Take::Job(taken) = queues.take(&[Queue::QuickCache], "w", Duration::from_secs(60)).await.unwrap() else {
+    let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
         panic!("nothing to take")
     };
     queues.finish(&taken.claim, &Outcome::Dead { error: "broken".into() }).await.unwrap();

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use sview_model::Queue;
 
-use crate::{Ended, HourCount, Queues, Result, State};
+use crate::{Ended, HourCount, QueueName, Queues, Result, State};
 
 /// How long the last attempts took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub struct HourlyEnds {
 #[derive(Clone, Debug)]
 pub struct Figures {
     /// Which queue.
-    pub queue: Queue,
+    pub queue: QueueName,
     /// How many ended well.
     pub done: u64,
     /// How many died.
@@ -66,11 +65,11 @@ impl Figures {
         let now = queues.time().await?;
         let first = hour_of(now) - TimeDelta::hours(24);
         let (hours, ended) = (queues.ended_hourly(first).await?, queues.ended(first, RUNS).await?);
-        Ok(Queue::ALL.iter().map(|queue| Self::of(*queue, &hours, &ended, first)).collect())
+        Ok(queues.queues().iter().map(|queue| Self::of(*queue, &hours, &ended, first)).collect())
     }
 
     /// The figures of a queue, from what ended from a whole hour on; `ended` newest first.
-    fn of(queue: Queue, counts: &[HourCount], ended: &[Ended], first: DateTime<Utc>) -> Self {
+    fn of(queue: QueueName, counts: &[HourCount], ended: &[Ended], first: DateTime<Utc>) -> Self {
         let mut hours: Vec<HourlyEnds> =
             (1..=25).map(|hour| HourlyEnds { end: first + TimeDelta::hours(hour), done: 0, dead: 0 }).collect();
         for count in counts.iter().filter(|count| count.queue == queue) {
@@ -105,6 +104,8 @@ fn hour_of(time: DateTime<Utc>) -> DateTime<Utc> {
 
 #[cfg(test)]
 mod tests {
+    use sview_model::Queue;
+
     use super::*;
 
     #[test]
@@ -120,8 +121,12 @@ mod tests {
     #[test]
     fn ends_are_counted_by_queue_hour_and_state() {
         let first = "2026-03-14T12:00:00Z".parse::<DateTime<Utc>>().unwrap();
-        let count =
-            |hour, queue, state, count| HourCount { start: first + TimeDelta::hours(hour), queue, state, count };
+        let count = |hour, queue: Queue, state, count| HourCount {
+            start: first + TimeDelta::hours(hour),
+            queue: queue.into(),
+            state,
+            count,
+        };
         let counts = [
             count(24, Queue::QuickCache, State::Done, 9_000),
             count(23, Queue::QuickCache, State::Dead, 1_000),
@@ -130,19 +135,19 @@ mod tests {
             count(25, Queue::QuickCache, State::Done, 1),
             count(-1, Queue::QuickCache, State::Done, 1),
         ];
-        let figures = Figures::of(Queue::QuickCache, &counts, &[], first);
+        let figures = Figures::of(Queue::QuickCache.into(), &counts, &[], first);
         assert_eq!((figures.done, figures.dead, figures.failure_rate()), (9_000, 1_000, Some(0.1)));
         assert_eq!(figures.hours.len(), 25);
         let last: Vec<_> = figures.hours[23..].iter().map(|h| (h.done, h.dead)).collect();
         assert_eq!(last, [(0, 1_000), (9_000, 0)]);
-        assert_eq!(Figures::of(Queue::Aggregation, &counts, &[], first).failure_rate(), None);
+        assert_eq!(Figures::of(Queue::Aggregation.into(), &counts, &[], first).failure_rate(), None);
     }
 
     #[test]
     fn run_times_are_those_of_the_last_jobs_that_ran_to_an_end() {
         let first = "2026-03-14T12:00:00Z".parse::<DateTime<Utc>>().unwrap();
         let ended = |state, seconds| Ended {
-            queue: Queue::QuickCache,
+            queue: Queue::QuickCache.into(),
             name: "n".into(),
             state,
             finished_at: first,
@@ -151,8 +156,8 @@ mod tests {
         let mut all = vec![ended(State::Cancelled, 99)];
         all.extend((0..RUNS).map(|n| ended(if n % 2 == 0 { State::Dead } else { State::Done }, 1)));
         all.extend((0..RUNS).map(|_| ended(State::Done, 50)));
-        let times = Figures::of(Queue::QuickCache, &[], &all, first).run_times.unwrap();
+        let times = Figures::of(Queue::QuickCache.into(), &[], &all, first).run_times.unwrap();
         assert_eq!(times.p99, Duration::from_secs(1));
-        assert_eq!(Figures::of(Queue::SlowCache, &[], &all, first).run_times, None);
+        assert_eq!(Figures::of(Queue::SlowCache.into(), &[], &all, first).run_times, None);
     }
 }

@@ -102,7 +102,7 @@ fn ran(record: &Record, now: DateTime<Utc>) -> Option<TimeDelta> {
 pub async fn search(queues: &Queues, search: &Search) -> Result<Vec<Record>> {
     let limit = search.filter.limit;
     if search.ids.is_empty() && search.error.is_none() && search.order == Order::Queued {
-        return queues.list(&search.filter).await;
+        return Ok(queues.list(&search.filter).await?);
     }
     let mut found =
         if search.ids.is_empty() { look_through(queues, search).await? } else { named(queues, search).await? };

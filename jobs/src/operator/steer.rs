@@ -1,9 +1,7 @@
 //! Actions on one job or on all that match.
 
-use sview_model::Queue;
-
 use super::search::{Order, Search};
-use crate::{CancelOutcome, JobId, Pushed, Queues, Record, Result, State};
+use crate::{CancelOutcome, JobId, Pushed, QueueName, Queues, Record, Result, State};
 
 /// What can be done to jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +77,6 @@ pub async fn steer(queues: &Queues, steering: Steering, ids: &[JobId]) -> Result
 }
 
 /// Whether a queue is paused.
-pub(super) fn is_paused(counts: &[crate::QueueCounts], queue: Queue) -> bool {
+pub(super) fn is_paused(counts: &[crate::QueueCounts], queue: QueueName) -> bool {
     counts.iter().any(|counts| counts.queue == queue && counts.paused)
 }

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_model::Queue;
 
 use super::steer::is_paused;
-use crate::{Context, Filter, JobId, QueueCounts, Record, Result, State, WorkerInfo};
+use crate::{Context, Filter, JobId, QueueCounts, QueueName, Record, Result, State, WorkerInfo};
 
 /// A running job that others wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +25,9 @@ pub struct Blocker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// An operator paused its queue.
-    Paused(Queue),
+    Paused(QueueName),
     /// No living worker serves its queue.
-    Nobody(Queue),
+    Nobody(QueueName),
     /// It failed, and is tried again later.
     NextAttempt {
         /// How much later.
@@ -55,14 +54,14 @@ pub enum Reason {
         /// How many slots.
         slots: usize,
         /// The queues that these workers serve.
-        queues: Vec<Queue>,
+        queues: Vec<QueueName>,
         /// The jobs in them.
         blockers: Vec<Blocker>,
     },
     /// Jobs of a more urgent queue go first on every worker that serves this one.
     MoreUrgent {
         /// That queue.
-        queue: Queue,
+        queue: QueueName,
         /// How many wait in it.
         waiting: u64,
     },
@@ -206,8 +205,8 @@ impl Surroundings {
         let mut blockers: Vec<Blocker> = serving.iter().flat_map(|worker| on(worker)).collect();
         blockers.sort_by_key(|blocker| (blocker.since, blocker.id));
         if blockers.len() >= slots {
-            let serves = |queue: &Queue| serving.iter().any(|worker| worker.queues.contains(queue));
-            let queues = Queue::ALL.iter().copied().filter(serves).collect();
+            let serves = |queue: &QueueName| serving.iter().any(|worker| worker.queues.contains(queue));
+            let queues = self.counts.iter().map(|counts| counts.queue).filter(serves).collect();
             reasons.push(Reason::Busy { slots, queues, blockers });
         }
         for counts in &self.counts {

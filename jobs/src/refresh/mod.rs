@@ -80,7 +80,7 @@ pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Res
 /// says until when it is complete, and is due again when the aggregation is.
 pub async fn consider(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
     let considered = consider_all(context, std::slice::from_ref(request), cause).await?.pop();
-    considered.ok_or_else(|| Error::Record(format!("nothing was decided about {request}")))
+    considered.ok_or_else(|| Error::Undecided(request.to_string()))
 }
 
 /// How long a decision waits for the database. Other suggestions wait behind it.
@@ -200,11 +200,11 @@ pub async fn queue_all(context: &Context, suggestions: &mut [Suggestion], cause:
         let (verdict, others) = match pushed {
             Ok(Pushed::Queued(id)) => (Verdict::Queue, same(id, State::Queued)),
             Ok(Pushed::Already { id, state }) => (same(id, state), same(id, state)),
-            Err(Error::Full { waiting, .. }) => {
+            Err(crate::LedgerError::Full { waiting, .. }) => {
                 let full = Verdict::Skip(Skip::QueueFull { waiting });
                 (full.clone(), full)
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         for (at, suggestion) in suggestions.iter_mut().enumerate().skip(first) {
             if at == first {

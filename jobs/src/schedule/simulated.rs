@@ -9,7 +9,7 @@ use sview_store::{Computed, Coverage, Reports, Settings, SqliteCache, Step};
 use super::*;
 use crate::job::Registry;
 use crate::workers::{Pool, WorkerSettings, Workers};
-use crate::{Filter, Greylisting, LedgerSettings, Queues, SqliteLedger, Statistics};
+use crate::{Filter, Greylisting, LedgerSettings, Queues, Statistics, sqlite_ledger};
 
 /// A store whose aggregations are always done in time.
 struct Prompt(DateTime<Utc>);
@@ -56,7 +56,7 @@ async fn live(schedulers: usize, minutes: &[i64]) -> Done {
     let settings = LedgerSettings::default();
     let open = async || {
         let path = directory.path().join("jobs.sqlite");
-        Queues::new(SqliteLedger::open(&path, settings.clone()).await.unwrap())
+        Queues::new(sqlite_ledger(&path, settings.clone()).await.unwrap())
     };
     for minute in minutes {
         let at = start() + TimeDelta::minutes(*minute);

@@ -7,7 +7,7 @@ use sview_model::{Clock, Kind, Precision, Request};
 use sview_store::{Computed, Coverage, Reports, Settings, SqliteCache, Step};
 
 use super::*;
-use crate::{Greylisting, LedgerSettings, Queues, SqliteLedger, Statistics};
+use crate::{Greylisting, LedgerSettings, Queues, Statistics, sqlite_ledger};
 
 #[test]
 fn every_producer_has_a_schedule_that_can_be_read() {
@@ -33,7 +33,7 @@ impl Statistics for NoReports {
 }
 
 async fn state(directory: &tempfile::TempDir, producer: &'static Producer) -> Arc<State> {
-    let ledger = SqliteLedger::open(&directory.path().join("jobs.sqlite"), LedgerSettings::default()).await.unwrap();
+    let ledger = sqlite_ledger(&directory.path().join("jobs.sqlite"), LedgerSettings::default()).await.unwrap();
     let cache = SqliteCache::open(&directory.path().join("cache.sqlite"), Clock::System).await.unwrap();
     let reports = Reports::open("sqlite://:memory:", Settings::default()).unwrap();
     let greylist = Greylisting { reports, settings: Arc::default() };
@@ -93,7 +93,8 @@ async fn a_tick_that_fails_is_told_until_one_succeeds() {
         what: "fails once",
         effect: |_, _| {
             let fails = FAILS.swap(0, Ordering::SeqCst);
-            async move { if fails == 1 { Err(crate::Error::Record("no".into())) } else { Ok(String::new()) } }.boxed()
+            async move { if fails == 1 { Err(crate::Error::Undecided("no".into())) } else { Ok(String::new()) } }
+                .boxed()
         },
     };
     let directory = tempfile::tempdir().unwrap();

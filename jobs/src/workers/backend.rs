@@ -132,7 +132,7 @@ impl Backend for LedgerBackend {
             self.looking = None;
             if let Ok(Some(taken)) = found {
                 let ledger = self.runner.ledger.clone();
-                let back = async move { ledger.finish(&taken.claim, &Outcome::Released).await };
+                let back = async move { Ok(ledger.finish(&taken.claim, &Outcome::Released).await?) };
                 self.returning = Some(back.boxed());
             }
         }

@@ -127,7 +127,7 @@ impl Workers {
         for pool in pools {
             let runner = Arc::new(Runner::new(
                 instance_name(),
-                pool.queues.clone(),
+                pool.queues.iter().map(|queue| (*queue).into()).collect(),
                 pool.concurrency.max(1),
                 queues.clone(),
                 registry.clone(),

@@ -20,12 +20,12 @@ use super::{Trouble, WorkerSettings};
 use crate::health::{Component, Heartbeat, panic_message};
 use crate::job::{Backoff, Failure, Registry, Runnable};
 use crate::throttle::LogThrottle;
-use crate::{Finished, JobId, MAX_WORDS, Outcome, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
+use crate::{Finished, JobId, MAX_WORDS, Outcome, QueueName, Queues, Record, Renewed, Taken, WorkerInfo, metrics};
 
 /// A pool's worker: what its slots share.
 pub(super) struct Runner {
     pub(super) name: String,
-    pub(super) queues: Vec<Queue>,
+    pub(super) queues: Vec<QueueName>,
     pub(super) ledger: Queues,
     pub(super) settings: WorkerSettings,
     pub(super) slots: Arc<Semaphore>,
@@ -80,7 +80,7 @@ static ENDS: LogThrottle = LogThrottle::new();
 impl Runner {
     pub(super) fn new(
         name: String,
-        queues: Vec<Queue>,
+        queues: Vec<QueueName>,
         concurrency: usize,
         ledger: Queues,
         registry: Arc<Registry>,
@@ -137,7 +137,7 @@ impl Runner {
             let since = self.started_before(self.ledger.time().await?);
             let _ = self.since.set(since);
         }
-        self.ledger.beat(&self.info()).await
+        Ok(self.ledger.beat(&self.info()).await?)
     }
 
     /// Makes an attempt at a job and records how it went.
@@ -181,7 +181,7 @@ impl Runner {
 
     /// Runs the handler within its time limit, while its lease is renewed.
     async fn run(&self, taken: &Taken, job: &Arc<dyn Runnable>) -> Ending {
-        let limit = self.settings.time_limit.unwrap_or_else(|| taken.record.queue.time_limit());
+        let limit = self.settings.time_limit.unwrap_or_else(|| time_limit(taken.record.queue));
         let mut handler = Contained::start(job.clone().run());
         let ending = tokio::select! {
             ending = handler.ended() => return ending,
@@ -352,6 +352,11 @@ fn failure(ending: &Ending) -> String {
     }
 }
 
+/// The longest that a job of a queue may run.
+fn time_limit(queue: QueueName) -> Duration {
+    queue.as_str().parse().unwrap_or(Queue::QuickCache).time_limit()
+}
+
 /// How long ago a job was queued that runs since `begun`: by the ledger's clock up to there, by a monotonic one from there.
 fn age(record: &Record, begun: Instant) -> TimeDelta {
     let queued = record.started_at.map_or(TimeDelta::zero(), |started| started - record.created_at);
@@ -441,7 +446,7 @@ mod tests {
         let record = Record {
             id: JobId::nil(),
             name: "aggregate".into(),
-            queue: Queue::Aggregation,
+            queue: Queue::Aggregation.into(),
             key: String::new(),
             payload: String::new(),
             words: String::new(),

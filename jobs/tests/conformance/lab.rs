@@ -1,81 +1,21 @@
 //! A ledger of its own for every test, and a job whose behaviour the test tells.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sview_jobs::{
-    Backoff, Cause, Failure, Job, LedgerSettings, NewJob, Pool, Queues, RedisLedger, Registry, SqliteLedger, Take,
-    Taken, WorkerSettings, Workers,
+    Backoff, Cause, Failure, Job, LedgerSettings, NewJob, Pool, QueueName, Queues, Registry, Take, Taken,
+    WorkerSettings, Workers, redis_ledger, sqlite_ledger,
 };
 use sview_model::Queue;
 use sview_testing::{Patience, limit};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-/// A private Redis, gone when dropped.
-pub(crate) struct Server {
-    child: Child,
-    directory: PathBuf,
-}
-
-impl Server {
-    /// Starts a server that keeps nothing on disk, and waits until it listens.
-    pub(crate) fn start(directory: PathBuf) -> Self {
-        let child = Self::spawn(&directory);
-        let server = Self { child, directory };
-        server.wait();
-        server
-    }
-
-    fn spawn(directory: &PathBuf) -> Child {
-        Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket", "redis.sock", "--dir"])
-            .arg(directory)
-            .current_dir(directory)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server must be installed to run these tests")
-    }
-
-    fn wait(&self) {
-        let socket = self.directory.join("redis.sock");
-        let patience = Patience::default();
-        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
-            patience.look_again_blocking(|| "redis-server did not start".to_owned());
-        }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis+unix://{}", self.directory.join("redis.sock").display())
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// `STOP` or `CONT`: freezes the server, or lets it go on.
-    pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
-    }
-
-    pub(crate) fn restart(&mut self) {
-        self.child = Self::spawn(&self.directory);
-        self.wait();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::server::Server;
 
 /// Where a test's ledger lives.
 pub(crate) struct Lab {
@@ -88,14 +28,14 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) async fn sqlite(settings: LedgerSettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let ledger = SqliteLedger::open(&directory.path().join("jobs.sqlite"), settings.clone()).await.unwrap();
+        let ledger = sqlite_ledger(&directory.path().join("jobs.sqlite"), settings.clone()).await.unwrap();
         Self { server: None, settings, queues: Queues::new(ledger), directory }
     }
 
     pub(crate) async fn redis(settings: LedgerSettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let server = Server::start(directory.path().to_owned());
-        let ledger = RedisLedger::new(&server.url(), "test", settings.clone()).unwrap();
+        let ledger = redis_ledger(&server.url(), "test", settings.clone()).unwrap();
         Self { server: Some(server), settings, queues: Queues::new(ledger), directory }
     }
 
@@ -107,8 +47,8 @@ impl Lab {
     /// The same ledger as another process sees it.
     pub(crate) async fn another(&self) -> Queues {
         match &self.server {
-            Some(server) => Queues::new(RedisLedger::new(&server.url(), "test", self.settings.clone()).unwrap()),
-            None => Queues::new(SqliteLedger::open(&self.file(), self.settings.clone()).await.unwrap()),
+            Some(server) => Queues::new(redis_ledger(&server.url(), "test", self.settings.clone()).unwrap()),
+            None => Queues::new(sqlite_ledger(&self.file(), self.settings.clone()).await.unwrap()),
         }
     }
 
@@ -119,16 +59,16 @@ impl Lab {
 
     /// Takes a job that must be there.
     pub(crate) async fn take(&self, queues: &[Queue]) -> Taken {
-        match self.queues.take(queues, "w", Duration::from_secs(20)).await.unwrap() {
+        match self.queues.take(&names(queues), "w", Duration::from_secs(20)).await.unwrap() {
             Take::Job(taken) => *taken,
             Take::Nothing { next_in } => panic!("nothing to take; the next is in {next_in:?}"),
         }
     }
+}
 
-    /// Whether nothing is there to take.
-    pub(crate) async fn nothing(&self, queues: &[Queue]) -> bool {
-        matches!(self.queues.take(queues, "w", Duration::from_secs(20)).await.unwrap(), Take::Nothing { .. })
-    }
+/// The names of queues, as ledgers know them.
+fn names(queues: &[Queue]) -> Vec<QueueName> {
+    queues.iter().map(|queue| (*queue).into()).collect()
 }
 
 /// Makes a test of each body over both ledgers.
@@ -163,7 +103,7 @@ pub(crate) use both;
 pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
     NewJob {
         name: "probe".into(),
-        queue,
+        queue: queue.into(),
         key: key.into(),
         payload: "{}".into(),
         words: format!("probe {key}"),

@@ -99,7 +99,8 @@ async fn memory_stays_flat_over_a_hundred_thousand_jobs() {
             let queues = lab.queues.clone();
             async move {
                 queues.push(&new_job(QuickCache, &format!("k{round}-{n}"))).await.unwrap();
-                let Take::Job(taken) = queues.take(&[QuickCache], "w", Duration::from_secs(20)).await.unwrap() else {
+                let Take::Job(taken) = queues.take(&[QuickCache.into()], "w", Duration::from_secs(20)).await.unwrap()
+                else {
                     panic!("of as many as were pushed one is there")
                 };
                 assert!(queues.finish(&taken.claim, &Outcome::Done).await.unwrap().held());

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use sview_model::Queue;
+
 use super::*;
 
 const NOW: &str = "2026-03-15T12:00:00Z";
@@ -16,7 +18,7 @@ fn record(n: u128, queue: Queue, state: State) -> Record {
     Record {
         id: id(n),
         name: "aggregate".into(),
-        queue,
+        queue: queue.into(),
         key: format!("k{n}"),
         payload: "{}".into(),
         words: format!("job {n}"),
@@ -39,7 +41,7 @@ fn worker(name: &str, queues: &[Queue], slots: usize) -> (WorkerInfo, DateTime<U
         name: name.into(),
         host: "h".into(),
         pid: 1,
-        queues: queues.to_vec(),
+        queues: queues.iter().map(|queue| (*queue).into()).collect(),
         slots,
         since: now(),
         running: Vec::new(),
@@ -50,7 +52,7 @@ fn worker(name: &str, queues: &[Queue], slots: usize) -> (WorkerInfo, DateTime<U
 fn around(workers: Vec<(WorkerInfo, DateTime<Utc>)>, running: Vec<Record>) -> Surroundings {
     Surroundings {
         now: now(),
-        counts: Queue::ALL.iter().map(|queue| QueueCounts::new(*queue)).collect(),
+        counts: Queue::ALL.iter().map(|queue| QueueCounts::new((*queue).into())).collect(),
         workers,
         running: running.into_iter().map(|record| (record.id, record)).collect(),
     }

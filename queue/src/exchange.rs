@@ -1,0 +1,161 @@
+//! What producers, the ledger and workers say to each other.
+
+use std::time::Duration;
+
+use crate::QueueName;
+use crate::record::{JobId, MAX_WORDS, Record, State, in_words};
+
+/// A job to be queued.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// What kind of job, for the code that reads its payload.
+    pub name: String,
+    /// Where it waits.
+    pub queue: QueueName,
+    /// Its unique key: at most one job of a key is queued, scheduled or running. ASCII and bounded.
+    pub key: String,
+    /// The job as JSON.
+    pub payload: String,
+    /// The job in words, for people. Escaped and cut here, whatever it holds.
+    pub words: String,
+    /// What made it, in words.
+    pub cause: String,
+    /// After how many failed attempts it is given up; at least 1.
+    pub max_attempts: u32,
+    /// How long it waits before it may run.
+    pub delay: Duration,
+    /// How many jobs may wait in its queue already for this one to be queued too, besides the ledger's own bound.
+    pub room: u64,
+    /// Whether a visitor causes it. There may be any number of these, so fewer of them are kept when they have ended: see
+    /// [`crate::LedgerSettings::max_on_demand`].
+    pub on_demand: bool,
+}
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// Queued under this id.
+    Queued(JobId),
+    /// Nothing was queued: a job of the same key is under way.
+    Already {
+        /// That job.
+        id: JobId,
+        /// Its state.
+        state: State,
+    },
+}
+
+/// The right to run a job's attempt and to say how it went. A claim whose lease was lost can do neither.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The job.
+    pub id: JobId,
+    /// What tells this attempt from every other.
+    pub(crate) token: String,
+}
+
+/// What a worker took.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The job, already counted as being attempted once more.
+    pub record: Record,
+    /// The right to it.
+    pub claim: Claim,
+}
+
+/// The answer to a worker that looks for a job.
+#[derive(Clone, Debug)]
+pub enum Take {
+    /// A job.
+    Job(Box<Taken>),
+    /// Nothing is ready.
+    Nothing {
+        /// When the next scheduled job will be.
+        next_in: Option<Duration>,
+    },
+}
+
+/// The answer to a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// The lease goes on.
+    Held,
+    /// The lease goes on, but an operator asks for the job to end.
+    CancelAsked,
+    /// The lease is another's, or the job is gone: whatever the handler does is void, and it must stop.
+    Lost,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Done,
+    /// Not well; to be tried again.
+    Retry {
+        /// After this long.
+        after: Duration,
+        /// Why it failed.
+        error: String,
+    },
+    /// A server that it needs is away: put off, as if it had never been taken.
+    PutOff {
+        /// For this long.
+        after: Duration,
+        /// What failed.
+        error: String,
+    },
+    /// Not well, for good.
+    Dead {
+        /// Why.
+        error: String,
+    },
+    /// Handed back unfinished, as if it had never been taken.
+    Released,
+    /// Ended by an operator.
+    Cancelled,
+}
+
+/// What the ledger made of the end of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// What was said.
+    AsSaid,
+    /// An operator had asked for the job to end, so it was not queued again.
+    Cancelled,
+    /// Nothing: the lease was lost.
+    Lost,
+}
+
+impl Finished {
+    /// Whether the lease was still held, and the attempt's end counts.
+    #[must_use]
+    pub const fn held(self) -> bool {
+        !matches!(self, Self::Lost)
+    }
+}
+
+impl Outcome {
+    /// Whether the job is queued again by it.
+    pub(crate) const fn is_again(&self) -> bool {
+        matches!(self, Self::Retry { .. } | Self::PutOff { .. } | Self::Released)
+    }
+
+    /// Its one spelling, in records and metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        self.parts().0
+    }
+
+    /// The word by which ledgers know it, its error and its delay.
+    pub(crate) fn parts(&self) -> (&'static str, String, Duration) {
+        match self {
+            Self::Done => ("done", String::new(), Duration::ZERO),
+            Self::Retry { after, error } => ("retry", in_words(error, MAX_WORDS), *after),
+            Self::PutOff { after, error } => ("put-off", in_words(error, MAX_WORDS), *after),
+            Self::Dead { error } => ("dead", in_words(error, MAX_WORDS), Duration::ZERO),
+            Self::Released => ("release", String::new(), Duration::ZERO),
+            Self::Cancelled => ("cancelled", String::new(), Duration::ZERO),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The ledger of jobs, which is the queue itself: pushing, claiming the unique key and recording are one atomic step, and so are
+//! taking, counting the attempt and leasing; so that there is nothing to be out of step.
+//!
+//! A job is **leased** to the worker that took it. The lease is measured by the ledger's clock (the Redis server's, the machine's
+//! for SQLite) and renewed every third of it. Every claim carries a token, and whoever lost the lease can neither renew it nor
+//! say how the attempt ended; its worker stops the handler as soon as it hears so. Two workers run one job at the same time only
+//! while a worker that was cut off or suspended for longer than its lease has not noticed yet, which it does within a third of
+//! a lease of running on; jobs are idempotent for that case. A clock that jumps ahead ends no lease by itself, see
+//! [`Flow::rescue`].
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::bell::Ear;
+use crate::machine_time::ClockShift;
+use crate::{
+    Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, LedgerServer, NewAction, NewJob, Outcome,
+    ProcessInfo, Pushed, QueueCounts, QueueName, Record, Renewed, Rescued, RunHour, Standing, Take, WorkerInfo,
+};
+use crate::{Error, Result};
+
+/// How a ledger keeps house.
+#[derive(Clone, Debug)]
+pub struct LedgerSettings {
+    /// How many jobs may wait in a queue before pushing is refused. Default 5,000.
+    pub bound: u64,
+    /// How long ended jobs are kept. Default 7 days.
+    pub keep: Duration,
+    /// How many ended jobs are kept of each queue and state. Default 5,000.
+    pub max_ended: u64,
+    /// How many of these may be [on demand](NewJob::on_demand): visitors cause any number of them. Default 500.
+    pub max_on_demand: u64,
+    /// Returns the words of a stored job as they are shown, from its name, its payload and the words that were stored. For words
+    /// that an older program wrote and that nobody may see any more. Default: as stored.
+    pub show_words: fn(name: &str, payload: &str, words: String) -> String,
+    /// For tests.
+    pub clock: ClockShift,
+}
+
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        Self {
+            bound: 5_000,
+            keep: Duration::from_secs(7 * 24 * 60 * 60),
+            max_ended: 5_000,
+            max_on_demand: 500,
+            show_words: |_, _, words| words,
+            clock: ClockShift::default(),
+        }
+    }
+}
+
+/// The flow of jobs from producers to workers.
+#[async_trait]
+pub trait Flow: Send + Sync {
+    /// Queues jobs in one round trip, each unless one of its key is under way, and returns what became of each, in their order.
+    ///
+    /// A job whose queue is full has an error of its own and keeps none of the others from being queued.
+    async fn push_all(&self, jobs: &[NewJob]) -> Result<Vec<Result<Pushed>>>;
+
+    /// Queues a job, unless one of its key is under way. An error when the queue is full.
+    async fn push(&self, job: &NewJob) -> Result<Pushed> {
+        let pushed = self.push_all(std::slice::from_ref(job)).await?.pop();
+        pushed.unwrap_or_else(|| Err(Error::Record("the ledger does not say what became of a job".to_owned())))
+    }
+
+    /// Takes the next job for a worker: strictly by the order of `queues`, then by when it was to run, then by id.
+    async fn take(&self, queues: &[QueueName], worker: &str, lease: Duration) -> Result<Take>;
+
+    /// Makes a lease last `lease` from now.
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewed>;
+
+    /// Says how an attempt ended. A job that an operator asked to end is not queued again, whatever is said.
+    async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<Finished>;
+
+    /// Takes jobs back from workers that vanished: one whose lease has run out, and who has not renewed it for half a lease
+    /// after that was first noticed. The second condition is for clocks that jump ahead: the living renew before it is met.
+    ///
+    /// Mends as well what a lost key of the ledger left behind, in bounded steps: repeated calls free every claim that no job holds,
+    /// and find every job that is under way but in no queue.
+    async fn rescue(&self) -> Result<Rescued>;
+
+    /// Rings whenever something may be there to take.
+    fn listen(&self) -> Ear;
+}
+
+/// Looking at jobs.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// The ledger's queues, most urgent first.
+    fn queues(&self) -> &[QueueName];
+
+    /// How the jobs of many unique keys stand, in their order, in one round trip.
+    async fn standing(&self, keys: &[String]) -> Result<Vec<Standing>>;
+
+    /// How many jobs there are, a queue each, most urgent first.
+    async fn counts(&self) -> Result<Vec<QueueCounts>>;
+
+    /// One job.
+    async fn get(&self, id: JobId) -> Result<Option<Record>>;
+
+    /// Jobs, newest first.
+    async fn list(&self, filter: &Filter) -> Result<Vec<Record>>;
+
+    /// The workers that were heard of in the last two minutes, with the time of that, ordered by name.
+    async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
+
+    /// The workers that vanished without a word in the last seven days, with the time when they were last heard of, latest first; the last
+    /// 500 at the most.
+    async fn lost_workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
+
+    /// The attempts that ended in each hour from the one of `since` on, by kind of job; those of the last 24 whole hours and the one
+    /// under way at the most. An attempt that was snoozed or handed back does not count.
+    async fn run_hours(&self, since: DateTime<Utc>) -> Result<Vec<RunHour>>;
+
+    /// What ended since then, newest first, at the most so many of each queue and way to end. Records that were forgotten
+    /// meanwhile are missing.
+    async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>>;
+
+    /// How many jobs ended in each hour from the one of `since` on, those of the last 24 whole hours and the one under way at the
+    /// most. They are counted as they end, so those whose records were forgotten meanwhile count as well.
+    async fn ended_hourly(&self, since: DateTime<Utc>) -> Result<Vec<HourCount>>;
+
+    /// The time by the ledger's clock, which the times in records are told by. It may differ from this host's.
+    async fn time(&self) -> Result<DateTime<Utc>>;
+
+    /// What operators did, newest first; the ledger keeps the last [`KEPT_ACTIONS`].
+    async fn actions(&self, most: usize) -> Result<Vec<Action>>;
+
+    /// The last tick that was claimed of a producer.
+    async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>>;
+
+    /// Where the ledger is, for people: a file, or a server without the password.
+    fn place(&self) -> String;
+
+    /// An error when the ledger cannot be reached, or takes no writes.
+    async fn ping(&self) -> Result<()>;
+
+    /// The processes that were heard of in the last two minutes, with the time of that, ordered by name.
+    async fn processes(&self) -> Result<Vec<(ProcessInfo, DateTime<Utc>)>>;
+
+    /// Asks the ledger's server about itself.
+    async fn server(&self) -> Result<LedgerServer>;
+
+    /// What an operator ought to change in the settings of the ledger's server, in a sentence; `None` when all is well.
+    async fn advice(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+/// An operator's actions.
+#[async_trait]
+pub trait Steer: Send + Sync {
+    /// Ends a job: at once when it waits, at its worker's next renewal when it runs, or when its attempt ends before that.
+    async fn cancel(&self, id: JobId) -> Result<CancelOutcome>;
+
+    /// Queues an ended job again with all its attempts before it, or a scheduled one at once; `None` when there is no such job.
+    async fn retry(&self, id: JobId) -> Result<Option<Pushed>>;
+
+    /// Forgets a job that does not run; whether there was one.
+    async fn delete(&self, id: JobId) -> Result<bool>;
+
+    /// Forgets that the last jobs of these unique keys died, so that they are suggested again at once; returns of how many keys
+    /// that was known.
+    async fn forget_failures(&self, keys: &[String]) -> Result<u64>;
+
+    /// Takes nothing more from a queue until it is resumed, or takes from it again. Jobs can be pushed all the while.
+    async fn pause(&self, queue: QueueName, paused: bool) -> Result<()>;
+
+    /// Writes to the log of actions what an operator is about to do.
+    async fn note_action(&self, action: &NewAction) -> Result<()>;
+}
+
+/// Housekeeping.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Forgets ended jobs and failures by [`LedgerSettings`]; returns how many jobs.
+    async fn vacuum(&self) -> Result<u64>;
+
+    /// Claims a tick (a whole second) of a producer; `true` for the one who may act on it. A claim holds for five minutes around
+    /// the moment it is made, by the ledger's clock: where a clock was set back, the same wall time is another tick.
+    async fn claim_tick(&self, producer: &str, tick: DateTime<Utc>) -> Result<bool>;
+
+    /// Notes that a worker lives, and what it does.
+    async fn beat(&self, worker: &WorkerInfo) -> Result<()>;
+
+    /// Notes that a worker has ended.
+    async fn gone(&self, worker: &str) -> Result<()>;
+
+    /// Notes that a process lives, and how it is set.
+    async fn announce(&self, process: &ProcessInfo) -> Result<()>;
+
+    /// Notes that a process has ended.
+    async fn withdraw(&self, process: &str) -> Result<()>;
+}
+
+/// A ledger of jobs.
+pub trait Ledger: Flow + Inspect + Steer + Upkeep + Debug + 'static {}
+
+impl<T: Flow + Inspect + Steer + Upkeep + Debug + 'static> Ledger for T {}
+
+/// How many actions of operators the ledger remembers.
+pub const KEPT_ACTIONS: usize = 1_000;
+
+/// How long a worker or process that is not heard of is taken for one that lives.
+pub(crate) const FORGET_WORKER: Duration = Duration::from_secs(120);
+
+/// How long a worker that vanished is remembered.
+pub(crate) const KEEP_LOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How many workers, and how many processes, are remembered. The ledger's Lua has the same number.
+pub(crate) const MOST_HEARD: i64 = 500;
+
+/// For how long around its making the claim of a tick holds.
+pub(crate) const TICK_WINDOW: Duration = Duration::from_secs(300);
+
+/// For how many hours it is known how many jobs ended: 24 whole ones and the one under way.
+pub(crate) const HOURS: i64 = 25;
+
+/// Of how many unique keys it is known that their last job died; the oldest are forgotten first.
+pub(crate) const MAX_FAILURES: i64 = 10_000;
+
+/// An hour in milliseconds.
+pub(crate) const HOUR: i64 = 60 * 60 * 1000;
+
+/// An id for a job: of one process, in the order of making, whatever the clock does.
+pub(crate) fn new_id() -> JobId {
+    static LAST: std::sync::Mutex<JobId> = std::sync::Mutex::new(JobId::nil());
+    let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let fresh = JobId::generate();
+    *last = if fresh > *last { fresh } else { last.increment().unwrap_or(fresh) };
+    *last
+}
+
+/// What tells one attempt from every other.
+pub(crate) fn new_token() -> String {
+    JobId::generate().to_string()
+}

@@ -1,0 +1,75 @@
+//! Hearing of pushes by other processes. A message that is lost costs nothing but time: workers look by themselves every second.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Once;
+use std::time::Duration;
+
+use apalis_redis::Client;
+use futures::{FutureExt as _, StreamExt as _};
+
+use crate::bell::{Bell, Ear};
+
+/// Rings the bell of this process for each message on the ledger's channel, from the first listener on.
+pub(super) struct Wake {
+    bell: Bell,
+    client: Client,
+    channel: String,
+    once: Once,
+    /// Ends the subscription when the ledger is dropped.
+    alive: tokio_util::sync::CancellationToken,
+}
+
+impl Wake {
+    pub(super) fn new(client: Client, channel: String) -> Self {
+        Self { bell: Bell::default(), client, channel, once: Once::new(), alive: Default::default() }
+    }
+
+    /// Rings for this process at once, without the way through Redis.
+    pub(super) fn ring(&self) {
+        self.bell.ring();
+    }
+
+    pub(super) fn listen(&self) -> Ear {
+        self.once.call_once(|| {
+            let (bell, client, channel) = (self.bell.clone(), self.client.clone(), self.channel.clone());
+            let ended = self.alive.clone();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = ended.cancelled() => {}
+                    () = follow_always(&bell, &client, &channel) => {}
+                }
+            });
+        });
+        self.bell.listen()
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.alive.cancel();
+    }
+}
+
+/// Follows the channel, again a second after each end, whatever ended it.
+async fn follow_always(bell: &Bell, client: &Client, channel: &str) {
+    loop {
+        match AssertUnwindSafe(follow(bell, client, channel)).catch_unwind().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "not told of pushed jobs for now"),
+            Err(_) => tracing::error!("the subscription to pushed jobs panicked; it is started again"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Follows the channel until the connection breaks.
+async fn follow(bell: &Bell, client: &Client, channel: &str) -> redis::RedisResult<()> {
+    let mut subscription = client.get_async_pubsub().await?;
+    subscription.subscribe(channel).await?;
+    bell.ring(); // something may have been pushed before
+    let mut messages = subscription.on_message();
+    while messages.next().await.is_some() {
+        bell.ring();
+    }
+    Ok(())
+}
