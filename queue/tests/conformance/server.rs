@@ -1,4 +1,5 @@
 //! A Redis of its own for a test.
+#![allow(dead_code)] // each suite that includes this file uses some of it
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
