@@ -57,7 +57,7 @@ both! {
             lab.shift(apart);
             let job = CacheGroup { kind: Kind::Ports, period };
             context.queues.enqueue(&job, &Cause::Start).await.unwrap();
-            let taken = lab.take(&[Queue::QuickCache.into()]).await;
+            let taken = lab.take(&[Queue::QuickCache]).await;
             lab.queues.finish(&taken.claim, &Outcome::Dead { error: "e".into() }).await.unwrap();
             let died = lab.queues.get(taken.claim.id).await.unwrap().unwrap().finished_at.unwrap();
             let request = job.requests().next().unwrap();
