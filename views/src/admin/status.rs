@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::AdminContext;
 use super::chart::{Hour, hourly};
 use super::frame::{Frame, page};
-use super::spans::{exact, seen};
+use super::spans::{coarse, exact, seen};
 use super::table::{Column, table};
 use crate::number::{grouped, short};
 use crate::text;
@@ -174,6 +174,11 @@ fn bytes(n: u64) -> String {
     format!("{}B", short(n))
 }
 
+/// How long before the moment of the statistics something was, which is not the page's where their clock is frozen.
+fn before(time: DateTime<Utc>, as_of: DateTime<Utc>) -> Markup {
+    html! { span title=(exact(time)) { (coarse(as_of - time)) " ago" } }
+}
+
 fn card(kind: &ReportsCard) -> Markup {
     let known = || kind.hours.iter().rev().skip(1).filter_map(|(_, count)| *count);
     let (day, now) = (known().sum::<u64>(), kind.hours.last().and_then(|(_, count)| *count).unwrap_or(0));
@@ -201,7 +206,7 @@ fn arrives(shown: &ArrivalsPart) -> Markup {
             html! {
                 @match row.last {
                     None => { span.soft { "none in the last 31 days" } },
-                    Some((from, until)) if from == until => { (seen(until, shown.as_of)) p.remark { (exact(until)) } },
+                    Some((from, until)) if from == until => { (before(until, shown.as_of)) p.remark { (exact(until)) } },
                     Some((from, until)) => {
                         "between " (from.format("%-d %b %H:%M").to_string()) " and " (until.format("%-d %b %H:%M").to_string())
                     },
@@ -209,7 +214,7 @@ fn arrives(shown: &ArrivalsPart) -> Markup {
             },
         ]
     };
-    let device = |(hash, last): &(String, DateTime<Utc>)| [html! { code { "#" (hash) } }, seen(*last, shown.as_of)];
+    let device = |(hash, last): &(String, DateTime<Utc>)| [html! { code { "#" (hash) } }, before(*last, shown.as_of)];
     let file = |row: &FileRow| {
         [
             html! { (text::visible(&row.name, 160)) },

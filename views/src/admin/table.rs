@@ -84,7 +84,11 @@ pub(super) fn sorted_table<const N: usize>(
                             th scope="col" role="columnheader" class=[column.class()]
                                 aria-sort=[sort.filter(|sort| sort.chosen).map(|_| "descending")] {
                                 @match sort {
-                                    Some(sort) if !sort.chosen => { a href=(sort.address) { (column.head) } },
+                                    Some(sort) if !sort.chosen => {
+                                        a href=(sort.address) { (column.head) }
+                                        // The head of a phone is for readers of the screen alone: nobody sees a link there.
+                                        span.phone { (column.head) }
+                                     },
                                     Some(_) => { (column.head) " " span aria-hidden="true" { "↓" } },
                                     None if column.class == "acts-cell" => { span.unseen { (column.head) } },
                                     None => { (column.head) },
