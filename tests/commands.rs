@@ -427,6 +427,7 @@ fn every_command_names_its_aliases_and_exit_codes() {
         &["clear-timeouts", "resource"],
         &["rollup", "verify"],
         &["rollup", "rebuild"],
+        &["geoip"],
     ] {
         let help = run(std::process::Command::new(SVIEW).args(args).arg("--help"));
         assert!(help.contains("Exit code: 0") && help.contains("JSON") && help.contains("Example"), "{args:?}: {help}");

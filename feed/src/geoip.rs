@@ -69,95 +69,10 @@ fn countries(found: &LookupResult<'_, Vec<u8>>) -> impl Iterator<Item = Option<C
 mod tests {
     use std::io::Write;
 
+    use sview_testing::mmdb::{Writer, map, text};
     use tempfile::NamedTempFile;
 
     use super::*;
-
-    /// Writes the little of MaxMind's format that a database of three IPv4 networks needs.
-    struct Writer {
-        /// For each node the records of bit 0 and bit 1.
-        nodes: Vec<[Option<Target>; 2]>,
-        data: Vec<u8>,
-    }
-
-    #[derive(Clone, Copy)]
-    enum Target {
-        Node(usize),
-        Data(usize),
-    }
-
-    impl Writer {
-        fn new() -> Self {
-            Self { nodes: vec![[None; 2]], data: Vec::new() }
-        }
-
-        fn network(&mut self, address: [u8; 4], prefix: usize, record: &[u8]) {
-            let bits = u32::from_be_bytes(address);
-            let bit = |i: usize| (bits >> (31 - i) & 1) as usize;
-            let mut node = 0;
-            for i in 0..prefix - 1 {
-                node = match self.nodes[node][bit(i)] {
-                    Some(Target::Node(next)) => next,
-                    _ => {
-                        self.nodes.push([None; 2]);
-                        let next = self.nodes.len() - 1;
-                        self.nodes[node][bit(i)] = Some(Target::Node(next));
-                        next
-                    }
-                };
-            }
-            self.nodes[node][bit(prefix - 1)] = Some(Target::Data(self.data.len()));
-            self.data.extend_from_slice(record);
-        }
-
-        fn finish(self, kind: &str) -> NamedTempFile {
-            let count = self.nodes.len();
-            let mut bytes = Vec::new();
-            for record in self.nodes.iter().flatten() {
-                let value = match record {
-                    None => count,
-                    Some(Target::Node(node)) => *node,
-                    Some(Target::Data(offset)) => count + 16 + offset,
-                };
-                bytes.extend_from_slice(&(value as u32).to_be_bytes()[1..]);
-            }
-            bytes.extend_from_slice(&[0; 16]);
-            bytes.extend_from_slice(&self.data);
-            bytes.extend_from_slice(b"\xab\xcd\xefMaxMind.com");
-            bytes.extend(map(&[
-                ("node_count", number(6, count as u16)),
-                ("record_size", number(5, 24)),
-                ("ip_version", number(5, 4)),
-                ("database_type", text(kind)),
-                ("languages", vec![0, 4]),
-                ("binary_format_major_version", number(5, 2)),
-                ("binary_format_minor_version", number(5, 0)),
-                ("build_epoch", vec![1, 2, 1]),
-                ("description", map(&[])),
-            ]));
-            let mut file = NamedTempFile::new().unwrap();
-            file.write_all(&bytes).unwrap();
-            file
-        }
-    }
-
-    fn text(text: &str) -> Vec<u8> {
-        assert!(text.len() < 29);
-        [&[2 << 5 | text.len() as u8], text.as_bytes()].concat()
-    }
-
-    fn number(kind: u8, value: u16) -> Vec<u8> {
-        [&[kind << 5 | 2][..], &value.to_be_bytes()].concat()
-    }
-
-    fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
-        let mut bytes = vec![7 << 5 | entries.len() as u8];
-        for (key, value) in entries {
-            bytes.extend(text(key));
-            bytes.extend(value);
-        }
-        bytes
-    }
 
     fn place(key: &str, code: &str) -> Vec<u8> {
         map(&[(key, map(&[("iso_code", text(code))]))])
@@ -199,6 +114,12 @@ mod tests {
         };
         assert_eq!(country(&map(&[("country", text("CZ"))])).as_deref(), Some("CZ"));
         assert_eq!(country(&map(&[("country", text("Czechia")), ("country_code", text("CZ"))])).as_deref(), Some("CZ"));
+        // IPinfo's Country + ASN, IPLocate, ip-location-db.
+        let asn = map(&[("asn", text("AS64496")), ("country", text("DE")), ("country_name", text("Germany"))]);
+        assert_eq!(country(&asn).as_deref(), Some("DE"));
+        let locate =
+            map(&[("continent_code", text("EU")), ("country_code", text("CZ")), ("country_name", text("Czechia"))]);
+        assert_eq!(country(&locate).as_deref(), Some("CZ"));
         for unknown in ["ZZ", "XX", "T1", "-", "zz"] {
             assert_eq!(country(&place("country", unknown)), None, "{unknown}");
             assert_eq!(country(&map(&[("country_code", text(unknown))])), None, "{unknown}");

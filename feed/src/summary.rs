@@ -121,12 +121,22 @@ impl fmt::Display for Summary {
     }
 }
 
-fn counted(n: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+/// A number of things in words: `1 row`, `34,774 addresses`.
+#[must_use]
+pub fn counted(n: u64, what: &str) -> String {
+    let ending = if n == 1 {
+        ""
+    } else if what.ends_with('s') {
+        "es"
+    } else {
+        "s"
+    };
+    format!("{} {what}{ending}", grouped(n))
 }
 
 /// Digits in groups of three: `34,774`.
-fn grouped(n: u64) -> String {
+#[must_use]
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {

@@ -10,6 +10,7 @@ mod clear_timeouts;
 mod demo;
 mod dynfw_backend;
 mod dynfw_publish;
+mod geoip;
 mod greylist;
 mod import_passwords;
 mod ingest;
@@ -67,6 +68,7 @@ Examples:
   sview demo                                   look at it, on simulated reports
   sview ingest incidents.csv passwords.csv.gz  read reports
   sview ingest --format cowrie cowrie.json     read the log of a Cowrie honeypot
+  sview geoip --geoip-db countries.mmdb        add countries to incidents that have none
   sview up                                     web, workers and scheduler in one process
   sview refresh --dry-run                      what is due, and what is not, and why
   sview status                                 whether reports arrive, and how servers and processes are
@@ -126,6 +128,8 @@ pub enum Command {
     Migrate,
     /// Read reports from files
     Ingest(ingest::Args),
+    /// Add countries to incidents that have none
+    Geoip(geoip::Args),
     /// Print the greylist, or why an address is on it
     Greylist(greylist::Args),
     /// Publish the greylist as the live feed of a dynamic firewall
@@ -235,6 +239,7 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::Scheduler => scheduler::run(settings).await,
         Command::Migrate => migrate::run(settings).await,
         Command::Ingest(args) => ingest::run(settings, &args).await,
+        Command::Geoip(args) => geoip::run(settings, &args).await,
         Command::Greylist(args) => greylist::run(settings, &args).await,
         Command::DynfwPublish(args) => dynfw_publish::run(settings, &args).await,
         Command::ImportPasswords(args) => import_passwords::run(settings, &args).await,

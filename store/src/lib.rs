@@ -31,7 +31,8 @@ pub use outage::{Outage, restrict};
 pub use passwords::SeenPassword;
 pub use reports::{Reports, Settings};
 pub use rollup::{
-    Coverage, Deleted, Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Rebuilt, Step, TallyDifference,
+    CountriesAdded, CountryCursor, Coverage, Deleted, Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Rebuilt,
+    Step, TallyDifference, WithoutCountry,
 };
 pub use server::DatabaseServer;
 #[cfg(feature = "testing")]

@@ -137,11 +137,13 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
                     Some(body) if whole => draft.read(kind, names, body)?,
                     _ => {
                         let mut part = Draft::default();
-                        let (count, sum) = read_reports(tx, rows, (at, next), &mut part, names).await?;
+                        let read = read_reports(tx, rows, (at, next), &mut part, names).await?;
                         if whole {
                             let body = part.finish().write(kind, names);
                             draft.read(kind, names, &body)?;
-                            rows.minutes.keep(kind, at, Minute { rows: count, sum, body: body.into() });
+                            let ReadReports { rows: count, sum, countries } = read;
+                            let minute = Minute { rows: count, sum, countries, body: body.into() };
+                            rows.minutes.keep(kind, at, minute);
                         } else {
                             draft.append(part);
                         }
@@ -167,24 +169,35 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
 /// How long before a value's end reports are kept by the minute.
 const RECENT: Micros = 120 * MINUTE;
 
-/// Adds the reports of a span to a draft; returns how many there are, and the sum of their counts, each modulo
-/// [`MODULUS`].
+/// The reports of a span, in numbers.
+#[derive(Default)]
+struct ReadReports {
+    /// How many there are.
+    rows: i64,
+    /// The sum of their counts, each modulo [`MODULUS`].
+    sum: i64,
+    /// How many have a country.
+    countries: i64,
+}
+
+/// Adds the reports of a span to a draft.
 async fn read_reports(
     tx: &mut dyn Tx,
     rows: &Rows<'_>,
     span: (Micros, Micros),
     draft: &mut Draft,
     names: &mut Names,
-) -> Result<(i64, i64)> {
+) -> Result<ReadReports> {
     let (sql, texts) = tally::rows(rows.kind, rows.dialect, &engine::table(rows.kind, Precision::Native), span, false);
-    let (mut count, mut sum) = (0, 0);
+    let mut read = ReadReports::default();
     let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
         let n = ints.last().copied().unwrap_or(0);
-        (count, sum) = (count + 1, sum + n % MODULUS);
+        (read.rows, read.sum) = (read.rows + 1, read.sum + n % MODULUS);
+        read.countries += i64::from(rows.kind == Kind::Incidents && texts.last().is_some_and(Option::is_some));
         draft.row(rows.kind, names, texts, u64::try_from(n).unwrap_or(0))
     };
     tx.each(sql, texts, &mut visit).await?;
-    Ok((count, sum))
+    Ok(read)
 }
 
 /// The sums over one window that some resource of the catalogue asks for.

@@ -1,8 +1,8 @@
 //! Tallies of the latest minutes of reports, in memory: what a refresh a minute later need not read again.
 //!
 //! The hour is computed every minute, from reports as they are. A minute that was read before is taken from here when the database
-//! still has as many reports of it, with the same sum: reports are only ever added, so a late one, whoever wrote it, shows at once,
-//! and nobody has to tell.
+//! still has as many reports of it, with the same sum, and as many with a country: reports are only ever added, and countries with them or
+//! later, so a late one, whoever wrote it, shows at once, and nobody has to tell.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +36,8 @@ pub(super) struct Minute {
     pub(super) rows: i64,
     /// The sum of their counts, each modulo [`MODULUS`].
     pub(super) sum: i64,
+    /// How many rows have a country.
+    pub(super) countries: i64,
     /// The tally, written.
     pub(super) body: Arc<[u8]>,
 }
@@ -57,18 +59,20 @@ impl Minutes {
             return Ok(BTreeMap::new());
         };
         let sql = format!(
-            "SELECT {}, count(*), CAST(coalesce(sum(raw_count % {MODULUS}), 0) AS BIGINT) FROM {kind} WHERE time >= {} AND time < {} GROUP BY 1",
+            "SELECT {}, count(*), CAST(coalesce(sum(raw_count % {MODULUS}), 0) AS BIGINT), {} FROM {kind} WHERE time >= {} AND time < {} GROUP BY 1",
             dialect.micros(&dialect.bucket("time", MINUTE)),
+            if kind == Kind::Incidents { "count(country)" } else { "CAST(0 AS BIGINT)" },
             dialect.time(*first),
             dialect.time(last + MINUTE),
         );
-        let mut there: HashMap<Micros, (i64, i64)> = HashMap::new();
+        let mut there: HashMap<Micros, (i64, i64, i64)> = HashMap::new();
         for row in tx.ints(sql).await? {
-            if let [Some(at), Some(rows), Some(sum)] = row[..] {
-                there.insert(at, (rows, sum));
+            if let [Some(at), Some(rows), Some(sum), Some(countries)] = row[..] {
+                there.insert(at, (rows, sum, countries));
             }
         }
-        let as_it_was = |at: &Micros, m: &Minute| there.get(at).copied().unwrap_or_default() == (m.rows, m.sum);
+        let as_it_was =
+            |at: &Micros, m: &Minute| there.get(at).copied().unwrap_or_default() == (m.rows, m.sum, m.countries);
         Ok(kept.into_iter().filter(|(at, minute)| as_it_was(at, minute)).map(|(at, m)| (at, m.body)).collect())
     }
 
@@ -94,7 +98,7 @@ mod tests {
     #[test]
     fn only_the_latest_minutes_are_kept_and_only_so_many_bytes() {
         let minutes = Minutes::default();
-        let minute = |bytes: usize| Minute { rows: 1, sum: 1, body: vec![0; bytes].into() };
+        let minute = |bytes: usize| Minute { rows: 1, sum: 1, countries: 0, body: vec![0; bytes].into() };
         for at in 0..500 {
             minutes.keep(Kind::Ports, at * MINUTE, minute(1));
         }

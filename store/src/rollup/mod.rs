@@ -12,9 +12,11 @@
 //!   it would shrink. A bucket whose finer rows were deleted since (retention), or that an older program counted twice, is left
 //!   alone.
 //!
-//! Steps of one kind and precision take turns by a lock on the watermark's row, rebuilding ([`Reports::rebuild`]) included.
+//! Steps of one kind and precision take turns by a lock on the watermark's row, rebuilding ([`Reports::rebuild`]) and the adding of
+//! countries ([`Reports::add_countries`]) included.
 
 mod build;
+mod countries;
 mod failed;
 mod history;
 mod rebuild;
@@ -27,6 +29,7 @@ mod verify;
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision, Span};
 
+pub use self::countries::{CountriesAdded, CountryCursor, WithoutCountry};
 pub use self::failed::{Obstacle, ObstacleCause};
 pub use self::rebuild::{Rebuild, Rebuilt};
 pub use self::retention::Deleted;
@@ -141,7 +144,7 @@ async fn pending_of(tx: &mut dyn Tx, kind: Kind, precision: Precision, before: M
 }
 
 /// The first integer of a query; `None` where that is NULL or there is no row.
-async fn first(tx: &mut dyn Tx, sql: String) -> Result<Option<Micros>> {
+pub(crate) async fn first(tx: &mut dyn Tx, sql: String) -> Result<Option<Micros>> {
     Ok(tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()))
 }
 

@@ -10,6 +10,7 @@ mod compare;
 mod disk;
 mod feed;
 pub mod http;
+pub mod mmdb;
 mod patience;
 mod relay;
 mod schema;
