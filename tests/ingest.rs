@@ -146,6 +146,38 @@ both! {
         assert_eq!(total(&deployment, later, "all_ports_by_scans_graph", "6h"), 6);
     }
 
+    async fn an_ingest_ends_with_what_there_is_and_what_to_do_next(deployment: Deployment) {
+        let file = write(&deployment, "cowrie.json", cowrie());
+        let now = "2018-06-01T00:00:00Z";
+        let last = |out: &str| out.lines().rev().take(3).map(str::to_owned).collect::<Vec<_>>();
+        let first = run(&mut ingest(&deployment, now, &[], &[&file]));
+        let again = run(&mut ingest(&deployment, now, &[], &[&file]));
+        assert_eq!(last(&first), last(&again), "also when all was read before");
+        let directory = deployment.data_dir.display().to_string();
+        let (place, same) = match deployment.redis_url {
+            Some(_) => (format!("/{}", deployment.prefix), ", with the same settings"),
+            None => ("/reports.sqlite".to_owned(), ", with the same settings"),
+        };
+        let words = last(&first);
+        assert_eq!(words[0], format!("Next: sview up --data-dir {directory}{same}"));
+        assert_eq!(words[1], "Without a country: 6 of the latest 6 incidents. To add countries: sview geoip --geoip-db FILE");
+        assert!(words[2].ends_with(&format!("{place}: 2018-05-02 10:00:00 to 2018-05-03 11:00:01 UTC")), "{words:?}");
+        assert!(!first.contains('@') && !first.contains("sslmode"), "{first}");
+        // Of old reports no page tells unless the clock stands still.
+        let late = run(&mut ingest(&deployment, "2026-03-15T12:34:56Z", &[], &[&file]));
+        assert_eq!(last(&late)[0], format!("Next: sview up --data-dir {directory} --now 2018-05-04T00:00:00Z{same}"));
+    }
+
+    async fn a_file_of_an_unknown_format_is_told_what_to_try(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let file = write(&deployment, "odd.json", "{\"what\":1}\n");
+        let told = |args: &[&str]| told(&ingest(&deployment, now, args, &[&file]).output().unwrap());
+        let out = told(&[]);
+        assert!(out.contains("name it: --format csv, ndjson or cowrie") && out.contains("There are no reports in"), "{out}");
+        let out = told(&["--format", "cowrie"]);
+        assert!(out.contains("Without --format its content tells the format") && !out.contains("name it"), "{out}");
+    }
+
     async fn a_beginning_of_a_file_that_was_read_gives_nothing_new(deployment: Deployment) {
         let now = "2026-03-15T12:34:56Z";
         let rows = |from: usize, to: usize| (from..to).fold(String::new(), |mut rows, i| {

@@ -113,7 +113,10 @@ fn a_bad_line_is_told_and_the_rest_is_read() {
         rejects(&chunk),
         [
             (4, "the line is not valid UTF-8"),
-            (5, "time must be like 2026-03-15T12:34:56Z, or the seconds or milliseconds since 1970"),
+            (
+                5,
+                "time must be like 2026-03-15T12:34:56Z or 2026-03-15 12:34:56+00, or the seconds, milli-, micro- or nanoseconds since 1970"
+            ),
             (6, "time must lie between 2000-01-01 and a day from now"),
             (7, "raw_count must be a whole number from 1 to 2147483647"),
             (8, "expected 4 fields, not 3"),

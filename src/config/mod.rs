@@ -36,7 +36,7 @@ pub use limit::{LimitSettings, TrustedProxies};
 pub(crate) use listen::listen_address;
 pub use log::{LogFormat, LogSettings};
 pub(crate) use mistake::explained;
-pub use places::{Connections, Places};
+pub use places::{Connections, DEFAULT_DATA_DIR, Places};
 pub use secret::Secret;
 pub use site::SiteSettings;
 pub(crate) use variables::unknown as unknown_variables;

@@ -8,6 +8,9 @@ use sview_model::Clock;
 
 use super::{CacheSettings, GreylistSettings, LedgerSettings};
 
+/// The directory of the embedded default's files where no setting names one.
+pub const DEFAULT_DATA_DIR: &str = "sview-data";
+
 /// Settings of places and time. Without any, everything is in SQLite files in a directory.
 #[derive(Clone, Debug, Args)]
 pub struct Places {
@@ -16,7 +19,7 @@ pub struct Places {
         long,
         env = "SVIEW_DATA_DIR",
         global = true,
-        default_value = "sview-data",
+        default_value = DEFAULT_DATA_DIR,
         value_name = "DIR",
         help_heading = "Settings"
     )]

@@ -12,6 +12,7 @@ mod files;
 mod greylist;
 mod ingest;
 pub mod metrics;
+mod overview;
 mod passwords;
 mod reports;
 mod rollup;
@@ -28,6 +29,7 @@ pub use files::{Earlier, FileKey, FirstProgress, Progress};
 pub use greylist::{Deed, Listed, Standing, Summary as GreylistSummary};
 pub use ingest::Inserted;
 pub use outage::{Outage, restrict};
+pub use overview::Overview;
 pub use passwords::SeenPassword;
 pub use reports::{Reports, Settings};
 pub use rollup::{

@@ -32,7 +32,9 @@ pub(super) enum Fault {
     UnclosedQuote,
     #[error("after a closing quote, a comma or the end of the line is expected")]
     AfterQuote,
-    #[error("time must be like 2026-03-15T12:34:56Z, or the seconds or milliseconds since 1970")]
+    #[error(
+        "time must be like 2026-03-15T12:34:56Z or 2026-03-15 12:34:56+00, or the seconds, milli-, micro- or nanoseconds since 1970"
+    )]
     Time,
     #[error("time must lie between 2000-01-01 and a day from now")]
     TimeRange,

@@ -1,5 +1,6 @@
 //! `sview ingest`: reports from files into the database.
 
+mod ending;
 mod identity;
 mod intake;
 mod source;
@@ -16,6 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sview_feed::{Chunk, Ending, Format, GeoIp, Options, Reader};
 use tokio::sync::mpsc;
 
+use self::ending::Last;
 use self::identity::{Known, Part, identify};
 use self::intake::Intake;
 use self::source::{Source, Stop};
@@ -69,6 +71,9 @@ Sessions of Cowrie that are open at a file's end are carried on to the files aft
 oldest first.
 What comes on standard input (-) or from a pipe is not known again. It is stored at once, a second after it came at the latest.
 
+At the end it says from when to when there are reports, how many of the latest 10,000 incidents have no country, and what to do next.
+`sview geoip` adds countries later, and says where to get a database.
+
 Exit codes: 0 all was read, 1 a file could not be read, 2 the command line is wrong, 3 all was read, but lines were bad or no line
 of a file was recognised, 130 stopped by SIGTERM or SIGINT; what was read is kept.
 
@@ -86,7 +91,7 @@ pub struct Args {
     /// Appends every bad line to this file, with its file, number and what is wrong with it
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Fills in missing countries from this database in MaxMind's format (of MaxMind, DB-IP, IPinfo, IPLocate or others)
+    /// Fills in missing countries from this database in MaxMind's format (of MaxMind, DB-IP, ip-location-db, IPinfo, IPLocate or others)
     #[arg(long, value_name = "FILE")]
     geoip_db: Option<PathBuf>,
     /// Counts files again that were read before
@@ -130,6 +135,9 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     }
     if let Some(rejects) = &mut rejects {
         rejects.flush().context("--rejects")?;
+    }
+    if !stop.is_stopped() {
+        output::line(Last::of(&services.reports, &settings.places, services.jobs.clock.now()).await?);
     }
     Ok(match (failed, stop.is_stopped(), bad) {
         (true, ..) => ExitCode::FAILURE,
@@ -239,8 +247,12 @@ async fn ingest(
     }
     if summary.nothing_recognised() {
         output::note(format!(
-            "{name}: no line was recognised as {}; the file counts as unread. Name its format with --format.",
-            intake.format
+            "{name}: no line was recognised as {}; the file counts as unread. {}",
+            intake.format,
+            match args.format {
+                Format::Auto => "If it is of another format, name it: --format csv, ndjson or cowrie.",
+                _ => "Without --format its content tells the format; sview ingest --help describes each.",
+            }
         ));
     }
     Ok(summary.rejected > 0 || summary.nothing_recognised())
