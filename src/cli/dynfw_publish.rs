@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use super::{Settings, process};
 use crate::config::{AdminListen, listen_address};
 use crate::http::bind::bind;
-use crate::publish::{PublishSettings, publish};
+use crate::publish::{PublishSettings, Publishing};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -64,7 +64,10 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         events: args.events as usize,
         delay: TimeDelta::seconds(args.event_delay.into()),
     };
-    let published = publish(&services, &settings, &stop).await;
+    let published = match Publishing::open(settings).await {
+        Ok(publishing) => publishing.run(&services, &stop).await,
+        Err(error) => Err(error),
+    };
     stop.cancel();
     process::admin_stopped(admin).await;
     let _ = announced.await; // a panic in it was logged

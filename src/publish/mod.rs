@@ -38,26 +38,58 @@ pub struct PublishSettings {
     pub delay: TimeDelta,
 }
 
-/// Publishes until told to stop.
-///
-/// Clients who are away or slow are no failure, and a database or a disk that fails is made up for by a later look.
-///
-/// # Errors
-/// When keys or serials cannot be read or kept at the start, the address is not free, or the socket breaks: then nobody is told
-/// anything any more, and whoever started this process is to start it again.
-pub async fn publish(services: &Services, settings: &PublishSettings, stop: &CancellationToken) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&settings.directory).with_context(|| settings.directory.display().to_string())?;
-    let certificate = Certificate::load_or_make(&settings.directory, "server")?;
-    sview_store::restrict(&settings.directory.join("server.key_secret"), 0o600)?;
-    let mut high_water = HighWater::open(&settings.directory)?;
-    let publisher = Publisher::bind(settings.bind, &certificate).await?;
-    tracing::info!("publishing on tcp://{}", publisher.address());
-    tracing::info!("clients need {}", settings.directory.join("server.key").display());
-    let done = work(services, settings, &publisher, &mut high_water, stop).await;
-    // What failed before is the reason; that it cannot be closed either is none.
-    let closed = publisher.close(Duration::from_secs(1)).await;
-    done?;
-    Ok(closed?)
+/// A publisher that clients can connect to, before it publishes.
+#[derive(Debug)]
+pub struct Publishing {
+    settings: PublishSettings,
+    publisher: Publisher,
+    high_water: HighWater,
+}
+
+impl Publishing {
+    /// Makes what is missing in its directory, and listens.
+    ///
+    /// # Errors
+    /// When keys or serials cannot be read or kept, or the address is not free.
+    pub async fn open(settings: PublishSettings) -> anyhow::Result<Self> {
+        let directory = &settings.directory;
+        std::fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+        let certificate = Certificate::load_or_make(directory, "server")?;
+        sview_store::restrict(&directory.join("server.key_secret"), 0o600)?;
+        let high_water = HighWater::open(directory)?;
+        let publisher = Publisher::bind(settings.bind, &certificate).await?;
+        tracing::info!("publishing on tcp://{}", publisher.address());
+        tracing::info!("clients need {}", settings.key().display());
+        Ok(Self { settings, publisher, high_water })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.publisher.address()
+    }
+
+    /// Publishes until told to stop.
+    ///
+    /// Clients who are away or slow are no failure, and a database or a disk that fails is made up for by a later look.
+    ///
+    /// # Errors
+    /// When the socket breaks: then nobody is told anything any more, and whoever started this is to start it again.
+    pub async fn run(mut self, services: &Services, stop: &CancellationToken) -> anyhow::Result<()> {
+        let done = work(services, &self.settings, &self.publisher, &mut self.high_water, stop).await;
+        // What failed before is the reason; that it cannot be closed either is none.
+        let closed = self.publisher.close(Duration::from_secs(1)).await;
+        done?;
+        Ok(closed?)
+    }
+}
+
+impl PublishSettings {
+    /// The file of the public key, which clients need.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.directory.join("server.key")
+    }
 }
 
 async fn work(
