@@ -1,6 +1,7 @@
 //! `sview demo`: everything in one process, on simulated reports.
 
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,17 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::progress::Progress;
 use super::{Settings, output, process};
 use crate::Services;
+use crate::config::DynfwSettings;
+use crate::publish::{PublishSettings, Publishing};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Thirteen months of reports are made up from a seed, and a few more every second. Everything lives in the directory `demo` of the
-data directory and begins anew at each start. Settings of databases and Redis are not used.
+data directory and begins anew at each start. Settings of databases, Redis and the live feed are not used: the live feed hears a
+publisher in the same process, on a free port of 127.0.0.1.
 
 Examples:
   sview demo
@@ -52,27 +57,30 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let services = process::open(&settings, Queue::ALL).await?;
     let stop = process::stop_on_signal()?;
     let announced = process::announce(&settings, &services, "demo", &stop);
+    let wanted = publish_settings(&settings);
+    let publishing = Publishing::open(wanted.clone()).await?;
+    follow(&mut settings.dynfw, &publishing, wanted.key());
     let (address, server) = process::start_server(&settings, &services, &stop).await?;
     let admin = process::start_admin(&settings, &services, &stop, process::HERE).await?;
-    output::note(format!(
-        "\n  sview demo on http://{address}/\n  The reports are simulated; the addresses in them are nobody's.\n"
-    ));
-    output::note(format!(
-        "  Commands see the same with: export SVIEW_DATA_DIR='{}' SVIEW_GREYLIST_NOBODYS=true\n",
-        settings.places.data_dir.display()
-    ));
+    output::note(format!("\n  sview demo on http://{address}/ – making up {} rows of reports", args.rows));
 
     let now = services.jobs.clock.now();
     let history = History::new(args.seed, now, args.rows);
     let device = history.probes().first().map(|p| p.device_token.as_str().to_owned()).unwrap_or_default();
+    let progress = Progress::begin(&settings, false);
+    let tell = |rows: u64| progress.say(format!("{rows} of about {} rows are in", args.rows));
     let rows = tokio::select! {
-        rows = fill(&services.reports, history) => rows?,
-        () = stop.cancelled() => 0,
+        rows = fill(&services.reports, history, tell) => Some(rows?),
+        () = stop.cancelled() => None,
     };
-    output::note(format!(
-        "  {rows} rows of history are in; the pages fill within seconds.\n  A device token for \"My devices\": {device}\n"
-    ));
+    let took = progress.end();
+    if let Some(rows) = rows {
+        let operators = admin.as_ref().map(|admin| admin.address);
+        let data_dir = settings.places.data_dir.display().to_string();
+        output::note(tour(rows, &took, address, operators, &device, &data_dir));
+    }
     let feed = start_trickle(&services, args.seed, now, &stop);
+    let publisher = start_publisher(&services, wanted, publishing, &stop);
     let workers = process::start_workers(&settings, &services, Queue::ALL, &stop);
     let scheduler = process::start_scheduler(&services, &stop);
     let served = server.await;
@@ -82,8 +90,86 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     process::admin_stopped(admin).await;
     let _ = announced.await; // a panic in it was logged
     feed.await?;
+    publisher.await?;
     served??;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What there is to see, for who has just started it.
+fn tour(
+    rows: u64,
+    took: &str,
+    address: SocketAddr,
+    operators: Option<SocketAddr>,
+    device: &str,
+    data_dir: &str,
+) -> String {
+    let operators = operators.map_or("off".to_owned(), |address| format!("http://{address}/"));
+    format!(
+        "
+  {rows} rows of reports are in after {took}; the pages fill within seconds. All reports are simulated, and the addresses
+  in them are nobody's. Ctrl-C stops the demonstration.
+
+  Pages             http://{address}/
+  Live feed         http://{address}/dynfw/      from a publisher in this process
+  Greylist          http://{address}/greylist-data/
+  Password checker  http://{address}/passcheck/  try 123456
+  API               http://{address}/api/
+  Operators' pages  {operators}
+
+  Try these:
+  1. Choose \"Year\" on the overview, then a country, then an address: its page says why it is on the greylist.
+  2. Under \"My devices\", enter this device token: {device}
+  3. Watch the jobs on the operators' pages, pause a queue, run a producer now.
+  4. Ask from another terminal:
+       export SVIEW_DATA_DIR='{data_dir}' SVIEW_GREYLIST_NOBODYS=true
+       sview view-jobs
+       curl -s 'http://{address}/api/resource?name=all_countries_by_incidents_list&period=1w'
+"
+    )
+}
+
+/// The publisher of the demonstration: on loopback, at a free port, with keys of its own.
+fn publish_settings(settings: &Settings) -> PublishSettings {
+    PublishSettings {
+        bind: (Ipv4Addr::LOCALHOST, 0).into(),
+        directory: settings.places.data_dir.join("dynfw-publisher"),
+        list_every: Duration::from_secs(60),
+        look_every: Duration::from_secs(1),
+        events: 20,
+        delay: TimeDelta::seconds(2),
+    }
+}
+
+/// Has the live feed hear that publisher.
+fn follow(dynfw: &mut DynfwSettings, publishing: &Publishing, key: PathBuf) {
+    let address = publishing.address();
+    dynfw.dynfw_server = Some(address.ip().to_string());
+    dynfw.dynfw_port = address.port();
+    (dynfw.dynfw_cert_file, dynfw.dynfw_cert_url) = (Some(key), None);
+}
+
+/// Publishes until told to stop. Where the socket breaks, another takes its address.
+fn start_publisher(
+    services: &Services,
+    mut settings: PublishSettings,
+    publishing: Publishing,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    settings.bind = publishing.address();
+    let (services, stopped) = (services.clone(), stop.clone());
+    let first = Arc::new(Mutex::new(Some(publishing)));
+    spawn_forever("publisher", stop, move || {
+        let (services, settings, stop) = (services.clone(), settings.clone(), stopped.clone());
+        let first = Arc::clone(&first);
+        async move {
+            let publishing = match first.lock().await.take() {
+                Some(publishing) => publishing,
+                None => Publishing::open(settings).await?,
+            };
+            publishing.run(&services, &stop).await
+        }
+    })
 }
 
 /// Deletes what an earlier demonstration left: only files that it makes itself.
@@ -102,8 +188,8 @@ fn begin_anew(directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores the history, newest day first; returns the number of rows.
-async fn fill(reports: &Reports, history: History) -> anyhow::Result<u64> {
+/// Stores the history, newest day first; tells how many rows are in, and returns that in the end.
+async fn fill(reports: &Reports, history: History, tell: impl Fn(u64)) -> anyhow::Result<u64> {
     let mut rows = 0;
     let mut gathered = Batch::default();
     for mut day in history {
@@ -113,6 +199,7 @@ async fn fill(reports: &Reports, history: History) -> anyhow::Result<u64> {
         gathered.ports.append(&mut day.ports);
         if gathered.len() >= BATCH {
             rows += reports.insert(&std::mem::take(&mut gathered), None).await?.rows;
+            tell(rows);
         }
     }
     Ok(rows + reports.insert(&gathered, None).await?.rows)

@@ -130,6 +130,13 @@ pub(super) async fn start_server(
     Ok((address, tokio::spawn(serving)))
 }
 
+/// The operators' server.
+pub(super) struct AdminServer {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
 /// Starts the operators' server where the settings say, or else at `default`; `None` where it is off. Where another process has the
 /// default address already, as a second `sview serve` on one machine does, this one goes on without.
 pub(super) async fn start_admin(
@@ -137,7 +144,7 @@ pub(super) async fn start_admin(
     services: &Services,
     stop: &CancellationToken,
     default: AdminListen,
-) -> anyhow::Result<Option<JoinHandle<std::io::Result<()>>>> {
+) -> anyhow::Result<Option<AdminServer>> {
     let asked = settings.admin.admin_listen;
     let AdminListen::At(wanted) = asked.unwrap_or(default) else { return Ok(None) };
     let listener = match bind("SVIEW_ADMIN_LISTEN", wanted).await {
@@ -150,17 +157,17 @@ pub(super) async fn start_admin(
         Err(error) => return Err(error),
     };
     let secret = Secret::load(settings.web.secret.as_deref(), &settings.places.data_dir)?;
-    let here = listener.local_addr()?;
+    let address = listener.local_addr()?;
     let (proxies, ledger) = (&settings.web.limit.trusted_proxies, &settings.places.ledger);
-    let admin = Admin::new(services.clone(), &settings.admin, here, proxies, ledger, &secret, stop.clone());
-    tracing::info!("operators' pages on http://{here}/");
-    Ok(Some(tokio::spawn(admin::serve(listener, admin))))
+    let admin = Admin::new(services.clone(), &settings.admin, address, proxies, ledger, &secret, stop.clone());
+    tracing::info!("operators' pages on http://{address}/");
+    Ok(Some(AdminServer { address, task: tokio::spawn(admin::serve(listener, admin)) }))
 }
 
 /// Waits for the operators' server to end once it was told to. How it ends is no reason for the process to fail.
-pub(super) async fn admin_stopped(server: Option<JoinHandle<std::io::Result<()>>>) {
+pub(super) async fn admin_stopped(server: Option<AdminServer>) {
     let Some(server) = server else { return };
-    match server.await {
+    match server.task.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the operators' server ended"),
         Err(error) => tracing::warn!(%error, "the operators' server ended"),

@@ -154,8 +154,8 @@ impl Feed {
             return true;
         }
         self.held_back += 1;
-        if let Some(left_out) = self.fast.may() {
-            tracing::warn!(left_out, "the dynamic firewall goes too fast for viewers: they are not told everything");
+        if let Some(unlogged) = self.fast.may() {
+            tracing::warn!(unlogged, "the dynamic firewall goes too fast for viewers: they are not told everything");
         }
         false
     }
