@@ -59,8 +59,7 @@ async fn cached(cache: &dyn Cache) -> Vec<u8> {
 /// The attackers whose values were used last, by the cache itself: `count` of them, or more where some are equal.
 async fn used_last(deployment: &Deployment, count: usize) -> Vec<u8> {
     let keys: Vec<String> = if let Some(url) = &deployment.redis_url {
-        let client = redis::Client::open(url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = sview_testing::redis_connection(url.as_str()).await;
         let key = format!("{{{}}}:cache-used", deployment.prefix);
         redis::cmd("ZREVRANGE").arg(key).arg(0).arg(count - 1).query_async(&mut connection).await.unwrap()
     } else {
@@ -180,8 +179,7 @@ async fn reading_waits_for_nobody_who_locks_the_file() {
 async fn keys_that_redis_lost_leave_the_cache_working() {
     let deployment = Deployment::new(sview_testing::Backend::Production).await;
     let cache = open(&deployment, CacheBounds { values: 100, bytes: 1_000 }).await;
-    let client = redis::Client::open(deployment.redis_url.as_deref().unwrap()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = sview_testing::redis_connection(deployment.redis_url.as_deref().unwrap()).await;
     for lost in ["cache-used", "cache-sizes", "cached"] {
         cache.clear().await.unwrap();
         for n in 0..3 {

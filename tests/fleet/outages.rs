@@ -178,8 +178,7 @@ async fn body(outages: &[Outage], flush: bool) {
     }
 
     if flush {
-        let client = redis::Client::open(redis.1.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = sview_testing::redis_connection(redis.1.as_str()).await;
         redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
         let lost = machine_now();
         let took = tokio::task::block_in_place(|| work_goes_on(&deployment, lost));

@@ -58,8 +58,7 @@ pub(crate) async fn assert_whole(deployment: &Deployment) {
     let dead = document(deployment, &["view-jobs", "--state", "dead", "--json"]);
     assert_eq!(dead["jobs"], json!([]));
     if let Some(url) = &deployment.redis_url {
-        let client = redis::Client::open(url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = sview_testing::redis_connection(url.as_str()).await;
         let key = format!("{{{}}}:jobs:claims", deployment.prefix);
         let claims: Vec<String> = redis::cmd("HGETALL").arg(key).query_async(&mut connection).await.unwrap();
         assert_eq!(claims, Vec::<String>::new(), "claims are left");

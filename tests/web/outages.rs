@@ -211,8 +211,7 @@ impl Redis {
 
     /// Runs a command, as an operator does.
     async fn run(&self, command: &str) {
-        let client = redis::Client::open(self.url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = sview_testing::redis_connection(self.url.as_str()).await;
         let (name, args) = command.split_once(' ').unwrap();
         redis::cmd(name).arg(args.split(' ').collect::<Vec<_>>()).query_async::<()>(&mut connection).await.unwrap();
     }

@@ -17,8 +17,7 @@ async fn after_flushall_everything_goes_on() {
     let (workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 2, &quick());
     probe(&lab.queues, QuickCache, "running", Does::Hang).await;
     assert_eq!(events.next().await, Event::Started("running".into()));
-    let client = redis::Client::open(lab.server.as_ref().unwrap().url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = lab.server.as_ref().unwrap().connect().await;
     redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
     // Its record is gone, so its work is void; it stops, and everything can be queued anew.
     assert_eq!(events.next().await, Event::Dropped("running".into()));
@@ -91,8 +90,7 @@ async fn what_was_sent_to_a_stalled_redis_takes_no_job_for_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_stays_flat_over_a_hundred_thousand_jobs() {
     let lab = Lab::redis(LedgerSettings { max_ended: 200, ..Default::default() }).await;
-    let client = redis::Client::open(lab.server.as_ref().unwrap().url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = lab.server.as_ref().unwrap().connect().await;
     let (mut keys, mut memory) = (Vec::new(), Vec::new());
     for round in 0..25 {
         let each = (0..4_000).map(|n| {

@@ -325,9 +325,8 @@ both! {
         // As if ten thousand keys had died in the last quarter of a minute.
         let now = lab.queues.time().await.unwrap().timestamp_millis();
         if let Some(server) = &lab.server {
-            let client = redis::Client::open(server.url()).unwrap();
             let script = "for n = 0, 9999 do redis.call('ZADD', '{test}:jobs:failures', ARGV[1] - 10000 + n, n) end";
-            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let mut connection = server.connect().await;
             redis::cmd("EVAL").arg(script).arg(0).arg(now).query_async::<()>(&mut connection).await.unwrap();
         } else {
             let sql = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)

@@ -38,8 +38,7 @@ async fn calls(connection: &mut MultiplexedConnection, command: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_jobs_reads_little_more_than_it_shows_and_pages_lose_none() {
     let lab = Lab::redis(Default::default()).await;
-    let client = redis::Client::open(lab.server.as_ref().unwrap().url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = lab.server.as_ref().unwrap().connect().await;
     let mut all = Vec::new();
     let mut pipe = redis::pipe();
     for n in 0..4_500_u64 {

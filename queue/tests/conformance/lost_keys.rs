@@ -11,8 +11,7 @@ const TABLES: [&str; 7] = ["job", "failure", "paused", "worker", "tick", "action
 
 impl Lab {
     async fn redis_connection(&self) -> Option<redis::aio::MultiplexedConnection> {
-        let client = redis::Client::open(self.server.as_ref()?.url()).unwrap();
-        Some(client.get_multiplexed_async_connection().await.unwrap())
+        Some(self.server.as_ref()?.connect().await)
     }
 
     /// What can be lost: the keys of Redis; the records and the tables of SQLite. In the same order for the same contents.

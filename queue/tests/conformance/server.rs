@@ -46,6 +46,15 @@ impl Server {
         format!("redis+unix://{}", self.directory.join("redis.sock").display())
     }
 
+    /// A connection that waits for a busy server as long as tests do; by default it would be half a second.
+    pub(crate) async fn connect(&self) -> redis::aio::MultiplexedConnection {
+        let config = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
