@@ -1,10 +1,46 @@
 //! Connections to the database: pages keep theirs, and a full pool is no outage.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use sview_model::{Batch, Port};
 use sview_store::{Error, Reports, Settings};
 use sview_testing::{Backend, Deployment, both};
 
+/// Polls a future until it has waited `waits` times, then drops it. Returns whether it was done before.
+async fn dropped_after<T>(waits: usize, future: impl Future<Output = T>) -> bool {
+    let (mut future, mut waited) = (pin!(future), 0);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending if waited == waits => Poll::Ready(false),
+        Poll::Pending => {
+            waited += 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
 both! {
+    async fn a_dropped_transaction_leaves_no_trace_in_the_pool(deployment: Deployment) {
+        let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
+        reports.migrate().await.unwrap();
+        let time = "2026-03-15T12:34:56Z".parse().unwrap();
+        let port = Port { time, raw_count: 1, port: 23, protocol: "TCP".parse().unwrap() };
+        let batch = Batch { ports: vec![port], ..Batch::default() };
+        for waits in 0..48 {
+            // With one wait more each time, until all of it is done once.
+            dropped_after(waits % 12, reports.hold()).await;
+            reports.insert(&batch, None).await.unwrap_or_else(|error| panic!("after {waits}: {error}"));
+            dropped_after(waits % 12, reports.analyze()).await;
+            reports.hold().await.unwrap_or_else(|error| panic!("after {waits}: {error}"));
+            dropped_after(waits % 12, reports.ping()).await;
+            reports.ping().await.unwrap_or_else(|error| panic!("after {waits}: {error}"));
+        }
+    }
+
     async fn pages_keep_connections_that_jobs_do_not_use(deployment: Deployment) {
         let pages = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
         pages.migrate().await.unwrap();

@@ -1,5 +1,6 @@
 //! PostgreSQL, with TimescaleDB where it is installed.
 
+mod begin;
 mod connect;
 mod space;
 
@@ -15,6 +16,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres as Db, Row as _, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
+use self::begin::begin;
 use self::connect::{connect, no_connection, place};
 use self::space::Space;
 pub(crate) use self::space::note;
@@ -152,7 +154,7 @@ impl Engine for Postgres {
     }
 
     async fn begin(&self) -> Result<Box<dyn Tx>> {
-        let tx = match self.pool.begin().await {
+        let tx = match begin(&self.pool, "BEGIN").await {
             Ok(tx) => tx,
             Err(error) => return Err(no_connection(&self.pool, error).await),
         };
@@ -160,7 +162,7 @@ impl Engine for Postgres {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Tx>> {
-        let tx = match self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await {
+        let tx = match begin(&self.pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await {
             Ok(tx) => tx,
             Err(error) => return Err(no_connection(&self.pool, error).await),
         };

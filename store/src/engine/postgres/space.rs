@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Executor as _, PgConnection, PgPool};
 
+use super::begin::begin;
 use crate::{Error, Outage, Result};
 use outage::without_noise;
 
@@ -79,7 +80,7 @@ impl Space {
         if (*lock(&self.found)).is_some_and(holds) {
             return Ok(());
         }
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool, "BEGIN").await?;
         let taken = take(&mut tx).await;
         // Whoever may make no temporary table has no probe.
         match taken {
