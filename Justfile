@@ -19,6 +19,10 @@ fuzz:
 long:
     SVIEW_TEST_OUTAGES=60,600 tests/run.sh --test fleet outages -- --nocapture
 
+# Shows the faults that keep apalis-redis' storage out; a failure says that one is mended
+apalis-faults:
+    tests/run.sh -p apalis-ledger --features apalis-faults --test apalis_faults
+
 # What a change must pass
 ci:
     .ci/run

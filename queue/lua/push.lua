@@ -7,9 +7,11 @@ local function push(at)
     local state = redis.call('HGET', job(holder), 'state')
     if is_under_way(state) then return { 'already', holder, state } end
   end
+  local state = redis.call('HGET', job(id), 'state')
+  if state then return { 'already', id, state } end
   local waiting = redis.call('ZCARD', set(queue, 'queued')) + redis.call('ZCARD', set(queue, 'scheduled'))
   if waiting >= tonumber(ARGV[at + 9]) then return { 'full', tostring(waiting), '' } end
-  local state = delay > 0 and 'scheduled' or 'queued'
+  state = delay > 0 and 'scheduled' or 'queued'
   redis.call('HSET', root .. ':claims', key, id)
   redis.call('HSET', job(id), 'id', id, 'queue', queue, 'name', ARGV[at + 2], 'key', key, 'payload', ARGV[at + 4], 'words', ARGV[at + 5],
     'cause', ARGV[at + 6], 'max_attempts', ARGV[at + 7], 'attempts', 0, 'state', state, 'created_at', now, 'run_at', now + delay, 'delay', delay)

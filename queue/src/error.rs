@@ -33,6 +33,9 @@ pub enum Error {
     /// What the ledger keeps as JSON cannot be written so.
     #[error("payload of a job: {0}")]
     Payload(#[from] serde_json::Error),
+    /// What another worker was told of an error of the ledger.
+    #[error("{0}")]
+    Shared(String),
     /// The file was written by a later version.
     #[error("the ledger of jobs has schema {found}, this program knows up to {known}: use the newer program")]
     Schema {

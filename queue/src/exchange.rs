@@ -8,6 +8,8 @@ use crate::record::{JobId, MAX_WORDS, Record, State, in_words};
 /// A job to be queued.
 #[derive(Clone, Debug)]
 pub struct NewJob {
+    /// Its id; `None`: the ledger gives it one. One that was given before is a job of its own, and nothing is queued.
+    pub id: Option<JobId>,
     /// What kind of job, for the code that reads its payload.
     pub name: String,
     /// Where it waits.

@@ -160,6 +160,9 @@ pub trait Steer: Send + Sync {
     /// Queues an ended job again with all its attempts before it, or a scheduled one at once; `None` when there is no such job.
     async fn retry(&self, id: JobId) -> Result<Option<Pushed>>;
 
+    /// Has a job that is queued or scheduled run after this long; whether it waited.
+    async fn reschedule(&self, id: JobId, after: Duration) -> Result<bool>;
+
     /// Forgets a job that does not run; whether there was one.
     async fn delete(&self, id: JobId) -> Result<bool>;
 

@@ -1,13 +1,11 @@
-//! A ledger of jobs that is also their queue, on Redis or SQLite.
+#![doc = include_str!("../README.md")]
 //!
-//! Pushing a job, claiming its unique key and recording it are one atomic step, and so are taking it, counting the attempt and
-//! leasing it. So there is nothing to be out of step, and whatever happened to a job can be looked up afterwards.
+//! # The parts
 //!
-//! - [`SqliteLedger`] keeps jobs in a file: for one host.
-//! - [`RedisLedger`] keeps them in Redis (6.2 or later) or Valkey: for any number of hosts.
-//!
-//! Both are a [`Ledger`], which is [`Flow`] (producers and workers), [`Inspect`], [`Steer`] (an operator's actions) and
-//! [`Upkeep`]. Queues are [names](QueueName) in an order that is given when a ledger is opened, most urgent first.
+//! - [`LedgerStorage`] is a queue of a ledger as a storage of apalis, and [`Group`] the workers that share slots over several.
+//!   [`Router`] picks the handler of a job by its name, where one queue has several kinds.
+//! - [`SqliteLedger`] keeps jobs in a file, for one host. [`RedisLedger`] keeps them in Redis, for any number of hosts. Both are a
+//!   [`Ledger`], which is [`Flow`] (producers and workers), [`Inspect`], [`Steer`] (an operator's actions) and [`Upkeep`].
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +13,7 @@ mod action;
 mod bell;
 mod error;
 mod exchange;
+mod host;
 mod ledger;
 mod machine_time;
 mod name;
@@ -25,11 +24,14 @@ mod redis;
 mod run_times;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod storage;
+mod throttle;
 
 pub use action::{Action, NewAction};
 pub use bell::{Bell, Ear};
 pub use error::{Error, Result};
 pub use exchange::{Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
+pub use host::{host, instance_name};
 pub use ledger::{Flow, Inspect, KEPT_ACTIONS, Ledger, LedgerSettings, Steer, Upkeep};
 pub use machine_time::{ClockShift, machine_now};
 pub use name::QueueName;
@@ -43,3 +45,8 @@ pub use redis::{RedisLedger, redis_client, redis_connection};
 pub use run_times::{HourOfRuns, KindOfRuns, RunHour, kinds_of_runs};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;
+pub use storage::{
+    Backoff, DefaultPolicy, Group, Hold, JobMeta, Lease, LeaseLayer, LeaseService, LedgerStorage, Policy, Router,
+    SnoozeError, StorageConfig, UnreadableError, outcome_of,
+};
+pub use throttle::LogThrottle;

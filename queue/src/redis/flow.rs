@@ -25,7 +25,7 @@ impl Flow for RedisLedger {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: Vec<JobId> = jobs.iter().map(|_| new_id()).collect();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id.unwrap_or_else(new_id)).collect();
         let args: Vec<Arg<'_>> = jobs.iter().zip(&ids).flat_map(|(job, id)| self.pushed(job, *id)).collect();
         let answers: Vec<(String, String, String)> = self.run(&self.scripts.push, &args).await?;
         let read = |((answer, detail, state), (job, id)): ((String, String, String), (&NewJob, JobId))| match &*answer {

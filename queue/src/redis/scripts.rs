@@ -32,6 +32,7 @@ scripts!(
     counts,
     cancel,
     retry,
+    reschedule,
     delete,
     vacuum,
     claim_tick,

@@ -1,11 +1,14 @@
 //! An operator's actions on Redis.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use redis::AsyncCommands as _;
 
 use super::flow::parse_id;
 use super::{Arg, RedisLedger};
 use crate::ledger::{KEPT_ACTIONS, Steer};
+use crate::machine_time::millis;
 use crate::{CancelOutcome, Error, JobId, MAX_WORDS, NewAction, Pushed, QueueName, Result, in_words};
 
 #[async_trait]
@@ -32,6 +35,15 @@ impl Steer for RedisLedger {
             "unknown" => Ok(None),
             other => Err(Error::Record(format!("retry.lua answered {other}"))),
         }
+    }
+
+    async fn reschedule(&self, id: JobId, after: Duration) -> Result<bool> {
+        let waited: bool =
+            self.run(&self.scripts.reschedule, &[Arg::Owned(id.to_string()), Arg::Int(millis(after))]).await?;
+        if waited {
+            self.wake.ring();
+        }
+        Ok(waited)
     }
 
     async fn delete(&self, id: JobId) -> Result<bool> {

@@ -232,6 +232,13 @@ impl SqliteLedger {
             let (id, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             return Ok(Pushed::Already { id: parse_id(&id)?, state: state.parse()? });
         }
+        if let Some(id) = job.id {
+            let there = sqlx::query_scalar("SELECT state FROM job WHERE id = ?1").bind(id.to_string());
+            if let Some(state) = there.fetch_optional(&mut *connection).await? {
+                let state: String = state;
+                return Ok(Pushed::Already { id, state: state.parse()? });
+            }
+        }
         let waiting = sqlx::query_scalar(
             "SELECT (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'queued')
                   + (SELECT count(*) FROM job WHERE queue = ?1 AND state = 'scheduled')",
@@ -241,7 +248,7 @@ impl SqliteLedger {
         if waiting >= self.settings.bound.min(job.room) {
             return Err(Error::Full { queue: job.queue, waiting });
         }
-        let (id, now, delay) = (new_id(), self.now(), millis(job.delay));
+        let (id, now, delay) = (job.id.unwrap_or_else(new_id), self.now(), millis(job.delay));
         let state = if delay > 0 { State::Scheduled } else { State::Queued };
         sqlx::query(
             "INSERT INTO job (id, name, queue, key, payload, words, cause, state, max_attempts, created_at, run_at, delay,

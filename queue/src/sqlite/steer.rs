@@ -1,11 +1,14 @@
 //! An operator's actions on SQLite.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::flow::parse_id;
 use super::{SqliteLedger, end};
 use crate::Result;
 use crate::ledger::{KEPT_ACTIONS, Steer};
+use crate::machine_time::millis;
 use crate::{CancelOutcome, JobId, MAX_WORDS, NewAction, Pushed, QueueName, State, in_words};
 
 #[async_trait]
@@ -58,6 +61,20 @@ impl Steer for SqliteLedger {
         tx.commit().await?;
         self.bell.ring();
         Ok(Some(Pushed::Queued(id)))
+    }
+
+    async fn reschedule(&self, id: JobId, after: Duration) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let (delay, now) = (millis(after), self.now());
+        let state = if delay > 0 { State::Scheduled } else { State::Queued };
+        let moved = sqlx::query(
+            "UPDATE job SET state = ?2, run_at = ?3, delay = ?4 WHERE id = ?1 AND state IN ('queued', 'scheduled')",
+        );
+        let moved =
+            moved.bind(id.to_string()).bind(state.as_str()).bind(now + delay).bind(delay).execute(&mut *tx).await?;
+        tx.commit().await?;
+        self.bell.ring();
+        Ok(moved.rows_affected() > 0)
     }
 
     async fn delete(&self, id: JobId) -> Result<bool> {

@@ -1,4 +1,5 @@
 //! A ledger of its own for every test.
+#![allow(dead_code)] // each suite that includes this file uses some of it
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,6 +101,7 @@ pub(crate) use both;
 /// A job as producers push it.
 pub(crate) fn new_job(queue: QueueName, key: &str) -> NewJob {
     NewJob {
+        id: None,
         name: "probe".into(),
         queue,
         key: key.into(),
