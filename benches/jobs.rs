@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use apalis_ledger::Lease;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sview_jobs::{
-    Cause, Context, Failure, Greylisting, Job, JobId, LedgerSettings, Pool, Queues, Registry, Scheduler, Statistics,
+    Cause, Context, Greylisting, Job, JobError, JobId, LedgerSettings, Pool, Queues, Registry, Scheduler, Statistics,
     WorkerSettings, Workers, redis_client, redis_connection, redis_ledger, sqlite_ledger,
 };
 use sview_model::{Clock, Kind, Precision, Queue, Request};
@@ -31,7 +32,6 @@ struct Gauge {
 }
 
 impl Job for Nothing {
-    type Context = Gauge;
     const NAME: &'static str = "nothing";
 
     fn queue(&self) -> Queue {
@@ -43,16 +43,16 @@ impl Job for Nothing {
     fn words(&self) -> String {
         format!("nothing {}", self.0)
     }
-    async fn run(&self, gauge: &Gauge) -> Result<(), Failure> {
-        let _ = gauge.started.send(Instant::now());
-        Ok(())
-    }
-    async fn after_done(&self, gauge: &Gauge) -> Result<(), Failure> {
+}
+
+async fn note(gauge: Gauge, lease: Lease) -> Result<(), JobError> {
+    let _ = gauge.started.send(Instant::now());
+    lease.after_done(async move {
         if gauge.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             gauge.all_done.notify_one();
         }
-        Ok(())
-    }
+    });
+    Ok(())
 }
 
 /// Prints a line of the table: idle latency in milliseconds, pushes and jobs a second.
@@ -63,7 +63,9 @@ async fn measure(name: &str, producer: &Queues, worker: &Queues, concurrency: us
     let gauge = Gauge { started, left: Arc::default(), all_done: Arc::default() };
     let (stop, pool) = (CancellationToken::new(), Pool { queues: vec![Queue::QuickCache], concurrency });
     let start = || {
-        let registry = Registry::default().with::<Nothing>(gauge.clone());
+        let gauge = gauge.clone();
+        let registry =
+            Registry::default().with::<Nothing, _, _>(move |_: Nothing, lease: Lease| note(gauge.clone(), lease));
         Workers::start(worker, registry, std::slice::from_ref(&pool), &WorkerSettings::default(), &stop)
     };
     let workers = start();

@@ -393,6 +393,7 @@ both! {
     async fn a_full_queue_is_an_error_that_says_so(deployment: Deployment) {
         let queues = services(&deployment).await.jobs.queues;
         let mut job = sview_jobs::NewJob {
+            id: None,
             name: "probe".into(), queue: Queue::QuickCache.into(), key: String::new(), payload: "{}".into(), words: "probe".into(),
             cause: "test".into(), max_attempts: 1, delay: std::time::Duration::ZERO,
             room: u64::MAX, on_demand: false,

@@ -27,6 +27,7 @@ fn serve(deployment: &Deployment, more: &[(&str, &str)]) -> (Server, String) {
 
 async fn push(queues: &Queues, key: &str) -> JobId {
     let job = NewJob {
+        id: None,
         name: "probe".into(),
         queue: Queue::QuickCache.into(),
         key: key.into(),

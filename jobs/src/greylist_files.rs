@@ -10,7 +10,7 @@ use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use sview_model::greylist::{Entry, Form, LICENSE, Stamp, license};
 use sview_store::Outage;
 
-use crate::Failure;
+use crate::JobError;
 
 /// Where the list of a day is, below the directory.
 fn path_of(directory: &Path, form: Form, day: NaiveDate) -> PathBuf {
@@ -23,7 +23,7 @@ pub(crate) async fn write_latest(
     stamp: Stamp,
     terms: String,
     entries: Vec<Entry>,
-) -> Result<(), Failure> {
+) -> Result<(), JobError> {
     blocking(move || {
         write_whole(&directory.join(LICENSE), &license(&terms))?;
         let write = |form: &Form| write_whole(&directory.join(form.file()), &form.write(&stamp, &entries));
@@ -33,7 +33,7 @@ pub(crate) async fn write_latest(
 }
 
 /// Those of the days that lack a file.
-pub(crate) async fn missing(directory: PathBuf, days: Vec<NaiveDate>) -> Result<Vec<NaiveDate>, Failure> {
+pub(crate) async fn missing(directory: PathBuf, days: Vec<NaiveDate>) -> Result<Vec<NaiveDate>, JobError> {
     let lacks = move |day: &NaiveDate| Form::ARCHIVED.iter().any(|form| !path_of(&directory, *form, *day).exists());
     blocking(move || Ok(days.into_iter().filter(lacks).collect())).await
 }
@@ -44,7 +44,7 @@ pub(crate) async fn write_day(
     day: NaiveDate,
     license: String,
     rows: String,
-) -> Result<(), Failure> {
+) -> Result<(), JobError> {
     let stamp = Stamp { as_of: day.and_time(NaiveTime::MIN).and_utc(), license };
     blocking(move || {
         for form in Form::ARCHIVED {
@@ -59,9 +59,11 @@ pub(crate) async fn write_day(
     .await
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, JobError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Failure::Passing(format!("writing the greylist's files: {error}"))))
+    done.unwrap_or_else(|error| Err(JobError::Passing(format!("writing the greylist's files: {error}"))))
 }
 
 /// How the names of files begin that are being written; published ones begin with `greylist-`.
@@ -111,13 +113,13 @@ fn public_directory(path: &Path) -> std::io::Result<()> {
 
 /// Refuses a path that a link below the directory leads elsewhere: others may write into a directory that is served. The directory itself
 /// is the operator's word, and may be a link.
-fn refuse_links(directory: &Path, path: &Path) -> Result<(), Failure> {
+fn refuse_links(directory: &Path, path: &Path) -> Result<(), JobError> {
     let between = path.ancestors().skip(1).take_while(|above| *above != directory);
     for above in between {
         if std::fs::symlink_metadata(above).is_ok_and(|metadata| metadata.is_symlink()) {
             let why =
                 format!("SVIEW_GREYLIST_DIR: {} is a link, and none is followed there: remove it", above.display());
-            return Err(Failure::Passing(why));
+            return Err(JobError::Passing(why));
         }
     }
     Ok(())
@@ -125,7 +127,7 @@ fn refuse_links(directory: &Path, path: &Path) -> Result<(), Failure> {
 
 /// Writes a file under another name, has it on the disk, and gives it its name. The other name is random and is never one that is
 /// there already, so no link that somebody put into the directory leads the writing elsewhere.
-fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+fn write_whole(path: &Path, text: &str) -> Result<(), JobError> {
     let write = || {
         let directory = path.parent().unwrap_or(Path::new("."));
         public_directory(directory)?;
@@ -140,8 +142,8 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     write().map_err(|error: std::io::Error| {
         let text = format!("SVIEW_GREYLIST_DIR: {}: {error}", path.display());
         match Outage::of_io(&error) {
-            Outage::DiskFull | Outage::Disk | Outage::ReadOnly => Failure::Outage(text),
-            _ => Failure::Passing(text),
+            Outage::DiskFull | Outage::Disk | Outage::ReadOnly => JobError::Outage(text),
+            _ => JobError::Passing(text),
         }
     })
 }
@@ -189,7 +191,7 @@ mod tests {
         std::fs::create_dir(directory.path().join("archive")).unwrap();
         refuse_links(directory.path(), &path).unwrap();
         std::os::unix::fs::symlink(outside.path(), directory.path().join("archive/2026")).unwrap();
-        let Err(Failure::Passing(why)) = refuse_links(directory.path(), &path) else { panic!("it was followed") };
+        let Err(JobError::Passing(why)) = refuse_links(directory.path(), &path) else { panic!("it was followed") };
         assert!(why.contains("archive/2026 is a link"), "{why}");
     }
 

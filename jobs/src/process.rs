@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::{Unfailing, spawn_forever};
-use crate::workers::{host, instance_name};
 use crate::{ProcessInfo, Queues, machine_now};
+use apalis_ledger::{host, instance_name};
 
 /// How often a process tells of itself.
 const EVERY: Duration = Duration::from_secs(15);

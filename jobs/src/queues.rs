@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis_ledger::{LedgerSettings, RedisLedger, SqliteLedger};
+use apalis_core::backend::{TaskSink as _, TaskSinkError};
+use apalis_core::task::builder::TaskBuilder;
+use apalis_ledger::{JobMeta, LedgerSettings, LedgerStorage, RedisLedger, SqliteLedger, StorageConfig};
 use sview_model::Queue;
 
 use crate::shown::shown_words;
-use crate::{Cause, Job, Ledger, NewJob, Pushed, QueueName, Result};
+use crate::{Cause, Job, Ledger, LedgerError, NewJob, Pushed, QueueName, Result};
 
 /// Queues jobs; everything that the ledger can show or do is there through `Deref`. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,30 +24,55 @@ impl Queues {
         Self(Arc::new(ledger))
     }
 
-    /// Queues a job, unless one of its key is under way.
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<dyn Ledger> {
+        self.0.clone()
+    }
+
+    /// Queues a job, unless one of its key is under way; for who need not know which.
+    ///
+    /// # Errors
+    /// When the queue is full, or the ledger cannot be reached.
+    pub async fn send<J: Job>(&self, job: J, cause: &Cause) -> Result<()> {
+        let queue = job.queue().into();
+        let mut storage = LedgerStorage::<J>::new(self.ledger(), queue, StorageConfig::default());
+        let task = Self::task(&job, cause).map_args(|()| job).build();
+        storage.push_task(task).await.map_err(|error| match error {
+            TaskSinkError::PushError(error) => error.into(),
+            error => LedgerError::Shared(error.to_string()).into(),
+        })
+    }
+
+    /// Queues a job, unless one of its key is under way, and says which. apalis' `TaskSink` has no answer for that.
     pub async fn enqueue<J: Job>(&self, job: &J, cause: &Cause) -> Result<Pushed> {
         self.enqueue_after(job, cause, Duration::ZERO).await
     }
 
-    /// Queues a job that is to run after a delay, unless one of its key is under way.
+    /// Queues a job that is to run after a delay, unless one of its key is under way. apalis counts delays in whole seconds.
     pub async fn enqueue_after<J: Job>(&self, job: &J, cause: &Cause, delay: Duration) -> Result<Pushed> {
-        Ok(self.0.push(&Self::new_job(job, cause, delay)?).await?)
+        let job = NewJob { delay, ..Self::new_job(job, cause)? };
+        Ok(self.0.push(&job).await?)
     }
 
-    /// A job as ledgers take it.
-    pub(crate) fn new_job<J: Job>(job: &J, cause: &Cause, delay: Duration) -> Result<NewJob> {
-        Ok(NewJob {
+    /// A job as ledgers take it. Many are pushed in one step with an answer for each, which `TaskSink` cannot give either.
+    pub(crate) fn new_job<J: Job>(job: &J, cause: &Cause) -> Result<NewJob> {
+        let payload = serde_json::to_vec(job)?;
+        let task = Self::task(job, cause).map_args(|()| payload).build();
+        Ok(NewJob::of_task(task, job.queue().into(), &StorageConfig::default())?)
+    }
+
+    /// A job as apalis takes it, without its payload.
+    fn task<J: Job>(job: &J, cause: &Cause) -> TaskBuilder<()> {
+        let meta = JobMeta {
             name: J::NAME.to_owned(),
-            queue: job.queue().into(),
-            key: job.key(),
-            payload: serde_json::to_string(job)?,
             words: job.words(),
             cause: cause.to_string(),
-            max_attempts: J::MAX_ATTEMPTS,
-            delay,
-            room: J::ROOM,
+            room: Some(J::ROOM),
             on_demand: J::ON_DEMAND,
-        })
+        };
+        let attempts = usize::try_from(J::MAX_ATTEMPTS).unwrap_or(usize::MAX);
+        TaskBuilder::new(()).idempotency_key(job.key()).max_attempts(attempts).metadata(&meta)
     }
 }
 

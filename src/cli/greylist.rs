@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sview_jobs::{Failure, make_greylist};
+use sview_jobs::{JobError, make_greylist};
 use sview_model::greylist::{Entry, Evidence, Form, Points, Stamp, THRESHOLD};
 
 use super::table::{Cell, Table};
@@ -70,7 +70,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let now = services.jobs.clock.now();
     if args.make {
         let made = make_greylist(&services.jobs.greylist, now).await;
-        if let Err(Failure::Passing(error) | Failure::Final(error)) = made {
+        if let Err(JobError::Passing(error) | JobError::Final(error)) = made {
             anyhow::bail!(error);
         }
     }

@@ -38,6 +38,7 @@ pub(crate) async fn queues_at(deployment: &Deployment, clock: ClockShift) -> Que
 
 pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
     NewJob {
+        id: None,
         name: "probe".into(),
         queue: queue.into(),
         key: key.into(),

@@ -15,6 +15,7 @@ const LATER: &str = "2026-03-15T13:10:56Z";
 /// Has a job of this key end as a dead one.
 async fn die(queues: &Queues, key: &str) {
     let job = NewJob {
+        id: None,
         name: "probe".into(),
         queue: Queue::QuickCache.into(),
         key: key.into(),

@@ -1,12 +1,15 @@
 //! The job that brings one aggregated precision of one kind of reports up to date.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use apalis::prelude::Data;
+use apalis_ledger::Lease;
 use serde::{Deserialize, Serialize};
 use sview_model::{Clock, Kind, Precision, Queue};
 use sview_store::Step;
 
-use super::{CountPasswords, Failure, Job};
+use super::{CountPasswords, Job, JobError, after_done};
 use crate::{Cause, Context, Statistics, refresh};
 
 /// Aggregates what is due of a kind into a precision.
@@ -19,8 +22,6 @@ pub struct Aggregate {
 }
 
 impl Job for Aggregate {
-    type Context = Context;
-
     const NAME: &'static str = "aggregate";
 
     fn queue(&self) -> Queue {
@@ -34,19 +35,25 @@ impl Job for Aggregate {
     fn words(&self) -> String {
         format!("aggregation {}/{}", self.kind, self.precision)
     }
+}
 
-    async fn run(&self, context: &Context) -> Result<(), Failure> {
-        aggregate(&*context.statistics, *self, &context.clock).await.map(drop)
-    }
-
-    /// What rests on this aggregation is made at once, and not only at the next minute.
-    async fn after_done(&self, context: &Context) -> Result<(), Failure> {
-        if (self.kind, self.precision) == (Kind::Passwords, Precision::Daily) {
-            context.queues.enqueue(&CountPasswords {}, &Cause::After(self.words())).await?;
+/// Aggregates; then what rests on it is made at once, and not only at the next minute.
+pub(super) async fn handle(
+    job: Aggregate,
+    statistics: Data<Arc<dyn Statistics>>,
+    clock: Data<Clock>,
+    context: Data<Context>,
+    lease: Lease,
+) -> Result<(), JobError> {
+    aggregate(&**statistics, job, &clock).await?;
+    after_done(&lease, async move {
+        if (job.kind, job.precision) == (Kind::Passwords, Precision::Daily) {
+            context.queues.send(CountPasswords {}, &Cause::After(job.words())).await?;
         }
-        refresh::after_aggregation(context, *self).await?;
+        refresh::after_aggregation(&context, job).await?;
         Ok(())
-    }
+    });
+    Ok(())
 }
 
 /// After this time a run ends though more is left to do, so that it is not ended by its time limit.
@@ -54,7 +61,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 60);
 
 /// Does step after step, each of them one transaction, until nothing is left that can be done now; returns how many rows were
 /// written. When it is stopped half-way, what was committed stays, and the next run goes on from there.
-pub async fn aggregate(statistics: &dyn Statistics, job: Aggregate, clock: &Clock) -> Result<u64, Failure> {
+pub async fn aggregate(statistics: &dyn Statistics, job: Aggregate, clock: &Clock) -> Result<u64, JobError> {
     let Aggregate { kind, precision } = job;
     let (mut written, begun) = (0, Instant::now());
     loop {

@@ -1,13 +1,16 @@
 //! The job that computes all precached resources of a kind at a period and puts them into the cache. They are made of the same
 //! rows, which are read once for all of them.
 
+use std::sync::Arc;
+
+use apalis::prelude::Data;
 use serde::{Deserialize, Serialize};
 use sview_model::{Clock, Kind, Period, Queue, Request};
 use sview_store::Cache;
 
 use super::cache_resource::{Caching, is_fresh, put, revision};
-use super::{Failure, Job};
-use crate::{Context, Statistics};
+use super::{Job, JobError};
+use crate::Statistics;
 
 /// Computes the precached resources of a kind at a period and caches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,8 +29,6 @@ impl CacheGroup {
 }
 
 impl Job for CacheGroup {
-    type Context = Context;
-
     const NAME: &'static str = "cache-group";
 
     fn queue(&self) -> Queue {
@@ -41,10 +42,16 @@ impl Job for CacheGroup {
     fn words(&self) -> String {
         format!("caching {} {}, all {} resources", self.kind, self.period, self.requests().count())
     }
+}
 
-    async fn run(&self, context: &Context) -> Result<(), Failure> {
-        cache_group(&*context.statistics, &*context.cache, *self, &context.clock).await.map(drop)
-    }
+/// Computes the group and caches it.
+pub(super) async fn handle(
+    job: CacheGroup,
+    statistics: Data<Arc<dyn Statistics>>,
+    cache: Data<Arc<dyn Cache>>,
+    clock: Data<Clock>,
+) -> Result<(), JobError> {
+    cache_group(&**statistics, &**cache, job, &clock).await.map(drop)
 }
 
 /// Computes a group and caches it, unless all that is cached of it is as fresh as can be.
@@ -53,7 +60,7 @@ pub async fn cache_group(
     cache: &dyn Cache,
     group: CacheGroup,
     clock: &Clock,
-) -> Result<Caching, Failure> {
+) -> Result<Caching, JobError> {
     let now = clock.now();
     let keys: Vec<_> = group.requests().map(|request| request.key()).collect();
     let entries = cache.get_many(&keys).await?;

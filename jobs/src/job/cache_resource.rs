@@ -1,15 +1,17 @@
 //! The job that computes one resource and puts it into the cache: one about an attacker, a password or devices, which somebody
 //! asked for. What is precached comes in groups.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use apalis::prelude::Data;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sview_model::{Clock, Kind, Parameters, Period, Queue, Request};
 use sview_store::{Cache, Computed, Entry};
 
-use super::{Failure, Job};
-use crate::{Context, Statistics};
+use super::{Job, JobError};
+use crate::Statistics;
 
 /// Computes a resource and caches it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +21,6 @@ pub struct CacheResource(pub Request);
 pub const MAX_DEVICE_AGE: Duration = Duration::from_secs(10 * 60);
 
 impl Job for CacheResource {
-    type Context = Context;
-
     const NAME: &'static str = "cache-resource";
     // Anybody can ask for these, for as many addresses and passwords as they can type: they must leave room for what is precached.
     const ROOM: u64 = 200;
@@ -37,10 +37,16 @@ impl Job for CacheResource {
     fn words(&self) -> String {
         format!("caching {}", self.0)
     }
+}
 
-    async fn run(&self, context: &Context) -> Result<(), Failure> {
-        cache_resource(&*context.statistics, &*context.cache, &self.0, &context.clock).await.map(drop)
-    }
+/// Computes the resource and caches it.
+pub(super) async fn handle(
+    job: CacheResource,
+    statistics: Data<Arc<dyn Statistics>>,
+    cache: Data<Arc<dyn Cache>>,
+    clock: Data<Clock>,
+) -> Result<(), JobError> {
+    cache_resource(&**statistics, &**cache, &job.0, &clock).await.map(drop)
 }
 
 /// What caching a resource came to.
@@ -60,7 +66,7 @@ pub async fn cache_resource(
     cache: &dyn Cache,
     request: &Request,
     clock: &Clock,
-) -> Result<Caching, Failure> {
+) -> Result<Caching, JobError> {
     let now = clock.now();
     let (kind, period) = (request.resource().kind, request.period());
     if let Some(entry) = cache.get(&request.key()).await?
@@ -81,7 +87,7 @@ pub(super) fn is_fresh(entry: &Entry, period: Period, now: DateTime<Utc>, revisi
 }
 
 /// The revision of the aggregates that a period's values of a kind are made of.
-pub(super) async fn revision(statistics: &dyn Statistics, kind: Kind, period: Period) -> Result<i64, Failure> {
+pub(super) async fn revision(statistics: &dyn Statistics, kind: Kind, period: Period) -> Result<i64, JobError> {
     let built_on = period.scale().source.built_on();
     let coverage = statistics.coverage().await?;
     Ok(coverage.iter().filter(|c| c.kind == kind && built_on.contains(&c.precision)).map(|c| c.revision).sum())
@@ -93,7 +99,7 @@ pub(super) async fn put(
     request: &Request,
     computed: &Computed,
     now: DateTime<Utc>,
-) -> Result<bool, Failure> {
+) -> Result<bool, JobError> {
     let period = request.period();
     let (mut ttl, mut refresh_at) = (period.scale().ttl, period.next_due(computed.span.finish));
     if matches!(request.parameters(), Parameters::Devices(_)) {

@@ -1,18 +1,19 @@
 //! The job that counts passwords, hashed, from the days that were aggregated: what the password checker knows of the reports.
 
+use std::sync::Arc;
+
+use apalis::prelude::Data;
 use serde::{Deserialize, Serialize};
 use sview_model::Queue;
 
-use super::{Failure, Job};
-use crate::Context;
+use super::{Job, JobError};
+use crate::Statistics;
 
 /// Counts the passwords of all days that are not counted as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountPasswords {}
 
 impl Job for CountPasswords {
-    type Context = Context;
-
     const NAME: &'static str = "count-passwords";
 
     /// A first count of years takes long, and nobody waits for it.
@@ -27,11 +28,11 @@ impl Job for CountPasswords {
     fn words(&self) -> String {
         "counting passwords of days".to_owned()
     }
+}
 
-    async fn run(&self, context: &Context) -> Result<(), Failure> {
-        // Whatever ends it, what is committed stays; the next run goes on from there.
-        let days = context.statistics.count_passwords().await?;
-        tracing::debug!(days, "passwords counted");
-        Ok(())
-    }
+/// Counts. Whatever ends it, what is committed stays; the next run goes on from there.
+pub(super) async fn handle(_: CountPasswords, statistics: Data<Arc<dyn Statistics>>) -> Result<(), JobError> {
+    let days = statistics.count_passwords().await?;
+    tracing::debug!(days, "passwords counted");
+    Ok(())
 }

@@ -1,11 +1,14 @@
 //! The job that deletes reports which are aggregated and older than they are to be kept.
 
+use std::sync::Arc;
+
+use apalis::prelude::Data;
 use serde::{Deserialize, Serialize};
-use sview_model::Queue;
+use sview_model::{Clock, Queue};
 use sview_store::Deleted;
 
-use super::{Failure, Job};
-use crate::Context;
+use super::{Job, JobError};
+use crate::Statistics;
 
 const UNSET: &str = "reports are to be deleted, but this worker keeps them for good: say the same SVIEW_KEEP_REPORTS_DAYS to schedulers and workers";
 
@@ -14,8 +17,6 @@ const UNSET: &str = "reports are to be deleted, but this worker keeps them for g
 pub struct ForgetReports {}
 
 impl Job for ForgetReports {
-    type Context = Context;
-
     const NAME: &'static str = "forget-reports";
 
     /// The first time it may delete years, and nobody waits for it.
@@ -30,15 +31,20 @@ impl Job for ForgetReports {
     fn words(&self) -> String {
         "deleting reports that are aggregated and old".to_owned()
     }
+}
 
-    async fn run(&self, context: &Context) -> Result<(), Failure> {
-        if context.statistics.keep().is_none() {
-            return Err(Failure::Final(UNSET.to_owned()));
-        }
-        let deleted = context.statistics.forget_reports(context.clock.now()).await?;
-        if deleted != Deleted::default() {
-            tracing::info!(rows = deleted.rows, chunks = deleted.chunks, "deleted old reports");
-        }
-        Ok(())
+/// Deletes. Whatever ends it, what is committed stays; the next run goes on from there.
+pub(super) async fn handle(
+    _: ForgetReports,
+    statistics: Data<Arc<dyn Statistics>>,
+    clock: Data<Clock>,
+) -> Result<(), JobError> {
+    if statistics.keep().is_none() {
+        return Err(JobError::Final(UNSET.to_owned()));
     }
+    let deleted = statistics.forget_reports(clock.now()).await?;
+    if deleted != Deleted::default() {
+        tracing::info!(rows = deleted.rows, chunks = deleted.chunks, "deleted old reports");
+    }
+    Ok(())
 }

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use apalis::prelude::Data;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sview_model::Queue;
 use sview_model::greylist::{Entry, HORIZON, Rules, Stamp, csv_rows};
+use sview_model::{Clock, Queue};
 use sview_store::Reports;
 
-use super::{Failure, Job};
-use crate::{Context, greylist_files as files};
+use super::{Job, JobError};
+use crate::greylist_files as files;
 
 /// Makes the greylist anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +42,6 @@ pub struct GreylistSettings {
 }
 
 impl Job for MakeGreylist {
-    type Context = Context;
-
     const NAME: &'static str = "greylist";
 
     fn queue(&self) -> Queue {
@@ -56,15 +55,16 @@ impl Job for MakeGreylist {
     fn words(&self) -> String {
         "making the greylist".to_owned()
     }
+}
 
-    async fn run(&self, context: &Context) -> Result<(), Failure> {
-        make_greylist(&context.greylist, context.clock.now()).await
-    }
+/// Makes the list.
+pub(super) async fn handle(_: MakeGreylist, greylist: Data<Greylisting>, clock: Data<Clock>) -> Result<(), JobError> {
+    make_greylist(&greylist, clock.now()).await
 }
 
 /// Makes the list as of `now` and keeps it, makes the lists of days that are missing, and writes the files. What was done already
 /// is not done again, so it may be stopped anywhere and called again.
-pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Result<(), Failure> {
+pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Result<(), JobError> {
     let Greylisting { reports, settings } = greylisting;
     let begun = std::time::Instant::now();
     let entries = reports.greylist_from_reports(&settings.rules, now).await?;
@@ -94,7 +94,7 @@ pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Res
 }
 
 /// Makes the list of a day as of its midnight. However late that is done, it is made of the same reports, and those that came late.
-async fn make_day(greylisting: &Greylisting, day: NaiveDate, now: DateTime<Utc>) -> Result<(), Failure> {
+async fn make_day(greylisting: &Greylisting, day: NaiveDate, now: DateTime<Utc>) -> Result<(), JobError> {
     let Greylisting { reports, settings } = greylisting;
     let midnight = day.and_time(NaiveTime::MIN).and_utc();
     let entries: Vec<Entry> = reports.greylist_from_reports(&settings.rules, midnight).await?;

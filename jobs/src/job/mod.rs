@@ -7,14 +7,14 @@ mod count_passwords;
 mod forget_reports;
 mod greylist;
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
+use std::panic::AssertUnwindSafe;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use rand::RngExt as _;
+use apalis_core::error::BoxDynError;
+use apalis_core::layers::Service;
+use apalis_core::task::Task;
+use apalis_core::task::task_fn::TaskFn;
+use apalis_ledger::{Lease, Router};
+use futures::{FutureExt as _, TryFutureExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sview_model::Queue;
@@ -26,21 +26,27 @@ pub use self::count_passwords::CountPasswords;
 pub use self::forget_reports::ForgetReports;
 pub use self::greylist::{GreylistSettings, Greylisting, MakeGreylist, make_greylist};
 use crate::Context;
+use crate::health::panic_message;
+use crate::workers::Contained;
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
     /// Another attempt may do better: a database that was away, a deadlock.
+    #[error("{0}")]
     Passing(String),
     /// A server that every job needs is away, or its disk is full; that is not this job's fault, and costs it no attempt.
+    #[error("{0}")]
     Outage(String),
     /// No connection was free, so nothing was tried; that costs no attempt.
+    #[error("{0}")]
     Busy(String),
     /// No attempt will do better.
+    #[error("{0}")]
     Final(String),
 }
 
-impl From<sview_store::Error> for Failure {
+impl From<sview_store::Error> for JobError {
     fn from(error: sview_store::Error) -> Self {
         let text = error.to_string();
         match error {
@@ -53,7 +59,13 @@ impl From<sview_store::Error> for Failure {
     }
 }
 
-impl From<crate::Error> for Failure {
+impl From<crate::LedgerError> for JobError {
+    fn from(error: crate::LedgerError) -> Self {
+        crate::Error::from(error).into()
+    }
+}
+
+impl From<crate::Error> for JobError {
     fn from(error: crate::Error) -> Self {
         match error {
             crate::Error::Store(error) => error.into(),
@@ -63,41 +75,9 @@ impl From<crate::Error> for Failure {
     }
 }
 
-/// How long a failed job waits for its next attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// After the first failure.
-    pub first: Duration,
-    /// How much longer after each further one.
-    pub factor: u32,
-    /// The longest.
-    pub max: Duration,
-}
-
-impl Backoff {
-    /// What jobs use that do not say otherwise: 2, 6, 18, 54 seconds, up to 5 minutes.
-    pub const DEFAULT: Self = Self { first: Duration::from_secs(2), factor: 3, max: Duration::from_secs(300) };
-
-    /// For what this program cannot read: a newer one, which is being rolled out beside it, may; that takes minutes.
-    pub(crate) const UNREADABLE: Self =
-        Self { first: Duration::from_secs(10), factor: 3, max: Duration::from_secs(300) };
-
-    /// The wait after so many failed attempts, with up to a quarter more by chance, so that what failed together does not come
-    /// back together.
-    #[must_use]
-    pub fn after(&self, attempts: u32) -> Duration {
-        let factor = self.factor.saturating_pow(attempts.saturating_sub(1));
-        let wait = self.first.saturating_mul(factor).min(self.max);
-        wait + wait.mul_f64(rand::rng().random_range(0.0..0.25))
-    }
-}
-
-/// A job: a small payload that says what to do. It is idempotent, for it may be run again after a failure, a lost worker or a lost
-/// answer.
+/// A job: a small payload that says what to do. Its handler is idempotent, for it may run again after a failure, a lost worker or a lost
+/// answer. It may be dropped at any `await`: by its time limit, a lost lease, an operator, the end of the process.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// What it needs besides its payload.
-    type Context: Clone + Send + Sync + 'static;
-
     /// Its name in records; never reused for another payload.
     const NAME: &'static str;
     /// How many attempts it gets.
@@ -107,8 +87,6 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Whether visitors cause such jobs, as many as they can type parameters. Of those that ended fewer are kept, by
     /// [`crate::LedgerSettings::max_on_demand`].
     const ON_DEMAND: bool = false;
-    /// How long it waits between them.
-    const BACKOFF: Backoff = Backoff::DEFAULT;
 
     /// Where it waits.
     fn queue(&self) -> Queue;
@@ -118,127 +96,78 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// What it does, in words. They are logged and shown to every operator, so nothing private is in them.
     fn words(&self) -> String;
-
-    /// Does it. May be dropped at any `await`: by its time limit, a lost lease, an operator, the end of the process.
-    fn run(&self, context: &Self::Context) -> impl Future<Output = Result<(), Failure>> + Send;
-
-    /// What follows from its success, once that is recorded and its key is free. Not to be relied upon: it is not done when the
-    /// process ends just then.
-    fn after_done(&self, context: &Self::Context) -> impl Future<Output = Result<(), Failure>> + Send {
-        let _ = context;
-        std::future::ready(Ok(()))
-    }
 }
 
-/// A job that was read from a record, with its context.
-pub(crate) trait Runnable: Send + Sync {
-    fn run(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>>;
-    fn after_done(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>>;
-    fn backoff(&self) -> Backoff;
-    fn words(&self) -> String;
+/// Does something once a job's success is recorded and its key is free, on a thread of its own. Not to be relied upon: it is not done
+/// when the process ends just then, and a failure is only logged.
+pub(crate) fn after_done(lease: &Lease, follow: impl Future<Output = Result<(), JobError>> + Send + 'static) {
+    let (job, id) = (lease.record().name.clone(), lease.record().id);
+    lease.after_done(async move {
+        let follow = Contained::start(follow.map_err(BoxDynError::from), None);
+        let why = match AssertUnwindSafe(follow).catch_unwind().await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => format!("panicked: {}", panic_message(&*panic)),
+        };
+        let why = crate::in_words(&why, 300);
+        tracing::warn!(job, %id, why, "what follows from the job was left to the next refresh");
+    });
 }
 
-struct Typed<J: Job> {
-    job: J,
-    context: J::Context,
-}
-
-impl<J: Job> Runnable for Typed<J> {
-    fn run(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>> {
-        async move { self.job.run(&self.context).await }.boxed()
-    }
-
-    fn after_done(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>> {
-        async move { self.job.after_done(&self.context).await }.boxed()
-    }
-
-    fn backoff(&self) -> Backoff {
-        J::BACKOFF
-    }
-
-    fn words(&self) -> String {
-        self.job.words()
-    }
-}
-
-type Reader = Box<dyn Fn(&str) -> serde_json::Result<Arc<dyn Runnable>> + Send + Sync>;
-
-/// The jobs that a worker can run.
-#[derive(Default)]
-pub struct Registry {
-    readers: HashMap<&'static str, Reader>,
-}
-
-impl std::fmt::Debug for Registry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.readers.keys()).finish()
-    }
-}
+/// The jobs that a worker can run, each with its handler: an async function of the job and of what apalis can extract.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(Router);
 
 impl Registry {
     /// One job more.
     #[must_use]
-    pub fn with<J: Job>(mut self, context: J::Context) -> Self {
-        let read = move |payload: &str| {
-            let job = serde_json::from_str::<J>(payload)?;
-            Ok(Arc::new(Typed { job, context: context.clone() }) as Arc<dyn Runnable>)
-        };
-        self.readers.insert(J::NAME, Box::new(read));
-        self
+    pub fn with<J, Handler, Extracted>(self, handler: Handler) -> Self
+    where
+        J: Job,
+        Handler: Clone + Send + Sync + 'static,
+        TaskFn<Handler, J, Extracted>: Service<Task<J>, Response = (), Error = BoxDynError>,
+        <TaskFn<Handler, J, Extracted> as Service<Task<J>>>::Future: Send + 'static,
+    {
+        Self(self.0.route::<J, _, _>(J::NAME, handler))
     }
 
-    /// Reads a record's job; in words why not, when no code can.
-    pub(crate) fn read(&self, name: &str, payload: &str) -> Result<Arc<dyn Runnable>, String> {
-        let reader = self.readers.get(name).ok_or_else(|| format!("no code for jobs named {name}"))?;
-        reader(payload).map_err(|error| format!("the payload cannot be read: {}", without_quotes(&error.to_string())))
+    /// Every job of sview, with what their handlers take as `Data`.
+    #[must_use]
+    pub fn of(context: &Context) -> Self {
+        let data = Router::default()
+            .data(context.statistics.clone())
+            .data(context.cache.clone())
+            .data(context.clock)
+            .data(context.greylist.clone())
+            .data(context.clone());
+        Self::all(Self(data))
+    }
+
+    /// The service that picks the handler of a job.
+    pub(crate) fn router(&self) -> Router {
+        self.0.clone()
     }
 }
 
-/// An error without the text that it quotes: a visitor may have typed that.
-fn without_quotes(error: &str) -> String {
-    match (error.find('"'), error.rfind('"')) {
-        (Some(first), Some(last)) if first < last => format!("{}\"…\"{}", &error[..first], &error[last + 1..]),
-        _ => error.to_owned(),
-    }
-}
-
-/// The jobs of sview, listed once: their names, and the code that reads each.
+/// The jobs of sview, listed once: their names, and the handler of each.
 macro_rules! jobs {
-    ($($job:ty),+) => {
+    ($($job:ty => $handler:path),+ $(,)?) => {
         /// The names of sview's kinds of jobs.
         pub const JOB_NAMES: &[&str] = &[$(<$job>::NAME),+];
 
         impl Registry {
-            /// Every job of sview.
-            #[must_use]
-            pub fn of(context: &Context) -> Self {
-                Self::default()$(.with::<$job>(context.clone()))+
+            fn all(self) -> Self {
+                self$(.with::<$job, _, _>($handler))+
             }
         }
     };
 }
 
-jobs!(Aggregate, CacheGroup, CacheResource, MakeGreylist, CountPasswords, ForgetReports);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_of_payloads_quote_nothing() {
-        let error = serde_json::from_str::<u32>("\"hunt\\\"er2\"").unwrap_err().to_string();
-        assert!(error.contains("er2"), "{error}");
-        let told = without_quotes(&error);
-        assert!(told.starts_with("invalid type: string \"…\", expected u32 at line 1 column 1"), "{told}");
-        assert_eq!(without_quotes("missing field `kind`"), "missing field `kind`");
-    }
-
-    #[test]
-    fn waits_grow_to_a_bound_and_vary_by_a_quarter() {
-        let backoff = Backoff { first: Duration::from_secs(2), factor: 3, max: Duration::from_secs(60) };
-        for (attempts, least) in [(1, 2), (2, 6), (3, 18), (4, 54), (5, 60), (99, 60)] {
-            let (wait, least) = (backoff.after(attempts), Duration::from_secs(least));
-            assert!(wait >= least && wait <= least.mul_f64(1.25), "{attempts}: {wait:?}");
-        }
-    }
+jobs! {
+    Aggregate => aggregate::handle,
+    CacheGroup => cache_group::handle,
+    CacheResource => cache_resource::handle,
+    MakeGreylist => greylist::handle,
+    CountPasswords => count_passwords::handle,
+    ForgetReports => forget_reports::handle,
 }

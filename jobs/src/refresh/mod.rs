@@ -186,9 +186,9 @@ pub async fn queue_all(context: &Context, suggestions: &mut [Suggestion], cause:
         }
         due.push((at, key));
         jobs.push(match &suggestion.work {
-            Work::Aggregate(job) => Queues::new_job(job, cause, Duration::ZERO)?,
-            Work::CacheGroup(job) => Queues::new_job(job, cause, Duration::ZERO)?,
-            Work::CacheResource(job) => Queues::new_job(job, cause, Duration::ZERO)?,
+            Work::Aggregate(job) => Queues::new_job(job, cause)?,
+            Work::CacheGroup(job) => Queues::new_job(job, cause)?,
+            Work::CacheResource(job) => Queues::new_job(job, cause)?,
         });
     }
     if jobs.is_empty() {

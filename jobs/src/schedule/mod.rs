@@ -197,7 +197,7 @@ impl Scheduler {
             let (queues, stopped) = (queues.clone(), stopped.clone());
             async move {
                 while !stopped.is_cancelled() {
-                    workers::rescue(&queues).await;
+                    workers::rescue(&*queues).await;
                     tokio::select! {
                         () = tokio::time::sleep(Duration::from_secs(5)) => {}
                         () = stopped.cancelled() => {}
@@ -228,7 +228,7 @@ async fn begin(context: &Context) {
         Ok(suggestions) => tracing::info!(done = summary(&suggestions), "refresh at start"),
         Err(error) => tracing::warn!(%error, "no refresh at start; the next tick does it"),
     }
-    if let Err(error) = enqueue(context, &MakeGreylist {}, &Cause::Start).await {
+    if let Err(error) = context.queues.send(MakeGreylist {}, &Cause::Start).await {
         tracing::warn!(%error, "no greylist at start; the next tick does it");
     }
 }

@@ -4,26 +4,29 @@
 //! fails dies, as apalis' workers do, and is started again with growing pauses, for ever; its jobs in progress go on meanwhile.
 //! The pool of the slow queue is one of its own, so that it never holds up the others.
 
-mod backend;
-mod runner;
+mod policy;
+mod thread;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use apalis::prelude::{Data, WorkerBuilder, WorkerError};
+use apalis::layers::WorkerBuilderExt as _;
+use apalis::prelude::{WorkerBuilder, WorkerError};
+use apalis_ledger::{Backoff, Group, Ledger, LogThrottle, StorageConfig};
 use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use sview_model::Queue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::backend::{LedgerBackend, Occupied};
-use self::runner::Runner;
-use crate::Queues;
+use self::policy::{PoolPolicy, Watch};
+pub(crate) use self::thread::Contained;
+use self::thread::OwnThread;
 use crate::health::{Unfailing, spawn_forever};
-use crate::job::{Backoff, Registry};
-use crate::throttle::LogThrottle;
-use crate::{JobId, WorkerInfo};
+use crate::job::Registry;
+use crate::{QueueName, Queues, WorkerInfo};
 
 /// How workers behave. The defaults are for production; tests shorten them.
 #[derive(Clone, Debug)]
@@ -102,13 +105,21 @@ pub struct PoolHealth {
 /// Running pools. Stopped by the token that they were started with; [`Workers::stopped`] waits for that.
 #[derive(Debug)]
 pub struct Workers {
-    pools: Vec<Arc<Runner>>,
+    pools: Vec<Arc<Running>>,
     tasks: TaskTracker,
 }
 
-impl std::fmt::Debug for Runner {
+/// A running pool.
+struct Running {
+    group: Group,
+    watch: Arc<Watch>,
+    registry: Registry,
+    settings: WorkerSettings,
+}
+
+impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Runner").field("name", &self.name).field("queues", &self.queues).finish_non_exhaustive()
+        self.group.fmt(f)
     }
 }
 
@@ -122,30 +133,35 @@ impl Workers {
         settings: &WorkerSettings,
         stop: &CancellationToken,
     ) -> Self {
-        let (registry, tasks) = (Arc::new(registry), TaskTracker::new());
-        let mut runners = Vec::new();
+        let tasks = TaskTracker::new();
+        let mut running = Vec::new();
         for pool in pools {
-            let runner = Arc::new(Runner::new(
-                instance_name(),
-                pool.queues.iter().map(|queue| (*queue).into()).collect(),
-                pool.concurrency.max(1),
-                queues.clone(),
-                registry.clone(),
-                settings.clone(),
-            ));
-            tasks.spawn(supervise(runner.clone(), stop.clone()));
-            runners.push(runner);
+            let names: Vec<QueueName> = pool.queues.iter().map(|queue| (*queue).into()).collect();
+            let watch = Arc::new(Watch::new(&names));
+            let policy = PoolPolicy { watch: watch.clone(), settings: settings.clone() };
+            let config = StorageConfig {
+                backoff: settings.backoff.unwrap_or(Backoff::DEFAULT),
+                unreadable: settings.backoff.unwrap_or(Backoff::UNREADABLE),
+                lease: settings.lease,
+                poll: settings.poll,
+                slots: Some(pool.concurrency.max(1)),
+                ..StorageConfig::default()
+            };
+            let group = Group::new(queues.ledger(), &names, config, policy);
+            let pool = Arc::new(Running { group, watch, registry: registry.clone(), settings: settings.clone() });
+            tasks.spawn(supervise(pool.clone(), names, stop.clone()));
+            running.push(pool);
         }
         tasks.close();
-        Self { pools: runners, tasks }
+        Self { pools: running, tasks }
     }
 
     /// How the pools are.
     #[must_use]
     pub fn health(&self) -> Vec<PoolHealth> {
-        let health = |runner: &Arc<Runner>| PoolHealth {
-            worker: runner.info(),
-            trouble: runner.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        let health = |pool: &Arc<Running>| PoolHealth {
+            worker: pool.group.info(),
+            trouble: pool.watch.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         self.pools.iter().map(health).collect()
     }
@@ -153,54 +169,6 @@ impl Workers {
     /// Waits until all pools have stopped: at once for idle ones, after the jobs in progress or the grace period for others.
     pub async fn stopped(&self) {
         self.tasks.wait().await;
-    }
-}
-
-/// Keeps a pool running until it is told to stop, then lets it finish.
-async fn supervise(runner: Arc<Runner>, stop: CancellationToken) {
-    // The first command after a server's return may still be told of its absence, so a pool is back after two of the longest.
-    const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-    let mut pause = PAUSES.0;
-    let mut restarts = 0;
-    let cared_for = runner.clone();
-    let care = spawn_forever("care of workers", &stop, move || care(cared_for.clone()));
-    let work = async {
-        while !stop.is_cancelled() {
-            let begun = Instant::now();
-            let name = format!("{}#{restarts}", runner.name);
-            // A task of its own: a panic in apalis is a death like any other.
-            let death = match tokio::spawn(work(runner.clone(), name, stop.clone())).await {
-                Ok(Ok(())) if stop.is_cancelled() => break,
-                Ok(Ok(())) => "the worker ended by itself".to_owned(),
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => error.to_string(),
-            };
-            restarts += 1;
-            note_trouble(&runner, &death);
-            pause = if begun.elapsed() > PAUSES.1 { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        runner.tracker.close();
-        runner.tracker.wait().await;
-    };
-    let grace = async {
-        stop.cancelled().await;
-        tokio::time::sleep(runner.settings.grace).await;
-        runner.abandon.cancel();
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = work => {}
-        () = grace => {}
-    }
-    // Its last sign of life must not come after its end.
-    care.abort();
-    let _ = care.await;
-    if let Err(error) = runner.ledger.gone(&runner.name).await {
-        tracing::debug!(%error, "the end of a worker was not noted");
     }
 }
 
@@ -234,56 +202,101 @@ impl TroubledPools {
     }
 }
 
-fn note_trouble(runner: &Runner, error: &str) {
-    let mut trouble = runner.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-    runner.heartbeat.fail(error.to_owned());
-    let (since, restarts) = trouble.as_ref().map_or((crate::machine_now(), 0), |t| (t.since, t.restarts));
-    let place = runner.ledger.place();
-    POOLS.died(trouble.is_none(), &runner.name, &place, error);
-    *trouble = Some(Trouble { error: error.to_owned(), since, restarts: restarts + 1 });
-}
-
-/// One life of an apalis worker.
-async fn work(runner: Arc<Runner>, name: String, stop: CancellationToken) -> Result<(), WorkerError> {
-    WorkerBuilder::new(name.as_str())
-        .backend(LedgerBackend::new(runner.clone(), &stop))
-        .data(runner)
-        .build(handle)
-        .run_until(async move {
-            stop.cancelled().await;
-            Ok::<_, WorkerError>(())
-        })
-        .await
-}
-
-/// The handler that apalis calls for every job, whatever its type: a task of its own, which a dying pool does not take along.
-async fn handle(job: Occupied, runner: Data<Arc<Runner>>) {
-    let runner = Arc::clone(&runner);
-    let tracker = runner.tracker.clone();
-    let Occupied { taken, slot } = job;
-    let attempt = tracker.spawn(async move {
-        runner.attempt(taken).await;
-        drop(slot);
-    });
-    if let Err(error) = attempt.await {
-        tracing::error!(%error, "an attempt's wrapper failed; the job is rescued when its lease runs out");
+/// Keeps a pool running until it is told to stop, then lets it finish.
+///
+/// apalis' `Monitor` is not enough for that: it starts a worker that died again without a pause, with all that the worker has in progress
+/// dropped, and tells nobody how it is.
+async fn supervise(pool: Arc<Running>, queues: Vec<QueueName>, stop: CancellationToken) {
+    let cared_for = pool.clone();
+    let care = spawn_forever("care of workers", &stop, move || care(cared_for.clone()));
+    let work = async {
+        futures::future::join_all(queues.iter().map(|queue| serve(&pool, *queue, &stop))).await;
+        pool.group.idle().await;
+    };
+    let grace = async {
+        stop.cancelled().await;
+        tokio::time::sleep(pool.settings.grace).await;
+        pool.group.abandon();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = work => {}
+        () = grace => {}
+    }
+    // Its last sign of life must not come after its end.
+    care.abort();
+    let _ = care.await;
+    if let Err(error) = pool.group.gone().await {
+        tracing::debug!(%error, "the end of a worker was not noted");
     }
 }
 
-/// Tells every few seconds that the worker lives, and takes jobs back from those that do not.
-async fn care(runner: Arc<Runner>) -> Unfailing {
+/// Keeps the worker of a queue running until it is told to stop.
+async fn serve(pool: &Arc<Running>, queue: QueueName, stop: &CancellationToken) {
+    // The first command after a server's return may still be told of its absence, so a worker is back after two of the longest.
+    const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+    let mut pause = PAUSES.0;
+    for restarts in 0_u32.. {
+        if stop.is_cancelled() {
+            return;
+        }
+        let begun = Instant::now();
+        let name = format!("{}/{queue}#{restarts}", pool.group.name());
+        // A task of its own: a panic in apalis is a death like any other.
+        let death = match tokio::spawn(work(pool, queue, &name, stop.clone())).await {
+            Ok(Ok(())) if stop.is_cancelled() => return,
+            Ok(Ok(())) => "the worker ended by itself".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        pool.watch.died(&name, &pool.group.ledger().place(), &death);
+        pause = if begun.elapsed() > PAUSES.1 { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// The longest that a job of a queue may run.
+fn time_limit(settings: &WorkerSettings, queue: QueueName) -> Duration {
+    settings.time_limit.unwrap_or_else(|| queue.as_str().parse().unwrap_or(Queue::QuickCache).time_limit())
+}
+
+/// One life of a queue's worker.
+fn work(
+    pool: &Running,
+    queue: QueueName,
+    name: &str,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<(), WorkerError>> {
+    let worker = WorkerBuilder::new(name)
+        .backend(pool.group.storage::<serde_json::Value>(queue))
+        .catch_panic()
+        .timeout(time_limit(&pool.settings, queue))
+        .layer(OwnThread)
+        .build(pool.registry.router());
+    let stopped = async move {
+        stop.cancelled().await;
+        Ok::<_, WorkerError>(())
+    };
+    worker.run_until(stopped).boxed()
+}
+
+/// Tells every few seconds that the pool lives, and takes jobs back from those that do not.
+async fn care(pool: Arc<Running>) -> Unfailing {
     loop {
-        if let Err(error) = runner.beat().await {
+        if let Err(error) = pool.group.beat().await {
             tracing::debug!(%error, "a sign of life was not noted");
         }
-        rescue(&runner.ledger).await;
-        tokio::time::sleep(runner.settings.care).await;
+        rescue(pool.group.ledger()).await;
+        tokio::time::sleep(pool.settings.care).await;
     }
 }
 
 /// Takes jobs back from vanished workers, and says so.
-pub(crate) async fn rescue(queues: &Queues) {
-    match queues.rescue().await {
+pub(crate) async fn rescue(ledger: &dyn Ledger) {
+    match ledger.rescue().await {
         Ok(rescued) => {
             if rescued.queued + rescued.dead > 0 {
                 tracing::warn!(
@@ -301,16 +314,4 @@ pub(crate) async fn rescue(queues: &Queues) {
         }
         Err(error) => tracing::debug!(%error, "no look for vanished workers"),
     }
-}
-
-/// A name that no other start of a worker or a process has.
-pub(crate) fn instance_name() -> String {
-    format!("{}/{}/{}", host(), std::process::id(), JobId::generate())
-}
-
-/// The machine's name, for people; escaped.
-#[must_use]
-pub fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    name.map_or_else(|| "host".to_owned(), |name| crate::in_words(name.trim(), 64))
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use apalis::prelude::Data;
+use apalis_ledger::Lease;
 use serde::{Deserialize, Serialize};
 use sview_jobs::{
-    Backoff, Cause, Failure, Job, LedgerSettings, NewJob, Pool, QueueName, Queues, Registry, Take, Taken,
+    Backoff, Cause, Job, JobError, LedgerSettings, NewJob, Pool, QueueName, Queues, Registry, Take, Taken,
     WorkerSettings, Workers, redis_ledger, sqlite_ledger,
 };
 use sview_model::Queue;
@@ -102,6 +104,7 @@ pub(crate) use both;
 /// A job as producers push it.
 pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
     NewJob {
+        id: None,
         name: "probe".into(),
         queue: queue.into(),
         key: key.into(),
@@ -196,7 +199,6 @@ impl Drop for DropWatch<'_> {
 }
 
 impl Job for Probe {
-    type Context = Desk;
     const NAME: &'static str = "probe";
     const MAX_ATTEMPTS: u32 = 3;
 
@@ -211,57 +213,57 @@ impl Job for Probe {
     fn words(&self) -> String {
         format!("probe {}", self.key)
     }
+}
 
-    async fn run(&self, desk: &Desk) -> Result<(), Failure> {
-        let _ = desk.events.send(Event::Started(self.key.clone()));
-        let mut watch = DropWatch(desk, &self.key, false);
-        let attempt = {
-            let mut attempts = desk.attempts.lock().unwrap();
-            let attempt = attempts.entry(self.key.clone()).or_default();
-            *attempt += 1;
-            *attempt
-        };
-        let result = match self.does {
-            Does::Succeed => Ok(()),
-            Does::FailTimes(times) if attempt > times => Ok(()),
-            Does::FailTimes(_) => Err(Failure::Passing(format!("attempt {attempt} failed"))),
-            Does::FindAway(times) if attempt > times => Ok(()),
-            Does::FindAway(_) => Err(Failure::Outage("the server is away".into())),
-            Does::FailForGood => Err(Failure::Final("never".into())),
-            Does::Panic => {
-                watch.2 = true;
-                panic!("this probe panics")
+/// Does what the probe says, and tells the desk.
+async fn run(probe: Probe, desk: Data<Desk>, lease: Lease) -> Result<(), JobError> {
+    let (desk, after) = (&*desk, (desk.clone(), probe.key.clone()));
+    lease.after_done(async move {
+        let _ = after.0.events.send(Event::After(after.1));
+    });
+    let _ = desk.events.send(Event::Started(probe.key.clone()));
+    let mut watch = DropWatch(desk, &probe.key, false);
+    let attempt = {
+        let mut attempts = desk.attempts.lock().unwrap();
+        let attempt = attempts.entry(probe.key.clone()).or_default();
+        *attempt += 1;
+        *attempt
+    };
+    let result = match probe.does {
+        Does::Succeed => Ok(()),
+        Does::FailTimes(times) if attempt > times => Ok(()),
+        Does::FailTimes(_) => Err(JobError::Passing(format!("attempt {attempt} failed"))),
+        Does::FindAway(times) if attempt > times => Ok(()),
+        Does::FindAway(_) => Err(JobError::Outage("the server is away".into())),
+        Does::FailForGood => Err(JobError::Final("never".into())),
+        Does::Panic => {
+            watch.2 = true;
+            panic!("this probe panics")
+        }
+        Does::Hang => std::future::pending().await,
+        Does::Wait => {
+            desk.go.notified().await;
+            Ok(())
+        }
+        Does::WaitAndFail => {
+            desk.go.notified().await;
+            Err(JobError::Passing("as told".into()))
+        }
+        Does::Block(millis) => {
+            std::thread::sleep(Duration::from_millis(millis));
+            tokio::task::yield_now().await;
+            Ok(())
+        }
+        Does::Compute => {
+            while !desk.enough.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
             }
-            Does::Hang => std::future::pending().await,
-            Does::Wait => {
-                desk.go.notified().await;
-                Ok(())
-            }
-            Does::WaitAndFail => {
-                desk.go.notified().await;
-                Err(Failure::Passing("as told".into()))
-            }
-            Does::Block(millis) => {
-                std::thread::sleep(Duration::from_millis(millis));
-                tokio::task::yield_now().await;
-                Ok(())
-            }
-            Does::Compute => {
-                while !desk.enough.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Ok(())
-            }
-        };
-        watch.2 = true;
-        let _ = desk.events.send(Event::Ended(self.key.clone()));
-        result
-    }
-
-    async fn after_done(&self, desk: &Desk) -> Result<(), Failure> {
-        let _ = desk.events.send(Event::After(self.key.clone()));
-        Ok(())
-    }
+            Ok(())
+        }
+    };
+    watch.2 = true;
+    let _ = desk.events.send(Event::Ended(probe.key.clone()));
+    result
 }
 
 /// Queues a probe.
@@ -283,6 +285,13 @@ pub(crate) fn quick() -> WorkerSettings {
     }
 }
 
+/// A registry that knows probes.
+pub(crate) fn probes(desk: &Desk) -> Registry {
+    let desk = desk.clone();
+    Registry::default()
+        .with::<Probe, _, _>(move |probe: Probe, lease: Lease| run(probe, Data::new(desk.clone()), lease))
+}
+
 /// Starts one pool over probes.
 pub(crate) fn pool(
     queues: &Queues,
@@ -291,7 +300,7 @@ pub(crate) fn pool(
     concurrency: usize,
     settings: &WorkerSettings,
 ) -> (Workers, CancellationToken) {
-    pool_of(queues, Registry::default().with::<Probe>(desk.clone()), serves, concurrency, settings)
+    pool_of(queues, probes(desk), serves, concurrency, settings)
 }
 
 /// Starts one pool that knows these jobs.
