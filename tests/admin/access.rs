@@ -179,9 +179,9 @@ fn an_open_address_demands_a_token() {
     let text = refused(&[("SVIEW_ADMIN_LISTEN", "0.0.0.0:0")]);
     assert!(text.contains("SVIEW_ADMIN_TOKEN") && text.contains("SVIEW_ADMIN_LISTEN"), "{text}");
     assert!(refused(&[("SVIEW_ADMIN_READ_TOKEN", READ)]).contains("needs SVIEW_ADMIN_TOKEN"));
-    assert!(refused(&[("SVIEW_ADMIN_TOKEN", "short")]).contains("--admin-token"));
+    assert!(refused(&[("SVIEW_ADMIN_TOKEN", "short")]).contains("SVIEW_ADMIN_TOKEN"));
     assert!(refused(&[("SVIEW_ADMIN_TOKEN", FULL), ("SVIEW_ADMIN_READ_TOKEN", FULL)]).contains("the same"));
-    assert!(refused(&[("SVIEW_ADMIN_LISTEN", "nowhere")]).contains("--admin-listen"));
+    assert!(refused(&[("SVIEW_ADMIN_LISTEN", "nowhere")]).contains("SVIEW_ADMIN_LISTEN"));
     let (_server, url) = serve(&deployment, &[("SVIEW_ADMIN_LISTEN", "0.0.0.0:0"), ("SVIEW_ADMIN_TOKEN", FULL)]);
     let url = url.replace("0.0.0.0", "127.0.0.1");
     assert_eq!(get_with(&format!("{url}/api/jobs"), &[("authorization", &bearer(FULL))]).status, 200);
