@@ -17,9 +17,14 @@ pub(crate) fn batch(rows: u64, random: &mut Random) -> Batch {
 
 /// Runs a command that prints JSON and may end with 1; its document.
 pub(crate) fn document(deployment: &Deployment, args: &[&str]) -> Value {
+    documented(deployment, args).unwrap_or_else(|told| panic!("{args:?}: {told}"))
+}
+
+/// The same; or what it told, where that is no document.
+fn documented(deployment: &Deployment, args: &[&str]) -> Result<Value, String> {
     let mut command = sview(SVIEW, deployment, args);
     let output = command.env("SVIEW_NOW", NOW).stdin(Stdio::null()).output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", told(&output)))
+    serde_json::from_slice(&output.stdout).map_err(|e| format!("{e}: {}", told(&output)))
 }
 
 /// Waits until nothing is queued, scheduled or running any more and everything is aggregated; fails the test when that takes longer
@@ -30,7 +35,15 @@ pub(crate) fn settle(deployment: &Deployment, members: &[Member], seconds: u64) 
     let patience = Patience::of(Duration::from_secs(seconds));
     let mut asked = false;
     loop {
-        let jobs = document(deployment, &["view-jobs", "--state", "queued,scheduled,running", "--json"]);
+        let jobs = match documented(deployment, &["view-jobs", "--state", "queued,scheduled,running", "--json"]) {
+            Ok(jobs) => jobs,
+            // Members that have just been started may not have made the queues yet, and commands that look make none.
+            Err(told) if told.contains("there are no jobs in") => {
+                patience.look_again_blocking(|| told.clone());
+                continue;
+            }
+            Err(told) => panic!("{told}"),
+        };
         let due = document(deployment, &["refresh", "--dry-run", "--json"]);
         let idle = jobs["jobs"].as_array().unwrap().is_empty();
         let suggestions = due["jobs"].as_array().unwrap();
