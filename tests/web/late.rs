@@ -67,6 +67,14 @@ both! {
         }
     }
 
+    async fn late_reports_reach_long_periods_while_the_clock_stands_still(deployment: Deployment) {
+        let server = full(&deployment, &[]);
+        let query = "name=all_incidents_graph&period=1w";
+        let before = total(&server.data(query, &[]));
+        report(&deployment, 7);
+        until_total(&server, query, "", before + 7);
+    }
+
     async fn what_visitors_ask_for_is_neither_logged_nor_shown_whole(deployment: Deployment) {
         let server = full(&deployment, &[("SVIEW_ADMIN_LISTEN", "127.0.0.1:0"), ("SVIEW_LOG", "info,sview_jobs=debug")]);
         let cookie = server.session([token('a').as_str()]);

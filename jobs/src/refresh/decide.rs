@@ -50,7 +50,7 @@ pub struct Situation {
     pub cached: HashMap<CacheKey, Cached>,
     /// How jobs stand, by their unique keys.
     pub standing: HashMap<String, Standing>,
-    /// Whether somebody waits for the outcome, so that values of long periods are made anew for late reports at once.
+    /// Whether values of long periods are made anew for late reports at once: somebody waits for them, or the clock stands still.
     pub eager: bool,
 }
 

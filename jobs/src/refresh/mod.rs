@@ -91,7 +91,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn consider_all(context: &Context, requests: &[Request], cause: &Cause) -> Result<Vec<Suggestion>> {
     let now = context.clock.now();
     let mut situation = gather(context, now, requests, false).await?;
-    situation.eager = is_eager(cause);
+    situation.eager = is_eager(context, cause);
     let decide_all = |situation: &Situation| -> Vec<Suggestion> {
         requests.iter().map(|request| decide::decide_one(situation, request)).collect()
     };
@@ -133,7 +133,7 @@ async fn run(
 ) -> Result<Vec<Suggestion>> {
     let requests: Vec<Request> = Request::precached().filter(|request| scope.includes(request)).collect();
     let mut situation = gather(context, now, &requests, true).await?;
-    situation.eager = is_eager(cause);
+    situation.eager = is_eager(context, cause);
     let mut suggestions = decide(&situation, scope, &requests);
     suggestions.retain(|suggestion| part.includes(&suggestion.work));
     if !dry_run {
@@ -142,9 +142,9 @@ async fn run(
     Ok(suggestions)
 }
 
-/// Whether somebody waits for the outcome.
-const fn is_eager(cause: &Cause) -> bool {
-    matches!(cause, Cause::Command(_))
+/// Whether somebody waits for the outcome. Under a clock that stands still no value grows old enough for late reports ever.
+fn is_eager(context: &Context, cause: &Cause) -> bool {
+    matches!(cause, Cause::Command(_)) || context.clock.is_frozen()
 }
 
 /// Everything that the decision looks at, in three round trips.
