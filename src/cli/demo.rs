@@ -1,12 +1,13 @@
 //! `sview demo`: everything in one process, on simulated reports.
 
+use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_feed::{History, Trickle};
 use sview_jobs::spawn_forever;
@@ -18,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::Progress;
 use super::{Settings, output, process};
-use crate::Services;
 use crate::config::DynfwSettings;
 use crate::publish::{PublishSettings, Publishing};
+use crate::{Services, private};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -52,16 +53,17 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     places.data_dir = places.directory().join("demo");
     (places.database_url, places.redis_url) = (None, None);
     places.greylist.greylist_nobodys = true; // all simulated addresses are nobody's
+    let _held = hold(&places.data_dir)?;
     begin_anew(&places.data_dir)?;
 
     let services = process::open(&settings, Queue::ALL).await?;
     let stop = process::stop_on_signal()?;
-    let announced = process::announce(&settings, &services, "demo", &stop);
     let wanted = publish_settings(&settings);
     let publishing = Publishing::open(wanted.clone()).await?;
     follow(&mut settings.dynfw, &publishing, wanted.key());
     let (address, server) = process::start_server(&settings, &services, &stop).await?;
     let admin = process::start_admin(&settings, &services, &stop, process::HERE).await?;
+    let announced = process::announce(&settings, &services, "demo", &stop);
     output::note(format!("\n  sview demo on http://{address}/ – making up {} rows of reports", args.rows));
 
     let now = services.jobs.clock.now();
@@ -170,6 +172,21 @@ fn start_publisher(
             publishing.run(&services, &stop).await
         }
     })
+}
+
+/// Keeps other demonstrations out of the directory for as long as the file is open: each would delete the files of the one that runs.
+fn hold(directory: &Path) -> anyhow::Result<File> {
+    private::data_dir(directory)?;
+    let path = directory.join("demo.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("{}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another sview demo runs in {}: stop it, or name another --data-dir", directory.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{}", path.display())),
+    }
 }
 
 /// Deletes what an earlier demonstration left: only files that it makes itself.
