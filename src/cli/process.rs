@@ -73,7 +73,7 @@ pub(super) async fn open(settings: &Settings, queues: &[Queue]) -> anyhow::Resul
 }
 
 /// Tells the ledger that the process lives, which command it runs and how it is set, until `stop` is cancelled. The task is to be waited
-/// for at the end.
+/// for at the end. It comes after all that can fail at the start: a process that ends without waiting stays on the list for two minutes.
 pub(super) fn announce(
     settings: &Settings,
     services: &Services,

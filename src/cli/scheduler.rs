@@ -8,8 +8,8 @@ use crate::config::AdminListen;
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let services = process::open(settings, &[]).await?;
     let stop = process::stop_on_signal()?;
-    let announced = process::announce(settings, &services, "scheduler", &stop);
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
+    let announced = process::announce(settings, &services, "scheduler", &stop);
     let scheduler = process::start_scheduler(&services, &stop);
     tracing::info!("queueing what is due, every minute");
     scheduler.stopped().await;

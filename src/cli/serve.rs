@@ -7,9 +7,9 @@ use super::{Settings, process};
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let services = process::open(settings, &[]).await?;
     let stop = process::stop_on_signal()?;
-    let announced = process::announce(settings, &services, "serve", &stop);
     let (_, server) = process::start_server(settings, &services, &stop).await?;
     let admin = process::start_admin(settings, &services, &stop, process::HERE).await?;
+    let announced = process::announce(settings, &services, "serve", &stop);
     let served = server.await;
     stop.cancel();
     process::admin_stopped(admin).await;

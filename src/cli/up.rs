@@ -9,9 +9,9 @@ use super::{Settings, process};
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let services = process::open(settings, Queue::ALL).await?;
     let stop = process::stop_on_signal()?;
-    let announced = process::announce(settings, &services, "up", &stop);
     let (_, server) = process::start_server(settings, &services, &stop).await?;
     let admin = process::start_admin(settings, &services, &stop, process::HERE).await?;
+    let announced = process::announce(settings, &services, "up", &stop);
     let workers = process::start_workers(settings, &services, Queue::ALL, &stop);
     let scheduler = process::start_scheduler(&services, &stop);
     // A server that ends by itself ends all: a process that looks alive and is not helps nobody.

@@ -34,8 +34,8 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     }
     let services = process::open(settings, &queues).await?;
     let stop = process::stop_on_signal()?;
-    let announced = process::announce(settings, &services, "worker", &stop);
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
+    let announced = process::announce(settings, &services, "worker", &stop);
     let workers = process::start_workers(settings, &services, &queues, &stop);
     let names: Vec<_> = queues.iter().map(|q| q.as_str()).collect();
     tracing::info!("working off {}", names.join(", "));
