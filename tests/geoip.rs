@@ -65,7 +65,15 @@ fn a_file_that_is_no_database_of_countries_changes_nothing() {
     let deployment = runtime.block_on(Deployment::new(sview_testing::Backend::Embedded));
     let out = sview(SVIEW, &deployment, &["geoip", "--geoip-db", "/nowhere.mmdb"]).output().unwrap();
     assert!(out.status.code() == Some(1) && told(&out).contains("/nowhere.mmdb"), "{}", told(&out));
-    let out =
-        run(sview(SVIEW, &deployment, &["geoip", "--geoip-db"]).arg(mmdb::countries(&[([192, 0, 2, 0], "CZ")]).path()));
+    let database = mmdb::countries(&[([192, 0, 2, 0], "CZ")]);
+    let add = || {
+        let mut command = sview(SVIEW, &deployment, &["geoip", "--geoip-db"]);
+        command.arg(database.path());
+        command
+    };
+    let out = add().output().unwrap();
+    assert!(out.status.code() == Some(1) && told(&out).contains("there is no store"), "{}", told(&out));
+    run(&mut sview(SVIEW, &deployment, &["migrate"]));
+    let out = run(&mut add());
     assert!(out.contains("Every incident has a country."), "{out}");
 }

@@ -12,13 +12,14 @@ use sview_model::CountryCode;
 use sview_store::CountryCursor;
 
 use super::{Settings, action, output, progress};
-use crate::Services;
+use crate::{Missing, Services};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Looks up the address of every incident that has no country, and adds what the database says: to the reports, to all that was
-aggregated from them, and to aggregated rows whose reports retention has deleted. A country that is there stays as it is. Values that
-were computed from these rows are due at once.
+aggregated from them, and to aggregated rows whose reports retention has deleted. A country that is there stays as it is. Pages of an
+hour to a day follow within two minutes, those of a week to a year a quarter of an hour after they were last computed.
+`sview refresh` makes them due at once.
 
 A transaction takes 20,000 addresses of a day, oldest first. It may run beside everything else, be interrupted, and be repeated: nothing
 counts twice. What comes later without a country is left for the next run; `sview ingest --geoip-db` adds countries while it reads.
@@ -26,8 +27,9 @@ counts twice. What comes later without a country is left for the next run; `svie
 A database is a file in MaxMind's format (.mmdb) with a country for each network. A free one to begin with, without an account:
   npm pack @ip-location-db/geo-whois-asn-country-mmdb
   tar -xzf ip-location-db-geo-whois-asn-country-mmdb-*.tgz     the file is package/geo-whois-asn-country.mmdb
-It is CC0, made from data of the NRO (CC BY 4.0). Its makers release newer ones elsewhere; see package/README.md. GeoLite2 and DB-IP
-Country or City, IPinfo Lite and Country + ASN, IP2Location and IPLocate are read as well.
+It is CC0, made from data of the NRO (CC BY 4.0). Its makers say that this package has wrong entries and is no longer updated: use it
+for a first look. package/README.md says where the right ones are. GeoLite2 and DB-IP Country or City, IPinfo Lite and Country + ASN,
+IP2Location and IPLocate are read as well.
 
 Examples:
   sview geoip --geoip-db package/geo-whois-asn-country.mmdb
@@ -61,7 +63,7 @@ struct Document {
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     let path = args.geoip_db.clone();
     let geoip = Arc::new(tokio::task::spawn_blocking(move || GeoIp::open(&path)).await??);
-    let services = Services::open(&settings.places).await?;
+    let services = Services::open_for(&settings.places, 0, Missing::Refuse).await?;
     if !args.dry_run {
         let what = format!("geoip: countries by {}", output::name(&args.geoip_db));
         action::note(&services.jobs.queues, what).await?;
