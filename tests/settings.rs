@@ -115,9 +115,27 @@ fn a_file_with_an_unknown_key_is_refused_with_the_keys_there_are() {
     let file = deployment.data_dir.join("sview.toml");
     std::fs::write(&file, "listne = \"127.0.0.1:1\"\n").unwrap();
     let out = told(&sview(SVIEW, &deployment, &["migrate", "--config", file.to_str().unwrap()]).output().unwrap());
-    assert!(out.contains("listne") && out.contains("listen"), "{out}");
+    assert!(out.contains("\"listne\" is no setting; is listen meant?"), "{out}");
+    std::fs::write(&file, "colour = \"blue\"\n").unwrap();
+    let out = told(&sview(SVIEW, &deployment, &["migrate", "--config", file.to_str().unwrap()]).output().unwrap());
+    assert!(out.contains("colour") && out.contains("data_dir, ") && out.contains(", log_format"), "{out}");
     let out = told(&sview(SVIEW, &deployment, &["--config", "/nowhere.toml", "migrate"]).output().unwrap());
     assert!(out.contains("/nowhere.toml"), "{out}");
+}
+
+#[test]
+fn settings_that_need_each_other_are_named_as_they_are_typed() {
+    let deployment = embedded();
+    for (name, value) in
+        [("SVIEW_SECURITY_CONTACT", "mailto:a@example.org"), ("SVIEW_SECURITY_EXPIRES", "2027-01-01T00:00:00Z")]
+    {
+        let out = sview(SVIEW, &deployment, &["migrate"]).env(name, value).output().unwrap();
+        let text = told(&out);
+        assert!(
+            out.status.code() == Some(1) && text.contains("SVIEW_SECURITY_CONTACT and SVIEW_SECURITY_EXPIRES"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -227,7 +227,7 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
     if let Some(now) = settings.places.now {
         tracing::warn!(%now, "SVIEW_NOW: the clock stands still, so nothing becomes due by itself");
     }
-    if let Err(error) = settings.admin.check() {
+    if let Err(error) = settings.admin.check().and_then(|()| settings.web.site.check()) {
         return output::fail(&error);
     }
     let done = match cli.command {

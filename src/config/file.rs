@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use clap::Command;
 
+use super::variables::nearest;
+
 /// Gives `command` the defaults of the file named by `--config` or `SVIEW_CONFIG`, if any.
 ///
 /// Fails when the file cannot be read, is not TOML, or has a key that is no setting.
@@ -24,7 +26,12 @@ pub fn with_file(command: Command, args: &[OsString]) -> anyhow::Result<Command>
                 .filter(|a| a.get_env().is_some() && a.get_id() != "config")
                 .map(|a| a.get_id().to_string())
                 .collect();
-            bail!("--config {}: {key:?} is no setting; the settings are {}", path.display(), known.join(", "));
+            match nearest(&key, known.iter().map(String::as_str)) {
+                Some(nearest) => bail!("--config {}: {key:?} is no setting; is {nearest} meant?", path.display()),
+                None => {
+                    bail!("--config {}: {key:?} is no setting; the settings are {}", path.display(), known.join(", "))
+                }
+            }
         }
         let text = match value {
             toml::Value::String(text) => text,

@@ -33,9 +33,35 @@ pub struct LogSettings {
     pub verbose: u8,
 }
 
+/// Levels of other programs. As a filter each is a target's name, and would silence all else.
+const FOREIGN: [&str; 9] = ["all", "critical", "err", "fatal", "information", "none", "notice", "verbose", "warning"];
+
 fn filter(text: &str) -> Result<String, String> {
+    let foreign = |part: &&str| {
+        let level = part.rsplit('=').next().unwrap_or_default().trim();
+        FOREIGN.iter().any(|foreign| level.eq_ignore_ascii_case(foreign))
+    };
+    if let Some(part) = text.split(',').find(foreign) {
+        return Err(format!("{part:?} names no level; there are error, warn, info, debug, trace and off"));
+    }
     match tracing_subscriber::EnvFilter::builder().parse(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_of_other_programs_are_refused_with_the_levels_there_are() {
+        for good in ["info", "OFF", "warn,sview_jobs=debug", "sview_jobs", "sview[request]=trace"] {
+            assert_eq!(filter(good).as_deref(), Ok(good));
+        }
+        for bad in ["verbose", "Warning", "info,sview=notice", "sview=loud"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+        assert!(filter("warning").unwrap_err().contains("error, warn, info, debug, trace"));
     }
 }

@@ -1,5 +1,6 @@
 //! What the site says about itself.
 
+use anyhow::ensure;
 use axum::http::Uri;
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -44,7 +45,6 @@ pub struct SiteSettings {
         global = true,
         value_name = "URL",
         value_parser = security_contact,
-        requires = "security_expires",
         help_heading = "Settings"
     )]
     pub security_contact: Option<String>,
@@ -55,10 +55,20 @@ pub struct SiteSettings {
         global = true,
         value_name = "TIME",
         value_parser = moment,
-        requires = "security_contact",
         help_heading = "Settings"
     )]
     pub security_expires: Option<DateTime<Utc>>,
+}
+
+impl SiteSettings {
+    /// Fails when one of two settings that need each other is missing.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.security_contact.is_some() == self.security_expires.is_some(),
+            "SVIEW_SECURITY_CONTACT and SVIEW_SECURITY_EXPIRES need each other: set both or neither"
+        );
+        Ok(())
+    }
 }
 
 fn name(text: &str) -> Result<String, String> {

@@ -21,17 +21,19 @@ pub(crate) fn unknown(command: &Command, names: impl Iterator<Item = String>) ->
     names.sort();
     let warning = |name: &String| {
         let shown = sview_jobs::in_words(name, 60);
-        let likeness =
-            |other: &String| strsim::normalized_damerau_levenshtein(&name[PREFIX.len()..], &other[PREFIX.len()..]);
-        let nearest = known.iter().map(|other| (likeness(other), other)).max_by(|a, b| a.0.total_cmp(&b.0));
-        match nearest {
-            Some((likeness, nearest)) if likeness >= ALIKE => {
-                format!("{shown} is no setting and has no effect; is {nearest} meant?")
-            }
-            _ => format!("{shown} is no setting and has no effect; `sview --help` lists the settings"),
+        match nearest(&name[PREFIX.len()..], known.iter().map(|other| &other[PREFIX.len()..])) {
+            Some(nearest) => format!("{shown} is no setting and has no effect; is {PREFIX}{nearest} meant?"),
+            None => format!("{shown} is no setting and has no effect; `sview --help` lists the settings"),
         }
     };
     names.iter().map(warning).collect()
+}
+
+/// The name that is likely meant by one that is unknown.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |other: &'a str| (strsim::normalized_damerau_levenshtein(name, other), other);
+    let (likeness, nearest) = known.map(likeness).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (likeness >= ALIKE).then_some(nearest)
 }
 
 /// The variables of all settings.
