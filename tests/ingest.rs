@@ -215,6 +215,21 @@ both! {
         assert_eq!(total(&deployment, "2026-03-15T13:04:56Z", "all_ports_by_scans_graph", "6h"), 2_506);
     }
 
+    async fn a_cut_file_tells_what_was_read_and_then_the_error(deployment: Deployment) {
+        let now = "2026-03-15T12:34:56Z";
+        let csv = (0..5_000).fold("time,port,protocol\n".to_owned(), |mut csv, i| {
+            let _ = writeln!(csv, "2026-03-15T12:{:02}:00Z,{},TCP", i % 30, i * 7 % 65_536);
+            csv
+        });
+        let whole = gzip(csv.as_bytes());
+        let cut = write(&deployment, "cut.csv.gz", &whole[..whole.len() * 2 / 3]);
+        let out = ingest(&deployment, now, &[], &[&cut]).output().unwrap();
+        let text = told(&out);
+        assert_eq!(out.status.code(), Some(1), "{text}");
+        assert!(text.contains("cut.csv.gz: reading stopped after line"), "{text}");
+        assert!(text.lines().any(|line| line.contains("cut.csv.gz: ") && line.ends_with(" port scans")), "{text}");
+    }
+
     async fn three_generations_count_once_in_any_order(deployment: Deployment) {
         let now = "2026-03-15T12:34:56Z";
         let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];

@@ -231,9 +231,12 @@ async fn ingest(
     if all.is_err() && stop.is_stopped() {
         return Ok(intake.stopped());
     }
-    all.with_context(|| format!("stopped; what was read is kept: {}", intake.summary))?;
+    if all.is_err() || shrunk.is_some() {
+        output::line(format!("{name}: {}", intake.summary));
+    }
+    all?;
     if let Some(size) = shrunk {
-        bail!("it shrank from {size} to {read} bytes while it was read; what was read is kept: {}", intake.summary);
+        bail!("it shrank from {size} to {read} bytes while it was read; what was read is kept");
     }
     let seconds = began.elapsed().as_secs_f64().max(0.001);
     let summary = intake.summary;
