@@ -128,7 +128,7 @@ both! {
         // A foreign page that reaches loopback by a name of its own.
         assert_eq!(get_with(&format!("{url}/jobs"), &[("host", "evil.example")]).status, 403);
         // One that came through a proxy, which may have written another host.
-        for header in ["x-forwarded-for", "X-Forwarded-Host", "x-forwarded-proto", "forwarded", "via", "x-real-ip", "cf-connecting-ip"] {
+        for header in ["x-forwarded-for", "X-Forwarded-Host", "x-forwarded-proto", "forwarded", "via", "x-real-ip", "cf-connecting-ip", "Forwarded-For", "x-varnish", "x-amz-cf-id", "X-Scheme", "x-azure-clientip"] {
             let headers = [("sec-fetch-site", "same-origin"), (header, "192.0.2.1")];
             assert_eq!(post(&format!("{url}/act"), &pause, &headers).status, 403, "{header}");
             let answer = get_with(&format!("{url}/jobs"), &headers);
