@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
+use sview_feed::counted;
 use sview_jobs::in_words;
 
 use super::table::{Cell, Table, Tone};
@@ -55,7 +56,9 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
 /// When a source reported last, in words.
 fn last(source: &Source, now: DateTime<Utc>) -> Cell {
     match (source.from, source.until) {
-        (Some(from), Some(until)) if from == until => Cell::plain(format!("{} ago", units::span(now - until))),
+        (Some(from), Some(until)) if from == until => {
+            Cell::plain(format!("{}, {} ago", units::moment(until), units::span(now - until)))
+        }
         (Some(from), Some(until)) => Cell::plain(format!("{} to {}", units::moment(from), units::moment(until))),
         _ => Cell::new(Tone::Quiet, "none in 31 days"),
     }
@@ -82,8 +85,8 @@ fn sources(status: &Status) {
         table.row([Cell::plain(&source.source), last(source, reports.as_of)]);
     }
     table.print();
-    let devices = reports.devices.map_or_else(|| "more than 100000".to_owned(), |n| n.to_string());
-    output::line(format!("{devices} devices ever reported an incident"));
+    let devices = reports.devices.map_or_else(|| "more than 100,000 devices".to_owned(), |n| counted(n, "device"));
+    output::line(format!("{devices} ever reported an incident"));
     let mut table = Table::new(&["file read", "lines", "format", "name"]);
     for file in &reports.files {
         table.row([

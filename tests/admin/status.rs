@@ -53,7 +53,7 @@ both! {
         let page = get(&format!("{url}/status"));
         assert_harmless(&page, "the status");
         let hash = token.parse::<sview_model::DeviceToken>().unwrap().hash();
-        for said in ["minipot_telnet", "&lt;script&gt;alert(1)&lt;.csv", "The schedule has not ticked yet", &format!("#{hash}")] {
+        for said in ["minipot_telnet", "&lt;script&gt;alert(1)&lt;.csv", "The schedule has not ticked yet", &format!("#{hash}"), "1 device ever reported"] {
             assert!(page.body.contains(said), "{said} is not in {}", page.body);
         }
         assert!(!page.body.contains(&token) && !status.to_string().contains(&token), "a token is a secret");

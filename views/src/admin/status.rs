@@ -183,7 +183,7 @@ fn card(kind: &ReportsCard) -> Markup {
     let known = || kind.hours.iter().rev().skip(1).filter_map(|(_, count)| *count);
     let (day, now) = (known().sum::<u64>(), kind.hours.last().and_then(|(_, count)| *count).unwrap_or(0));
     let last = kind.hours.iter().rev().nth(1).and_then(|(_, count)| *count);
-    let said = format!("{}: {} reports in the last 24 hours", kind.name, grouped(day + now));
+    let said = format!("{}: {} reports in 24 hours, and {} in this one", kind.name, grouped(day), grouped(now));
     let hours: Vec<Hour> =
         kind.hours.iter().map(|(end, count)| Hour { end: *end, counts: count.map(|count| vec![count]) }).collect();
     html! {
@@ -235,7 +235,10 @@ fn arrives(shown: &ArrivalsPart) -> Markup {
         section.card.list {
             h2 { "Devices" }
             p.remark {
-                (shown.devices.map_or_else(|| "More than 100,000".to_owned(), grouped)) " devices ever reported an incident."
+                @match shown.devices {
+                    Some(1) => { "1 device ever reported an incident." },
+                    devices => { (devices.map_or_else(|| "More than 100,000".to_owned(), grouped)) " devices ever reported an incident." },
+                }
                 @if let Some((devices, since)) = shown.lately {
                     " The newest incidents, since " (exact(since)) ", are from " (grouped(devices)) ". Those that were heard of last, by the hash of their token:"
                 }
