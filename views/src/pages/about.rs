@@ -59,9 +59,9 @@ fn made(context: &PageContext<'_>) -> Markup {
                 li { "Each probe sends reports of incidents, passwords and scanned ports. A report names its time and how often it happened." }
                 li { "Reports are summed up by quarters of an hour, hours and days. A report counts exactly once in each." }
                 li { "Late reports have their sums computed again. So a number of yesterday may still grow." }
-                li { "Attackers are distinct addresses, counted exactly over the whole period. They are no sums of the steps." }
+                li { "Attackers are distinct addresses, counted exactly over the whole period. They are not the sum of the steps." }
                 li { "The country of an address comes from the probe’s report or a database of countries, as of that time." }
-                li { "Pages show computed values. Under each is up to when it is complete, and when it was computed." }
+                li { "Pages show computed values. Below each stands until when it is complete, and when it was computed." }
             }
             @if let Some(formats) = &context.site.formats {
                 p { "The same numbers are there " a href=(formats) { "for programs" } "." }
