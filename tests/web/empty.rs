@@ -39,6 +39,8 @@ both! {
         // No login was reported at all.
         let page = get(&server, "/passwords/?period=1w");
         assert!(page.contains("No log-in attempt has been reported yet.") && page.contains("sview ingest FILE"), "{page}");
+        let page = get(&server, "/ports/?period=1w");
+        assert_eq!(page.matches("Logs of honeypots tell of no port scans.").count(), 3, "{page}");
     }
 
     async fn incidents_without_a_country_are_not_said_to_be_none(deployment: Deployment) {

@@ -50,7 +50,11 @@ fn advice(request: &Request, reported: &Reported, now: DateTime<Utc>) -> Markup 
     let (Some(oldest), Some(newest)) = (reported.oldest, reported.newest) else {
         return html! {
             @if resource.subject == Subject::Everything {
-                p.hint { "The owner of this site feeds it with " code { "sview ingest FILE" } ": logs of honeypots, or CSV and NDJSON." }
+                p.hint {
+                    "The owner of this site feeds it with " code { "sview ingest FILE" }
+                    @if resource.kind == Kind::Ports { ": CSV or NDJSON of a firewall. Logs of honeypots tell of no port scans." }
+                    @else { ": logs of honeypots, or CSV and NDJSON." }
+                }
             }
         };
     };
