@@ -4,11 +4,12 @@
 //! for among the [`NEWEST`] newest incidents, which the index gives, and then in the beginnings of tallies.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{DeviceToken, Kind, Precision, Span, Trap};
 
-use crate::engine::{Micros, Tx, table};
+use crate::engine::{Micros, Tx, limit_statements, table};
 use crate::rollup::BEGINNING;
 use crate::{Error, Reports, Result, tally};
 
@@ -44,6 +45,10 @@ pub struct HourOfReports {
     /// How many reports; `None` where they are not aggregated, and too old to be counted one by one.
     pub count: Option<u64>,
 }
+
+/// How long a statement may take. Whoever asks waits little longer, and then asks again: what was left running would take one connection
+/// after the other.
+const LIMIT: Duration = Duration::from_secs(8);
 
 /// When something was reported last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +114,12 @@ fn count(value: i64) -> u64 {
 
 impl Reports {
     /// Returns what arrives, as of `now`. Reports of a later time are left out.
+    ///
+    /// # Errors
+    /// Also when a statement takes longer than eight seconds on PostgreSQL.
     pub async fn arrivals(&self, now: DateTime<Utc>) -> Result<Arrivals> {
         let mut tx = self.engine.snapshot().await?;
+        limit_statements(&mut *tx, self.engine.dialect(), LIMIT).await?;
         let mut hours = Vec::new();
         for kind in Kind::ALL {
             hours.push((*kind, self.hours(&mut *tx, *kind, now).await?));

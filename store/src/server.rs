@@ -1,9 +1,14 @@
 //! What is known of the database's server.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
-use crate::engine::Dialect;
+use crate::engine::{Dialect, limit_statements};
 use crate::{Error, Reports, Result};
+
+/// How long PostgreSQL may take to answer: the size of a database of many tables is the sum of their files'.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// The server of a database, or the library that reads its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,9 @@ impl Reports {
     }
 
     /// Asks the database's server about itself.
+    ///
+    /// # Errors
+    /// Also when PostgreSQL takes longer than three seconds.
     pub async fn server(&self) -> Result<DatabaseServer> {
         let dialect = self.engine.dialect();
         let (version, bytes) = match dialect {
@@ -42,7 +50,9 @@ impl Reports {
             }
         };
         let sql = format!("SELECT {version}, {bytes}, {}", dialect.now());
-        let rows = self.engine.snapshot().await?.rows(sql, 1, &[]).await?;
+        let mut tx = self.engine.snapshot().await?;
+        limit_statements(&mut *tx, dialect, LIMIT).await?;
+        let rows = tx.rows(sql, 1, &[]).await?;
         let no_answer = || Error::Value("the database says nothing of itself".to_owned());
         let row = rows.into_iter().next().ok_or_else(no_answer)?;
         let ([bytes, now], Some(Some(version))) = (&row.ints[..], row.texts.into_iter().next()) else {

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Connection as _;
 use sview_model::{Action, Batch, Identity, Incident, Kind, Password, Precision, Span, Trap};
 use sview_store::{FileKey, LastReport, Progress, Reports, Settings, Step};
-use sview_testing::{Deployment, both};
+use sview_testing::{Backend, Deployment, both};
 
 fn now() -> DateTime<Utc> {
     "2026-03-15T12:34:56Z".parse().unwrap()
@@ -46,6 +47,21 @@ async fn counts(reports: &Reports, kind: Kind) -> Vec<Option<u64>> {
     let (_, hours) = arrivals.hours.into_iter().find(|(of, _)| *of == kind).unwrap();
     assert_eq!((hours.len(), hours[24].end.to_rfc3339().as_str()), (25, "2026-03-15T13:00:00+00:00"));
     hours.into_iter().rev().map(|hour| hour.count).collect()
+}
+
+/// Whoever asks does not wait longer, and the next one must find a connection.
+#[tokio::test]
+async fn what_takes_too_long_is_ended_by_the_server() {
+    let deployment = Deployment::new(Backend::Production).await;
+    let reports = open(&deployment).await;
+    let mut other = sqlx::PgConnection::connect(&deployment.database_url).await.unwrap();
+    for sql in ["BEGIN", "LOCK TABLE ports IN ACCESS EXCLUSIVE MODE"] {
+        sqlx::query(sql).execute(&mut other).await.unwrap();
+    }
+    let error = reports.arrivals(now()).await.unwrap_err().to_string();
+    assert!(error.contains("statement timeout"), "{error}");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    reports.arrivals(now()).await.unwrap();
 }
 
 both! {

@@ -114,6 +114,14 @@ pub(crate) trait Tx: Statements {
     async fn commit(self: Box<Self>) -> Result<()>;
 }
 
+/// Limits each statement from now on to the end of a transaction; zero lifts the limit. On SQLite nothing limits them.
+pub(crate) async fn limit_statements(tx: &mut dyn Tx, dialect: Dialect, limit: Duration) -> Result<()> {
+    if dialect == Dialect::Postgres {
+        tx.execute(format!("SET LOCAL statement_timeout = {}", limit.as_millis())).await?;
+    }
+    Ok(())
+}
+
 /// The error of a pool that gave no connection. A pool of which all connections are in use says nothing about the server.
 fn no_connection<D: sqlx::Database>(pool: &sqlx::Pool<D>, error: sqlx::Error) -> Error {
     let most = pool.options().get_max_connections();

@@ -7,12 +7,14 @@
 //!
 //! What was done is told by the rows alone, so it may be stopped anywhere and be repeated.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sview_model::{CountryCode, Kind, Precision, Span};
 
 use super::step::Work;
 use super::{BEGINNING, Spans, first, micros, moment, watermark};
-use crate::engine::{Dialect, Micros, Tx, table};
+use crate::engine::{Dialect, Micros, Tx, limit_statements, table};
 use crate::{Error, Reports, Result};
 
 /// How many addresses one transaction gives a country, at the most.
@@ -64,10 +66,8 @@ impl Reports {
     pub async fn without_country(&self, from: &CountryCursor, until: DateTime<Utc>) -> Result<Option<WithoutCountry>> {
         let (d, width, until) = (self.engine.dialect(), micros(Precision::Daily.width()), until.timestamp_micros());
         let mut tx = self.engine.snapshot().await?;
-        if d == Dialect::Postgres {
-            // Where nearly all have a country, the next without one is far.
-            tx.execute("SET LOCAL statement_timeout = 0".to_owned()).await?;
-        }
+        // Where nearly all have a country, the next without one is far.
+        limit_statements(&mut *tx, d, Duration::ZERO).await?;
         let mut cursor = CountryCursor { day: from.day.max(BEGINNING), after: from.after.clone() };
         loop {
             let mut oldest: Option<Micros> = None;
@@ -144,9 +144,7 @@ impl Reports {
         let d = self.engine.dialect();
         let span = (day.start.timestamp_micros(), day.finish.timestamp_micros());
         let mut tx = self.engine.begin().await?;
-        if d == Dialect::Postgres {
-            tx.execute("SET LOCAL statement_timeout = 0".to_owned()).await?;
-        }
+        limit_statements(&mut *tx, d, Duration::ZERO).await?;
         // The finest first. Nobody else holds two of these locks.
         for precision in Precision::AGGREGATED {
             watermark(&mut *tx, KIND, *precision, d.for_update()).await?;
