@@ -150,13 +150,17 @@ impl Reports {
     /// Deletes the record that a file was read, in whatever format (for `--again`).
     pub async fn forget_ingested(&self, digest: &str) -> Result<()> {
         let mut tx = self.engine.begin().await?;
+        let outlines = "SELECT DISTINCT outline FROM sview_file WHERE digest = $1 AND outline IS NOT NULL".to_owned();
+        let outlines = tx.rows(outlines, 1, &[digest.to_owned()]).await?;
         for table in ["sview_file", "sview_ingested"] {
             tx.execute_with(format!("DELETE FROM {table} WHERE digest = $1"), &[digest.to_owned()]).await?;
         }
-        // An outline is named by a file's digest. Those of logs that have grown stay as long as one of their generations.
-        let sql = "DELETE FROM sview_outline WHERE outline = $1
-                   AND NOT EXISTS (SELECT 1 FROM sview_file AS f WHERE f.outline = sview_outline.outline)";
-        tx.execute_with(sql.to_owned(), &[digest.to_owned()]).await?;
+        // The outline of a log that has grown is named by its first generation, and stays as long as one of them.
+        for outline in outlines.into_iter().flat_map(|row| row.texts).flatten() {
+            let sql = "DELETE FROM sview_outline WHERE outline = $1
+                       AND NOT EXISTS (SELECT 1 FROM sview_file AS f WHERE f.outline = sview_outline.outline)";
+            tx.execute_with(sql.to_owned(), &[outline]).await?;
+        }
         tx.commit().await
     }
 }

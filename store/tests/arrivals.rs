@@ -1,10 +1,12 @@
 //! Whether reports arrive, over both stores: counts by hour, the newest of each source, devices and files.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Connection as _;
-use sview_model::{Action, Batch, Identity, Incident, Kind, Password, Precision, Span, Trap};
-use sview_store::{FileKey, LastReport, Progress, Reports, Settings, Step};
+use sview_model::{Action, Batch, Identity, Incident, Kind, Outline, Password, Precision, Span, Trap};
+use sview_store::{FileKey, FirstProgress, LastReport, Progress, Reports, Settings, Step};
 use sview_testing::{Backend, Deployment, both};
 
 fn now() -> DateTime<Utc> {
@@ -65,6 +67,23 @@ async fn what_takes_too_long_is_ended_by_the_server() {
 }
 
 both! {
+    async fn a_forgotten_log_that_has_grown_leaves_no_outline(deployment: Deployment) {
+        let reports = open(&deployment).await;
+        let key = |digest: &str| FileKey { digest: digest.to_owned(), format: "csv".into() };
+        for (digest, from, lines, grown_from) in [("a", 0, 2, None), ("b", 2, 4, Some(key("a")))] {
+            let mut outline = Outline::default();
+            (0..lines).for_each(|line| outline.push(&[u8::try_from(line).unwrap(); 32], false));
+            let first = Some(Arc::new(FirstProgress { outline, as_of: reports.files_turn().await.unwrap() }));
+            let progress = Progress { file: key(digest), size: lines, name: "log".into(), from, lines, finished: true, grown_from, first };
+            reports.insert(&Batch::default(), Some(&progress)).await.unwrap();
+        }
+        let left = async || deployment.texts("SELECT DISTINCT outline FROM sview_outline").await.len();
+        reports.forget_ingested("a").await.unwrap();
+        assert_eq!(left().await, 1, "the longer one needs it");
+        reports.forget_ingested("b").await.unwrap();
+        assert_eq!(left().await, 0);
+    }
+
     async fn reports_are_counted_by_the_hour_however_far_aggregation_is(deployment: Deployment) {
         let reports = open(&deployment).await;
         let incidents = vec![
