@@ -38,6 +38,8 @@ async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Optio
             Ok(())
         };
         let did = order.carry_out(&admin, note).await;
+        // Also of what failed: a part of it may be done.
+        admin.forget_dead().await;
         if let Ok(did) = &did {
             tracing::info!(peer = viewer.peer, said = did.said, "an operator's action is done");
         }

@@ -123,7 +123,7 @@ pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
 
 /// Dead jobs by their errors
 ///
-/// The newest 5,000, put together where the last errors differ in numbers and ids only. `error` of a group is a parameter of the list of
+/// The newest 5,000, put together where the last errors differ in numbers and ids only; at most 5 seconds old. `error` of a group is a parameter of the list of
 /// jobs and a field of actions.
 #[utoipa::path(
     get,
@@ -135,8 +135,8 @@ pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
 )]
 pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let answer = async {
-        let (groups, looked) = sview_jobs::dead_groups(&admin.services.jobs.queues).await?;
-        Ok(Dead { groups: groups.iter().map(DeadGroup::from).collect(), looked_through: looked })
+        let all = admin.dead().await?;
+        Ok(Dead { groups: all.groups.iter().map(DeadGroup::from).collect(), looked_through: all.looked })
     };
     respond(answer.await, &viewer, &uri)
 }

@@ -50,10 +50,10 @@ pub(super) async fn look(admin: &Admin, mut search: Search) -> Result<(Vec<Recor
 
 /// Dead jobs by their errors.
 pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
-    match sview_jobs::dead_groups(&admin.services.jobs.queues).await {
-        Ok((groups, looked)) => {
-            let rows: Vec<_> = groups.into_iter().take(GROUPS).map(rows::dead_group).collect();
-            html(admin::dead(&viewer.context(), &rows, looked as u64))
+    match admin.dead().await {
+        Ok(all) => {
+            let rows: Vec<_> = all.groups.iter().take(GROUPS).map(rows::dead_group).collect();
+            html(admin::dead(&viewer.context(), &rows, all.looked as u64))
         }
         Err(error) => Problem::from(error).respond(&viewer, &uri),
     }

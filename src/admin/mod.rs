@@ -32,7 +32,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum_extra::extract::cookie::Key;
 use prometheus_client::registry::Registry;
-use sview_jobs::{Figures, KindOfRuns, kinds_of_runs};
+use sview_jobs::{DeadGroup, Figures, KindOfRuns, kinds_of_runs};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -54,11 +54,22 @@ const STREAMS: usize = 64;
 /// How long figures of queues are shown again: they are read from thousands of records.
 const FIGURES: Duration = Duration::from_secs(5);
 
+/// How long dead jobs by their errors are shown again: they are read from thousands of records too, and pages follow every event.
+const DEAD: Duration = Duration::from_secs(5);
+
 /// How long a status is shown again: every look asks the database and the ledger a dozen questions.
 const STATUS: Duration = Duration::from_secs(15);
 
 /// What was read last, and when.
 type Kept<T> = Arc<tokio::sync::Mutex<Option<(Instant, Arc<T>)>>>;
+
+/// Dead jobs by their errors.
+#[derive(Debug)]
+struct AllDead {
+    groups: Vec<DeadGroup>,
+    /// How many jobs were looked through.
+    looked: usize,
+}
 
 /// Figures of the last 24 hours.
 #[derive(Debug)]
@@ -81,6 +92,7 @@ pub struct Admin {
     streams: Arc<Semaphore>,
     gathered: Kept<AllFigures>,
     looked: Kept<Status>,
+    dead: Kept<AllDead>,
     /// How long ended jobs are kept.
     ledger: LedgerSettings,
     stop: CancellationToken,
@@ -123,6 +135,7 @@ impl Admin {
             streams: Arc::new(Semaphore::new(STREAMS)),
             gathered: Arc::default(),
             looked: Arc::default(),
+            dead: Arc::default(),
             ledger: ledger.clone(),
             stop,
         }
@@ -145,6 +158,27 @@ impl Admin {
         let status = Arc::new(Status::gather(&self.services).await);
         *looked = Some((Instant::now(), status.clone()));
         status
+    }
+
+    /// Dead jobs by their errors; at most [`DEAD`] old, and never older than the last action on jobs by this process.
+    async fn dead(&self) -> sview_jobs::Result<Arc<AllDead>> {
+        // Held while it is read: of many that ask at once, one reads.
+        let mut dead = self.dead.lock().await;
+        if let Some((at, all)) = &*dead
+            && at.elapsed() < DEAD
+        {
+            return Ok(all.clone());
+        }
+        let begun = Instant::now();
+        let (groups, looked) = sview_jobs::dead_groups(&self.services.jobs.queues).await?;
+        let all = Arc::new(AllDead { groups, looked });
+        *dead = Some((begun, all.clone()));
+        Ok(all)
+    }
+
+    /// Has dead jobs read anew, because something was done to jobs.
+    async fn forget_dead(&self) {
+        *self.dead.lock().await = None;
     }
 
     /// Figures of queues and kinds of jobs; at most a few seconds old.

@@ -106,7 +106,7 @@ pub(super) fn kind(kind: &KindOfRuns) -> KindRow {
 }
 
 /// Dead jobs whose errors are alike, as a page shows them.
-pub(super) fn dead_group(group: DeadGroup) -> DeadRow {
+pub(super) fn dead_group(group: &DeadGroup) -> DeadRow {
     let fields = |action| {
         let state = ("state", State::Dead.to_string());
         vec![("action", action), ("all", "yes".to_owned()), state, ("error", group.pattern.clone())]
@@ -115,9 +115,9 @@ pub(super) fn dead_group(group: DeadGroup) -> DeadRow {
     DeadRow {
         asks: vec![ask("Retry", "retry"), ask("Delete", "delete")],
         filter: JobsFilter { state: State::Dead.to_string(), error: group.pattern.clone(), ..JobsFilter::default() },
-        example: group.example,
+        example: group.example.clone(),
         count: group.count as u64,
-        names: group.names,
+        names: group.names.clone(),
         ended: group.ended,
     }
 }

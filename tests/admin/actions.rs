@@ -124,6 +124,8 @@ both! {
         let landed = answer.header("location").to_owned();
         assert!(answer.status == 303 && landed.starts_with("/jobs?ids="), "{landed}");
         assert_eq!(state(&queues, &dead[2]).await, Some(State::Dead), "the other group is left alone");
+        let groups = get(&format!("{url}/api/jobs/dead")).json();
+        assert_eq!((&groups["looked_through"], &groups["groups"][0]["error"]), (&1.into(), &"no such table".into()), "shown at once");
         let page = get(&format!("{url}{landed}")).body;
         assert!(page.contains("probe a") && page.contains("probe b") && !page.contains("probe c"), "{page}");
         assert!(!page.contains("No job matches"), "{page}");
