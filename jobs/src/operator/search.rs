@@ -54,9 +54,19 @@ fn last_error(record: &Record) -> Option<&str> {
 }
 
 /// Returns what errors have in common that differ in numbers and ids: every word with a digit in it is `#`, and so is a row of such words
-/// between punctuation.
+/// between punctuation. It is never empty, and neither begins nor ends with blanks: forms and addresses lose those.
 #[must_use]
 pub fn error_pattern(error: &str) -> String {
+    match error.trim() {
+        "" => NO_TEXT.to_owned(),
+        error => pattern(error),
+    }
+}
+
+/// The pattern of errors without a text. Where an empty one is sent, all errors are meant.
+const NO_TEXT: &str = "(no text)";
+
+fn pattern(error: &str) -> String {
     let mut pattern = String::with_capacity(error.len());
     let mut word = String::new();
     // What stands between a number and the next word; it goes when that is a number too.
@@ -199,7 +209,9 @@ mod tests {
             ("between 3 4", "between # #"),
             ("žluť 5 %.", "žluť # %."),
             ("no number", "no number"),
-            ("", ""),
+            ("", NO_TEXT),
+            (" \t", NO_TEXT),
+            (" 5 lines\n", "# lines"),
             ("(1), (2)", "(#), (#)"),
         ] {
             assert_eq!(error_pattern(error), pattern);
