@@ -23,8 +23,11 @@ pub(crate) fn sentence(request: &Request, reported: Option<&Reported>) -> String
     if reported.total > 0 {
         let what = format!("{} {}", number::grouped(reported.total), thing(resource.kind, reported.total));
         return match words::dimension_of(resource.shape).and_then(missing) {
+            // The reports that have the label may all be of the minutes that it leaves out.
+            Some(label) if resource.lags_in(request.period()) => {
+                format!("{what}, but none with {label} before the last five minutes, which this card leaves out.")
+            }
             Some(label) => format!("{what}, but none with {label}."),
-            // A series leaves out the last minutes.
             None => format!("{what}, all in the last five minutes, which this card leaves out."),
         };
     }
@@ -42,7 +45,9 @@ pub(crate) fn sentence(request: &Request, reported: Option<&Reported>) -> String
 fn advice(request: &Request, reported: &Reported, now: DateTime<Utc>) -> Markup {
     let resource = request.resource();
     if reported.total > 0 {
-        let is_country = words::dimension_of(resource.shape) == Some(Dimension::Country);
+        // Of reports that lack a country every other card of countries says so too.
+        let is_country =
+            words::dimension_of(resource.shape) == Some(Dimension::Country) && !resource.lags_in(request.period());
         return html! {
             @if is_country { p.hint { "To add countries, the owner of this site runs " code { "sview geoip --geoip-db FILE" } "." } }
         };

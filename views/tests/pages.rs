@@ -140,6 +140,15 @@ fn incidents_without_a_country_are_counted_and_the_way_to_add_one_named() {
         assert!(card.contains("14,238 incidents, but none with a country."), "{card}");
         assert!(card.contains("<code>sview geoip --geoip-db FILE</code>"), "{card}");
     }
+    // These leave out the last minutes, in which reports may well have countries.
+    for name in ["top_countries_by_incidents_graph", "all_countries_by_attackers_list"] {
+        let card = blank(name, Period::Hour, some.clone());
+        assert!(
+            card.contains("none with a country before the last five minutes, which this card leaves out."),
+            "{card}"
+        );
+        assert!(!card.contains("geoip"), "{card}");
+    }
     let card = blank("top_combinations_by_usages_list_long", Period::Week, some);
     assert!(card.contains("14,238 log-in attempts, but none with a user name and a password."), "{card}");
     assert!(!card.contains("geoip"), "{card}");
