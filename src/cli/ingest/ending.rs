@@ -14,6 +14,8 @@ use crate::config::{DEFAULT_DATA_DIR, Places};
 /// What there is after an ingest.
 pub(super) struct Last<'a> {
     places: &'a Places,
+    /// Where the store is, without secrets.
+    place: String,
     now: DateTime<Utc>,
     overview: Option<Overview>,
 }
@@ -23,16 +25,13 @@ impl<'a> Last<'a> {
     pub(super) async fn of(reports: &Reports, places: &'a Places, now: DateTime<Utc>) -> sview_store::Result<Self> {
         // No report is accepted that is later than this.
         let overview = reports.overview(now + TimeDelta::days(2)).await?;
-        Ok(Self { places, now, overview })
+        Ok(Self { places, place: reports.place(), now, overview })
     }
 }
 
 impl fmt::Display for Last<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match &self.places.database_url {
-            Some(url) => output::name(Path::new(&without_secrets(url))),
-            None => output::name(&self.places.data_dir),
-        };
+        let place = sview_jobs::in_words(&self.place, 500);
         let Some(overview) = self.overview else { return write!(f, "There are no reports in {place}.") };
         let (oldest, newest) = (units::moment(overview.oldest), units::moment(overview.newest));
         writeln!(f, "Reports in {place}: {oldest} to {newest} UTC")?;
@@ -57,13 +56,6 @@ impl fmt::Display for Last<'_> {
     }
 }
 
-/// The address of a database without user, password and parameters, whatever characters are in them.
-fn without_secrets(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let place = rest.rsplit('@').next().filter(|_| scheme != "sqlite").unwrap_or(rest);
-    format!("{scheme}://{}", place.split('?').next().unwrap_or_default())
-}
-
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
@@ -73,14 +65,6 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_address_of_a_database_shows_no_secret() {
-        let shown = |url| without_secrets(url);
-        assert_eq!(shown("postgres://sview:s/e@c?ret@db:5432/sentinel?sslmode=disable"), "postgres://db:5432/sentinel");
-        assert_eq!(shown("postgres:///sentinel?password=secret"), "postgres:///sentinel");
-        assert_eq!(shown("sqlite:///data/a@b.sqlite"), "sqlite:///data/a@b.sqlite");
-    }
 
     #[test]
     fn a_directory_is_one_word_for_a_shell() {
