@@ -5,7 +5,7 @@ use clap::Command;
 /// What every setting's variable begins with.
 const PREFIX: &str = "SVIEW_";
 
-/// A variable that is likely meant differs by this share of its letters at the most.
+/// A setting is likely meant where this share of its letters is the same at least.
 const ALIKE: f64 = 0.7;
 
 /// Warnings about variables that begin like settings and are none, a sentence each. Values are not shown.
