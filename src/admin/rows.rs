@@ -1,7 +1,8 @@
 //! From what ledgers say to what pages show.
 
 use chrono::{DateTime, Utc};
-use sview_jobs::{DeadGroup, Figures, JobId, KindOfRuns, QueueCounts, Record, State, Surroundings, WorkerInfo};
+use futures::future::try_join_all;
+use sview_jobs::{DeadGroup, Error, Figures, JobId, KindOfRuns, QueueCounts, Record, State, Surroundings, WorkerInfo};
 use sview_store::{Obstacle, ObstacleCause};
 use sview_views::admin::{
     Ask, DeadRow, HourBar, JobRow, JobsFilter, KindRow, LeftRow, LostRow, ObstacleRow, QueueCard, Wait, fine,
@@ -63,15 +64,13 @@ pub(super) struct Lost {
 /// worker's sign of life may hold what visitors typed.
 pub(super) async fn lost(admin: &Admin) -> sview_jobs::Result<Vec<Lost>> {
     let queues = &admin.services.jobs.queues;
-    let mut all = Vec::new();
-    for (worker, heard) in queues.lost_workers().await?.into_iter().take(MOST_LOST) {
-        let mut running = Vec::with_capacity(worker.running.len());
-        for (id, _) in &worker.running {
-            running.push((*id, queues.get(*id).await?));
-        }
-        all.push(Lost { worker, heard, running });
-    }
-    Ok(all)
+    let record = |id: JobId| async move { Ok::<_, Error>((id, queues.get(id).await?)) };
+    let left = |(worker, heard): (WorkerInfo, DateTime<Utc>)| async move {
+        // At once: the page follows every event, and many workers may have vanished together.
+        let running = try_join_all(worker.running.iter().map(|(id, _)| record(*id))).await?;
+        Ok::<_, Error>(Lost { worker, heard, running })
+    };
+    try_join_all(queues.lost_workers().await?.into_iter().take(MOST_LOST).map(left)).await
 }
 
 /// A worker that vanished, as a page shows it.
