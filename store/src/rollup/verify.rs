@@ -1,11 +1,13 @@
 //! Holding aggregates against a recount of the reports, and tallies against the rows that they are of.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
 use super::retention::forgotten;
 use super::{BEGINNING, Buckets, Spans, chunk, columns, first, micros, moment, oldest, pending_of, watermark};
-use crate::engine::{Dialect, Micros, Tx, table};
+use crate::engine::{Dialect, Micros, Tx, limit_statements, table};
 use crate::{Reports, Result};
 
 /// Why a difference is none that must be mended.
@@ -62,10 +64,8 @@ impl Look {
     /// `None` when aggregation has not begun.
     async fn at(reports: &Reports, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Option<Self>> {
         let mut tx = reports.engine.snapshot().await?;
-        if reports.engine.dialect() == Dialect::Postgres {
-            // A recount of all history takes as long as it takes.
-            tx.execute("SET LOCAL statement_timeout = 0".to_owned()).await?;
-        }
+        // A recount of all history takes as long as it takes.
+        limit_statements(&mut *tx, reports.engine.dialect(), Duration::ZERO).await?;
         let width = micros(precision.width());
         let Some(made_to) = watermark(&mut *tx, kind, precision, "").await? else { return Ok(None) };
         let span = span.map(|s| precision.cover(s));
