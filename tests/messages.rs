@@ -213,6 +213,7 @@ async fn a_store_is_named_by_its_absolute_path_and_as_new_once() {
     let mut demo = on(&deployment, Path::new("shown"), &["demo", "--rows", "1000"]);
     let server = Server::start(demo.current_dir(&deployment.data_dir));
     server.logs(&format!("SVIEW_DATA_DIR='{}'", deployment.data_dir.join("shown/demo").display()));
+    server.logs("1. Choose an address under \"Attackers\"");
     let mut second = on(&deployment, Path::new("shown"), &["demo", "--rows", "1000"]);
     second.current_dir(&deployment.data_dir).env("SVIEW_LISTEN", server.url.trim_start_matches("http://"));
     has(&ends(&mut second, 1), &["another sview demo runs in", "--data-dir"]);

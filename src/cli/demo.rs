@@ -71,6 +71,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let device = history.probes().first().map(|p| p.device_token.as_str().to_owned()).unwrap_or_default();
     let progress = Progress::begin(&settings, false);
     let tell = |rows: u64| progress.say(format!("{rows} of about {} rows are in", args.rows));
+    tell(0);
     let rows = tokio::select! {
         rows = fill(&services.reports, history, tell) => Some(rows?),
         () = stop.cancelled() => None,
@@ -120,7 +121,7 @@ fn tour(
   Operators' pages  {operators}
 
   Try these:
-  1. Choose \"Year\" on the overview, then a country, then an address: its page says why it is on the greylist.
+  1. Choose an address under \"Attackers\": its page says why it is on the greylist.
   2. Under \"My devices\", enter this device token: {device}
   3. Watch the jobs on the operators' pages, pause a queue, run a producer now.
   4. Ask from another terminal:

@@ -43,7 +43,9 @@ impl Progress {
                 loop {
                     tokio::time::sleep(TOLD).await;
                     let text = said.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    telemetry::line(&format!("{text}, {}", took(begun.elapsed())));
+                    if !text.is_empty() {
+                        telemetry::line(&format!("{text}, {}", took(begun.elapsed())));
+                    }
                 }
             }))
         });
