@@ -59,7 +59,8 @@ pub fn dead(context: &AdminContext, rows: &[DeadRow], looked: u64) -> Markup {
         }
     };
     let lead = html! {
-        "The newest " (grouped(looked)) " dead jobs. Those whose last errors differ in numbers and ids only are one group; in its name these are "
+        @if looked > 0 { "The newest " (grouped(looked)) " dead jobs. " }
+        "Jobs whose last errors differ in numbers and ids only are one group; in its name these are "
         code { "#" } ". " a href="/jobs?state=dead" { "All dead jobs one by one" } "."
     };
     page(context, &Frame { title: "Dead jobs", nav: "/jobs", lead: Some(lead), live: true }, &content)
