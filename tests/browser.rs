@@ -200,6 +200,10 @@ async fn a_phone_never_scrolls_sideways_and_a_finger_hits() {
             browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
         assert_eq!(wide, 0, "{page}");
         assert_eq!(browser.run(SMALL_TARGETS).await, serde_json::json!([]), "{page}");
+        let broken = r"return [...document.querySelectorAll('.ranking bdi.typed')]
+            .filter((e) => /^[0-9.]{7,15}$/.test(e.textContent) && e.getClientRects().length > 1)
+            .map((e) => e.textContent)";
+        assert_eq!(browser.run(broken).await, serde_json::json!([]), "addresses on {page} break");
         let foot = "return document.querySelector('footer.site').getBoundingClientRect().bottom >= innerHeight - 1";
         assert_eq!(browser.run(foot).await, true, "the footer of {page} hangs in mid-page");
         let hole =
