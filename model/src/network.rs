@@ -21,7 +21,7 @@ impl Network {
         }
     }
 
-    /// Whether the address is of this network. An IPv4 address in IPv6 clothes is the IPv4 address.
+    /// Whether the address is of this network. An IPv4-mapped IPv6 address is the IPv4 address.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
         match (self.address, ip.to_canonical()) {

@@ -98,7 +98,7 @@ impl Request {
             Parameters::Password(password) if password.len() > long_text::LONG => {
                 *password = long_text::shown(&long_text::held(password)).into_owned();
             }
-            // An IPv4 address in IPv6 clothes is the same attacker.
+            // An IPv4-mapped IPv6 address is the same attacker.
             Parameters::Ip(ip) => *ip = ip.to_canonical(),
             _ => {}
         }

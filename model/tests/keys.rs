@@ -72,7 +72,7 @@ fn parameters_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn an_ipv4_address_in_ipv6_clothes_is_the_same_attacker() {
+fn an_ipv4_mapped_ipv6_address_is_the_same_attacker() {
     let graph: ResourceName = "selected_attacker_incidents_graph".parse().unwrap();
     let request = |ip: &str| Request::new(graph, Period::Week, Parameters::Ip(ip.parse().unwrap())).unwrap();
     assert_eq!(request("::ffff:192.0.2.1"), request("192.0.2.1"));

@@ -108,7 +108,7 @@ both! {
         assert_eq!(made().await, listed, "after retention");
     }
 
-    async fn an_attacker_in_ipv6_clothes_is_the_same_attacker(deployment: Deployment) {
+    async fn an_attacker_by_an_ipv4_mapped_ipv6_address_is_the_same_attacker(deployment: Deployment) {
         let mut incidents = incidents();
         let expected = expected(&incidents, &Rules::default(), now());
         for (i, incident) in incidents.iter_mut().enumerate() {

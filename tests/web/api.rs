@@ -52,7 +52,7 @@ both! {
         let _worker = start(&deployment, "up", &[]);
         assert_eq!(total(&server.data("name=all_incidents_graph&period=1h", &[])), 8);
         let query = format!("name=selected_attacker_incidents_graph&period=1h&ip=::ffff:{ATTACKER}");
-        assert_eq!(total(&server.data(&query, &[])), 8, "an IPv4 address in IPv6 clothes is the same attacker");
+        assert_eq!(total(&server.data(&query, &[])), 8, "an IPv4-mapped IPv6 address is the same attacker");
         let query = format!("name=selected_password_by_usages_graph&period=1h&password={}", encoded(FORMULA));
         assert_eq!(total(&server.data(&query, &[])), 3);
     }

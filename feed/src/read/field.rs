@@ -100,7 +100,7 @@ pub(super) fn port(text: &str) -> Result<u16, Fault> {
     digits(text).and_then(|n| u16::try_from(n).ok()).ok_or(Fault::Port)
 }
 
-/// IPv4 or IPv6; an IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`) is the IPv4 address.
+/// IPv4 or IPv6; an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address.
 pub(super) fn ip(text: &str) -> Result<IpAddr, Fault> {
     IpAddr::from_str(text).map(|ip| ip.to_canonical()).map_err(|_| Fault::Ip)
 }

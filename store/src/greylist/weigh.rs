@@ -85,7 +85,7 @@ impl Reports {
             return Err(Error::Value("the greylist's horizon is empty".to_owned()));
         }
         let (ip, trap, action) = (d.text("ip"), d.text("trap"), d.text("action"));
-        // An IPv4 address in IPv6 clothes is the IPv4 address, so that both are one attacker.
+        // An IPv4-mapped IPv6 address is the IPv4 address, so that both are one attacker.
         let ip = format!("(CASE WHEN {ip} LIKE '{CLOTHES}%.%' THEN substr({ip}, {}) ELSE {ip} END)", CLOTHES.len() + 1);
         Ok(format!(
             "SELECT {ip}, {trap}, {action}, {time}, identity_id, CAST(coalesce(raw_count, 0) AS bigint)
@@ -106,7 +106,7 @@ impl Reports {
     }
 }
 
-/// How both engines begin to spell an IPv4 address in IPv6 clothes, before its IPv4 form.
+/// How both engines begin to spell an IPv4-mapped IPv6 address, before its IPv4 form.
 const CLOTHES: &str = "::ffff:";
 
 /// How rows may spell an address.

@@ -43,7 +43,7 @@ pub(super) struct Addresses {
 const FIRST: u64 = 1 << 32;
 
 impl Addresses {
-    /// An IPv4 address in IPv6 clothes, as other programs may write it, is the IPv4 address.
+    /// An IPv4-mapped IPv6 address, as other programs may write it, is the IPv4 address.
     pub(super) fn number(&mut self, ip: IpAddr) -> Address {
         match ip.to_canonical() {
             IpAddr::V4(v4) => u64::from(v4.to_bits()),
