@@ -71,7 +71,10 @@ fn sources(status: &Status) {
         let mut counts = kind.hours.iter().rev().map(|hour| hour.count);
         let said = |count: Option<Option<u64>>| count.flatten().map_or_else(|| "?".to_owned(), |n| n.to_string());
         let (now, before) = (counts.next(), counts.next());
-        let day: u64 = kind.hours.iter().rev().skip(1).filter_map(|hour| hour.count).sum();
+        let day = || kind.hours.iter().rev().skip(1).map(|hour| hour.count);
+        let sum: u64 = day().flatten().sum();
+        // Hours that are not aggregated yet are not known.
+        let day = if day().all(|count| count.is_some()) { sum.to_string() } else { format!("at least {sum}") };
         table.row([
             Cell::plain(kind.kind),
             Cell::plain(said(now)).right(),

@@ -180,10 +180,13 @@ fn before(time: DateTime<Utc>, as_of: DateTime<Utc>) -> Markup {
 }
 
 fn card(kind: &ReportsCard) -> Markup {
-    let known = || kind.hours.iter().rev().skip(1).filter_map(|(_, count)| *count);
-    let (day, now) = (known().sum::<u64>(), kind.hours.last().and_then(|(_, count)| *count).unwrap_or(0));
+    let hours = || kind.hours.iter().rev().skip(1).map(|(_, count)| *count);
+    // Hours that are not aggregated yet are not known.
+    let at_least = if hours().all(|count| count.is_some()) { "" } else { "at least " };
+    let (day, now) = (hours().flatten().sum::<u64>(), kind.hours.last().and_then(|(_, count)| *count).unwrap_or(0));
     let last = kind.hours.iter().rev().nth(1).and_then(|(_, count)| *count);
-    let said = format!("{}: {} reports in 24 hours, and {} in this one", kind.name, grouped(day), grouped(now));
+    let said =
+        format!("{}: {at_least}{} reports in 24 hours, and {} in this one", kind.name, grouped(day), grouped(now));
     let hours: Vec<Hour> =
         kind.hours.iter().map(|(end, count)| Hour { end: *end, counts: count.map(|count| vec![count]) }).collect();
     html! {
@@ -192,7 +195,7 @@ fn card(kind: &ReportsCard) -> Markup {
             dl.big {
                 div { dt { "this hour" } dd { (short(now)) } }
                 div { dt { "the hour before" } dd { (last.map_or_else(|| "–".to_owned(), short)) } }
-                div { dt { "in 24 h" } dd { (short(day)) } }
+                div { dt { "in 24 h" } dd { (at_least) (short(day)) } }
             }
             (hourly(&said, &["Reports"], &hours))
         }
