@@ -15,4 +15,4 @@ pub use error::FeedError;
 pub use geoip::GeoIp;
 pub use read::{Chunk, Ending, Format, MAX_LINE, MAX_REJECT_TEXT, Notes, Options, Reader, Reject, UnknownFormat};
 pub use simulate::{HISTORY_DAYS, History, Trickle};
-pub use summary::{MAX_REASONS, Summary, counted, grouped};
+pub use summary::{MAX_REASONS, Summary};

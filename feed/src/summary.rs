@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use sview_model::MAX_TEXT;
+use sview_model::{MAX_TEXT, counted, grouped};
 
 use crate::{Chunk, Notes};
 
@@ -98,7 +98,7 @@ impl fmt::Display for Summary {
         let Notes { long_credentials, times_without_zone, without_sensor } = self.notes;
         if long_credentials > 0 {
             let these = counted(long_credentials, "log-in");
-            write!(f, "\n{these} counted without credentials: longer than {} bytes", grouped(MAX_TEXT as u64))?;
+            write!(f, "\n{these} counted without credentials: longer than {}", counted(MAX_TEXT as u64, "byte"))?;
         }
         if times_without_zone > 0 {
             write!(f, "\n{} without a time zone: taken as UTC", counted(times_without_zone, "time"))?;
@@ -119,33 +119,6 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
-}
-
-/// A number of things in words: `1 row`, `34,774 addresses`.
-#[must_use]
-pub fn counted(n: u64, what: &str) -> String {
-    let ending = if n == 1 {
-        ""
-    } else if what.ends_with('s') {
-        "es"
-    } else {
-        "s"
-    };
-    format!("{} {what}{ending}", grouped(n))
-}
-
-/// Digits in groups of three: `34,774`.
-#[must_use]
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

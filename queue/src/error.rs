@@ -17,7 +17,7 @@ pub enum Error {
     #[error("ledger of jobs (Redis): {0}")]
     Redis(#[from] redis::RedisError),
     /// Too many jobs wait already; nothing was queued. The producer tries again at its next occasion.
-    #[error("the queue {queue} is full: {waiting} jobs wait; are its workers running?")]
+    #[error("the queue {queue} is full (waiting jobs: {waiting}); are its workers running?")]
     Full {
         /// Which queue.
         queue: QueueName,

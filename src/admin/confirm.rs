@@ -5,12 +5,13 @@ use axum::http::Uri;
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sview_jobs::{Filter, Record, Search, State, Steering, in_words, matching};
+use sview_model::counted;
 use sview_views::admin::{self, Ask, Confirm};
 
 use super::Admin;
 use super::access::Right;
 use super::context::Viewer;
-use super::order::{AT_ONCE, Asked, Order, jobs, name};
+use super::order::{AT_ONCE, Asked, Order, name};
 use super::problem::Problem;
 use crate::http::html;
 
@@ -94,7 +95,7 @@ fn meant(search: &Search) -> String {
 }
 
 /// How many there are in each state, since when, and what is left alone.
-fn counted(steering: Steering, filter: &Filter, records: &[Record]) -> Vec<String> {
+fn found(steering: Steering, filter: &Filter, records: &[Record]) -> Vec<String> {
     let number = |state: &State| records.iter().filter(|record| record.state == *state).count();
     let states: Vec<String> =
         State::ALL.iter().filter(|s| number(s) > 0).map(|state| format!("{} {state}", number(state))).collect();
@@ -145,7 +146,7 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
                 search.filter.until = Some(now);
             }
             let records = matching(queues, steering, &search).await?;
-            consequences.extend(counted(steering, &search.filter, &records));
+            consequences.extend(found(steering, &search.filter, &records));
             consequences.push(match records.len() {
                 0 => "No job is in a state to which this does anything.".to_owned(),
                 _ => consequence(steering).to_owned(),
@@ -158,7 +159,7 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
             let mut fields = vec![("action", name(steering).to_owned()), ("all", "yes".to_owned())];
             fields.extend(typed.fields());
             Ok(Confirm {
-                question: format!("{verb} {}?", jobs(records.len() as u64)),
+                question: format!("{verb} {}?", counted(records.len() as u64, "job")),
                 consequences,
                 examples: records.iter().take(EXAMPLES).map(example).collect(),
                 more: records.len().saturating_sub(EXAMPLES),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sview_jobs::{Cause, Effect, JobId, PRODUCERS, Producer, Search, Steering, steer};
-use sview_model::Queue;
+use sview_model::{Queue, counted};
 use sview_views::admin::JobsFilter;
 use utoipa::ToSchema;
 
@@ -161,7 +161,7 @@ impl Order {
             Self::Matching { steering, search, typed } => {
                 let matching = sview_jobs::matching(queues, steering, &search).await?;
                 let ids: Vec<JobId> = matching.iter().map(|record| record.id).collect();
-                note(format!("{} {}: {}", name(steering), told(&typed), jobs(ids.len() as u64))).await?;
+                note(format!("{} {}: {}", name(steering), told(&typed), counted(ids.len() as u64, "job"))).await?;
                 let did = did(steering, steer(queues, steering, &ids).await?);
                 Ok(Did { shown_at: shown_at(steering, &ids), ..did })
             }
@@ -187,11 +187,6 @@ fn shown_at(steering: Steering, ids: &[JobId]) -> Option<String> {
     stay.then(|| JobsFilter { ids: ids.join(","), ..JobsFilter::default() }.address())
 }
 
-/// A number of jobs in words.
-pub(super) fn jobs(n: u64) -> String {
-    if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") }
-}
-
 fn did(steering: Steering, effect: Effect) -> Did {
     let Effect { changed, asked, unchanged } = effect;
     let done = match steering {
@@ -201,15 +196,15 @@ fn did(steering: Steering, effect: Effect) -> Did {
     };
     let mut parts = Vec::new();
     if changed > 0 || asked + unchanged == 0 {
-        parts.push(format!("{} {done}", jobs(changed)));
+        parts.push(format!("{} {done}", counted(changed, "job")));
     }
     if asked > 0 {
-        parts.push(format!("{} asked to end", jobs(asked)));
+        parts.push(format!("{} asked to end", counted(asked, "job")));
     }
     if unchanged > 0 {
         parts.push(format!(
             "{} left as it is: in another state by now, gone, or its like is under way",
-            jobs(unchanged)
+            counted(unchanged, "job")
         ));
     }
     Did { said: format!("{}.", parts.join("; ")), changed, asked, unchanged, shown_at: None }

@@ -4,6 +4,7 @@
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use sview_jobs::machine_now;
+use sview_model::counted;
 use sview_views::admin::{AdminContext, problem};
 
 use super::context::Viewer;
@@ -56,7 +57,7 @@ impl Problem {
     /// The id of a job that is unknown (404): it never was, or it was purged by these settings.
     pub(super) fn no_such_job(settings: &LedgerSettings) -> Self {
         let LedgerSettings { keep_jobs_days: days, keep_jobs: most, keep_visitors_jobs: visitors } = settings;
-        let days = if *days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+        let days = counted(u64::from(*days), "day");
         let advice = format!(
             "It may have been purged: ended jobs are kept for {days} (SVIEW_KEEP_JOBS_DAYS), and at most {most} of each queue and \
              way to end (SVIEW_KEEP_JOBS), {visitors} of them about what visitors asked for (SVIEW_KEEP_VISITORS_JOBS)."

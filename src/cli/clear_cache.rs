@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
+use sview_model::counted;
 
-use super::{Settings, action, output, store, units};
+use super::{Settings, action, output, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -41,7 +42,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let cleared = if args.dry_run {
         keys.len() as u64
     } else {
-        action::note(&services.jobs.queues, format!("clear-cache: {} values", keys.len())).await?;
+        action::note(&services.jobs.queues, format!("clear-cache: {}", counted(keys.len() as u64, "value"))).await?;
         cache.clear().await?
     };
     if args.json {
@@ -53,6 +54,6 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         keys.iter().for_each(output::line);
     }
     let done = if args.dry_run { "would be forgotten" } else { "forgotten" };
-    output::line(format!("{} {done}", units::count(cleared, "cached value")));
+    output::line(format!("{} {done}", counted(cleared, "cached value")));
     Ok(ExitCode::SUCCESS)
 }

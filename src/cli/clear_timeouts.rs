@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use sview_jobs::{Aggregate, CacheGroup, Job as _, Queues};
-use sview_model::{Kind, Period, Precision};
+use sview_model::{Kind, Period, Precision, counted};
 
-use super::{Settings, action, arguments, output, store, units};
+use super::{Settings, action, arguments, output, store};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -105,7 +105,7 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> anyhow::Resul
             (false, 1) => "is",
             (false, _) => "are",
         };
-        output::line(format!("{} {verb} {done}", units::count(n, thing)));
+        output::line(format!("{} {verb} {done}", counted(n, thing)));
     };
     if matches!(command, Command::Resource { .. }) {
         told(done.values, "value", "due");

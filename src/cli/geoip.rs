@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use indicatif::ProgressBar;
 use serde::Serialize;
-use sview_feed::{GeoIp, counted};
-use sview_model::CountryCode;
+use sview_feed::GeoIp;
+use sview_model::{CountryCode, counted};
 use sview_store::CountryCursor;
 
 use super::{Settings, action, output, progress};

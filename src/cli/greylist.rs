@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sview_jobs::{JobError, make_greylist};
+use sview_model::counted;
 use sview_model::greylist::{Entry, Evidence, Form, Points, Stamp, THRESHOLD};
 
 use super::table::{Cell, Table};
@@ -136,7 +137,7 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
         (Some(reason), _) => format!("{ip} is never listed: {reason}"),
         (None, Some(expires)) => format!(
             "{ip} is listed: {score} points, reported by {}; if it stops now it leaves the list at {}",
-            units::count(probes, "probe"),
+            counted(probes, "probe"),
             units::moment(expires)
         ),
         (None, None) => {

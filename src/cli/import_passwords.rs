@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use sview_model::{HashKind, HashPrefix};
+use sview_model::{HashKind, HashPrefix, counted};
 use sview_passcheck::{Facts, Importer, Lines, Phase};
 
 use super::{REJECTED, Settings, output, progress, units};
@@ -217,12 +217,11 @@ fn tell(
         #[allow(clippy::cast_precision_loss)] // for people
         let rate = lines as f64 / seconds.max(0.001);
         output::line(format!(
-            "{} {kind} {}, seen {}, in {}\n  {} in {seconds:.1} s, {rate:.0} a second; {rejected} bad left out",
-            facts.hashes,
-            if facts.hashes == 1 { "hash" } else { "hashes" },
-            units::count(facts.sum, "time"),
+            "{}, seen {}, in {}\n  {} in {seconds:.1} s, {rate:.0} a second; {rejected} bad left out",
+            counted(facts.hashes, &format!("{kind} hash")),
+            counted(facts.sum, "time"),
             units::bytes(facts.bytes),
-            units::count(lines, "line"),
+            counted(lines, "line"),
         ));
     }
     Ok(if rejected > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sview_jobs::{Cause, WorkerSettings, Working, work_until_idle_with};
+use sview_model::counted;
 
 use super::progress::Progress;
 use super::suggestions::{self, Suggesting, suggesting_help};
 use super::table::{Cell, Table, Tone};
 use super::view_jobs::Job;
-use super::{Settings, output, store, units};
+use super::{Settings, output, store};
 use crate::Services;
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ async fn work(settings: &Settings, services: &Services, json: bool) -> anyhow::R
     let progress = Progress::begin(settings, json);
     progress.say("looking for what is due".to_owned());
     let tell = |working: &Working| {
-        let done = units::count(working.done, "job");
+        let done = counted(working.done, "job");
         progress.say(format!("refresh: {done} done, {} waiting or running", working.under_way));
     };
     let worked = work_until_idle_with(&services.jobs, &Cause::Command("refresh"), concurrency, &workers, tell).await?;
@@ -75,9 +76,11 @@ async fn work(settings: &Settings, services: &Services, json: bool) -> anyhow::R
     table.print();
     output::line(match worked.dead.len() as u64 {
         0 => "Everything is up to date.".to_owned(),
-        1 => "All queues are empty, but 1 job died; what it was to do is tried again in ten minutes.".to_owned(),
-        n => format!("All queues are empty, but {n} jobs died; what they were to do is tried again in ten minutes."),
+        n => {
+            let (died, they) = (counted(n, "job"), if n == 1 { "it was" } else { "they were" });
+            format!("All queues are empty, but {died} died; what {they} to do is tried again in ten minutes.")
+        }
     });
-    output::line(format!("{} in {took}", units::count(worked.done, "job")));
+    output::line(format!("{} in {took}", counted(worked.done, "job")));
     Ok(code)
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
-use sview_feed::counted;
 use sview_jobs::in_words;
+use sview_model::counted;
 
 use super::table::{Cell, Table, Tone};
 use super::{Settings, output, units};

@@ -21,11 +21,6 @@ pub(super) fn span(span: TimeDelta) -> String {
     words
 }
 
-/// A number of things: `1 job`, `2 jobs`.
-pub(super) fn count(n: u64, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
-}
-
 /// A number of bytes: `512 B`, `1.5 KiB`.
 pub(super) fn bytes(bytes: u64) -> String {
     #[allow(clippy::cast_precision_loss)] // for people
@@ -47,7 +42,6 @@ mod tests {
         let words = |seconds| span(TimeDelta::seconds(seconds));
         assert_eq!([words(0), words(59), words(60), words(3725)], ["0 s", "59 s", "1 min", "1 h 2 min"]);
         assert_eq!([words(86_400), words(90_000), words(-61)], ["1 d", "1 d 1 h", "-1 min 1 s"]);
-        assert_eq!([count(0, "job"), count(1, "job"), count(2, "job")], ["0 jobs", "1 job", "2 jobs"]);
         assert_eq!(
             [bytes(0), bytes(1536), bytes(5 << 20), bytes(3 << 40)],
             ["0 B", "1.5 KiB", "5.0 MiB", "3072.0 GiB"]

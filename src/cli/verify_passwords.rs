@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use sview_model::HashKind;
+use sview_model::{HashKind, counted};
 use sview_passcheck::{Bulk, Facts};
 
 use super::{Settings, output, units};
@@ -49,11 +49,10 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         for (kind, facts, path) in &files {
             match facts {
                 Ok(facts) => output::line(format!(
-                    "{}: whole: {} {kind} {}, seen {}, {}",
+                    "{}: whole: {}, seen {}, {}",
                     output::name(path),
-                    facts.hashes,
-                    if facts.hashes == 1 { "hash" } else { "hashes" },
-                    units::count(facts.sum, "time"),
+                    counted(facts.hashes, &format!("{kind} hash")),
+                    counted(facts.sum, "time"),
                     units::bytes(facts.bytes)
                 )),
                 Err(error) => output::line(error),

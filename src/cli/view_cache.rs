@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sview_model::Request;
+use sview_model::{Request, counted};
 
 use super::table::{Cell, Table, Tone};
 use super::{Settings, output, store, units};
@@ -95,7 +95,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     table.print();
     output::line(format!(
         "{} cached, {}; {} of {} precached values {} missing",
-        units::count(entries.len() as u64, "value"),
+        counted(entries.len() as u64, "value"),
         units::bytes(bytes),
         missing.len(),
         Request::precached().count(),

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 use sview_jobs::{Filter, JOB_NAMES, Record, State};
-use sview_model::Queue;
+use sview_model::{Queue, counted};
 
 use super::table::{Cell, Table, Tone};
 use super::{Settings, arguments, output, store, units};
@@ -156,7 +156,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     };
     let full = if records.len() == args.limit as usize { "; there may be more (--limit)" } else { "" };
     let cut = if cut { "; --wide or --json tells all of them" } else { "" };
-    output::line(format!("{}{full}{cut}", units::count(records.len() as u64, "job")));
+    output::line(format!("{}{full}{cut}", counted(records.len() as u64, "job")));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use sview_jobs::{Cause, Suggestion, Work, refresh};
-use sview_model::Request;
+use sview_model::{Request, counted};
 
 use super::suggestions;
 use super::table::{Cell, Table, Tone};
@@ -99,7 +99,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let overdue = aggregations.iter().filter(|a| a.overdue).count();
     let (aggregations, values) = (overdue as u64, values.iter().filter(|v| v.overdue).count() as u64);
     let verb = if aggregations + values == 1 { "is" } else { "are" };
-    let (first, second) = (units::count(aggregations, "aggregation"), units::count(values, "value"));
+    let (first, second) = (counted(aggregations, "aggregation"), counted(values, "value"));
     output::line(format!("{first} and {second} {verb} due"));
     Ok(ExitCode::SUCCESS)
 }

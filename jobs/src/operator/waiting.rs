@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sview_model::counted;
 
 use super::steer::is_paused;
 use crate::{Context, Filter, JobId, QueueCounts, QueueName, Record, Result, State, WorkerInfo};
@@ -114,9 +115,9 @@ impl fmt::Display for Reason {
                     _ => write!(f, "all {slots} slots of {names} are busy"),
                 }
             }
-            Self::MoreUrgent { queue, waiting: 1 } => write!(f, "1 job of the more urgent queue {queue} goes first"),
             Self::MoreUrgent { queue, waiting } => {
-                write!(f, "{waiting} jobs of the more urgent queue {queue} go first")
+                let go = if *waiting == 1 { "goes" } else { "go" };
+                write!(f, "{} of the more urgent queue {queue} {go} first", counted(*waiting, "job"))
             }
             Self::Soon => f.write_str("nothing holds it up; a worker takes it in a moment"),
             Self::Ending => f.write_str("it was asked to end, and does at its worker's next sign of life"),

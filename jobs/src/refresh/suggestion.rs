@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use sview_model::{Kind, Precision, Queue, Request};
+use sview_model::{Kind, Precision, Queue, Request, counted};
 
 use crate::job::{Aggregate, CacheGroup, CacheResource, Job as _};
 use crate::{JobId, State};
@@ -162,7 +162,7 @@ impl fmt::Display for Skip {
                 }
             }
             Self::HeldOff { until } => write!(f, "failed lately, held off until {}", until.format(MOMENT)),
-            Self::QueueFull { waiting } => write!(f, "its queue is full ({waiting} jobs wait)"),
+            Self::QueueFull { waiting } => write!(f, "its queue is full ({} waiting)", counted(*waiting, "job")),
             Self::DatabaseAway => f.write_str("the database is away, so it is unknown whether it is due"),
         }
     }

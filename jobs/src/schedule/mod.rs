@@ -12,6 +12,7 @@ use apalis_cron::{CronScheduler, Tick};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use sview_model::counted;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -67,7 +68,7 @@ pub static PRODUCERS: [Producer; 5] = [
             async move {
                 let jobs = context.queues.vacuum().await?;
                 let values = context.cache.vacuum().await?;
-                Ok(format!("{jobs} jobs and {values} cached values forgotten"))
+                Ok(format!("{} and {} forgotten", counted(jobs, "job"), counted(values, "cached value")))
             }
             .boxed()
         },
@@ -108,7 +109,7 @@ async fn enqueue(context: &Context, job: &impl Job, cause: &Cause) -> Result<Str
 
 fn summary(suggestions: &[Suggestion]) -> String {
     let queued = suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count();
-    format!("{queued} jobs queued, {} skipped", suggestions.len() - queued)
+    format!("{} queued, {} skipped", counted(queued as u64, "job"), suggestions.len() - queued)
 }
 
 /// How far off its time a tick may come.

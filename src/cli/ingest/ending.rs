@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_feed::{counted, grouped};
-use sview_model::Period;
+use sview_model::{Period, counted, grouped};
 use sview_store::{Overview, Reports};
 
 use super::super::{output, units};

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sview_model::{Kind, Precision, Span};
+use sview_model::{Kind, Precision, Span, counted};
 use sview_store::{Rebuild, Reports};
 
 use super::super::table::{Cell, Table, Tone};
-use super::super::{Settings, action, output, store, units};
+use super::super::{Settings, action, output, store};
 use super::Selection;
 
 #[derive(Debug, clap::Args)]
@@ -112,7 +112,7 @@ fn print(rebuilt: &[Aggregate], dry_run: bool) {
         );
     }
     let rows: u64 = rebuilt.iter().map(|a| a.rows).sum();
-    output::line(format!("{} {}", units::count(rows, "row"), if dry_run { "would be written" } else { "written" }));
+    output::line(format!("{} {}", counted(rows, "row"), if dry_run { "would be written" } else { "written" }));
 }
 
 async fn rebuild(

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sview_model::{Kind, Precision, Span};
+use sview_model::{Kind, Precision, Span, counted};
 use sview_store::{Difference, Excuse, Reports, TallyDifference};
 
 use super::super::progress::Progress;
@@ -173,19 +173,19 @@ impl Document {
         }
         if self.pending > 0 {
             let wait = if self.pending == 1 { "waits" } else { "wait" };
-            let pending = units::count(self.pending, "bucket");
+            let pending = counted(self.pending, "bucket");
             output::line(format!("{pending}, of rows or of tallies, {wait} to be made: reports came late"));
         }
         if self.gone > 0 {
             let are = if self.gone == 1 { "is" } else { "are" };
-            let gone = units::count(self.gone, "bucket");
+            let gone = counted(self.gone, "bucket");
             output::line(format!("{gone} {are} older than the oldest report, and cannot be recounted"));
         }
         let differences = match self.differences.len() as u64 {
             0 => "no differences".to_owned(),
-            n => units::count(n, "difference"),
+            n => counted(n, "difference"),
         };
-        output::line(format!("{} verified in {took}: {differences}", units::count(verified, "aggregate")));
+        output::line(format!("{} verified in {took}: {differences}", counted(verified, "aggregate")));
     }
 }
 

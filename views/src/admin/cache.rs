@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
+use sview_model::counted;
 
 use super::AdminContext;
 use super::frame::{Frame, page};
@@ -70,7 +71,7 @@ pub fn cache(context: &AdminContext, shown: &CachePage) -> Markup {
         }
     };
     let lead = html! {
-        (grouped(shown.count as u64)) " values, " (short(shown.bytes)) "B. When one is due it is computed anew; until that is done visitors see the stale one, with its age. \
+        (counted(shown.count as u64, "value")) ", " (short(shown.bytes)) "B. When one is due it is computed anew; until that is done visitors see the stale one, with its age. \
          It is kept for some time even if nobody computes it."
         form.filter method="get" action="/cache" {
             label.wide { span { "Text in the key" } input type="search" name="text" value=(shown.text) maxlength="200"; }

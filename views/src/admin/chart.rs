@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
+use sview_model::counted;
 
 use super::overview::HourBar;
 use crate::number::grouped;
@@ -29,7 +30,7 @@ impl Hour {
 /// Bars of what was done and what died in each hour, with the same as a table.
 pub(super) fn throughput(name: &str, hours: &[HourBar]) -> Markup {
     let (done, dead) = (hours.iter().map(|h| h.done).sum::<u64>(), hours.iter().map(|h| h.dead).sum::<u64>());
-    let said = format!("{name}: {} jobs done and {} dead in the last 24 hours", grouped(done), grouped(dead));
+    let said = format!("{name}: {} done and {} dead in the last 24 hours", counted(done, "job"), grouped(dead));
     let hour = |hour: &HourBar| Hour { end: hour.end, counts: Some(vec![hour.done, hour.dead]) };
     hourly(&said, &["Done", "Dead"], &hours.iter().map(hour).collect::<Vec<_>>())
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use sview_model::counted;
 
 use super::forms::{Ask, buttons};
 use super::frame::{Frame, page};
@@ -84,7 +85,7 @@ pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
     let content = html! {
         @for trouble in &shown.troubles { p.message.warn role="alert" { (text::visible(trouble, 600)) } }
         @if shown.obstacles > 0 {
-            p.message.bad { a href="/due" { "Aggregation is held up" } ", at " (shown.obstacles) @if shown.obstacles == 1 { " place." } @else { " places." } }
+            p.message.bad { a href="/due" { "Aggregation is held up" } ", at " (counted(shown.obstacles as u64, "place")) "." }
         }
         div.queues { @for queue in &shown.queues { (card(context, queue)) } }
         section.card.list {
@@ -166,7 +167,7 @@ fn card(context: &AdminContext, queue: &QueueCard) -> Markup {
                 dd { @match queue.oldest_waiting { Some(at) => { (seen(at, context.now)) }, None => { "–" } } }
                 dt { "Scheduled" }
                 dd { a href={ "/jobs?queue=" (queue.name) "&state=scheduled" } { (grouped(count("scheduled"))) } }
-                dt { "Workers" } dd { (queue.workers.0) @if queue.workers.1 > 0 { ", for " (queue.workers.1) @if queue.workers.1 == 1 { " job at once" } @else { " jobs at once" } } }
+                dt { "Workers" } dd { (queue.workers.0) @if queue.workers.1 > 0 { ", for " (counted(queue.workers.1 as u64, "job")) " at once" } }
                 dt { "Died in 24 h" } dd { @match &queue.failure_rate { Some(rate) => { (rate) " of what ended" }, None => { "–" } } }
                 dt { "Run time" }
                 dd { @match &queue.run_times {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use sview_model::counted;
 
 use super::AdminContext;
 use super::chart::{Hour, hourly};
@@ -186,7 +187,7 @@ fn card(kind: &ReportsCard) -> Markup {
     let (day, now) = (hours().flatten().sum::<u64>(), kind.hours.last().and_then(|(_, count)| *count).unwrap_or(0));
     let last = kind.hours.iter().rev().nth(1).and_then(|(_, count)| *count);
     let said =
-        format!("{}: {at_least}{} reports in 24 hours, and {} in this one", kind.name, grouped(day), grouped(now));
+        format!("{}: {at_least}{} in 24 hours, and {} in this one", kind.name, counted(day, "report"), grouped(now));
     let hours: Vec<Hour> =
         kind.hours.iter().map(|(end, count)| Hour { end: *end, counts: count.map(|count| vec![count]) }).collect();
     html! {
@@ -238,10 +239,7 @@ fn arrives(shown: &ArrivalsPart) -> Markup {
         section.card.list {
             h2 { "Devices" }
             p.remark {
-                @match shown.devices {
-                    Some(1) => { "1 device ever reported an incident." },
-                    devices => { (devices.map_or_else(|| "More than 100,000".to_owned(), grouped)) " devices ever reported an incident." },
-                }
+                (shown.devices.map_or_else(|| "More than 100,000 devices".to_owned(), |n| counted(n, "device"))) " ever reported an incident."
                 @if let Some((devices, since)) = shown.lately {
                     " The newest incidents, since " (exact(since)) ", are from " (grouped(devices)) ". Those that were heard of last, by the hash of their token:"
                 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use sview_model::vocabulary;
+use sview_model::{counted, vocabulary};
 
 use super::GREYLIST;
 use crate::layout::{Crumb, Frame};
@@ -321,7 +321,7 @@ fn list(context: &PageContext<'_>, state: &LiveState) -> Markup {
                 }
                 p.hint #live-found role="status" {
                     @if state.addresses.is_none() { "There is no list yet." }
-                    @else { (found(listed.found)) }
+                    @else { (counted(listed.found as u64, "address")) }
                 }
                 ul.live-list #live-list {
                     @for ip in &listed.addresses { li { (address(context, *ip)) } }
@@ -334,10 +334,6 @@ fn list(context: &PageContext<'_>, state: &LiveState) -> Markup {
             }
         }
     }
-}
-
-fn found(n: usize) -> String {
-    if n == 1 { "1 address".to_owned() } else { format!("{} addresses", grouped(n as u64)) }
 }
 
 /// The words that the script needs, so that they are written once.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use maud::{Markup, html};
 use sview_model::greylist::{Form, HALF_LIFE, HORIZON, LICENSE, MOST, THRESHOLD, Tag, weight};
-use sview_model::{Action, Trap};
+use sview_model::{Action, Trap, counted};
 
 use super::lookup;
 use crate::layout::{Crumb, Frame};
@@ -85,7 +85,7 @@ fn summary(context: &PageContext<'_>, state: &GreylistState<'_>) -> Markup {
             h2 { "The list now" }
             @match state.as_of {
                 Some(as_of) => p {
-                    b { (number::grouped(state.addresses)) " addresses" } ", as of " (moment::at(as_of, context.now))
+                    b { (counted(state.addresses, "address")) } ", as of " (moment::at(as_of, context.now))
                     ". It is made anew every quarter of an hour."
                 },
                 None => p { "The list has not been made yet: try again in a few minutes." },

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use sview_model::counted;
 use sview_model::greylist::{Entry, HORIZON, Never, Points};
 
 use super::GREYLIST;
@@ -80,7 +81,7 @@ fn listed(entry: &Entry, as_of: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
             div.scroll tabindex="0" { table {
                 caption {
                     "From " (when(entry.first_seen)) " to " (when(entry.last_seen)) ", seen by "
-                    (number::grouped(entry.probes)) @if entry.probes == 1 { " probe" } @else { " probes" } "."
+                    (counted(entry.probes, "probe")) "."
                 }
                 thead { tr {
                     th scope="col" { "Trap" } th scope="col" { "Action" } th scope="col" { "First" } th scope="col" { "Last" }
