@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use sview_views::pages::DYNFW;
-use sview_views::{NavEntry, Site};
+use sview_model::Period;
+use sview_views::pages::{API, DYNFW, ErrorPage, error};
+use sview_views::{LiveFeed, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -18,14 +19,15 @@ use crate::http::serve::Bounds;
 use crate::http::{self, asset, headers, query};
 use crate::web::ACCEPTED;
 
-/// Serves until told to stop. The page's links lead to the pages of `sview serve`: a proxy joins both under one name.
+/// Serves until told to stop. Links to the pages of `sview serve` are those of `SVIEW_PUBLIC_URL`; without it there are none.
 pub async fn serve(
     listener: TcpListener,
     live: Live,
     web: &WebSettings,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let site = Site { more: vec![NavEntry { path: DYNFW, label: "Live" }], ..web.site() };
+    let formats = web.public_url.as_ref().map(|site| format!("{site}{API}"));
+    let site = Site { live: LiveFeed::Alone, formats, ..web.site() };
     let proxies = Arc::new(web.limit.trusted_proxies.clone());
     let desk = Desk { clock: live.clock, live: Some(live), site: Arc::new(site), proxies: Arc::clone(&proxies) };
     let programs = programs().get("/healthz", || async { "ok\n" }).into_router().route_layer(from_fn(strict));
@@ -33,9 +35,18 @@ pub async fn serve(
         .merge(asset::routes())
         .get("/", || async { Redirect::temporary(DYNFW) })
         .get("/dynfw", || async { Redirect::permanent(DYNFW) });
-    let router = headers::layers(people.into_router().merge(programs), Server::Public).with_state(desk);
+    let router = people.into_router().merge(programs).fallback(not_found);
+    let router = headers::layers(router, Server::Public).with_state(desk);
     let bounds = Bounds::for_visitors(&web.connections, &proxies);
     http::serve::serve(listener, router, Server::Public, bounds, stop).await
+}
+
+/// The page of an address that leads nowhere.
+async fn not_found(State(desk): State<Desk>) -> Response {
+    let context = PageContext { site: &desk.site, period: Period::default(), now: desk.clock.now() };
+    let page =
+        ErrorPage { advice: "Only the live feed is here. Check the address.".to_owned(), ..ErrorPage::not_found() };
+    (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-store")], http::html(error(&context, &page))).into_response()
 }
 
 /// Stands before every address for programs: refuses parameters that it does not have.

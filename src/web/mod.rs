@@ -38,7 +38,7 @@ use sview_model::Period;
 use sview_views::pages::{
     ABOUT, API, DEVICES, DYNFW, GLOSSARY, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK, PASSCHECK_API, PRIVACY,
 };
-use sview_views::{NavEntry, PageContext, Site};
+use sview_views::{LiveFeed, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -120,8 +120,8 @@ impl App {
     #[must_use]
     pub fn new(services: Services, settings: &WebSettings, secret: &Secret, live: Option<Live>) -> Self {
         let passwords = Passwords::new(&services, &settings.limit);
-        let site =
-            Site { formats: Some(API.to_owned()), data_links: true, more: more(live.is_some()), ..settings.site() };
+        let has = if live.is_some() { LiveFeed::Beside } else { LiveFeed::None };
+        let site = Site { formats: Some(API.to_owned()), data_links: true, live: has, ..settings.site() };
         let SiteSettings { security_contact, security_expires, .. } = settings.site.clone();
         let security = security_contact.zip(security_expires).map(|(contact, expires)| Security { contact, expires });
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
@@ -242,14 +242,6 @@ pub async fn serve_routes(
 ) -> std::io::Result<()> {
     let bounds = Bounds::for_visitors(settings, proxies);
     http::serve::serve(listener, routes, Server::Public, bounds, stop).await
-}
-
-/// The navigation's entries besides the statistics pages.
-fn more(live: bool) -> Vec<NavEntry> {
-    let live = live.then_some(NavEntry { path: DYNFW, label: "Live" });
-    let always =
-        [NavEntry { path: GREYLIST, label: "Greylist" }, NavEntry { path: PASSCHECK, label: "Password check" }];
-    live.into_iter().chain(always).collect()
 }
 
 /// A path without its slash at the end leads to the one with it; all else leads nowhere.

@@ -12,6 +12,9 @@ mod headers;
 mod health;
 mod late;
 mod limit;
+mod linked;
+#[path = "../shared/links.rs"]
+mod links;
 mod openapi;
 mod outages;
 mod pages;

@@ -5,7 +5,6 @@
   const id = (name) => document.getElementById(name);
   const { details, period, pageSize } = live.dataset;
   const size = Number(pageSize);
-  const prefix = details.slice(0, details.lastIndexOf("/") + 1);
   const words = new Map([...id("live-words").content.querySelectorAll("data")].map((d) => [d.value, d.textContent]));
   const group = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
   const make = (name, text, properties = {}) => Object.assign(document.createElement(name), { textContent: text, ...properties });
@@ -24,7 +23,10 @@
   const search = id("live-q");
   page = Number(new URLSearchParams(location.search).get("page")) || 1;
 
-  const link = (ip) => make("a", ip, { className: "typed", href: `${prefix}${encodeURI(ip)}?period=${period}` });
+  // The address of one attacker's page, made out for 0.0.0.0; none where nobody knows where these pages are.
+  const link = (ip) => details
+    ? make("a", ip, { className: "typed", href: details.replace("0.0.0.0", encodeURI(ip)) })
+    : make("span", ip, { className: "typed" });
   const moment = (ts) => {
     const date = new Date(ts * 1000);
     const time = make("time", date.toISOString().slice(11, 19));

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use maud::{DOCTYPE, Markup, html};
 use sview_model::Period;
 
-use crate::pages::{ABOUT, GLOSSARY, PRIVACY};
+use crate::pages::{ABOUT, DYNFW, GLOSSARY, GREYLIST, PASSCHECK, PRIVACY};
 use crate::{CardContext, assets, links, moment, text};
 
 /// The version of the program.
@@ -35,8 +35,8 @@ pub struct Site {
     pub formats: Option<String>,
     /// Whether cards link their data as CSV, JSON and SVG.
     pub data_links: bool,
-    /// Entries of the navigation bar after those of the statistics pages.
-    pub more: Vec<NavEntry>,
+    /// Whether the server has the page of the live feed.
+    pub live: LiveFeed,
 }
 
 impl Default for Site {
@@ -51,28 +51,33 @@ impl Default for Site {
             licence: String::new(),
             formats: None,
             data_links: false,
-            more: Vec::new(),
+            live: LiveFeed::None,
         }
     }
 }
 
-/// An entry of the navigation bar.
+/// Whether a server has the page of the live feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NavEntry {
-    /// The page's path.
-    pub path: &'static str,
-    /// The word in the bar.
-    pub label: &'static str,
+pub enum LiveFeed {
+    /// It has all other pages.
+    None,
+    /// It has all pages.
+    Beside,
+    /// It has that page and no other. The other pages are at [`Site::public_url`]; where that is `None`, nobody knows where they are.
+    Alone,
 }
 
-/// The navigation bar of every site.
-static NAV: [NavEntry; 6] = [
-    NavEntry { path: "/", label: "Overview" },
-    NavEntry { path: "/incidents/", label: "Incidents" },
-    NavEntry { path: "/attackers/", label: "Attackers" },
-    NavEntry { path: "/passwords/", label: "Passwords" },
-    NavEntry { path: "/ports/", label: "Ports" },
-    NavEntry { path: "/devices/", label: "My devices" },
+/// The navigation bar of every site: paths and words.
+static NAV: [(&str, &str); 9] = [
+    ("/", "Overview"),
+    ("/incidents/", "Incidents"),
+    ("/attackers/", "Attackers"),
+    ("/passwords/", "Passwords"),
+    ("/ports/", "Ports"),
+    ("/devices/", "My devices"),
+    (DYNFW, "Live"),
+    (GREYLIST, "Greylist"),
+    (PASSCHECK, "Password check"),
 ];
 
 /// What a page needs to know besides what it shows.
@@ -87,6 +92,24 @@ pub struct PageContext<'a> {
 }
 
 impl PageContext<'_> {
+    /// Returns where a page of the site is, at this period; `None` where the site does not have it, or nobody knows where it is.
+    pub(crate) fn href(&self, path: &str) -> Option<String> {
+        let here = links::page(path, self.period);
+        match self.site.live {
+            LiveFeed::None if path == DYNFW => None,
+            LiveFeed::Alone if path != DYNFW => self.site.public_url.as_ref().map(|site| format!("{site}{here}")),
+            _ => Some(here),
+        }
+    }
+
+    /// Returns the page that the site begins with, and what people call it.
+    pub(crate) fn start(&self) -> (String, &'static str) {
+        match self.href("/") {
+            Some(overview) => (overview, "overview"),
+            None => (links::page(DYNFW, self.period), "live feed"),
+        }
+    }
+
     /// What the cards of the page need.
     #[must_use]
     pub fn cards(&self) -> CardContext {
@@ -145,7 +168,7 @@ pub(crate) fn page(context: &PageContext<'_>, frame: &Frame, content: &Markup) -
                 a.skip href="#main" { "Skip to content" }
                 (header(context, frame))
                 main #main tabindex="-1" {
-                    @if !frame.crumbs.is_empty() { (breadcrumbs(context, frame)) }
+                    @if let (Some(overview), false) = (context.href("/"), frame.crumbs.is_empty()) { (breadcrumbs(context, frame, &overview)) }
                     div.intro {
                         div {
                             h1 { (frame.heading) }
@@ -192,13 +215,12 @@ fn header(context: &PageContext<'_>, frame: &Frame) -> Markup {
     html! {
         header.site {
             div.top {
-                a.brand href=(links::page("/", context.period)) { (mark()) span { (context.site.name) } }
+                a.brand href=(context.start().0) { (mark()) span { (context.site.name) } }
                 nav aria-label="Pages" {
                     ul {
-                        @for entry in NAV.iter().chain(&context.site.more) {
-                            li {
-                                a href=(links::page(entry.path, context.period))
-                                    aria-current=[(entry.path == frame.nav).then_some("page")] { (entry.label) }
+                        @for (path, label) in NAV {
+                            @if let Some(href) = context.href(path) {
+                                li { a href=(href) aria-current=[(path == frame.nav).then_some("page")] { (label) } }
                             }
                         }
                     }
@@ -226,11 +248,11 @@ pub(crate) fn mark() -> Markup {
     }
 }
 
-fn breadcrumbs(context: &PageContext<'_>, frame: &Frame) -> Markup {
+fn breadcrumbs(context: &PageContext<'_>, frame: &Frame, overview: &str) -> Markup {
     html! {
         nav.crumbs aria-label="Breadcrumbs" {
             ol {
-                li { a href=(links::page("/", context.period)) { "Overview" } }
+                li { a href=(overview) { "Overview" } }
                 @for crumb in &frame.crumbs {
                     li {
                         @match &crumb.path {
@@ -267,7 +289,7 @@ fn footer(context: &PageContext<'_>) -> Markup {
             }
             p.about {
                 @for (path, label) in [(ABOUT, "About"), (GLOSSARY, "Glossary"), (PRIVACY, "Privacy")] {
-                    a href=(links::page(path, context.period)) { (label) } " "
+                    @if let Some(href) = context.href(path) { a href=(href) { (label) } " " }
                 }
                 @if let Some(contact) = &context.site.contact { a href=(contact) rel="external" { "Contact" } " " }
                 "sview " (VERSION)

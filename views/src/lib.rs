@@ -19,4 +19,4 @@ pub mod text;
 pub mod words;
 
 pub use card::{CardContext, Ready, Refresh, Slot, card};
-pub use layout::{NavEntry, PageContext, Site};
+pub use layout::{LiveFeed, PageContext, Site};

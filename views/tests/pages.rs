@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use sview_model::{Data, DeviceToken, Parameters, Period, Point, Reported, Request};
 use sview_views::pages::{self, DEVICES, Devices, ErrorPage, PAGES, Page};
-use sview_views::{CardContext, NavEntry, PageContext, Ready, Refresh, Site, Slot, assets, card};
+use sview_views::{CardContext, LiveFeed, PageContext, Ready, Refresh, Site, Slot, assets, card};
 
 fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 15, 12, 34, 56).unwrap()
@@ -182,8 +182,7 @@ fn the_map_has_every_country_with_its_number() {
 
 #[test]
 fn links_keep_the_period_and_mark_where_one_is() {
-    let more = vec![NavEntry { path: "/dynfw/", label: "Live" }];
-    let site = Site { more, licence: "Use it <well>.".to_owned(), ..Site::default() };
+    let site = Site { live: LiveFeed::Beside, licence: "Use it <well>.".to_owned(), ..Site::default() };
     for page in &PAGES {
         let html = pages::statistics(&context(&site), page, &[]).into_string();
         assert!(html.contains(&format!("<a href=\"{}?period=1d\" aria-current=\"page\">", page.path)), "{html}");

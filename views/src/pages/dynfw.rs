@@ -107,7 +107,7 @@ pub fn dynfw(context: &PageContext<'_>, state: &LiveState) -> Markup {
                 ". Reload it for what is known then. Searching and paging work."
             }
         }
-        div #live data-page-size=(LISTED) data-details=(links::attacker_path(IpAddr::from([0, 0, 0, 0])))
+        div #live data-page-size=(LISTED) data-details=[context.href(&links::attacker_path(IpAddr::from([0, 0, 0, 0])))]
             data-period=(context.period) data-socket="/ws" {
             (status(context, state))
             div.cards {
@@ -231,7 +231,12 @@ fn countries(state: &LiveState) -> Markup {
 }
 
 fn address(context: &PageContext<'_>, ip: IpAddr) -> Markup {
-    html! { a.typed href=(links::page(&links::attacker_path(ip), context.period)) { (ip) } }
+    html! {
+        @match context.href(&links::attacker_path(ip)) {
+            Some(href) => { a.typed href=(href) { (ip) } },
+            None => { span.typed { (ip) } },
+        }
+    }
 }
 
 fn clock(at: DateTime<Utc>) -> Markup {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::layout::Frame;
-use crate::{PageContext, layout, links};
+use crate::{PageContext, layout};
 
 /// What an error page says.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct ErrorPage {
 }
 
 impl ErrorPage {
-    /// The page of an address that leads nowhere.
+    /// The page of an address that leads nowhere, on a server with an overview.
     #[must_use]
     pub fn not_found() -> Self {
         Self {
@@ -49,7 +49,8 @@ pub fn error(context: &PageContext<'_>, error: &ErrorPage) -> Markup {
             p.status { "Error " (error.status) }
             @if let Some(expected) = &error.expected { p { "Expected: " (expected) } }
             p { (error.advice) }
-            p.actions { a.button.primary href=(links::page("/", context.period)) { "To the overview" } }
+            @let (href, name) = context.start();
+            p.actions { a.button.primary href=(href) { "To the " (name) } }
         }
     };
     layout::page(context, &frame, &content)
