@@ -24,6 +24,9 @@ use crate::http::metrics;
 /// How long a suggestion is not repeated by this process. The queues refuse repetitions anyway; this spares them the asking.
 const REPEAT: Duration = Duration::from_secs(2);
 
+/// How far ahead of this process' clock a value may be. One that is further ahead was computed before the clock was set back.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
+
 /// How many pages' suggestions may wait; more are dropped, and made again when somebody looks again.
 const WAITING: usize = 1024;
 
@@ -157,7 +160,7 @@ impl Slots {
             return Ok(Some(entry));
         }
         let entries = self.known.get_many(std::slice::from_ref(request)).await;
-        let entry = entries.map_err(|e| Problem::unavailable(&e))?.pop().flatten();
+        let entry = self.of_this_time(entries.map_err(|e| Problem::unavailable(&e))?.pop().flatten());
         metrics::found(entry.as_ref(), self.now());
         let mut batch = self.ask(self.is_paid(request, entry.as_ref()).then_some(request)).await;
         let asked = match &entry {
@@ -181,6 +184,7 @@ impl Slots {
         let entries = self.known.get_many(&requests).await.map_err(|e| Problem::unavailable(&e))?;
         let read = |(request, entry): (Request, Option<Entry>)| {
             let entry = self.nobodys(&request).or_else(|| {
+                let entry = self.of_this_time(entry);
                 metrics::found(entry.as_ref(), self.now());
                 entry
             });
@@ -319,6 +323,11 @@ impl Slots {
         if count > 0 && self.suggest.try_send(batch.suggestions).is_err() {
             tracing::debug!(count, "dropped suggestions because too many wait; the next view makes them again");
         }
+    }
+
+    /// Leaves out a value of a time to come. Whoever has set the clock back to look at old reports would read of it that there are none.
+    fn of_this_time(&self, entry: Option<Entry>) -> Option<Entry> {
+        entry.filter(|entry| entry.finish <= self.now() + AHEAD)
     }
 
     fn is_due(&self, entry: &Entry) -> bool {

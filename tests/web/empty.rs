@@ -53,4 +53,15 @@ both! {
         let svg = get(&server, "/resource/all_countries_by_incidents_list.svg?period=1w");
         assert!(svg.contains("14,238 incidents, but none with a country."), "{svg}");
     }
+
+    async fn values_of_a_later_time_are_not_shown_when_the_clock_is_set_back(deployment: Deployment) {
+        let old = incidents(&["2018-05-01T00:00:03Z", "2018-05-31T10:11:12Z"]);
+        drop(serving(&deployment, &[("incidents", old)]));
+        // Nobody computes. What is cached says that there was no incident.
+        let then = "2018-06-01T00:00:00Z";
+        let server = Server::start(sview(SVIEW, &deployment, &["serve"]).env("SVIEW_NOW", then));
+        let page = get(&server, "/incidents/?period=1m");
+        assert!(!page.contains("No incident in this period.") && page.matches("data-state=\"pending\"").count() == 7, "{page}");
+        assert!(get(&server, "/api/resource?name=all_incidents_graph&period=1m").ends_with("\"data\":null}"));
+    }
 }
