@@ -61,6 +61,7 @@ async fn database_and_redis_are_reached_over_tls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_of_nobody_that_is_trusted_is_refused() {
     let deployment = Deployment::new(Backend::Production).await;
+    run(&mut sview(SVIEW, &deployment, &["migrate"])); // a command that looks wants a store first
     for wrong in ["SVIEW_DATABASE_URL", "SVIEW_REDIS_URL"] {
         let mut command = over_tls(&deployment, &["view-jobs"]);
         for (name, plain) in deployment.environment().iter().filter(|(name, _)| *name != wrong) {
