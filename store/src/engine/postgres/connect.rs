@@ -23,7 +23,7 @@ pub(super) fn place(options: &PgConnectOptions) -> String {
     let at = match options.get_socket() {
         Some(socket) => format!("{}, port {port}", socket.display()),
         None if host.starts_with('/') => format!("{host}, port {port}"),
-        None if host.contains(':') => format!("[{host}]:{port}"),
+        None if host.contains(':') && !host.starts_with('[') => format!("[{host}]:{port}"),
         None => format!("{host}:{port}"),
     };
     let user = options.get_username();
