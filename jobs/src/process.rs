@@ -46,7 +46,7 @@ pub fn announce(queues: &Queues, process: ProcessInfo, stop: &CancellationToken)
                     () = stop.cancelled() => break,
                 }
             }
-            // Whoever does not hear of it finds out by the silence.
+            // A process that does not hear of it finds out by the silence.
             let _ = tokio::time::timeout(FAREWELL, queues.withdraw(&process.name)).await;
             Unfailing::Ok(())
         }

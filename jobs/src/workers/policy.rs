@@ -130,7 +130,7 @@ fn log_end(record: &Record, outcome: Option<&Outcome>, ran: Duration) {
         Some(Outcome::Dead { error }) => end!(error, "job dead", error = cut(error)),
         Some(Outcome::Released) => end!(info, "job handed back"),
         Some(Outcome::Cancelled) => end!(info, "job cancelled"),
-        None => end!(warn, "job lost its lease; what it did is left to whoever has it"),
+        None => end!(warn, "job lost its lease; another worker has it now, or it ended"),
     }
 }
 

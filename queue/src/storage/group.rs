@@ -227,7 +227,7 @@ impl Group {
         &self.0
     }
 
-    /// Takes a place; whoever had it is sent away.
+    /// Takes a place. The one who had it is sent away.
     pub(super) fn sit(&self, seat: usize) -> u64 {
         let mut seats = self.0.seats();
         seats.lives += 1;
