@@ -39,7 +39,7 @@ lint:
 gallery DIR:
     cargo run -p sview-views --example gallery -- {{DIR}}
 
-# The figures of README: DIR holds a data set (identity.csv, incidents.csv, passwords.csv, ports.csv)
+# The figures of docs/performance.md: DIR holds a data set (identity.csv, incidents.csv, passwords.csv, ports.csv)
 bench DIR *DATABASE_URL:
     cargo bench -p sview-store --bench statistics -- {{DIR}} {{DATABASE_URL}}
 

@@ -1,4 +1,4 @@
-//! What README says of the password checker: how fast a list is imported, what a hash costs on the disk, and how ranges are served,
+//! The figures of the password checker in docs/performance.md: how fast a list is imported, what a hash costs on the disk, and how ranges are served,
 //! side by side with a constant body of the same size in the same server, in one run:
 //!
 //! `cargo bench -p sview --bench passcheck -- DIRECTORY [HASHES]`

@@ -1,4 +1,5 @@
-//! README's section on one's own reports, walked as on an empty machine: its very commands, in a directory with nothing but logs.
+//! README's section on one's own reports and the guide to ingest, walked as on an empty machine: their very commands, in a directory with
+//! nothing but logs.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 mod month;
@@ -19,22 +20,24 @@ use self::month::{Month, NETWORKS, counts};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const README: &str = include_str!("../../README.md");
+const INGEST: &str = include_str!("../../docs/ingest.md");
 
-/// What the section has and no test runs: it builds, or loads from elsewhere.
-const NOT_RUN: [&str; 2] = ["cargo install", "npm pack"];
+/// Commands that no test runs: they build, load from elsewhere, or never end.
+const NOT_RUN: [&str; 3] = ["cargo install", "npm pack", "tail "];
 
-/// The commands in README's section on one's own reports, without their remarks.
+/// The commands in README's section on one's own reports and in the guide to ingest, without their remarks.
 fn commands() -> Vec<&'static str> {
     let (_, section) = README.split_once("\n## Your own reports\n").expect("README has the section");
     let section = section.split("\n## ").next().unwrap();
-    let blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let blocks = [section, INGEST].into_iter().flat_map(|text| text.split("```sh\n").skip(1));
+    let blocks = blocks.filter_map(|rest| rest.split("\n```").next());
     blocks.flat_map(str::lines).map(|line| line.split("  #").next().unwrap_or_default().trim()).collect()
 }
 
-/// The one command of README that begins and ends so.
+/// The one command that begins and ends so.
 fn command(begin: &str, end: &str) -> &'static str {
     let all: Vec<_> = commands().into_iter().filter(|line| line.starts_with(begin) && line.ends_with(end)).collect();
-    assert_eq!(all.len(), 1, "README's commands that begin with {begin:?} and end with {end:?}: {all:?}");
+    assert_eq!(all.len(), 1, "commands that begin with {begin:?} and end with {end:?}: {all:?}");
     all[0]
 }
 
@@ -110,7 +113,7 @@ fn grouped(n: u64) -> String {
 }
 
 #[test]
-fn every_command_of_the_section_is_run_or_known() {
+fn every_documented_command_is_run_or_known() {
     let run = ["sview ingest ", "sview up", "sview geoip "];
     for line in commands() {
         assert!(run.iter().chain(&NOT_RUN).any(|known| line.starts_with(known)), "no test runs {line:?}");
@@ -159,7 +162,7 @@ async fn an_old_log_of_cowrie_is_shown_as_it_was() {
     let ingest = command("sview ingest cowrie", "*");
     let out = machine.run(ingest);
     let next = out.lines().last().unwrap().strip_prefix("Next: ").unwrap().to_owned();
-    assert_eq!(next, command("sview up", "Z"), "README names what the ingest names next");
+    assert_eq!(next, command("sview up", "Z"), "the guide names what the ingest names next");
     let without = format!("Without a country: {} of the latest {} incidents.", grouped(all), grouped(all));
     assert!(
         out.contains("\nReports in ")
