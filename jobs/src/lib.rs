@@ -51,6 +51,6 @@ pub use refresh::{
     Cached, HOLD_OFF, Hold, Outlook, Part, Scope, Situation, Skip, Suggestion, Verdict, Work, after_aggregation,
     consider, consider_all, decide, queue_all, refresh, refresh_part, suggest,
 };
-pub use schedule::{PRODUCERS, Producer, Scheduler, Ticking, next_tick, run_now, ticking};
+pub use schedule::{PRODUCERS, Producer, Schedule, Scheduler, Ticking, next_tick, run_now, ticking};
 pub use shown::{shown_key, shown_payload};
 pub use workers::{Pool, PoolHealth, Trouble, WorkerSettings, Workers};

@@ -385,7 +385,7 @@ pub(super) struct Schedule {
 pub(super) struct Producer {
     name: &'static str,
     /// Seconds, minutes, hours, day of month, month, day of week; UTC.
-    cron: &'static str,
+    cron: String,
     what: &'static str,
     /// The last tick that somebody acted on.
     #[schema(format = DateTime)]
@@ -399,7 +399,7 @@ impl From<&Ticking> for Producer {
         let producer = ticking.producer;
         Self {
             name: producer.name,
-            cron: producer.cron,
+            cron: producer.schedule.to_string(),
             what: producer.what,
             last: ticking.last.map(at),
             next: ticking.next.map(at),

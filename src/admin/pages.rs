@@ -106,7 +106,7 @@ pub(super) async fn schedule(Extract(admin): Extract<Admin>, viewer: Viewer, uri
     let page = async {
         let row = |ticking: sview_jobs::Ticking| ProducerRow {
             name: ticking.producer.name,
-            cron: ticking.producer.cron,
+            cron: ticking.producer.schedule.to_string(),
             what: ticking.producer.what,
             last: ticking.last,
             next: ticking.next,

@@ -3,7 +3,6 @@
 //! Ticks come by the machine's time, even under a frozen clock. One that comes at another time than its own (a suspended host,
 //! a clock that was set) is let go: what it would have done is derived from watermarks and times, so the next one does it.
 
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,9 @@ use sview_model::counted;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use times::Schedule;
+
+use self::times::Ticks;
 use crate::health::{Component, Heartbeat, Unfailing, forever};
 use crate::refresh::{Suggestion, Verdict, refresh};
 use crate::{
@@ -26,8 +28,8 @@ use crate::{
 pub struct Producer {
     /// Its name, in records and claims.
     pub name: &'static str,
-    /// When: seconds, minutes, hours, day of month, month, day of week; UTC.
-    pub cron: &'static str,
+    /// When it ticks.
+    pub schedule: Schedule,
     /// What it does, in words.
     pub what: &'static str,
     effect: fn(Context, Cause) -> BoxFuture<'static, Result<String>>,
@@ -35,7 +37,7 @@ pub struct Producer {
 
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Producer").field("name", &self.name).field("cron", &self.cron).finish_non_exhaustive()
+        f.debug_struct("Producer").field("name", &self.name).field("schedule", &self.schedule).finish_non_exhaustive()
     }
 }
 
@@ -43,7 +45,7 @@ impl std::fmt::Debug for Producer {
 pub static PRODUCERS: [Producer; 5] = [
     Producer {
         name: REFRESH,
-        cron: "0 * * * * *",
+        schedule: Schedule::minutely(0),
         what: "queues the aggregations and cachings that are due",
         effect: |context, cause| {
             async move {
@@ -56,13 +58,13 @@ pub static PRODUCERS: [Producer; 5] = [
     Producer {
         name: "greylist",
         // When the quarter of an hour has been aggregated.
-        cron: "30 4,19,34,49 * * * *",
+        schedule: Schedule::hourly(&[4, 19, 34, 49], 30),
         what: "queues the making of the greylist, and of the day's where it is missing",
         effect: |context, cause| async move { enqueue(&context, &MakeGreylist {}, &cause).await }.boxed(),
     },
     Producer {
         name: "vacuum",
-        cron: "30 7 * * * *",
+        schedule: Schedule::hourly(&[7], 30),
         what: "forgets ended jobs and cached values that are past their time",
         effect: |context, _| {
             async move {
@@ -76,7 +78,7 @@ pub static PRODUCERS: [Producer; 5] = [
     Producer {
         name: "retention",
         // When the refresh of the minute has been done.
-        cron: "20 50 * * * *",
+        schedule: Schedule::hourly(&[50], 20),
         what: "queues the deleting of reports that are aggregated and older than they are to be kept",
         effect: |context, cause| {
             async move {
@@ -91,7 +93,7 @@ pub static PRODUCERS: [Producer; 5] = [
     Producer {
         name: "count-passwords",
         // A day is counted once it is aggregated; the later ticks are for reports that come late.
-        cron: "0 20 * * * *",
+        schedule: Schedule::hourly(&[20], 0),
         what: "counts the passwords of days, for the password checker",
         effect: |context, cause| async move { enqueue(&context, &CountPasswords {}, &cause).await }.boxed(),
     },
@@ -139,7 +141,7 @@ pub struct Ticking {
 #[must_use]
 pub fn next_tick(name: &str) -> Option<DateTime<Utc>> {
     let producer = PRODUCERS.iter().find(|producer| producer.name == name)?;
-    cron::Schedule::from_str(producer.cron).ok()?.after(&machine_now()).next()
+    Some(producer.schedule.next_after(machine_now()))
 }
 
 /// The producers with their last and next ticks.
@@ -253,22 +255,17 @@ fn supervise(state: Arc<State>, stop: CancellationToken) -> BoxFuture<'static, (
         let number = restarts;
         restarts = restarts.wrapping_add(1);
         async move {
-            let schedule = cron::Schedule::from_str(state.producer.cron).map_err(|error| error.to_string())?;
-            tick_on(state, schedule, number, stop.clone()).await.map_err(|error| error.to_string())?;
+            tick_on(state, number, stop.clone()).await.map_err(|error| error.to_string())?;
             if stop.is_cancelled() { Ok(()) } else { Err("the ticks ended".to_owned()) }
         }
     })
 }
 
-async fn tick_on(
-    state: Arc<State>,
-    schedule: cron::Schedule,
-    restarts: u32,
-    stop: CancellationToken,
-) -> Result<(), WorkerError> {
+async fn tick_on(state: Arc<State>, restarts: u32, stop: CancellationToken) -> Result<(), WorkerError> {
+    let ticks = Ticks::new(state.producer.schedule);
     let name = format!("{}/{}#{restarts}", state.producer.name, std::process::id());
     WorkerBuilder::new(name.as_str())
-        .backend(CronScheduler::new(schedule))
+        .backend(CronScheduler::new(ticks))
         .data(state)
         .build(tick)
         .run_until(async move {
@@ -324,6 +321,8 @@ async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
         errors.push((producer.name, error));
     }
 }
+
+mod times;
 
 #[cfg(test)]
 mod simulated;

@@ -15,7 +15,7 @@ pub struct ProducerRow {
     /// Its name.
     pub name: &'static str,
     /// When, as a cron expression with seconds.
-    pub cron: &'static str,
+    pub cron: String,
     /// What it does.
     pub what: &'static str,
     /// The last tick that was acted on, UTC.
@@ -42,7 +42,7 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
     let cells = |row: &ProducerRow| {
         [
             html! { b { (row.name) } p.remark { (row.what) } },
-            html! { @if let Some(words) = in_words(row.cron) { (words) p.remark { code { (row.cron) } } } @else { code { (row.cron) } } },
+            html! { @if let Some(words) = in_words(&row.cron) { (words) p.remark { code { (row.cron) } } } @else { code { (row.cron) } } },
             tick(row.last, "none yet"),
             tick(row.next, "none"),
             buttons(context, &row.asks),
