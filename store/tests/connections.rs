@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use sview_model::{Batch, Port};
-use sview_store::{Error, Reports, Settings};
-use sview_testing::{Backend, Deployment, both};
+use sview_store::{Error, Outage, Reports, Settings};
+use sview_testing::{Backend, Deployment, Patience, both};
 
 /// Polls a future until it has waited `waits` times, then drops it. Returns whether it was done before.
 async fn dropped_after<T>(waits: usize, future: impl Future<Output = T>) -> bool {
@@ -63,4 +63,28 @@ async fn a_full_pool_is_no_outage() {
     let error = reports.coverage().await.unwrap_err();
     assert!(matches!(error, Error::Busy(1)) && error.outage().is_none(), "{error}");
     assert!(error.to_string().contains("SVIEW_DATABASE_CONNECTIONS"), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_stays_read_only_is_replaced() {
+    let deployment = Deployment::new(Backend::Production).await;
+    let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
+    reports.migrate().await.unwrap();
+    let name = &deployment.prefix;
+    deployment.sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
+    let time = "2026-03-15T12:34:56Z".parse().unwrap();
+    let port = Port { time, raw_count: 1, port: 23, protocol: "TCP".parse().unwrap() };
+    let batch = Batch { ports: vec![port], ..Batch::default() };
+    let read_only = reports.insert(&batch, None).await.unwrap_err();
+    assert_eq!(read_only.outage(), Some(Outage::ReadOnly), "{read_only}");
+    assert_eq!(reports.ping().await.unwrap_err().outage(), Some(Outage::ReadOnly));
+    reports.coverage().await.expect("it can be read");
+    // Only sessions that begin from now on can write, as after a promotion behind the same address.
+    let writable =
+        format!("SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only");
+    deployment.sql(&writable).await;
+    let patience = Patience::default();
+    while reports.insert(&batch, None).await.is_err() || reports.ping().await.is_err() {
+        patience.look_again(|| "the connections are still read-only".to_owned()).await;
+    }
 }

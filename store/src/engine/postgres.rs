@@ -1,6 +1,7 @@
 //! PostgreSQL, with TimescaleDB where it is installed.
 
 mod begin;
+mod check;
 mod connect;
 mod space;
 
@@ -17,6 +18,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres as Db, Row as
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
 use self::begin::begin;
+use self::check::is_usable;
 use self::connect::{connect, no_connection, place};
 use self::space::Space;
 pub(crate) use self::space::note;
@@ -85,6 +87,8 @@ fn pool(options: &PgConnectOptions, connections: u32, wait: Duration) -> PgPool 
         .max_connections(connections)
         .acquire_timeout(wait)
         .after_connect(|connection, _| Box::pin(async move { connection.execute(UNPACK).await.map(drop) }))
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| Box::pin(async move { Ok(is_usable(connection, meta).await) }))
         .connect_lazy_with(options.clone())
 }
 
