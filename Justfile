@@ -35,6 +35,10 @@ fmt:
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
+# apalis-ledger with each back end alone, and what it must not depend on
+features:
+    tests/features.sh
+
 # All pages with made-up data, as files in a directory
 gallery DIR:
     cargo run -p sview-views --example gallery -- {{DIR}}

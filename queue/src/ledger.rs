@@ -215,15 +215,18 @@ pub(crate) const FORGET_WORKER: Duration = Duration::from_secs(120);
 pub(crate) const KEEP_LOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How many workers, and how many processes, are remembered. The ledger's Lua has the same number.
+#[cfg(feature = "sqlite")]
 pub(crate) const MOST_HEARD: i64 = 500;
 
 /// For how long around its making the claim of a tick holds.
+#[cfg(feature = "sqlite")]
 pub(crate) const TICK_WINDOW: Duration = Duration::from_secs(300);
 
 /// For how many hours it is known how many jobs ended: 24 whole ones and the one under way.
 pub(crate) const HOURS: i64 = 25;
 
 /// Of how many unique keys it is known that their last job died; the oldest are forgotten first.
+#[cfg(feature = "sqlite")]
 pub(crate) const MAX_FAILURES: i64 = 10_000;
 
 /// An hour in milliseconds.

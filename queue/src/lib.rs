@@ -9,6 +9,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(any(feature = "redis", feature = "sqlite")))]
+compile_error!("apalis-ledger needs a back end: enable its feature `redis` or `sqlite`");
+
 mod action;
 mod bell;
 mod error;

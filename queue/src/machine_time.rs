@@ -37,6 +37,7 @@ impl ClockShift {
     }
 
     /// The machine's time in milliseconds since 1970, shifted.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn machine_millis(&self) -> i64 {
         machine_now().timestamp_millis() + self.millis()
     }

@@ -15,6 +15,7 @@ const PARTS: u64 = 8;
 const LAST_BUCKET: u16 = 239;
 
 /// How an attempt ended.
+#[cfg(feature = "sqlite")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
     /// Well.
@@ -24,6 +25,7 @@ pub(crate) enum Run {
 }
 
 /// Returns the bucket of a time in milliseconds. The ledger's Lua does the same.
+#[cfg(any(test, feature = "sqlite"))]
 pub(crate) fn bucket(millis: u64) -> u16 {
     if millis < PARTS {
         return u16::try_from(millis).unwrap_or(LAST_BUCKET);
