@@ -20,9 +20,9 @@ use super::Admin;
 use super::context::{Viewer, ledger_now};
 use super::problem::{Problem, is_for_programs};
 use crate::config::{AdminSettings, Secret, Token};
+use crate::http::client::sender;
 use crate::http::guard::{ForeignSite, same_site};
 use crate::http::tls::OverTls;
-use crate::web::sender;
 
 /// The cookie of whoever signed in.
 const COOKIE: &str = "sview_admin";

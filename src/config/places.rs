@@ -152,12 +152,17 @@ fn moment(text: &str) -> Result<DateTime<Utc>, String> {
 mod tests {
     use clap::Parser as _;
 
-    use super::Connections;
-    use crate::cli::Cli;
+    use super::{Connections, Places};
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        places: Places,
+    }
 
     #[test]
     fn each_slot_has_a_connection_and_pages_keep_some() {
-        let places = |args: &[&str]| Cli::parse_from([&["sview", "migrate"], args].concat()).settings.places;
+        let places = |args: &[&str]| Program::parse_from([&["sview"], args].concat()).places;
         assert_eq!(places(&[]).connections(0), Connections { pages: 8, jobs: 4 });
         assert_eq!(places(&[]).connections(512), Connections { pages: 8, jobs: 516 });
         let few = |n| places(&["--database-connections", n]).connections(512);

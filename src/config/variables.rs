@@ -46,11 +46,21 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
-    use crate::cli::Cli;
+    use crate::config::{AdminSettings, Places, WebSettings};
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        places: Places,
+        #[command(flatten)]
+        web: WebSettings,
+        #[command(flatten)]
+        admin: AdminSettings,
+    }
 
     #[test]
     fn a_mistyped_variable_is_told_with_the_nearest_one() {
-        let told = |names: &[&str]| unknown(&Cli::command(), names.iter().map(|name| (*name).to_owned()));
+        let told = |names: &[&str]| unknown(&Program::command(), names.iter().map(|name| (*name).to_owned()));
         assert!(told(&["SVIEW_LISTEN", "HOME", "SVIEWS_LISTEN", "SVIEW_ADMIN_TOKEN"]).is_empty());
         for (wrong, right) in [
             ("SVIEW_LISTNE", "SVIEW_LISTEN"),

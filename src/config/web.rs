@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use sview_views::Site;
 
-use super::{ConnectionSettings, LimitSettings, SiteSettings, listen_address};
-use crate::http::host::is_host;
+use super::{ConnectionSettings, LimitSettings, SiteSettings, is_host, listen_address};
 
 /// Settings of the HTTP server.
 #[derive(Clone, Debug, Args)]

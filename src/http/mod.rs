@@ -1,12 +1,16 @@
-//! What the public server and the operators' one have in common: the way to serve, routes that can be listed, limits and headers, the guard
-//! against foreign sites, the check of queries, files that pages load, what is measured of requests.
+//! What all servers of this process have in common.
+//!
+//! That is the one way to serve, routes that can be listed, limits and headers, and who made a request. It is also the answer to a
+//! request that cannot be answered, the guard against foreign sites, the check of queries, files that pages load, and metrics.
 
 pub(crate) mod asset;
 pub(crate) mod bind;
+pub(crate) mod client;
 pub(crate) mod guard;
 pub(crate) mod headers;
-pub(crate) mod host;
+pub(crate) mod limit;
 pub(crate) mod metrics;
+pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod routes;
 pub(crate) mod serve;

@@ -64,6 +64,12 @@ impl Accepted {
         self
     }
 
+    /// Adds an address that is read by GET, is in no description, and has no parameters.
+    pub(crate) fn without_parameters(mut self, path: &str) -> Self {
+        self.0.insert((Method::GET, shape(path)), Vec::new());
+        self
+    }
+
     /// Whether it is known what an address accepts.
     #[cfg(test)]
     pub(crate) fn knows(&self, method: &str, path: &str) -> bool {

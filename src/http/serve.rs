@@ -29,11 +29,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::client::Client;
 use super::headers::TIME;
 use super::metrics::{self, Server};
 use crate::config::{ConnectionSettings, TrustedProxies};
 use crate::open_files;
-use crate::web::Client;
 
 /// How long a client may take to send the head of a request. The time begins when the connection is made, or when the last answer is
 /// sent: so this is also how long a connection may be idle.

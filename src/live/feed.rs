@@ -13,7 +13,7 @@ use super::hub::{Full, Hub, Seat};
 use super::pace::Pace;
 use super::told;
 use crate::config::DynfwSettings;
-use crate::web::Client;
+use crate::http::client::Client;
 
 /// How many events and changes are kept to be shown.
 const KEPT: usize = 30;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::body::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::web::Client;
+use crate::http::client::Client;
 
 /// How many messages may wait for a viewer: two seconds of the most that are told.
 const WAITING: usize = 1024;

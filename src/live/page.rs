@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::{Desk, Live};
 use crate::http::html;
-use crate::web::Error;
+use crate::http::problem::Error;
 
 /// The longest text that is searched for, in characters: no address is longer.
 const LONGEST: usize = 45;

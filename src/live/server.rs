@@ -1,6 +1,6 @@
 //! The live feed as a process of its own: `/ws`, `/dynfw/`, and the files that the page loads.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -11,13 +11,27 @@ use sview_views::pages::{API, DYNFW, ErrorPage, error};
 use sview_views::{LiveFeed, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
 
-use super::{Desk, Live, people, programs};
+use super::{Desk, Live, page, people, programs, socket};
 use crate::config::WebSettings;
 use crate::http::metrics::Server;
+use crate::http::problem::refuse;
+use crate::http::query::Accepted;
 use crate::http::serve::Bounds;
 use crate::http::{self, asset, headers, query};
-use crate::web::ACCEPTED;
+
+/// The part of the API's description that is about the live feed.
+#[derive(OpenApi)]
+#[openapi(paths(page::state, socket::open))]
+struct Description;
+
+/// What every address for programs accepts in its query.
+static ACCEPTED: LazyLock<Accepted> =
+    LazyLock::new(|| Accepted::of(&Description::openapi()).without_parameters(HEALTHZ));
+
+/// Where a supervisor asks whether the process answers.
+const HEALTHZ: &str = "/healthz";
 
 /// Serves until told to stop. Links to the pages of `sview serve` are those of `SVIEW_PUBLIC_URL`; without it there are none.
 pub async fn serve(
@@ -30,7 +44,7 @@ pub async fn serve(
     let site = Site { live: LiveFeed::Alone, formats, ..web.site() };
     let proxies = Arc::new(web.limit.trusted_proxies.clone());
     let desk = Desk { clock: live.clock, live: Some(live), site: Arc::new(site), proxies: Arc::clone(&proxies) };
-    let programs = programs().get("/healthz", || async { "ok\n" }).into_router().route_layer(from_fn(strict));
+    let programs = programs().get(HEALTHZ, || async { "ok\n" }).into_router().route_layer(from_fn(strict));
     let people = people()
         .merge(asset::routes())
         .get("/", || async { Redirect::temporary(DYNFW) })
@@ -51,10 +65,5 @@ async fn not_found(State(desk): State<Desk>) -> Response {
 
 /// Stands before every address for programs: refuses parameters that it does not have.
 async fn strict(request: Request, next: Next) -> Response {
-    query::strict(&ACCEPTED, request, next, |_, refusal| {
-        let error = refusal.to_string();
-        let head = [(header::CACHE_CONTROL, "no-store")];
-        (StatusCode::BAD_REQUEST, head, axum::Json(serde_json::json!({ "error": error }))).into_response()
-    })
-    .await
+    query::strict(&ACCEPTED, request, next, |_, refusal| refuse(StatusCode::BAD_REQUEST, &refusal.to_string())).await
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode, header};
-use axum::response::IntoResponse as _;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
@@ -20,7 +19,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::hub::{Full, Seat};
 use super::{Desk, Live};
-use crate::web::{Client, Error};
+use crate::http::client::Client;
+use crate::http::problem::{Error, refuse};
 
 /// The most bytes of a frame.
 const FRAME: usize = 8 * 1024;
@@ -59,7 +59,7 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 )]
 pub(crate) async fn open(State(desk): State<Desk>, mut request: Request) -> Response<Body> {
     let Some(live) = desk.live else {
-        return refused(StatusCode::NOT_FOUND, "There is no live feed here: the operator has named no publisher");
+        return refuse(StatusCode::NOT_FOUND, "There is no live feed here: the operator has named no publisher");
     };
     let client = Client::sending(request.extensions(), request.headers(), &desk.proxies);
     let upgrade = hyper::upgrade::on(&mut request);
@@ -67,7 +67,7 @@ pub(crate) async fn open(State(desk): State<Desk>, mut request: Request) -> Resp
     let accepted = match create_response(&http_request(parts)) {
         Ok(response) => response,
         Err(_) => {
-            let mut answer = refused(StatusCode::UPGRADE_REQUIRED, "This address speaks WebSocket (version 13)");
+            let mut answer = refuse(StatusCode::UPGRADE_REQUIRED, "This address speaks WebSocket (version 13)");
             answer.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
             return answer;
         }
@@ -75,9 +75,9 @@ pub(crate) async fn open(State(desk): State<Desk>, mut request: Request) -> Resp
     let seat = match live.feed().sit(client) {
         Ok(seat) => seat,
         Err(Full::Client) => {
-            return refused(StatusCode::TOO_MANY_REQUESTS, "Too many viewers from your address: close some of them");
+            return refuse(StatusCode::TOO_MANY_REQUESTS, "Too many viewers from your address: close some of them");
         }
-        Err(Full::All) => return refused(StatusCode::SERVICE_UNAVAILABLE, "Too many viewers: try again later"),
+        Err(Full::All) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "Too many viewers: try again later"),
     };
     let place = Place { seat, live };
     tokio::spawn(async move {
@@ -98,11 +98,6 @@ pub(crate) async fn open(State(desk): State<Desk>, mut request: Request) -> Resp
 
 fn http_request(parts: axum::http::request::Parts) -> axum::http::Request<()> {
     axum::http::Request::from_parts(parts, ())
-}
-
-fn refused(status: StatusCode, error: &str) -> Response<Body> {
-    let head = [(header::CACHE_CONTROL, "no-store")];
-    (status, head, axum::Json(serde_json::json!({ "error": error }))).into_response()
 }
 
 /// A seat that is given back when dropped.

@@ -123,14 +123,20 @@ async fn count_clients(publisher: &Publisher) -> PublishError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Cli;
+    use crate::config::Places;
     use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        places: Places,
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_socket_that_breaks_ends_the_publisher() {
         let directory = sview_testing::temporary();
         let data = directory.path().display().to_string();
-        let places = Cli::parse_from(["sview", "migrate", "--data-dir", &data]).settings.places;
+        let places = Program::parse_from(["sview", "--data-dir", &data]).places;
         let services = Services::open(&places).await.unwrap();
         let settings = PublishSettings {
             bind: ([127, 0, 0, 1], 0).into(),

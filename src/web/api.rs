@@ -9,12 +9,12 @@ use sview_model::{Subject, token_check};
 use utoipa::IntoParams;
 
 use super::App;
-use super::client::Client;
-use super::error::Problem;
 use super::export::{Body, respond};
 use super::openapi;
 use super::query::{ResourceQuery, taken};
 use super::session::Session;
+use crate::http::client::Client;
+use crate::http::problem::{Error, Problem};
 
 /// What the API takes besides what every resource takes.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,10 +40,10 @@ pub(super) struct ApiQuery {
         (status = 200, description = "The data, or null while it is being computed.", body = openapi::Answer,
             headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "The answer is what If-None-Match names."),
-        (status = 400, description = "Something is wrong with the address; error says what was expected.", body = openapi::Error),
-        (status = 403, description = "The token is not this session's.", body = openapi::Error),
-        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = openapi::Error),
-        (status = 503, description = "It cannot be answered at the moment.", body = openapi::Error),
+        (status = 400, description = "Something is wrong with the address; error says what was expected.", body = Error),
+        (status = 403, description = "The token is not this session's.", body = Error),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = Error),
+        (status = 503, description = "It cannot be answered at the moment.", body = Error),
     )
 )]
 pub(super) async fn resource(

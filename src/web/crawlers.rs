@@ -8,8 +8,8 @@ use sview_model::Period;
 use sview_views::links;
 use sview_views::pages::{ABOUT, API, DYNFW, GLOSSARY, GREYLIST, PAGES, PASSCHECK, PASSCHECK_DOC, PRIVACY};
 
-use super::error::Problem;
-use super::{App, Negotiated};
+use super::App;
+use crate::http::problem::{Negotiated, Problem};
 use crate::http::routes::Routes;
 
 /// What nobody has to search: it is computed for who asks, or belongs to one visitor.
@@ -53,7 +53,7 @@ async fn robots(State(app): State<App>) -> Response {
 
 /// The pages by their whole addresses. Without the site's address there is no such file: it would have to guess.
 async fn sitemap(State(app): State<App>) -> Response {
-    let Some(site) = &app.public_url else { return Problem::not_found().respond(&app, Negotiated::Page) };
+    let Some(site) = &app.public_url else { return Problem::not_found().respond(&app.plain(), Negotiated::Page) };
     let statistics = PAGES.iter().map(|page| links::page(page.path, Period::default()));
     let others = [ABOUT, API, GLOSSARY, GREYLIST, PASSCHECK, PASSCHECK_DOC, PRIVACY];
     let live = app.live.as_ref().map(|_| DYNFW.to_owned());
@@ -69,7 +69,7 @@ async fn sitemap(State(app): State<App>) -> Response {
 async fn security(State(app): State<App>) -> Response {
     let valid = app.security.as_ref().filter(|security| security.expires > app.services.jobs.clock.now());
     let Some(Security { contact, expires }) = valid else {
-        return Problem::not_found().respond(&app, Negotiated::Page);
+        return Problem::not_found().respond(&app.plain(), Negotiated::Page);
     };
     let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
     let canonical = app.public_url.as_ref().map(|site| format!("Canonical: {site}{SECURITY}\n"));

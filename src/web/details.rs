@@ -10,9 +10,9 @@ use serde::Deserialize;
 use sview_model::Parameters;
 use sview_views::{links, pages};
 
-use super::client::Client;
-use super::error::Problem;
 use super::{App, query};
+use crate::http::client::Client;
+use crate::http::problem::Problem;
 
 /// An address that somebody looks up is no proxy's business. The visitor's own browser asks again each time: the page fills itself.
 const ASKED: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-cache")];
@@ -30,7 +30,7 @@ pub(super) async fn attacker(
     let ip = path.ok().and_then(|Path(text)| text.parse::<IpAddr>().ok());
     let Some(ip) = ip.map(|ip| ip.to_canonical()) else {
         let expected = "an IPv4 or IPv6 address, like 192.0.2.1 or 2001:db8::1";
-        return Problem::expected("That is no address", expected).page(&app);
+        return Problem::expected("That is no address", expected).page(&app.plain());
     };
     let period = match query::page_period(&uri) {
         Ok(period) => period,
@@ -42,7 +42,7 @@ pub(super) async fn attacker(
         Ok(slots) => {
             (ASKED, super::html(pages::attacker(&app.context(period), ip, &slots, &greylisted))).into_response()
         }
-        Err(problem) => problem.page(&app),
+        Err(problem) => problem.page(&app.plain()),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Lookup {
 /// Leads to the page about the attacker whose address was typed; asks for one where none was, or what was typed is none.
 pub(super) async fn lookup(State(app): State<App>, query: Result<Query<Lookup>, QueryRejection>) -> Response {
     let Ok(Query(Lookup { ip, period })) = query else {
-        return Problem::expected("The query cannot be read", "ip, an IPv4 or IPv6 address").page(&app);
+        return Problem::expected("The query cannot be read", "ip, an IPv4 or IPv6 address").page(&app.plain());
     };
     let period = period.parse().unwrap_or_default();
     let context = app.context(period);
@@ -89,7 +89,7 @@ pub(super) async fn password(
     let Some(password) = path.ok().and_then(|Path(text)| links::read_password(&text)) else {
         let expected =
             "a password in base64 (standard or URL-safe, with or without padding), of valid UTF-8 when decoded";
-        return Problem::expected("That is no password", expected).page(&app);
+        return Problem::expected("That is no password", expected).page(&app.plain());
     };
     let period = match query::page_period(&uri) {
         Ok(period) => period,
@@ -97,7 +97,7 @@ pub(super) async fn password(
     };
     match app.slots.of(client, pages::PASSWORD.requests(period, &Parameters::Password(password.clone()))).await {
         Ok(slots) => (SECRET, super::html(pages::password(&app.context(period), &password, &slots))).into_response(),
-        Err(problem) => problem.page(&app),
+        Err(problem) => problem.page(&app.plain()),
     }
 }
 

@@ -10,12 +10,12 @@ use sview_model::{DeviceToken, Parameters, Period};
 use sview_views::pages::{self, Devices};
 use utoipa::{IntoParams, ToSchema};
 
-use super::client::Client;
-use super::error::Problem;
 use super::openapi::Token;
 use super::session::{MOST, Session};
 use super::{App, query};
+use crate::http::client::Client;
 use crate::http::guard;
+use crate::http::problem::Problem;
 
 /// Answers about a session's devices are nobody else's, not even a cache's.
 const PRIVATE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
@@ -56,7 +56,7 @@ pub(super) async fn page(State(app): State<App>, client: Client, session: Sessio
             let devices = Devices { tokens, message: None };
             (PRIVATE, super::html(pages::devices(&app.context(period), &devices, &slots))).into_response()
         }
-        Err(problem) => problem.page(&app),
+        Err(problem) => problem.page(&app.plain()),
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn confirm(State(app): State<App>, query: Result<Query<Device>,
             let page = pages::confirm_device(&app.context(Period::default()), &token);
             (PRIVATE, super::html(page)).into_response()
         }
-        Err(problem) => problem.page(&app),
+        Err(problem) => problem.page(&app.plain()),
     }
 }
 
@@ -168,6 +168,6 @@ fn change(
             let back = format!("/devices/?period={}", Period::default());
             (PRIVATE, session.keep(&tokens), Redirect::to(&back)).into_response()
         }
-        Err(problem) => problem.page(app),
+        Err(problem) => problem.page(&app.plain()),
     }
 }

@@ -11,11 +11,11 @@ use sview_views::chart::standalone_svg;
 
 use super::App;
 use super::answer::Answer;
-use super::client::Client;
-use super::error::Problem;
 use super::openapi::{self, Form, ResourceName};
 use super::query::ResourceQuery;
 use super::session::Session;
+use crate::http::client::Client;
+use crate::http::problem::{Error, Problem};
 
 /// The forms of files, by their endings.
 pub(super) const FORMS: [&str; 3] = ["csv", "json", "svg"];
@@ -51,9 +51,9 @@ impl Body {
             content((openapi::Data = "application/json"), (String = "text/csv"), (String = "image/svg+xml")),
             headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "The data is what If-None-Match names."),
-        (status = 400, description = "Something is wrong with the address; error says what was expected.", body = openapi::Error),
-        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = openapi::Error),
-        (status = 503, description = "Not computed yet, or not to be had at the moment: ask again after Retry-After seconds.", body = openapi::Error),
+        (status = 400, description = "Something is wrong with the address; error says what was expected.", body = Error),
+        (status = 429, description = "Too much was asked for; Retry-After says when to ask again.", body = Error),
+        (status = 503, description = "Not computed yet, or not to be had at the moment: ask again after Retry-After seconds.", body = Error),
     )
 )]
 pub(super) async fn file(

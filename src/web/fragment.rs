@@ -9,10 +9,10 @@ use sview_model::{Request, Subject};
 
 use super::App;
 use super::answer::Answer;
-use super::client::Client;
-use super::error::Problem;
 use super::query::ResourceQuery;
 use super::session::Session;
+use crate::http::client::Client;
+use crate::http::problem::Problem;
 
 /// Where cards are.
 pub(super) const PATH: &str = "/fragment/{name}";

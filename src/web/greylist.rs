@@ -16,9 +16,9 @@ use sview_views::pages::{self, GREYLIST, GreylistState, Greylisted};
 use tokio::sync::Mutex;
 
 use super::download::Download;
-use super::error::Problem;
 use super::site::OWN;
 use super::{App, openapi, query};
+use crate::http::problem::Problem;
 
 /// For how long a page waits for a row of the list.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -275,8 +275,8 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
             let state = GreylistState { as_of, addresses, days: &days, site: &site, terms: app.terms() };
             (OWN, super::html(pages::greylist(&app.context(period), &state))).into_response()
         }
-        Ok(Err(error)) => Problem::unavailable(&error).page(&app),
-        Err(_) => Problem::unavailable(&"the database did not answer in time").page(&app),
+        Ok(Err(error)) => Problem::unavailable(&error).page(&app.plain()),
+        Err(_) => Problem::unavailable(&"the database did not answer in time").page(&app.plain()),
     }
 }
 
@@ -284,17 +284,17 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
 pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, PathRejection>, uri: Uri) -> Response {
     let year = path.ok().and_then(|Path(text)| year_of(&text));
     let period = query::page_period(&uri).unwrap_or_default();
-    let Some(year) = year else { return Problem::not_found().page(&app) };
+    let Some(year) = year else { return Problem::not_found().page(&app.plain()) };
     match tokio::time::timeout(PATIENCE, app.services.reports.greylist_days()).await {
         Ok(Ok(mut days)) => {
             days.retain(|(day, _)| day.year() == year);
             if days.is_empty() {
-                return Problem::not_found().page(&app);
+                return Problem::not_found().page(&app.plain());
             }
             super::html(pages::greylist_year(&app.context(period), year, &days))
         }
-        Ok(Err(error)) => Problem::unavailable(&error).page(&app),
-        Err(_) => Problem::unavailable(&"the database did not answer in time").page(&app),
+        Ok(Err(error)) => Problem::unavailable(&error).page(&app.plain()),
+        Err(_) => Problem::unavailable(&"the database did not answer in time").page(&app.plain()),
     }
 }
 
@@ -335,7 +335,7 @@ pub(super) async fn latest(
         return app.greylist.license.get_or_init(text).respond(&headers);
     }
     let Some(form) = Form::ALL.iter().copied().find(|form| form.file() == name) else {
-        return Problem::not_found().page(&app);
+        return Problem::not_found().page(&app.plain());
     };
     match app.latest().await {
         Ok(Some(latest)) => {
@@ -344,10 +344,10 @@ pub(super) async fn latest(
             }
             let license = app.license();
             let made = tokio::task::spawn_blocking(move || latest.file(form, license).respond(&headers)).await;
-            made.unwrap_or_else(|error| Problem::unavailable(&error).page(&app))
+            made.unwrap_or_else(|error| Problem::unavailable(&error).page(&app.plain()))
         }
-        Ok(None) => Problem::not_yet().page(&app),
-        Err(error) => Problem::unavailable(&error).page(&app),
+        Ok(None) => Problem::not_yet().page(&app.plain()),
+        Err(error) => Problem::unavailable(&error).page(&app.plain()),
     }
 }
 
@@ -380,11 +380,11 @@ pub(super) async fn archive(
     headers: HeaderMap,
 ) -> Response {
     let file = path.ok().and_then(|Path((year, name))| day_of(&year, &name));
-    let Some((day, form)) = file else { return Problem::not_found().page(&app) };
+    let Some((day, form)) = file else { return Problem::not_found().page(&app.plain()) };
     match app.day(day, form).await {
         Ok(Some(file)) => file.respond(&headers),
-        Ok(None) => Problem::not_found().page(&app),
-        Err(error) => Problem::unavailable(&error).page(&app),
+        Ok(None) => Problem::not_found().page(&app.plain()),
+        Err(error) => Problem::unavailable(&error).page(&app.plain()),
     }
 }
 

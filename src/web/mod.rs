@@ -3,18 +3,15 @@
 
 mod answer;
 mod api;
-mod client;
 mod crawlers;
 mod details;
 mod devices;
 mod download;
-mod error;
 mod export;
 mod fragment;
 mod greylist;
 mod health;
 mod known;
-mod limit;
 mod openapi;
 mod own;
 mod passcheck;
@@ -42,11 +39,7 @@ use sview_views::{LiveFeed, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::client::{Client, sender};
 use self::crawlers::Security;
-use self::error::Problem;
-use self::limit::Limit;
-pub(crate) use self::openapi::{ACCEPTED, Error};
 use self::passcheck::Passwords;
 use self::passcheck::range::RANGE;
 use self::recent::Recent;
@@ -54,7 +47,9 @@ use self::site::OwnPages;
 use self::slots::Slots;
 use crate::Services;
 use crate::config::{ConnectionSettings, Secret, SiteSettings, TrustedProxies, WebSettings};
+use crate::http::limit::Limit;
 use crate::http::metrics::Server;
+use crate::http::problem::{Negotiated, Problem};
 use crate::http::routes::Routes;
 use crate::http::serve::Bounds;
 use crate::http::{self, asset, headers, html, query as http_query};
@@ -82,13 +77,6 @@ pub struct Parts {
     public_url: Option<String>,
     /// Who hears of problems of security.
     security: Option<Security>,
-}
-
-/// How an error is told.
-#[derive(Clone, Copy, Debug)]
-enum Negotiated {
-    Page,
-    Json,
 }
 
 impl Deref for App {
@@ -141,6 +129,11 @@ impl App {
         }))
     }
 
+    /// The context of a page that shows no period.
+    fn plain(&self) -> PageContext<'_> {
+        self.context(Period::default())
+    }
+
     fn context(&self, period: Period) -> PageContext<'_> {
         PageContext { site: &self.site, period, now: self.services.jobs.clock.now() }
     }
@@ -171,7 +164,7 @@ async fn strict(State(app): State<App>, request: Request, next: Next) -> Respons
             return passcheck::refused(&refusal);
         }
         let negotiated = if path.starts_with("/api/device/") { Negotiated::Page } else { Negotiated::Json };
-        Problem::expected(refusal.heading, refusal.expected).respond(&app, negotiated)
+        Problem::expected(refusal.heading, refusal.expected).respond(&app.plain(), negotiated)
     })
     .await
 }
@@ -253,5 +246,5 @@ async fn not_found(State(app): State<App>, uri: Uri) -> Response {
         return axum::response::Redirect::permanent(&format!("{with_slash}{query}")).into_response();
     }
     let json = uri.path().starts_with("/api/");
-    Problem::not_found().respond(&app, if json { Negotiated::Json } else { Negotiated::Page })
+    Problem::not_found().respond(&app.plain(), if json { Negotiated::Json } else { Negotiated::Page })
 }

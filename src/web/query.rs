@@ -5,9 +5,9 @@ use serde::Deserialize;
 use sview_model::{Parameters, Period, Request, ResourceName, Subject};
 use utoipa::IntoParams;
 
-use super::error::Problem;
 use super::openapi;
 use super::session::Session;
+use crate::http::problem::Problem;
 
 /// The parameters of resources, as they are named in addresses.
 #[derive(Debug, Default, Deserialize, IntoParams)]

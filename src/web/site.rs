@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 
 use super::App;
 use super::answer::Answer;
-use crate::http::host::is_host;
+use crate::config::is_host;
 
 /// Who may keep a page that shows the address: where nobody has said it, it is what the request called this host, and nobody else is
 /// to be shown that.

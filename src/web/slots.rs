@@ -14,12 +14,12 @@ use sview_views::{Ready, Refresh, Slot, moment};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::client::Client;
-use super::error::Problem;
 use super::known::Known;
-use super::limit::{Charge, Limit, Refused};
 use crate::Services;
+use crate::http::client::Client;
+use crate::http::limit::{Charge, Limit, Refused};
 use crate::http::metrics;
+use crate::http::problem::Problem;
 
 /// How long a suggestion is not repeated by this process. The queues refuse repetitions anyway; this spares them the asking.
 const REPEAT: Duration = Duration::from_secs(2);

@@ -7,13 +7,13 @@ use sview_model::Parameters;
 use sview_views::pages::{self, Page};
 
 use super::answer::Answer;
-use super::client::Client;
-use super::error::Problem;
 use super::{App, query};
+use crate::http::client::Client;
+use crate::http::problem::Problem;
 
 /// A statistics page: what is cached, placeholders for the rest.
 pub(super) async fn page(State(app): State<App>, client: Client, headers: HeaderMap, uri: Uri) -> Response {
-    let Some(page) = Page::at(uri.path()) else { return Problem::not_found().page(&app) };
+    let Some(page) = Page::at(uri.path()) else { return Problem::not_found().page(&app.plain()) };
     let period = match query::page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
@@ -27,6 +27,6 @@ pub(super) async fn page(State(app): State<App>, client: Client, headers: Header
     });
     match answer.await {
         Ok(answer) => answer.respond(&headers),
-        Err(problem) => problem.page(&app),
+        Err(problem) => problem.page(&app.plain()),
     }
 }

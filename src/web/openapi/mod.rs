@@ -13,7 +13,6 @@ use sview_model::Period;
 use utoipa::OpenApi;
 
 pub(super) use self::page::show;
-pub(crate) use self::schemas::Error;
 pub(super) use self::schemas::{
     Answer, Data, DayFile, Digits, Form, GreylistFile, GreylistLines, Hashing, LeakedAnswer, LeakedRequest, PeriodName,
     ResourceName, SchemaFile, SeenAnswer, SeenRequest, Token, Year,
@@ -68,7 +67,7 @@ fn description(live: bool) -> utoipa::openapi::OpenApi {
 }
 
 /// What every address for programs accepts in its query, and the parts of pages too.
-pub(crate) static ACCEPTED: LazyLock<Accepted> =
+pub(super) static ACCEPTED: LazyLock<Accepted> =
     LazyLock::new(|| Accepted::of(&description(true)).with::<ResourceQuery>(fragment::PATH));
 
 /// As text, without a live feed and with one.

@@ -114,8 +114,6 @@ schemas! {
             .description(Some("null while nothing is cached: the value is being computed, ask again.")))
         .required("resource_name").required("data")
         .build();
-    /// The answer to what cannot be answered.
-    Error = object(json!({"error": "There is no such period: period must be one of 1h, 6h, …"}));
 }
 
 /// How a window is named.

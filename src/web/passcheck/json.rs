@@ -9,9 +9,9 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::lookup::even;
+use crate::http::limit::Refused;
 use crate::http::query::Refusal;
 use crate::web::answer::stored;
-use crate::web::limit::Refused;
 
 /// A request that is none of this API's: it is not JSON, or not to be read at all.
 pub(super) struct ApiError(StatusCode, &'static str);

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use sview_model::{HashKind, HashPrefix};
 
 use super::json::{self, answer};
+use crate::http::client::Client;
 use crate::web::App;
-use crate::web::client::Client;
 use crate::web::openapi::{LeakedAnswer, LeakedRequest};
 
 /// The other address.

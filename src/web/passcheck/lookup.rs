@@ -13,7 +13,7 @@ use sview_store::{Reports, SeenPassword};
 
 use crate::Services;
 use crate::config::LimitSettings;
-use crate::web::limit::Limit;
+use crate::http::limit::Limit;
 
 /// How often it is asked whether sview has counted more.
 const REVISION: Duration = Duration::from_secs(10);

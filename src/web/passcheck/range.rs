@@ -17,11 +17,11 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::lookup::even;
+use crate::http::client::Client;
+use crate::http::limit::Refused;
 use crate::http::query::Refusal;
 use crate::web::App;
 use crate::web::answer::{Answer, stored};
-use crate::web::client::Client;
-use crate::web::limit::Refused;
 use crate::web::openapi::{Digits, Hashing};
 
 /// Where the API is; the prefix follows.

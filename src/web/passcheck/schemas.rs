@@ -10,10 +10,10 @@ use sview_model::Source;
 use sview_passcheck::MAX_COUNT;
 use sview_views::pages::Schema;
 
+use crate::http::problem::{Error, Negotiated, Problem};
+use crate::web::App;
 use crate::web::answer::Answer;
-use crate::web::error::Problem;
-use crate::web::openapi::{Error, SchemaFile};
-use crate::web::{App, Negotiated};
+use crate::web::openapi::SchemaFile;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -127,6 +127,6 @@ pub(in crate::web) async fn serve(State(app): State<App>, Path(name): Path<Strin
         Some(schema) => {
             Answer::new(schema.text.clone(), "application/schema+json", "public, max-age=300").respond(&headers)
         }
-        None => Problem::not_found().respond(&app, Negotiated::Json),
+        None => Problem::not_found().respond(&app.plain(), Negotiated::Json),
     }
 }

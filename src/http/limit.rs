@@ -19,7 +19,7 @@ const CLIENTS: usize = 1 << 16;
 
 /// Counts hits by client, and those of all. Clones are the same counter.
 #[derive(Clone, Debug)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     /// Hits a minute; 0 is no limit.
     most: u32,
     ban: Duration,
@@ -71,11 +71,11 @@ struct Account {
 
 /// A client asked for more than it may have; how long it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused(pub(super) Duration);
+pub(crate) struct Refused(pub(crate) Duration);
 
 /// A hit that is counted. Given back when dropped, unless it was [spent](Charge::spend): what led to no computation costs nothing.
 #[derive(Debug)]
-pub(super) struct Charge(Option<Counted>);
+pub(crate) struct Charge(Option<Counted>);
 
 /// Where a hit was counted.
 #[derive(Debug)]
@@ -87,20 +87,20 @@ struct Counted {
 
 impl Limit {
     /// The limit on computations.
-    pub(super) fn new(settings: &LimitSettings) -> Self {
+    pub(crate) fn new(settings: &LimitSettings) -> Self {
         let all = settings.rlimit_all_hits;
         let all = (all > 0).then(|| Arc::new(Mutex::new(Bucket::new(all))));
         Self { all, ..Self::of(settings.rlimit_max_hits, settings) }
     }
 
     /// A limit of so many hits a minute and client, with a count of its own.
-    pub(super) fn of(most: u32, settings: &LimitSettings) -> Self {
+    pub(crate) fn of(most: u32, settings: &LimitSettings) -> Self {
         let ban = Duration::from_secs(settings.rlimit_ban_time.into());
         Self { most, ban, accounts: Arc::default(), all: None }
     }
 
     /// Counts a hit of a client, or refuses it.
-    pub(super) fn charge(&self, client: Client) -> Result<Charge, Refused> {
+    pub(crate) fn charge(&self, client: Client) -> Result<Charge, Refused> {
         self.charge_at(client, Instant::now())
     }
 
@@ -144,12 +144,12 @@ impl Limit {
 
 impl Charge {
     /// What costs nothing.
-    pub(super) fn free() -> Self {
+    pub(crate) fn free() -> Self {
         Self(None)
     }
 
     /// It led to a computation.
-    pub(super) fn spend(mut self) {
+    pub(crate) fn spend(mut self) {
         self.0 = None;
     }
 }

@@ -5,16 +5,52 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use sview_views::PageContext;
 use sview_views::pages::{ErrorPage, error};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
+use super::guard::ForeignSite;
 use super::limit::Refused;
-use super::{App, Negotiated};
-use crate::http;
-use crate::http::guard::ForeignSite;
+use super::{html, unreadable};
+
+/// How an error is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Negotiated {
+    /// As a page.
+    Page,
+    /// As JSON, in the form of [`Error`].
+    Json,
+}
+
+/// The body of every refusal that programs get.
+pub(crate) struct Error;
+
+impl PartialSchema for Error {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let example = json!({"error": "There is no such period: period must be one of 1h, 6h, …"});
+        RefOr::T(ObjectBuilder::new().property("error", text).required("error").examples([example]).build().into())
+    }
+}
+
+impl ToSchema for Error {}
+
+/// Refuses a request of a program with this text. Nobody keeps it.
+pub(crate) fn refuse(status: StatusCode, text: &str) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], body(text)).into_response()
+}
+
+/// A text in the form of [`Error`].
+fn body(text: &str) -> axum::Json<serde_json::Value> {
+    axum::Json(json!({ "error": text }))
+}
 
 /// A request that cannot be answered as asked.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     heading: String,
     expected: Option<String>,
@@ -25,7 +61,7 @@ pub(super) struct Problem {
 
 impl Problem {
     /// The caller's mistake (400); `expected` says what would have been right.
-    pub(super) fn expected(heading: impl Into<String>, expected: impl ToString) -> Self {
+    pub(crate) fn expected(heading: impl Into<String>, expected: impl ToString) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             heading: heading.into(),
@@ -36,12 +72,12 @@ impl Problem {
     }
 
     /// What the framework refused to read, with its status and reason.
-    pub(super) fn unreadable(heading: &str, status: StatusCode, reason: String) -> Self {
-        Self { status: http::unreadable(status), ..Self::expected(heading, reason) }
+    pub(crate) fn unreadable(heading: &str, status: StatusCode, reason: String) -> Self {
+        Self { status: unreadable(status), ..Self::expected(heading, reason) }
     }
 
     /// Too many computations asked for (429).
-    pub(super) fn limited(Refused(after): Refused) -> Self {
+    pub(crate) fn limited(Refused(after): Refused) -> Self {
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
             heading: "Too much was asked for".to_owned(),
@@ -54,7 +90,7 @@ impl Problem {
     }
 
     /// Not allowed (403).
-    pub(super) fn forbidden(heading: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(heading: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
             heading: heading.into(),
@@ -65,18 +101,18 @@ impl Problem {
     }
 
     /// Another site sent the form (403).
-    pub(super) fn foreign(_: ForeignSite) -> Self {
+    pub(crate) fn foreign(_: ForeignSite) -> Self {
         Self::forbidden(ForeignSite::HEADING, ForeignSite::ADVICE)
     }
 
     /// An address that leads nowhere (404).
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         let page = ErrorPage::not_found();
         Self { status: StatusCode::NOT_FOUND, heading: page.heading, expected: None, advice: page.advice, after: None }
     }
 
     /// The store or the queues cannot be reached (503). What happened goes to the log, not to the caller.
-    pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "a request could not be answered");
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
@@ -88,7 +124,7 @@ impl Problem {
     }
 
     /// A value that nobody has computed yet (503): it is on its way.
-    pub(super) fn not_yet() -> Self {
+    pub(crate) fn not_yet() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             heading: "This is not computed yet".to_owned(),
@@ -99,7 +135,7 @@ impl Problem {
     }
 
     /// As a page.
-    pub(super) fn page(self, app: &App) -> Response {
+    pub(crate) fn page(self, context: &PageContext<'_>) -> Response {
         let head = self.head();
         let page = ErrorPage {
             status: self.status.as_u16(),
@@ -107,19 +143,17 @@ impl Problem {
             expected: self.expected,
             advice: self.advice,
         };
-        let markup = error(&app.context(sview_model::Period::default()), &page);
-        (self.status, head, super::html(markup)).into_response()
+        (self.status, head, html(error(context, &page))).into_response()
     }
 
     /// As JSON.
-    pub(super) fn json(self) -> Response {
+    pub(crate) fn json(self) -> Response {
         let head = self.head();
         let text = match self.expected {
             Some(expected) => format!("{}. Expected: {expected}.", self.heading),
             None => format!("{}. {}", self.heading, self.advice),
         };
-        let body = axum::Json(serde_json::json!({ "error": text }));
-        (self.status, head, body).into_response()
+        (self.status, head, body(&text)).into_response()
     }
 
     /// No error is kept by a cache.
@@ -132,9 +166,9 @@ impl Problem {
     }
 
     /// As what the caller asked for.
-    pub(super) fn respond(self, app: &App, negotiated: Negotiated) -> Response {
+    pub(crate) fn respond(self, context: &PageContext<'_>, negotiated: Negotiated) -> Response {
         match negotiated {
-            Negotiated::Page => self.page(app),
+            Negotiated::Page => self.page(context),
             Negotiated::Json => self.json(),
         }
     }

@@ -1,24 +1,27 @@
-//! Who sends a request, as far as a limit tells clients apart.
+//! Who made a request, as far as limits tell clients apart.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 
-use super::App;
 use crate::config::TrustedProxies;
 
 /// A client: an IPv4 address, or the /64 network of an IPv6 one, for a single subscriber has at least as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Client(IpAddr);
 
-impl FromRequestParts<App> for Client {
+impl<S: Sync> FromRequestParts<S> for Client
+where
+    Arc<TrustedProxies>: FromRef<S>,
+{
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self::sending(&parts.extensions, &parts.headers, &app.proxies))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self::sending(&parts.extensions, &parts.headers, &Arc::from_ref(state)))
     }
 }
 
