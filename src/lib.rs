@@ -7,6 +7,7 @@ pub mod config;
 mod http;
 pub mod live;
 pub mod open_files;
+mod passcheck;
 mod private;
 pub mod publish;
 mod services;

@@ -3,6 +3,7 @@
 //! That is the one way to serve, routes that can be listed, limits and headers, and who made a request. It is also the answer to a
 //! request that cannot be answered, the guard against foreign sites, the check of queries, files that pages load, and metrics.
 
+pub(crate) mod answer;
 pub(crate) mod asset;
 pub(crate) mod bind;
 pub(crate) mod client;
@@ -10,6 +11,8 @@ pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod limit;
 pub(crate) mod metrics;
+pub(crate) mod openapi;
+pub(crate) mod own_pages;
 pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod routes;

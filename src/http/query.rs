@@ -12,6 +12,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use sview_jobs::in_words;
+use sview_model::Period;
 use utoipa::IntoParams;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
@@ -149,6 +150,19 @@ pub(crate) async fn strict(
 
 fn query_of(uri: &Uri) -> &str {
     uri.query().unwrap_or_default()
+}
+
+/// The period of a page; where none or no real one is named, the address of the same page at the default period.
+pub(crate) fn page_period(uri: &Uri) -> Result<Period, String> {
+    let query = query_of(uri);
+    let pairs = || query.split('&').filter(|pair| !pair.is_empty());
+    let named = pairs().find_map(|pair| pair.strip_prefix("period="));
+    named.and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let mut rest: Vec<&str> = pairs().filter(|pair| !pair.starts_with("period=")).collect();
+        let period = format!("period={}", Period::default());
+        rest.push(&period);
+        format!("{}?{}", uri.path(), rest.join("&"))
+    })
 }
 
 /// Tells in a description that every operation refuses what it does not accept. `error` names the schema of the refusal.

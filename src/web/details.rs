@@ -10,9 +10,10 @@ use serde::Deserialize;
 use sview_model::Parameters;
 use sview_views::{links, pages};
 
-use super::{App, query};
+use super::App;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
+use crate::http::query::page_period;
 
 /// An address that somebody looks up is no proxy's business. The visitor's own browser asks again each time: the page fills itself.
 const ASKED: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-cache")];
@@ -32,7 +33,7 @@ pub(super) async fn attacker(
         let expected = "an IPv4 or IPv6 address, like 192.0.2.1 or 2001:db8::1";
         return Problem::expected("That is no address", expected).page(&app.plain());
     };
-    let period = match query::page_period(&uri) {
+    let period = match page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
@@ -91,7 +92,7 @@ pub(super) async fn password(
             "a password in base64 (standard or URL-safe, with or without padding), of valid UTF-8 when decoded";
         return Problem::expected("That is no password", expected).page(&app.plain());
     };
-    let period = match query::page_period(&uri) {
+    let period = match page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };

@@ -10,12 +10,13 @@ use sview_model::{DeviceToken, Parameters, Period};
 use sview_views::pages::{self, Devices};
 use utoipa::{IntoParams, ToSchema};
 
+use super::App;
 use super::openapi::Token;
 use super::session::{MOST, Session};
-use super::{App, query};
 use crate::http::client::Client;
 use crate::http::guard;
 use crate::http::problem::Problem;
+use crate::http::query::page_period;
 
 /// Answers about a session's devices are nobody else's, not even a cache's.
 const PRIVATE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
@@ -42,7 +43,7 @@ impl Device {
 
 /// The page of the session's devices.
 pub(super) async fn page(State(app): State<App>, client: Client, session: Session, uri: Uri) -> Response {
-    let period = match query::page_period(&uri) {
+    let period = match page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::sync::OnceLock;
 
+use crate::http::answer::{is_known, reads_gzip};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -11,8 +12,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use sview_model::hex;
-
-use super::answer::{is_known, reads_gzip};
 
 /// A file's content, and when it was made.
 #[derive(Debug)]

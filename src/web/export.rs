@@ -10,10 +10,10 @@ use sview_store::Entry;
 use sview_views::chart::standalone_svg;
 
 use super::App;
-use super::answer::Answer;
 use super::openapi::{self, Form, ResourceName};
 use super::query::ResourceQuery;
 use super::session::Session;
+use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::problem::{Error, Problem};
 

@@ -8,9 +8,9 @@ use axum::response::Response;
 use sview_model::{Request, Subject};
 
 use super::App;
-use super::answer::Answer;
 use super::query::ResourceQuery;
 use super::session::Session;
+use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 

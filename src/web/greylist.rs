@@ -16,9 +16,10 @@ use sview_views::pages::{self, GREYLIST, GreylistState, Greylisted};
 use tokio::sync::Mutex;
 
 use super::download::Download;
-use super::site::OWN;
-use super::{App, openapi, query};
+use super::{App, openapi};
+use crate::http::own_pages::OWN;
 use crate::http::problem::Problem;
+use crate::http::query::page_period;
 
 /// For how long a page waits for a row of the list.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -262,7 +263,7 @@ impl App {
 
 /// The page about the list.
 pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Response {
-    let period = query::page_period(&uri).unwrap_or_default();
+    let period = page_period(&uri).unwrap_or_default();
     let read = async {
         let reports = &app.services.reports;
         let (standing, days) = (reports.greylist_standing().await?, reports.greylist_days().await?);
@@ -270,7 +271,7 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
     };
     match tokio::time::timeout(PATIENCE, read).await {
         Ok(Ok((standing, addresses, days))) => {
-            let site = format!("{}{}", app.address(&headers), GREYLIST.trim_end_matches('/'));
+            let site = format!("{}{}", app.own_pages.address(&headers), GREYLIST.trim_end_matches('/'));
             let as_of = standing.map(|standing| standing.as_of);
             let state = GreylistState { as_of, addresses, days: &days, site: &site, terms: app.terms() };
             (OWN, super::html(pages::greylist(&app.context(period), &state))).into_response()
@@ -283,7 +284,7 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
 /// The page of a year's lists.
 pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, PathRejection>, uri: Uri) -> Response {
     let year = path.ok().and_then(|Path(text)| year_of(&text));
-    let period = query::page_period(&uri).unwrap_or_default();
+    let period = page_period(&uri).unwrap_or_default();
     let Some(year) = year else { return Problem::not_found().page(&app.plain()) };
     match tokio::time::timeout(PATIENCE, app.services.reports.greylist_days()).await {
         Ok(Ok(mut days)) => {

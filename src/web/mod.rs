@@ -1,7 +1,6 @@
 //! The HTTP server: pages, the API, and what they load. It serves what is cached and enqueues what is missing; it never waits
 //! for a query over reports.
 
-mod answer;
 mod api;
 mod crawlers;
 mod details;
@@ -14,11 +13,9 @@ mod health;
 mod known;
 mod openapi;
 mod own;
-mod passcheck;
 mod query;
 mod recent;
 mod session;
-mod site;
 mod slots;
 mod statistics;
 
@@ -27,33 +24,30 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, Request, State};
-use axum::http::{Method, Uri};
+use axum::http::Uri;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::Key;
 use sview_model::Period;
-use sview_views::pages::{
-    ABOUT, API, DEVICES, DYNFW, GLOSSARY, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK, PASSCHECK_API, PRIVACY,
-};
+use sview_views::pages::{ABOUT, API, DEVICES, DYNFW, GLOSSARY, GREYLIST, LOOKUP, OPENAPI, PAGES, PASSCHECK, PRIVACY};
 use sview_views::{LiveFeed, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::crawlers::Security;
-use self::passcheck::Passwords;
-use self::passcheck::range::RANGE;
 use self::recent::Recent;
-use self::site::OwnPages;
 use self::slots::Slots;
 use crate::Services;
 use crate::config::{ConnectionSettings, Secret, SiteSettings, TrustedProxies, WebSettings};
 use crate::http::limit::Limit;
 use crate::http::metrics::Server;
+use crate::http::own_pages::OwnPages;
 use crate::http::problem::{Negotiated, Problem};
 use crate::http::routes::Routes;
 use crate::http::serve::Bounds;
 use crate::http::{self, asset, headers, html, query as http_query};
 use crate::live::{self, Desk, Live};
+use crate::passcheck::{self, Checker};
 
 /// What every handler needs. Cloned for every request, so one pointer.
 #[derive(Clone)]
@@ -66,9 +60,9 @@ pub struct Parts {
     slots: Slots,
     live: Option<Live>,
     recent: Recent,
-    own_pages: OwnPages,
+    own_pages: Arc<OwnPages>,
     greylist: greylist::Files,
-    passwords: Passwords,
+    checker: Arc<Checker>,
     /// Who is believed when they say for whom they ask.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
@@ -92,6 +86,12 @@ impl FromRef<App> for Arc<TrustedProxies> {
     }
 }
 
+impl FromRef<App> for Arc<Checker> {
+    fn from_ref(app: &App) -> Self {
+        app.checker.clone()
+    }
+}
+
 impl FromRef<App> for Desk {
     fn from_ref(app: &App) -> Self {
         Self {
@@ -107,21 +107,22 @@ impl App {
     /// The application over open services.
     #[must_use]
     pub fn new(services: Services, settings: &WebSettings, secret: &Secret, live: Option<Live>) -> Self {
-        let passwords = Passwords::new(&services, &settings.limit);
         let has = if live.is_some() { LiveFeed::Beside } else { LiveFeed::None };
         let site = Site { formats: Some(API.to_owned()), data_links: true, live: has, ..settings.site() };
+        let (site, own_pages) = (Arc::new(site), Arc::new(OwnPages::new(settings.public_url.clone())));
+        let checker = Checker::new(&services, &settings.limit, &site, &own_pages);
         let SiteSettings { security_contact, security_expires, .. } = settings.site.clone();
         let security = security_contact.zip(security_expires).map(|(contact, expires)| Security { contact, expires });
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
         Self(Arc::new(Parts {
             services,
-            site: Arc::new(site),
+            site,
             slots,
             live,
             recent: Recent::default(),
-            own_pages: OwnPages::default(),
+            own_pages,
             greylist: greylist::Files::default(),
-            passwords,
+            checker,
             proxies: Arc::new(settings.limit.trusted_proxies.clone()),
             key: Key::derive_from(secret.bytes()),
             public_url: settings.public_url.clone(),
@@ -156,12 +157,8 @@ pub fn router_with(app: App, more: Router<App>) -> Router {
 async fn strict(State(app): State<App>, request: Request, next: Next) -> Response {
     http_query::strict(&openapi::ACCEPTED, request, next, |request, refusal| {
         let path = request.uri().path();
-        if path.starts_with(RANGE) {
-            return passcheck::range::refused(&refusal);
-        }
-        let posts = request.method() == Method::POST;
-        if posts && [PASSCHECK_API, passcheck::leaked::PATH, passcheck::seen::PATH].contains(&path) {
-            return passcheck::refused(&refusal);
+        if let Some(response) = passcheck::refused(request.method(), path, &refusal) {
+            return response;
         }
         let negotiated = if path.starts_with("/api/device/") { Negotiated::Page } else { Negotiated::Json };
         Problem::expected(refusal.heading, refusal.expected).respond(&app.plain(), negotiated)

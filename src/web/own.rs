@@ -7,8 +7,9 @@ use maud::Markup;
 use sview_views::PageContext;
 use sview_views::pages::{ABOUT, GLOSSARY, PRIVACY, about, glossary, privacy};
 
-use super::{App, query};
+use super::App;
 use crate::http::html;
+use crate::http::query::page_period;
 use crate::http::routes::Routes;
 
 /// The addresses of all of them.
@@ -22,5 +23,5 @@ pub(super) fn routes() -> Routes<App> {
 
 /// The period is kept for the links; the page itself has none.
 fn show(app: &App, uri: &Uri, page: fn(&PageContext<'_>) -> Markup) -> Response {
-    html(page(&app.context(query::page_period(uri).unwrap_or_default())))
+    html(page(&app.context(page_period(uri).unwrap_or_default())))
 }

@@ -1,6 +1,5 @@
 //! What addresses may carry besides their path, parsed once.
 
-use axum::http::Uri;
 use serde::Deserialize;
 use sview_model::{Parameters, Period, Request, ResourceName, Subject};
 use utoipa::IntoParams;
@@ -69,17 +68,4 @@ pub(super) fn taken(resource: ResourceName) -> &'static str {
         Subject::Password => "period, password",
         Subject::Devices => "period, and token at /api/resource",
     }
-}
-
-/// The period of a page; where none or no real one is named, the address of the same page at the default period.
-pub(super) fn page_period(uri: &Uri) -> Result<Period, String> {
-    let query = uri.query().unwrap_or_default();
-    let pairs = || query.split('&').filter(|pair| !pair.is_empty());
-    let named = pairs().find_map(|pair| pair.strip_prefix("period="));
-    named.and_then(|text| text.parse().ok()).ok_or_else(|| {
-        let mut rest: Vec<&str> = pairs().filter(|pair| !pair.starts_with("period=")).collect();
-        let period = format!("period={}", Period::default());
-        rest.push(&period);
-        format!("{}?{}", uri.path(), rest.join("&"))
-    })
 }

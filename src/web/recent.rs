@@ -1,11 +1,10 @@
 //! Answers that are the same for everybody, kept for a second: rendered, tagged and compressed once, then only copied. What is
 //! shown changes by minutes; a second is nothing to a visitor, and much to a server under load.
 
+use crate::http::answer::Answer;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-
-use super::answer::Answer;
 
 /// How long an answer is given out before it is made anew.
 const KEPT: Duration = Duration::from_secs(1);

@@ -6,15 +6,16 @@ use axum::response::{IntoResponse, Redirect, Response};
 use sview_model::Parameters;
 use sview_views::pages::{self, Page};
 
-use super::answer::Answer;
-use super::{App, query};
+use super::App;
+use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
+use crate::http::query::page_period;
 
 /// A statistics page: what is cached, placeholders for the rest.
 pub(super) async fn page(State(app): State<App>, client: Client, headers: HeaderMap, uri: Uri) -> Response {
     let Some(page) = Page::at(uri.path()) else { return Problem::not_found().page(&app.plain()) };
-    let period = match query::page_period(&uri) {
+    let period = match page_period(&uri) {
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };

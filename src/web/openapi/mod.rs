@@ -14,13 +14,14 @@ use utoipa::OpenApi;
 
 pub(super) use self::page::show;
 pub(super) use self::schemas::{
-    Answer, Data, DayFile, Digits, Form, GreylistFile, GreylistLines, Hashing, LeakedAnswer, LeakedRequest, PeriodName,
-    ResourceName, SchemaFile, SeenAnswer, SeenRequest, Token, Year,
+    Answer, Data, DayFile, Form, GreylistFile, GreylistLines, PeriodName, ResourceName, Token, Year,
 };
 use super::query::ResourceQuery;
-use super::{App, answer, api, devices, export, fragment, greylist, health, passcheck};
+use super::{App, api, devices, export, fragment, greylist, health};
+use crate::http::answer;
 use crate::http::query::{self, Accepted};
-use crate::live;
+use crate::passcheck::openapi::{Digits, Hashing, SchemaFile};
+use crate::{live, passcheck};
 
 /// Everything that programs may use.
 #[derive(OpenApi)]

@@ -28,7 +28,7 @@ const LINE: usize = 72;
 
 /// The page of the API.
 pub(in crate::web) async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
-    app.own_page("api", &headers, |address| {
+    app.own_pages.page("api", &headers, |address| {
         let endpoints = endpoints(&description(app.live.is_some()));
         pages::api(&app.context(Period::default()), address, &endpoints)
     })

@@ -2,37 +2,15 @@
 
 use serde_json::{Value, json};
 use sview_model::greylist::{self, Tag};
-use sview_model::{CATALOGUE, HashKind, Period, Shape, Subject};
-use sview_views::pages;
+use sview_model::{CATALOGUE, Period, Shape, Subject};
+use utoipa::ToSchema as _;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
-    AdditionalProperties, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType,
-    Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, SchemaType, Type,
 };
-use utoipa::{PartialSchema, ToSchema};
 
+use crate::http::openapi::{parsed, schemas, words};
 use crate::web::export::FORMS;
-use crate::web::passcheck::schemas::SCHEMAS;
-
-/// A type that stands for a schema, under its own name.
-macro_rules! schemas {
-    ($($(#[$doc:meta])* $name:ident $(uses $($used:ident),+)? = $schema:expr;)+) => {$(
-        $(#[$doc])*
-        pub(crate) struct $name;
-
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                RefOr::T(Schema::from($schema))
-            }
-        }
-
-        impl ToSchema for $name {
-            $(fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
-                $(all.push(($used::name().into_owned(), $used::schema()));)+
-            })?
-        }
-    )+};
-}
 
 schemas! {
     /// The resources of the catalogue.
@@ -41,9 +19,6 @@ schemas! {
     PeriodName = words(Period::ALL.iter().map(|p| p.as_str()), Some(Period::default().as_str()), &periods(), Period::default().as_str());
     /// The forms of files.
     Form = words(FORMS, None, "The form of the file.", FORMS[1]);
-    /// The first digits of a hash.
-    Digits = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9A-Fa-f]{5}$"))
-        .description(Some("Five hex digits of either case.")).examples(["5BAA6"]).build();
     /// The token of a device.
     Token = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z0-9]{64}$"))
         .description(Some("64 lower-case letters and digits.")).examples(["0123456789abcdef".repeat(4)]).build();
@@ -60,18 +35,6 @@ schemas! {
     /// A file of the greylist's archive.
     DayFile = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^greylist-[0-9]{4}-[0-9]{2}-[0-9]{2}(\\.csv|-ipv[46]\\.txt)$"))
         .description(Some("The day is one of the year in the path.")).examples([format!("greylist-{DAY}.csv")]).build();
-    /// The files of the password checker's schemas.
-    SchemaFile = words(SCHEMAS.iter().map(file_of), None, "The file of a schema.", file_of(&SCHEMAS[0]));
-    /// A request of the password checker.
-    LeakedRequest = of_passcheck(&SCHEMAS[0]);
-    /// Its answer.
-    LeakedAnswer = of_passcheck(&SCHEMAS[1]);
-    /// A request with days.
-    SeenRequest = of_passcheck(&SCHEMAS[2]);
-    /// Its answer.
-    SeenAnswer = of_passcheck(&SCHEMAS[3]);
-    /// How passwords are hashed.
-    Hashing = words(HashKind::ALL.iter().map(|kind| kind.as_str()), Some(HashKind::Sha1.as_str()), "How passwords are hashed.", HashKind::Sha1.as_str());
     /// The data of a resource: any of the shapes, for a series is a ranking of windows too.
     Data uses Series, MultiSeries, Ranking, Map = AnyOfBuilder::new()
         .description(Some("The data of a resource; which of the shapes it has is told with the resource's name."))
@@ -122,21 +85,6 @@ const BUCKET: &str = "2026-03-15 12:30";
 /// A day of the greylist's archive, for examples.
 const DAY: &str = "2026-03-15";
 
-fn words(
-    all: impl IntoIterator<Item = impl Into<Value>>,
-    default: Option<&str>,
-    description: &str,
-    example: impl Into<Value>,
-) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(all))
-        .default(default.map(Value::from))
-        .description(Some(description))
-        .examples([example])
-        .build()
-}
-
 fn text(example: Option<&str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).examples(example).build()
 }
@@ -153,24 +101,6 @@ fn object(example: Value) -> Object {
         object = object.property(name, schema).required(name);
     }
     object.schema_type(SchemaType::Type(Type::Object)).examples([example]).build()
-}
-
-/// A schema that is written in JSON.
-fn parsed(schema: Value) -> Schema {
-    serde_json::from_value(schema).unwrap_or_default() // a test holds what comes out against what went in
-}
-
-/// A schema that is also served by itself.
-fn of_passcheck(schema: &pages::Schema) -> Schema {
-    let mut body: Value = serde_json::from_str(&schema.text).unwrap_or_default();
-    for own in ["$schema", "$id"] {
-        body.as_object_mut().map(|body| body.remove(own));
-    }
-    parsed(body)
-}
-
-fn file_of(schema: &pages::Schema) -> &str {
-    schema.path.rsplit('/').next().unwrap_or_default()
 }
 
 fn greylist_entry() -> Value {
@@ -252,13 +182,6 @@ mod tests {
 
     #[test]
     fn schemas_that_are_written_in_json_lose_nothing() {
-        for schema in &*SCHEMAS {
-            let mut expected: Value = serde_json::from_str(&schema.text).unwrap();
-            for own in ["$schema", "$id"] {
-                assert!(expected.as_object_mut().unwrap().remove(own).is_some());
-            }
-            assert_eq!(serde_json::to_value(of_passcheck(schema)).unwrap(), expected, "{}", schema.path);
-        }
         assert_eq!(serde_json::to_value(parsed(greylist_entry())).unwrap(), greylist_entry());
     }
 }

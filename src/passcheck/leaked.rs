@@ -1,5 +1,6 @@
 //! The API that Sentinel View has had from the beginning: six digits of a hash in, the hashes that begin so out.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -9,13 +10,13 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use sview_model::{HashKind, HashPrefix};
 
+use super::Checker;
 use super::json::{self, answer};
+use super::openapi::{LeakedAnswer, LeakedRequest};
 use crate::http::client::Client;
-use crate::web::App;
-use crate::web::openapi::{LeakedAnswer, LeakedRequest};
 
 /// The other address.
-pub(in crate::web) const PATH: &str = "/api/leaked";
+pub(super) const PATH: &str = "/api/leaked";
 
 /// How many characters of the hash a request tells.
 const TOLD: usize = 6;
@@ -38,8 +39,8 @@ const TOLD: usize = 6;
         (status = 503, description = "Passwords cannot be checked at the moment.", body = LeakedAnswer),
     )
 )]
-pub(in crate::web) async fn check(app: State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
-    leaked(app, client, headers, body).await
+pub(crate) async fn check(checker: State<Arc<Checker>>, client: Client, headers: HeaderMap, body: Body) -> Response {
+    leaked(checker, client, headers, body).await
 }
 
 /// The same as POST /passcheck/apiv1/, at its other address
@@ -54,7 +55,12 @@ pub(in crate::web) async fn check(app: State<App>, client: Client, headers: Head
         (status = "default", description = "The same refusals.", body = LeakedAnswer),
     )
 )]
-pub(in crate::web) async fn leaked(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn leaked(
+    State(checker): State<Arc<Checker>>,
+    client: Client,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let began = Instant::now();
     let request = match json::read(&headers, body).await {
         Ok(request) => request,
@@ -67,13 +73,13 @@ pub(in crate::web) async fn leaked(State(app): State<App>, client: Client, heade
             return answer(StatusCode::BAD_REQUEST, &body);
         }
     };
-    match app.passwords.limit.charge(client) {
+    match checker.passwords.limit.charge(client) {
         Ok(charge) => charge.spend(),
         Err(refused) => return json::limited(refused),
     }
     // Letters after f are allowed, and no hash begins with them.
     let found = match told[..HashPrefix::DIGITS].parse::<HashPrefix>() {
-        Ok(prefix) => app.passwords.of(HashKind::Sha1, prefix).await,
+        Ok(prefix) => checker.passwords.of(HashKind::Sha1, prefix).await,
         Err(_) => Ok(Vec::new()),
     };
     let found = match found {

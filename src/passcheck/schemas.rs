@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -10,15 +10,14 @@ use sview_model::Source;
 use sview_passcheck::MAX_COUNT;
 use sview_views::pages::Schema;
 
-use crate::http::problem::{Error, Negotiated, Problem};
-use crate::web::App;
-use crate::web::answer::Answer;
-use crate::web::openapi::SchemaFile;
+use super::openapi::SchemaFile;
+use crate::http::answer::Answer;
+use crate::http::problem::{Error, Problem};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// All schemas, in the order of the page.
-pub(in crate::web) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
+pub(crate) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
     let seen = json!({
         "hash": { "description": "The SHA-1 of the password in UTF-8, hex digits.", "type": "string", "pattern": "^[0-9a-f]{40}$" },
         "count": { "description": "How often the password was seen.", "type": "integer", "minimum": 1, "maximum": MAX_COUNT },
@@ -122,11 +121,11 @@ fn schema(name: &str, title: &'static str, body: Value) -> Schema {
         (status = 404, description = "There is no such schema.", body = Error),
     )
 )]
-pub(in crate::web) async fn serve(State(app): State<App>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
     match SCHEMAS.iter().find(|schema| schema.path.rsplit('/').next() == Some(&name)) {
         Some(schema) => {
             Answer::new(schema.text.clone(), "application/schema+json", "public, max-age=300").respond(&headers)
         }
-        None => Problem::not_found().respond(&app.plain(), Negotiated::Json),
+        None => Problem::not_found().json(),
     }
 }

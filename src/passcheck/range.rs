@@ -1,6 +1,7 @@
 //! The API that everybody's tools speak: five digits of a hash in, the rest of all hashes that begin so out, a line each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -16,16 +17,16 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use super::Checker;
 use super::lookup::even;
+use super::openapi::{Digits, Hashing};
+use crate::http::answer::{Answer, stored};
 use crate::http::client::Client;
 use crate::http::limit::Refused;
 use crate::http::query::Refusal;
-use crate::web::App;
-use crate::web::answer::{Answer, stored};
-use crate::web::openapi::{Digits, Hashing};
 
 /// Where the API is; the prefix follows.
-pub(in crate::web) const RANGE: &str = "/range/";
+pub(super) const RANGE: &str = "/range/";
 
 /// Asks for an answer whose length does not tell how many passwords there are.
 const ADD_PADDING: HeaderName = HeaderName::from_static("add-padding");
@@ -41,7 +42,7 @@ const KEPT: &str = "public, max-age=3600";
 
 /// What may stand in the address.
 #[derive(Debug, Deserialize)]
-pub(super) struct Mode {
+pub(crate) struct Mode {
     #[serde(default = "sha1")]
     mode: String,
 }
@@ -87,8 +88,8 @@ impl IntoParams for Padding {
         (status = 503, description = "Passwords cannot be checked at the moment.", content_type = "text/plain"),
     )
 )]
-pub(super) async fn range(
-    State(app): State<App>,
+pub(crate) async fn range(
+    State(checker): State<Arc<Checker>>,
     client: Client,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Mode>, QueryRejection>,
@@ -101,7 +102,7 @@ pub(super) async fn range(
     let Some(kind) = query.ok().and_then(|Query(Mode { mode })| mode.parse::<HashKind>().ok()) else {
         return plain(StatusCode::BAD_REQUEST, "The mode must be sha1 or ntlm");
     };
-    match app.passwords.limit.charge(client) {
+    match checker.passwords.limit.charge(client) {
         Ok(charge) => charge.spend(),
         Err(Refused(after)) => {
             let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "Too many requests. Try again later");
@@ -113,9 +114,9 @@ pub(super) async fn range(
     let headers = request.headers();
     let padded = headers.get(ADD_PADDING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
     let counts = if padded {
-        app.passwords.counts_alike(kind, prefix).await.map(|entries| (entries, None))
+        checker.passwords.counts_alike(kind, prefix).await.map(|entries| (entries, None))
     } else {
-        app.passwords.counts(kind, prefix).await
+        checker.passwords.counts(kind, prefix).await
     };
     let (entries, tag) = match counts {
         Ok(counts) => counts,
@@ -147,7 +148,7 @@ pub(super) async fn range(
 }
 
 /// The address has parameters that it should not have (400).
-pub(in crate::web) fn refused(refusal: &Refusal) -> Response {
+pub(super) fn refused(refusal: &Refusal) -> Response {
     plain(StatusCode::BAD_REQUEST, refusal.to_string())
 }
 

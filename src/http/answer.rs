@@ -16,7 +16,7 @@ const WORTH: usize = 512;
 
 /// A body with what browsers and proxies need to keep it.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     body: Bytes,
     gzip: OnceLock<Option<Bytes>>,
     /// Weak: the compressed form has it too.
@@ -30,7 +30,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// An answer of this media type, to be kept as `cache_control` says.
-    pub(super) fn new(body: impl Into<Bytes>, content_type: &'static str, cache_control: &str) -> Self {
+    pub(crate) fn new(body: impl Into<Bytes>, content_type: &'static str, cache_control: &str) -> Self {
         let body = body.into();
         let tag = hex(&Sha256::digest(&body));
         Self::tagged(body, &tag[..20], content_type, cache_control)
@@ -38,7 +38,7 @@ impl Answer {
 
     /// The same, where it is known already what tells this content from all others at its address: characters that may stand in
     /// a tag.
-    pub(super) fn tagged(body: impl Into<Bytes>, tag: &str, content_type: &'static str, cache_control: &str) -> Self {
+    pub(crate) fn tagged(body: impl Into<Bytes>, tag: &str, content_type: &'static str, cache_control: &str) -> Self {
         let header = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("no-store"));
         Self {
             body: body.into(),
@@ -52,19 +52,19 @@ impl Answer {
     }
 
     /// The same, compressed for whoever reads that even where nothing is gained.
-    pub(super) fn always_compressed(mut self) -> Self {
+    pub(crate) fn always_compressed(mut self) -> Self {
         self.worth = 0;
         self
     }
 
     /// The same with another status than 200, which no `If-None-Match` changes.
-    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
     /// The answer to a request with these headers: 304 for who has it already, compressed for who can read that.
-    pub(super) fn respond(&self, request: &HeaderMap) -> Response {
+    pub(crate) fn respond(&self, request: &HeaderMap) -> Response {
         let mut head = HeaderMap::with_capacity(8);
         head.insert(header::CACHE_CONTROL, self.cache_control.clone());
         head.insert(header::ETAG, self.etag.clone());
@@ -88,7 +88,7 @@ impl Answer {
 }
 
 /// Whether a request's If-None-Match names this tag; tags are compared weakly.
-pub(super) fn is_known(request: &HeaderMap, etag: &str) -> bool {
+pub(crate) fn is_known(request: &HeaderMap, etag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let ours = opaque(etag);
     let mut tags = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
@@ -96,7 +96,7 @@ pub(super) fn is_known(request: &HeaderMap, etag: &str) -> bool {
 }
 
 /// Whether a request accepts gzip: named, or by `*`, and not with weight 0.
-pub(super) fn reads_gzip(request: &HeaderMap) -> bool {
+pub(crate) fn reads_gzip(request: &HeaderMap) -> bool {
     let lists = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
     let mut codings = lists.flat_map(|list| list.split(','));
     codings.any(|coding| {
@@ -121,7 +121,7 @@ fn compress(body: &[u8], worth: usize) -> Option<Bytes> {
 
 /// A body in the form of gzip, but stored and not compressed: its length follows from the body's length, and tells nothing of what
 /// the body holds. `None` for a request that does not accept gzip.
-pub(super) fn stored(request: &HeaderMap, body: &[u8]) -> Option<Bytes> {
+pub(crate) fn stored(request: &HeaderMap, body: &[u8]) -> Option<Bytes> {
     if !reads_gzip(request) {
         return None;
     }

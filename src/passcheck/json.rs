@@ -9,9 +9,9 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::lookup::even;
+use crate::http::answer::stored;
 use crate::http::limit::Refused;
 use crate::http::query::Refusal;
-use crate::web::answer::stored;
 
 /// A request that is none of this API's: it is not JSON, or not to be read at all.
 pub(super) struct ApiError(StatusCode, &'static str);
@@ -111,7 +111,7 @@ impl<'de> serde::Deserialize<'de> for Strict {
 const TWICE: &str = "a key came twice";
 
 /// The address has parameters that it should not have (400).
-pub(in crate::web) fn refused(refusal: &Refusal) -> Response {
+pub(super) fn refused(refusal: &Refusal) -> Response {
     answer(StatusCode::BAD_REQUEST, &json!({ "API error": refusal.to_string() }))
 }
 

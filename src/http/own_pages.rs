@@ -8,7 +8,6 @@ use axum::response::Response;
 use maud::Markup;
 use quick_cache::sync::Cache;
 
-use super::App;
 use super::answer::Answer;
 use crate::config::is_host;
 
@@ -17,7 +16,7 @@ use crate::config::is_host;
 const PRIVATE: &str = "private, no-cache";
 
 /// The same, as a header.
-pub(super) const OWN: [(header::HeaderName, HeaderValue); 1] =
+pub(crate) const OWN: [(header::HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE))];
 
 /// Stands for the address in a page that is rendered for all of them. No host has this name.
@@ -28,19 +27,31 @@ const KEPT: usize = 32;
 
 /// Pages that are the same for everybody but for the site's address. Each is rendered once; the answer for an address is tagged and
 /// compressed once.
-pub(super) struct OwnPages {
+pub(crate) struct OwnPages {
+    /// Scheme and host, where the settings say them.
+    public_url: Option<String>,
     /// The parts of each page between the places of the address, by the page's name. There is a name for each page and period.
     parts: Mutex<HashMap<String, Arc<[String]>>>,
     answers: Cache<String, Arc<Answer>>,
 }
 
-impl Default for OwnPages {
-    fn default() -> Self {
-        Self { parts: Mutex::default(), answers: Cache::new(KEPT) }
-    }
-}
-
 impl OwnPages {
+    /// No page yet, of a site whose address the settings may say.
+    pub(crate) fn new(public_url: Option<String>) -> Self {
+        Self { public_url, parts: Mutex::default(), answers: Cache::new(KEPT) }
+    }
+
+    /// The answer with a page that shows the site's address; `render` makes it for an address. `name` tells it from all other pages,
+    /// and must not hold anything that a visitor typed.
+    pub(crate) fn page(&self, name: &str, headers: &HeaderMap, render: impl FnOnce(&str) -> Markup) -> Response {
+        self.get(name, &self.address(headers), render).respond(headers)
+    }
+
+    /// Scheme and host: as the settings say, else as the visitor knows them.
+    pub(crate) fn address(&self, headers: &HeaderMap) -> String {
+        self.public_url.clone().unwrap_or_else(|| site(headers))
+    }
+
     /// Returns the page of this name for an address. `render` makes it for an address when it was not rendered before.
     fn get(&self, name: &str, address: &str, render: impl FnOnce(&str) -> Markup) -> Arc<Answer> {
         let key = format!("{name} {address}");
@@ -57,19 +68,6 @@ impl OwnPages {
         let answer = Arc::new(Answer::new(parts.join(address), "text/html; charset=utf-8", PRIVATE));
         self.answers.insert(key, Arc::clone(&answer));
         answer
-    }
-}
-
-impl App {
-    /// The answer with a page that shows the site's address; `render` makes it for an address. `name` tells it from all other pages,
-    /// and must not hold anything that a visitor typed.
-    pub(super) fn own_page(&self, name: &str, headers: &HeaderMap, render: impl FnOnce(&str) -> Markup) -> Response {
-        self.own_pages.get(name, &self.address(headers), render).respond(headers)
-    }
-
-    /// Scheme and host: as the settings say, else as the visitor knows them.
-    pub(super) fn address(&self, headers: &HeaderMap) -> String {
-        self.public_url.clone().unwrap_or_else(|| site(headers))
     }
 }
 
@@ -91,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_is_rendered_once_whatever_hosts_are_named() {
-        let (pages, rendered) = (OwnPages::default(), std::cell::Cell::new(0));
+        let (pages, rendered) = (OwnPages::new(None), std::cell::Cell::new(0));
         let body = async |name: &str, address: &str| {
             let answer = pages.get(name, address, |site| {
                 rendered.set(rendered.get() + 1);

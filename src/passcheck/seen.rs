@@ -1,6 +1,7 @@
 //! What the page asks for: the same as the API's answer, with the days on which passwords were seen. By POST, so that no proxy on
 //! the way writes the prefix into its log of addresses.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -11,13 +12,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sview_model::{HashKind, HashPrefix};
 
+use super::Checker;
 use super::json::{self, answer};
+use super::openapi::{SeenAnswer, SeenRequest};
 use crate::http::client::Client;
-use crate::web::App;
-use crate::web::openapi::{SeenAnswer, SeenRequest};
 
 /// Where it is.
-pub(in crate::web) const PATH: &str = "/passcheck/apiv1/seen";
+pub(super) const PATH: &str = "/passcheck/apiv1/seen";
 
 /// The passwords whose hashes begin with five digits, with days
 ///
@@ -37,7 +38,12 @@ pub(in crate::web) const PATH: &str = "/passcheck/apiv1/seen";
         (status = 503, description = "Passwords cannot be checked at the moment.", body = SeenAnswer),
     )
 )]
-pub(in crate::web) async fn seen(State(app): State<App>, client: Client, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn seen(
+    State(checker): State<Arc<Checker>>,
+    client: Client,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let began = Instant::now();
     let request = match json::read(&headers, body).await {
         Ok(request) => request,
@@ -48,11 +54,11 @@ pub(in crate::web) async fn seen(State(app): State<App>, client: Client, headers
         let error = "the request must be {\"prefix\": …}, with 5 hex digits, and nothing else";
         return answer(StatusCode::BAD_REQUEST, &json!({ "error": error }));
     };
-    match app.passwords.limit.charge(client) {
+    match checker.passwords.limit.charge(client) {
         Ok(charge) => charge.spend(),
         Err(refused) => return json::limited(refused),
     }
-    let found = match app.passwords.of(HashKind::Sha1, prefix).await {
+    let found = match checker.passwords.of(HashKind::Sha1, prefix).await {
         Ok(found) => found,
         Err(error) => return json::unavailable(&error),
     };

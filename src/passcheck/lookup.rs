@@ -50,7 +50,7 @@ impl fmt::Display for Unavailable {
 
 /// All that is known of passwords.
 #[derive(Debug)]
-pub(in crate::web) struct Passwords {
+pub(super) struct Passwords {
     reports: Reports,
     files: [Arc<Current>; 2],
     occupied: Arc<Occupied>,
@@ -58,7 +58,7 @@ pub(in crate::web) struct Passwords {
 }
 
 impl Passwords {
-    pub(in crate::web) fn new(services: &Services, limit: &LimitSettings) -> Self {
+    pub(super) fn new(services: &Services, limit: &LimitSettings) -> Self {
         let file = |kind| Arc::new(Current::of(&services.passwords, kind));
         Self {
             reports: services.reports.clone(),
