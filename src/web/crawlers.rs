@@ -47,16 +47,16 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 
 async fn robots(State(app): State<App>) -> Response {
     let rules: String = DISALLOWED.iter().map(|path| format!("Disallow: {path}\n")).collect();
-    let map = app.public_url.as_ref().map(|site| format!("\nSitemap: {site}/sitemap.xml\n"));
+    let map = app.parts.public_url.as_ref().map(|site| format!("\nSitemap: {site}/sitemap.xml\n"));
     answer(PLAIN, format!("User-agent: *\n{rules}{}", map.unwrap_or_default()))
 }
 
 /// The pages by their whole addresses. Without the site's address there is no such file: it would have to guess.
 async fn sitemap(State(app): State<App>) -> Response {
-    let Some(site) = &app.public_url else { return Problem::not_found().respond(&app.plain(), Negotiated::Page) };
+    let Some(site) = &app.parts.public_url else { return Problem::not_found().respond(&app.plain(), Negotiated::Page) };
     let statistics = PAGES.iter().map(|page| links::page(page.path, Period::default()));
     let others = [ABOUT, API, GLOSSARY, GREYLIST, PASSCHECK, PASSCHECK_DOC, PRIVACY];
-    let live = app.live.as_ref().map(|_| DYNFW.to_owned());
+    let live = app.parts.live.as_ref().map(|_| DYNFW.to_owned());
     // Paths of pages and the site's address hold no character that means anything in XML.
     let entry = |path: String| format!("  <url><loc>{site}{path}</loc></url>\n");
     let entries: String = statistics.chain(others.map(str::to_owned)).chain(live).map(entry).collect();
@@ -67,11 +67,11 @@ async fn sitemap(State(app): State<App>) -> Response {
 
 /// RFC 9116. Not there where no contact is set, nor once it has expired: then nobody vouches for it.
 async fn security(State(app): State<App>) -> Response {
-    let valid = app.security.as_ref().filter(|security| security.expires > app.services.jobs.clock.now());
+    let valid = app.parts.security.as_ref().filter(|security| security.expires > app.parts.services.jobs.clock.now());
     let Some(Security { contact, expires }) = valid else {
         return Problem::not_found().respond(&app.plain(), Negotiated::Page);
     };
     let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let canonical = app.public_url.as_ref().map(|site| format!("Canonical: {site}{SECURITY}\n"));
+    let canonical = app.parts.public_url.as_ref().map(|site| format!("Canonical: {site}{SECURITY}\n"));
     answer(PLAIN, format!("Contact: {contact}\nExpires: {expires}\n{}", canonical.unwrap_or_default()))
 }

@@ -37,8 +37,10 @@ pub(super) async fn attacker(
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
-    let (slots, greylisted) =
-        tokio::join!(app.slots.of(client, pages::ATTACKER.requests(period, &Parameters::Ip(ip))), app.greylisted(ip));
+    let (slots, greylisted) = tokio::join!(
+        app.parts.slots.of(client, pages::ATTACKER.requests(period, &Parameters::Ip(ip))),
+        app.greylisted(ip)
+    );
     match slots {
         Ok(slots) => {
             (ASKED, super::html(pages::attacker(&app.context(period), ip, &slots, &greylisted))).into_response()
@@ -96,7 +98,7 @@ pub(super) async fn password(
         Ok(period) => period,
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
-    match app.slots.of(client, pages::PASSWORD.requests(period, &Parameters::Password(password.clone()))).await {
+    match app.parts.slots.of(client, pages::PASSWORD.requests(period, &Parameters::Password(password.clone()))).await {
         Ok(slots) => (SECRET, super::html(pages::password(&app.context(period), &password, &slots))).into_response(),
         Err(problem) => problem.page(&app.plain()),
     }

@@ -52,7 +52,7 @@ pub(super) async fn page(State(app): State<App>, client: Client, session: Sessio
         [] => Vec::new(),
         tokens => pages::DEVICES.requests(period, &Parameters::Devices(tokens.to_vec())),
     };
-    match app.slots.of(client, requests).await {
+    match app.parts.slots.of(client, requests).await {
         Ok(slots) => {
             let devices = Devices { tokens, message: None };
             (PRIVATE, super::html(pages::devices(&app.context(period), &devices, &slots))).into_response()

@@ -116,21 +116,21 @@ pub(super) async fn respond(
     match request.resource().subject {
         Subject::Everything => {
             let address = format!("{form} {}", request.key());
-            let answer = app.recent.get(&address, async {
-                let entry = app.slots.entry(client, request).await?;
+            let answer = app.parts.recent.get(&address, async {
+                let entry = app.parts.slots.entry(client, request).await?;
                 let body = make(entry.as_ref())?;
                 Ok::<_, Problem>((public(body, request, entry.as_ref()), entry.is_some()))
             });
             Ok(answer.await?.respond(headers))
         }
         Subject::Devices => {
-            let entry = app.slots.entry(client, request).await?;
+            let entry = app.parts.slots.entry(client, request).await?;
             let body = make(entry.as_ref())?;
             let head = [(header::CACHE_CONTROL, "private, no-store"), (header::CONTENT_TYPE, body.content_type)];
             Ok((head, body.text).into_response())
         }
         Subject::Attacker | Subject::Password => {
-            let entry = app.slots.entry(client, request).await?;
+            let entry = app.parts.slots.entry(client, request).await?;
             let body = make(entry.as_ref())?;
             Ok(public(body, request, entry.as_ref()).respond(headers))
         }

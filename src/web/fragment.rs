@@ -45,7 +45,7 @@ async fn answer(
     // The script of every open page asks for these, when a newer value is due.
     if request.resource().subject == Subject::Everything {
         let address = format!("card {}", request.key());
-        return Ok(app.recent.get(&address, make(app, client, request)).await?.respond(headers));
+        return Ok(app.parts.recent.get(&address, make(app, client, request)).await?.respond(headers));
     }
     Ok(make(app, client, request).await?.0.respond(headers))
 }
@@ -53,7 +53,7 @@ async fn answer(
 /// The card, and whether it may be kept for a second.
 async fn make(app: &App, client: Client, request: Request) -> Result<(Answer, bool), Problem> {
     let public = request.resource().subject == Subject::Everything;
-    let slots = app.slots.of(client, vec![request]).await?;
+    let slots = app.parts.slots.of(client, vec![request]).await?;
     let (request, slot) = slots.into_iter().next().ok_or_else(Problem::not_found)?;
     let markup = sview_views::card(&request, &slot, &app.context(request.period()).cards()).into_string();
     Ok(match slot.tag() {

@@ -143,7 +143,7 @@ async fn within<T>(time: Duration, read: impl Future<Output = sview_store::Resul
 impl App {
     /// The latest list; `None` before the first was made. While the database does not answer it is the one that was read last.
     async fn latest(&self) -> Result<Option<Arc<Latest>>, String> {
-        let (files, reports) = (&self.greylist, &self.services.reports);
+        let (files, reports) = (&self.parts.greylist, &self.parts.services.reports);
         let known = |error: String| {
             files.note(true);
             files.known().map(Some).ok_or(error)
@@ -182,7 +182,7 @@ impl App {
 
     /// The list of a day as a file; `None` where there is none. While the database does not answer it is what is kept.
     async fn day(&self, day: NaiveDate, form: Form) -> Result<Option<Arc<Download>>, String> {
-        let (files, reports) = (&self.greylist, &self.services.reports);
+        let (files, reports) = (&self.parts.greylist, &self.parts.services.reports);
         let kept = |made| files.days.lock().unwrap_or_else(PoisonError::into_inner).get((day, form), made);
         let made = match within(PATIENCE, reports.greylist_day_made(day)).await {
             Ok(Some(made)) => made,
@@ -215,16 +215,16 @@ impl App {
     }
 
     fn license(&self) -> String {
-        self.services.jobs.greylist.settings.license.clone()
+        self.parts.services.jobs.greylist.settings.license.clone()
     }
 
     /// The lowest score on the list where it is full.
     async fn least(&self, generation: u64) -> sview_store::Result<Option<Points>> {
-        let mut known = self.greylist.least.lock().await;
+        let mut known = self.parts.greylist.least.lock().await;
         match *known {
             Some((of, least)) if of == generation => Ok(least),
             _ => {
-                let least = self.services.reports.greylist_least().await?;
+                let least = self.parts.services.reports.greylist_least().await?;
                 *known = Some((generation, least));
                 Ok(least)
             }
@@ -232,16 +232,16 @@ impl App {
     }
 
     fn terms(&self) -> &str {
-        &self.services.jobs.greylist.settings.terms
+        &self.parts.services.jobs.greylist.settings.terms
     }
 
     /// What the list says of an address. A database that does not answer at once is no reason to keep a page waiting.
     pub(super) async fn greylisted(&self, ip: std::net::IpAddr) -> Greylisted {
-        if let Some(never) = self.services.jobs.greylist.settings.rules.never(ip) {
+        if let Some(never) = self.parts.services.jobs.greylist.settings.rules.never(ip) {
             return Greylisted::Never(never);
         }
         let read = async {
-            let listed = self.services.reports.greylist_entry(ip).await?;
+            let listed = self.parts.services.reports.greylist_entry(ip).await?;
             Ok::<_, sview_store::Error>(match (listed.standing, listed.entries.into_iter().next()) {
                 (None, _) => Greylisted::NotMade,
                 (Some(standing), Some(entry)) => Greylisted::Listed(Box::new(entry), standing.as_of),
@@ -265,13 +265,13 @@ impl App {
 pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Response {
     let period = page_period(&uri).unwrap_or_default();
     let read = async {
-        let reports = &app.services.reports;
+        let reports = &app.parts.services.reports;
         let (standing, days) = (reports.greylist_standing().await?, reports.greylist_days().await?);
         Ok::<_, sview_store::Error>((standing, reports.greylist_size().await?, days))
     };
     match tokio::time::timeout(PATIENCE, read).await {
         Ok(Ok((standing, addresses, days))) => {
-            let site = format!("{}{}", app.own_pages.address(&headers), GREYLIST.trim_end_matches('/'));
+            let site = format!("{}{}", app.parts.own_pages.address(&headers), GREYLIST.trim_end_matches('/'));
             let as_of = standing.map(|standing| standing.as_of);
             let state = GreylistState { as_of, addresses, days: &days, site: &site, terms: app.terms() };
             (OWN, super::html(pages::greylist(&app.context(period), &state))).into_response()
@@ -286,7 +286,7 @@ pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, Path
     let year = path.ok().and_then(|Path(text)| year_of(&text));
     let period = page_period(&uri).unwrap_or_default();
     let Some(year) = year else { return Problem::not_found().page(&app.plain()) };
-    match tokio::time::timeout(PATIENCE, app.services.reports.greylist_days()).await {
+    match tokio::time::timeout(PATIENCE, app.parts.services.reports.greylist_days()).await {
         Ok(Ok(mut days)) => {
             days.retain(|(day, _)| day.year() == year);
             if days.is_empty() {
@@ -331,9 +331,9 @@ pub(super) async fn latest(
 ) -> Response {
     let name = path.map(|Path(name)| name).unwrap_or_default();
     if name == LICENSE {
-        let now = app.services.jobs.clock.now();
+        let now = app.parts.services.jobs.clock.now();
         let text = || Download::new(license(app.terms()), now, Form::Text.content_type(), LATEST);
-        return app.greylist.license.get_or_init(text).respond(&headers);
+        return app.parts.greylist.license.get_or_init(text).respond(&headers);
     }
     let Some(form) = Form::ALL.iter().copied().find(|form| form.file() == name) else {
         return Problem::not_found().page(&app.plain());

@@ -36,7 +36,7 @@ pub(super) async fn alive() -> Response {
     )
 )]
 pub(super) async fn ready(State(app): State<App>) -> Response {
-    let readiness = app.services.check().await;
+    let readiness = app.parts.services.check().await;
     let mut good = readiness.parts.iter().all(|part| part.failure.is_none());
     let states = readiness.parts.iter().map(|part| (part.name.to_owned(), Value::from(part.state())));
     let mut report: Map<String, Value> = states.collect();

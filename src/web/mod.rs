@@ -19,7 +19,6 @@ mod session;
 mod slots;
 mod statistics;
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -51,10 +50,12 @@ use crate::passcheck::{self, Checker};
 
 /// What every handler needs. Cloned for every request, so one pointer.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App {
+    parts: Arc<Parts>,
+}
 
 /// The parts of an application.
-pub struct Parts {
+struct Parts {
     services: Services,
     site: Arc<Site>,
     slots: Slots,
@@ -73,32 +74,25 @@ pub struct Parts {
     security: Option<Security>,
 }
 
-impl Deref for App {
-    type Target = Parts;
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
-
 impl FromRef<App> for Arc<TrustedProxies> {
     fn from_ref(app: &App) -> Self {
-        app.proxies.clone()
+        app.parts.proxies.clone()
     }
 }
 
 impl FromRef<App> for Arc<Checker> {
     fn from_ref(app: &App) -> Self {
-        app.checker.clone()
+        app.parts.checker.clone()
     }
 }
 
 impl FromRef<App> for Desk {
     fn from_ref(app: &App) -> Self {
         Self {
-            live: app.live.clone(),
-            site: Arc::clone(&app.site),
-            proxies: Arc::clone(&app.proxies),
-            clock: app.services.jobs.clock,
+            live: app.parts.live.clone(),
+            site: Arc::clone(&app.parts.site),
+            proxies: Arc::clone(&app.parts.proxies),
+            clock: app.parts.services.jobs.clock,
         }
     }
 }
@@ -114,7 +108,7 @@ impl App {
         let SiteSettings { security_contact, security_expires, .. } = settings.site.clone();
         let security = security_contact.zip(security_expires).map(|(contact, expires)| Security { contact, expires });
         let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
-        Self(Arc::new(Parts {
+        let parts = Parts {
             services,
             site,
             slots,
@@ -127,7 +121,8 @@ impl App {
             key: Key::derive_from(secret.bytes()),
             public_url: settings.public_url.clone(),
             security,
-        }))
+        };
+        Self { parts: Arc::new(parts) }
     }
 
     /// The context of a page that shows no period.
@@ -136,7 +131,7 @@ impl App {
     }
 
     fn context(&self, period: Period) -> PageContext<'_> {
-        PageContext { site: &self.site, period, now: self.services.jobs.clock.now() }
+        PageContext { site: &self.parts.site, period, now: self.parts.services.jobs.clock.now() }
     }
 }
 
@@ -216,7 +211,7 @@ pub async fn serve(
     settings: &ConnectionSettings,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    serve_routes(listener, &app.proxies.clone(), router(app), settings, stop).await
+    serve_routes(listener, &app.parts.proxies.clone(), router(app), settings, stop).await
 }
 
 /// Serves routes as [`serve`] does: what a benchmark measures.

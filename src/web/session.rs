@@ -26,7 +26,7 @@ pub(super) struct Session {
 
 impl FromRef<App> for Key {
     fn from_ref(app: &App) -> Self {
-        app.key.clone()
+        app.parts.key.clone()
     }
 }
 
@@ -35,12 +35,12 @@ impl FromRequestParts<App> for Session {
 
     /// A missing, foreign or damaged cookie is a session without devices.
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let jar = SignedCookieJar::<Key>::from_headers(&parts.headers, app.key.clone());
+        let jar = SignedCookieJar::<Key>::from_headers(&parts.headers, app.parts.key.clone());
         let tokens = jar.get(NAME).map_or_else(Vec::new, |cookie| {
             cookie.value().split('.').filter_map(|token| token.parse().ok()).take(MOST).collect()
         });
         let Ok(OverTls(secure)) = OverTls::from_request_parts(parts, app).await;
-        let https = app.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+        let https = app.parts.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
         Ok(Self { jar, tokens, secure: secure || https })
     }
 }

@@ -20,8 +20,8 @@ pub(super) async fn page(State(app): State<App>, client: Client, headers: Header
         Err(address) => return Redirect::temporary(&address).into_response(),
     };
     let address = format!("{} {period}", page.path);
-    let answer = app.recent.get(&address, async {
-        let slots = app.slots.of(client, page.requests(period, &Parameters::None)).await?;
+    let answer = app.parts.recent.get(&address, async {
+        let slots = app.parts.slots.of(client, page.requests(period, &Parameters::None)).await?;
         let whole = !slots.iter().any(|(_, slot)| slot.is_pending());
         let markup = pages::statistics(&app.context(period), page, &slots).into_string();
         Ok::<_, Problem>((Answer::new(markup, "text/html; charset=utf-8", "no-cache"), whole))

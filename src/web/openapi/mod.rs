@@ -92,7 +92,7 @@ static ANSWERS: LazyLock<[answer::Answer; 2]> = LazyLock::new(|| {
     )
 )]
 pub(super) async fn document(State(app): State<App>, headers: HeaderMap) -> Response {
-    ANSWERS[usize::from(app.live.is_some())].respond(&headers)
+    ANSWERS[usize::from(app.parts.live.is_some())].respond(&headers)
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ const LINE: usize = 72;
 
 /// The page of the API.
 pub(in crate::web) async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
-    app.own_pages.page("api", &headers, |address| {
-        let endpoints = endpoints(&description(app.live.is_some()));
+    app.parts.own_pages.page("api", &headers, |address| {
+        let endpoints = endpoints(&description(app.parts.live.is_some()));
         pages::api(&app.context(Period::default()), address, &endpoints)
     })
 }
