@@ -81,7 +81,7 @@ async fn measure(name: &str, producer: &Queues, worker: &Queues, concurrency: us
     waits.sort_unstable();
     let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)].as_secs_f64() * 1e3;
 
-    worker.pause(Queue::QuickCache.into(), true).await.unwrap();
+    worker.ledger().pause(Queue::QuickCache.into(), true).await.unwrap();
     gauge.left.store(JOBS, Ordering::SeqCst);
     let begun = Instant::now();
     for n in 0..JOBS {
@@ -89,7 +89,7 @@ async fn measure(name: &str, producer: &Queues, worker: &Queues, concurrency: us
     }
     let pushes = JOBS as f64 / begun.elapsed().as_secs_f64();
     let begun = Instant::now();
-    worker.pause(Queue::QuickCache.into(), false).await.unwrap();
+    worker.ledger().pause(Queue::QuickCache.into(), false).await.unwrap();
     gauge.all_done.notified().await;
     let jobs = JOBS as f64 / begun.elapsed().as_secs_f64();
     stop.cancel();

@@ -87,7 +87,7 @@ async fn keep_refreshing(services: &Services, over: &AtomicBool) -> u32 {
             context.cache.clear_refresh_times(*period).await.unwrap();
         }
         refresh(context, context.clock.now(), &Cause::Command("bench"), false).await.unwrap();
-        while context.queues.counts().await.unwrap().iter().any(|counts| counts.under_way() > 0) {
+        while context.queues.ledger().counts().await.unwrap().iter().any(|counts| counts.under_way() > 0) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         rounds += 1;

@@ -98,11 +98,12 @@ impl Services {
             }
         };
         let (cache_place, setting) = match &places.redis_url {
-            Some(_) => (queues.place(), "SVIEW_REDIS_URL"),
+            Some(_) => (queues.ledger().place(), "SVIEW_REDIS_URL"),
             None => (places.directory().join("cache.sqlite").display().to_string(), "SVIEW_DATA_DIR"),
         };
         let place = |setting: &str, place: &str| format!("{setting}, {}", shown(place));
-        let named = [place(named, &reports.place()), place(setting, &cache_place), place(setting, &queues.place())];
+        let named =
+            [place(named, &reports.place()), place(setting, &cache_place), place(setting, &queues.ledger().place())];
         let settings = Arc::new(places.greylist.for_jobs());
         let of_jobs = reports.apart(connections.jobs);
         let greylist = Greylisting { reports: of_jobs.clone(), settings };
@@ -123,7 +124,7 @@ impl Services {
     /// # Errors
     /// Names the setting and the server.
     pub async fn reach_queues(&self) -> anyhow::Result<()> {
-        self.jobs.queues.time().await.map(drop).with_context(|| self.named[2].clone())
+        self.jobs.queues.ledger().time().await.map(drop).with_context(|| self.named[2].clone())
     }
 
     /// How the parts are that the process needs. Whoever asks within a second is told the same, so that asking costs little.
@@ -167,8 +168,8 @@ impl Services {
         let (reports, cache, queues, advice) = tokio::join!(
             timeout(PATIENCE, self.reports.ping()),
             timeout(PATIENCE, cache.ping()),
-            timeout(PATIENCE, queues.ping()),
-            timeout(PATIENCE, queues.advice()),
+            timeout(PATIENCE, queues.ledger().ping()),
+            timeout(PATIENCE, queues.ledger().advice()),
         );
         let parts = vec![
             Part::new("database", &self.named[0], reports, sview_store::Error::outage),

@@ -79,12 +79,13 @@ async fn services(deployment: &Deployment) -> Services {
 /// Has a job die.
 async fn die<J: Job>(queues: &Queues, job: &J) {
     queues.enqueue(job, &Cause::Operator).await.unwrap();
-    let Take::Job(taken) = queues.take(&[job.queue().into()], "w", std::time::Duration::from_secs(60)).await.unwrap()
+    let Take::Job(taken) =
+        queues.ledger().take(&[job.queue().into()], "w", std::time::Duration::from_secs(60)).await.unwrap()
     else {
         panic!("nothing to take")
     };
     let outcome = Outcome::Dead { error: format!("failed on {HOSTILE}") };
-    assert!(queues.finish(&taken.claim, &outcome).await.unwrap().held());
+    assert!(queues.ledger().finish(&taken.claim, &outcome).await.unwrap().held());
 }
 
 /// All that a dry run must leave as it is.
@@ -303,15 +304,15 @@ both! {
     async fn as_many_jobs_are_remembered_as_told(deployment: Deployment) {
         settle(&deployment);
         let done = async |services: &Services| {
-            let counts = services.jobs.queues.counts().await.unwrap();
+            let counts = services.jobs.queues.ledger().counts().await.unwrap();
             counts.iter().map(|counts| counts.of(State::Done)).collect::<Vec<_>>()
         };
         let by_default = services(&deployment).await;
-        by_default.jobs.queues.vacuum().await.unwrap();
+        by_default.jobs.queues.ledger().vacuum().await.unwrap();
         let before = done(&by_default).await;
         assert!(before.iter().all(|n| *n > 3), "{before:?}");
         let few = places::services(&deployment, NOW, &["--keep-jobs", "3"]).await;
-        few.jobs.queues.vacuum().await.unwrap();
+        few.jobs.queues.ledger().vacuum().await.unwrap();
         assert_eq!(done(&few).await, [3, 3, 3]);
     }
 
@@ -400,7 +401,7 @@ both! {
         };
         for i in 0..5_000 {
             job.key = format!("probe:{i}");
-            queues.push(&job).await.unwrap();
+            queues.ledger().push(&job).await.unwrap();
         }
         let told = json_ending(&deployment, &["cache-period", "1h"], 1);
         assert_eq!(told["jobs"][0]["reason"], "queue-full", "{told}");

@@ -39,7 +39,7 @@ async fn push(queues: &Queues, key: &str) -> JobId {
         room: u64::MAX,
         on_demand: false,
     };
-    let Pushed::Queued(id) = queues.push(&job).await.unwrap() else { panic!("held") };
+    let Pushed::Queued(id) = queues.ledger().push(&job).await.unwrap() else { panic!("held") };
     id
 }
 
@@ -56,11 +56,13 @@ async fn an_open_page_keeps_itself_up_to_date_without_a_reload() {
     browser.until(&format!("document.querySelector('a[href=\"/jobs/{id}\"]')")).await;
     browser.visit(&format!("{url}/jobs/{id}")).await;
     browser.run("window.untouched = true").await;
-    let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
+    let Take::Job(taken) =
+        queues.ledger().take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap()
+    else {
         panic!("nothing to take")
     };
     browser.until("document.querySelector('[data-live]').innerText.includes('running')").await;
-    queues.finish(&taken.claim, &Outcome::Dead { error: HOSTILE.into() }).await.unwrap();
+    queues.ledger().finish(&taken.claim, &Outcome::Dead { error: HOSTILE.into() }).await.unwrap();
     browser.until("document.querySelector('[data-live]').innerText.includes('dead')").await;
     assert_eq!(browser.run("return window.untouched").await, true, "the page was never reloaded");
     assert!(browser.text("main").await.contains(HOSTILE), "what failed is told as text");
@@ -87,16 +89,16 @@ async fn what_destroys_asks_first_with_and_without_script() {
             fantoccini::Locator::XPath("//main//*[self::a or self::button][starts-with(normalize-space(), 'Cancel')]");
         browser.client.find(cancel).await.unwrap().click().await.unwrap();
         browser.shows("main", "Cancel this queued job?").await;
-        assert_eq!(queues.get(id).await.unwrap().unwrap().state, State::Queued);
+        assert_eq!(queues.ledger().get(id).await.unwrap().unwrap().state, State::Queued);
         browser.click("main form[action='/act'] button").await;
         browser.shows("main", "1 job cancelled.").await;
-        assert_eq!(queues.get(id).await.unwrap().unwrap().state, State::Cancelled);
+        assert_eq!(queues.ledger().get(id).await.unwrap().unwrap().state, State::Cancelled);
         browser.close().await;
     }
     // The form of the token asked for nothing that it has no right to.
     let metrics = http::get_with(&format!("{url}/metrics"), &[("authorization", &format!("Bearer {TOKEN}"))]).body;
     assert!(metrics.contains("route=\"/login\"") && !metrics.contains("status=\"401\""), "{metrics}");
-    let actions = queues.actions(9).await.unwrap();
+    let actions = queues.ledger().actions(9).await.unwrap();
     assert!(actions.len() == 2 && actions.iter().all(|action| action.who == "full token (cookie)"), "{actions:?}");
 }
 

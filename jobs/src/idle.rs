@@ -54,7 +54,7 @@ pub async fn work_until_idle_with(
     settings: &WorkerSettings,
     progress: impl Fn(&Working),
 ) -> Result<Worked> {
-    let (now, begun, stop) = (context.clock.now(), context.queues.time().await?, CancellationToken::new());
+    let (now, begun, stop) = (context.clock.now(), context.queues.ledger().time().await?, CancellationToken::new());
     let stop_on_return = stop.clone().drop_guard();
     let pools = Pool::for_queues(Queue::ALL, concurrency);
     let workers = Workers::start(&context.queues, Registry::of(context), &pools, settings, &stop);
@@ -64,7 +64,7 @@ pub async fn work_until_idle_with(
         let suggestions = refresh(context, now, cause, false).await?;
         let queued: Vec<_> = suggestions.iter().filter(|s| s.verdict == Verdict::Queue).collect();
         worked.queued += queued.len();
-        let rest = context.queues.counts().await?.iter().all(|counts| counts.under_way() == 0);
+        let rest = context.queues.ledger().counts().await?.iter().all(|counts| counts.under_way() == 0);
         if queued.is_empty() && rest {
             break;
         }
@@ -76,7 +76,7 @@ pub async fn work_until_idle_with(
             }
         }
         loop {
-            let under_way = context.queues.counts().await?.iter().map(QueueCounts::under_way).sum();
+            let under_way = context.queues.ledger().counts().await?.iter().map(QueueCounts::under_way).sum();
             progress(&Working { done: Activity::now().since(&before).jobs(), under_way });
             if under_way == 0 {
                 break;
@@ -88,7 +88,7 @@ pub async fn work_until_idle_with(
     workers.stopped().await;
     let filter = Filter { states: vec![State::Dead], limit: 1000, ..Filter::default() };
     worked.done = Activity::now().since(&before).jobs();
-    worked.dead = context.queues.list(&filter).await?;
+    worked.dead = context.queues.ledger().list(&filter).await?;
     worked.dead.retain(|record| record.finished_at.is_some_and(|at| at >= begun));
     Ok(worked)
 }

@@ -38,7 +38,7 @@ pub fn announce(queues: &Queues, process: ProcessInfo, stop: &CancellationToken)
         let (queues, process, stop) = (queues.clone(), process.clone(), stopped.clone());
         async move {
             loop {
-                if let Err(error) = queues.announce(&process).await {
+                if let Err(error) = queues.ledger().announce(&process).await {
                     tracing::debug!(%error, "a sign of life of the process was not noted");
                 }
                 tokio::select! {
@@ -47,7 +47,7 @@ pub fn announce(queues: &Queues, process: ProcessInfo, stop: &CancellationToken)
                 }
             }
             // A process that does not hear of it finds out by the silence.
-            let _ = tokio::time::timeout(FAREWELL, queues.withdraw(&process.name)).await;
+            let _ = tokio::time::timeout(FAREWELL, queues.ledger().withdraw(&process.name)).await;
             Unfailing::Ok(())
         }
     })

@@ -1,6 +1,5 @@
 //! The handle by which the rest of sview queues and looks at jobs.
 
-use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use sview_model::Queue;
 use crate::shown::shown_words;
 use crate::{Cause, Job, Ledger, LedgerError, NewJob, Pushed, QueueName, Result};
 
-/// Queues jobs; everything that the ledger can show or do is there through `Deref`. Cheap to clone.
+/// Queues jobs. [`ledger`](Self::ledger) has everything else that can be shown or done. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Queues(Arc<dyn Ledger>);
 
@@ -24,10 +23,10 @@ impl Queues {
         Self(Arc::new(ledger))
     }
 
-    /// The ledger.
+    /// The ledger that the jobs are in.
     #[must_use]
-    pub fn ledger(&self) -> Arc<dyn Ledger> {
-        self.0.clone()
+    pub fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.0
     }
 
     /// Queues a job, unless one of its key is under way; for who need not know which.
@@ -36,7 +35,7 @@ impl Queues {
     /// When the queue is full, or the ledger cannot be reached.
     pub async fn send<J: Job>(&self, job: J, cause: &Cause) -> Result<()> {
         let queue = job.queue().into();
-        let mut storage = LedgerStorage::<J>::new(self.ledger(), queue, StorageConfig::default());
+        let mut storage = LedgerStorage::<J>::new(self.0.clone(), queue, StorageConfig::default());
         let task = Self::task(&job, cause).map_args(|()| job).build();
         storage.push_task(task).await.map_err(|error| match error {
             TaskSinkError::PushError(error) => error.into(),
@@ -73,13 +72,6 @@ impl Queues {
         };
         let attempts = usize::try_from(J::MAX_ATTEMPTS).unwrap_or(usize::MAX);
         TaskBuilder::new(()).idempotency_key(job.key()).max_attempts(attempts).metadata(&meta)
-    }
-}
-
-impl Deref for Queues {
-    type Target = dyn Ledger;
-    fn deref(&self) -> &Self::Target {
-        &*self.0
     }
 }
 

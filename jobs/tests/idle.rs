@@ -142,7 +142,7 @@ async fn a_dry_run_queues_nothing() {
     let context = context(Fake::new(|_| false), &directory).await;
     let suggestions = refresh(&context, now(), &Cause::Command("refresh"), true).await.unwrap();
     assert_eq!(suggestions.iter().filter(|s| s.verdict == Verdict::Queue).count(), 21);
-    assert!(context.queues.list(&Default::default()).await.unwrap().is_empty());
+    assert!(context.queues.ledger().list(&Default::default()).await.unwrap().is_empty());
     let queued = refresh(&context, now(), &Cause::Start, false).await.unwrap();
     assert_eq!(queued, suggestions, "a dry run says what a run does");
     let again = refresh(&context, now(), &Cause::Start, false).await.unwrap();

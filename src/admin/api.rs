@@ -74,7 +74,7 @@ pub(super) async fn one(
     Path(text): Path<String>,
 ) -> Response {
     let answer = async {
-        let record = admin.services.jobs.queues.get(jobs::id(&text)?).await?;
+        let record = admin.services.jobs.queues.ledger().get(jobs::id(&text)?).await?;
         let record = record.ok_or_else(|| admin.no_such_job())?;
         Ok(Job::new(&record, &Surroundings::look(&admin.services.jobs).await?))
     };
@@ -94,7 +94,7 @@ pub(super) async fn one(
 )]
 pub(super) async fn counts(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let answer = async {
-        let counts = admin.services.jobs.queues.counts().await?;
+        let counts = admin.services.jobs.queues.ledger().counts().await?;
         Ok(answers::counts(&counts, &*admin.figures().await?))
     };
     respond(answer.await, &viewer, &uri)
@@ -173,7 +173,7 @@ pub(super) async fn schedule(Extract(admin): Extract<Admin>, viewer: Viewer, uri
 )]
 pub(super) async fn actions(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let answer = async {
-        let actions = admin.services.jobs.queues.actions(KEPT_ACTIONS).await?;
+        let actions = admin.services.jobs.queues.ledger().actions(KEPT_ACTIONS).await?;
         Ok(Actions { actions: actions.iter().map(Noted::from).collect() })
     };
     respond(answer.await, &viewer, &uri)

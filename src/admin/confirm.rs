@@ -124,7 +124,7 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
     let (queues, back) = (&admin.services.jobs.queues, order.back());
     match order {
         Order::One(steering, id) => {
-            let record = queues.get(id).await?.ok_or_else(|| admin.no_such_job())?;
+            let record = queues.ledger().get(id).await?.ok_or_else(|| admin.no_such_job())?;
             let (verb, action) = (verb(steering).0, name(steering));
             Ok(Confirm {
                 question: format!("{verb} this {} job?", record.state),
@@ -141,7 +141,7 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
             // What is queued after this page was made is not meant.
             if typed.until.is_empty() {
                 // By the clock that jobs are queued by, which may not be this host's.
-                let now = queues.time().await?;
+                let now = queues.ledger().time().await?;
                 typed.until = now.to_rfc3339_opts(SecondsFormat::Millis, true);
                 search.filter.until = Some(now);
             }

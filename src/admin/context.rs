@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What time it is by the ledger's clock; by this host's while the ledger does not answer.
 pub(super) async fn ledger_now(admin: &Admin) -> DateTime<Utc> {
-    match tokio::time::timeout(PATIENCE, admin.services.jobs.queues.time()).await {
+    match tokio::time::timeout(PATIENCE, admin.services.jobs.queues.ledger().time()).await {
         Ok(Ok(now)) => now,
         Ok(Err(_)) | Err(_) => machine_now(),
     }

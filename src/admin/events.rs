@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What would change a page: how many jobs there are in which states, which queues are paused.
 async fn digest(admin: &Admin) -> Option<u64> {
-    let counts = admin.services.jobs.queues.counts().await.ok()?;
+    let counts = admin.services.jobs.queues.ledger().counts().await.ok()?;
     let mut hasher = DefaultHasher::new();
     for queue in &counts {
         queue.paused.hash(&mut hasher);

@@ -105,7 +105,7 @@ pub(super) async fn one(
     let shown = async {
         // What cannot be the id of a job never was one.
         let id = text.parse().map_err(|_| Problem::not_found())?;
-        let record = admin.services.jobs.queues.get(id).await?;
+        let record = admin.services.jobs.queues.ledger().get(id).await?;
         let record = record.ok_or_else(|| admin.no_such_job())?;
         let waits = if record.state.is_under_way() {
             rows::waits(&record, &Surroundings::look(&admin.services.jobs).await?)

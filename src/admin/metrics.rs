@@ -63,7 +63,8 @@ fn seconds(span: TimeDelta) -> f64 {
 /// What the ledger says of queues and workers.
 async fn queues(admin: &Admin, registry: &mut Registry) -> sview_jobs::Result<()> {
     let queues = &admin.services.jobs.queues;
-    let (counts, workers, now) = (queues.counts().await?, queues.workers().await?, queues.time().await?);
+    let (counts, workers, now) =
+        (queues.ledger().counts().await?, queues.ledger().workers().await?, queues.ledger().time().await?);
     let (jobs, oldest) = (Family::<OfState, Gauge>::default(), Family::<OfQueue, Seconds>::default());
     let (paused, slots) = (Family::<OfQueue, Gauge>::default(), Family::<OfQueue, Gauge>::default());
     for queue in &counts {

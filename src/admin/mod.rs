@@ -191,7 +191,7 @@ impl Admin {
             return Ok(figures.clone());
         }
         let queues = &self.services.jobs.queues;
-        let (of_queues, of_kinds) = (Figures::gather(queues).await?, kinds_of_runs(&**queues).await?);
+        let (of_queues, of_kinds) = (Figures::gather(queues).await?, kinds_of_runs(&**queues.ledger()).await?);
         let figures = Arc::new(AllFigures { queues: of_queues, kinds: of_kinds });
         *gathered = Some((Instant::now(), figures.clone()));
         Ok(figures)

@@ -154,7 +154,7 @@ impl Order {
         let plain = |said: String| Did { said, changed: 0, asked: 0, unchanged: 0, shown_at: None };
         match self {
             Self::One(steering, id) => {
-                let record = queues.get(id).await?.ok_or_else(|| admin.no_such_job())?;
+                let record = queues.ledger().get(id).await?.ok_or_else(|| admin.no_such_job())?;
                 note(format!("{} {id}: {}", name(steering), record.words)).await?;
                 Ok(did(steering, steer(queues, steering, &[id]).await?))
             }
@@ -168,7 +168,7 @@ impl Order {
             Self::Pause(queue, paused) => {
                 let word = if paused { "pause" } else { "resume" };
                 note(format!("{word} queue {queue}")).await?;
-                queues.pause(queue.into(), paused).await?;
+                queues.ledger().pause(queue.into(), paused).await?;
                 Ok(plain(format!("{queue} is {}.", if paused { "paused" } else { "resumed" })))
             }
             Self::Run(producer) => {

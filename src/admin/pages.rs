@@ -52,7 +52,7 @@ pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri
         let around = Surroundings::look(jobs).await?;
         let figures = admin.figures().await?;
         let dead = Filter { states: vec![State::Dead], limit: FEW, ..Filter::default() };
-        let dead = jobs.queues.list(&dead).await?;
+        let dead = jobs.queues.ledger().list(&dead).await?;
         let mut running: Vec<_> = around.running.values().collect();
         running.sort_by_key(|record| (record.started_at, record.id));
         let of = |queue| figures.queues.iter().find(|figures| figures.queue == queue);
@@ -214,7 +214,8 @@ pub(super) async fn actions(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
             peer: action.peer,
             what: action.what,
         };
-        let shown: Vec<_> = admin.services.jobs.queues.actions(KEPT_ACTIONS).await?.into_iter().map(row).collect();
+        let shown: Vec<_> =
+            admin.services.jobs.queues.ledger().actions(KEPT_ACTIONS).await?.into_iter().map(row).collect();
         Ok(admin::actions(&viewer.context(), &shown))
     };
     respond(page.await, &viewer, &uri)

@@ -64,13 +64,13 @@ pub(super) struct Lost {
 /// worker's sign of life may hold what visitors typed.
 pub(super) async fn lost(admin: &Admin) -> sview_jobs::Result<Vec<Lost>> {
     let queues = &admin.services.jobs.queues;
-    let record = |id: JobId| async move { Ok::<_, Error>((id, queues.get(id).await?)) };
+    let record = |id: JobId| async move { Ok::<_, Error>((id, queues.ledger().get(id).await?)) };
     let left = |(worker, heard): (WorkerInfo, DateTime<Utc>)| async move {
         // At once: the page follows every event, and many workers may have vanished together.
         let running = try_join_all(worker.running.iter().map(|(id, _)| record(*id))).await?;
         Ok::<_, Error>(Lost { worker, heard, running })
     };
-    try_join_all(queues.lost_workers().await?.into_iter().take(MOST_LOST).map(left)).await
+    try_join_all(queues.ledger().lost_workers().await?.into_iter().take(MOST_LOST).map(left)).await
 }
 
 /// A worker that vanished, as a page shows it.

@@ -6,5 +6,5 @@ use sview_jobs::{NewAction, Queues};
 pub(super) async fn note(queues: &Queues, what: String) -> anyhow::Result<()> {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let who = user.map_or_else(|_| "command".to_owned(), |user| format!("command by {user}"));
-    Ok(queues.note_action(&NewAction { who, peer: sview_jobs::host(), what }).await?)
+    Ok(queues.ledger().note_action(&NewAction { who, peer: sview_jobs::host(), what }).await?)
 }

@@ -120,10 +120,10 @@ async fn note(queues: &Queues, how: How, what: String) -> anyhow::Result<()> {
 }
 
 async fn forget(queues: &Queues, keys: Vec<String>, how: How) -> anyhow::Result<Document> {
-    let standing = queues.standing(&keys).await?;
+    let standing = queues.ledger().standing(&keys).await?;
     let failed = keys.into_iter().zip(standing).filter(|(_, standing)| standing.failed_at.is_some());
     let keys: Vec<String> = failed.map(|(key, _)| key).collect();
-    let failures = if how.dry_run { keys.len() as u64 } else { queues.forget_failures(&keys).await? };
+    let failures = if how.dry_run { keys.len() as u64 } else { queues.ledger().forget_failures(&keys).await? };
     Ok(Document { dry_run: how.dry_run, values: 0, failures, keys })
 }
 

@@ -121,7 +121,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         limit: args.limit as usize,
         ..Filter::default()
     };
-    let records = services.jobs.queues.list(&filter).await?;
+    let records = services.jobs.queues.ledger().list(&filter).await?;
     if args.json {
         output::json(&Document { jobs: records.iter().map(Job::from).collect() })?;
         return Ok(ExitCode::SUCCESS);

@@ -56,8 +56,8 @@ impl Status {
         let (arrivals, database, ledger, processes, ticks, readiness) = tokio::join!(
             ask(services.reports.arrivals(now), PATIENCE_FOR_REPORTS),
             ask(services.reports.server(), PATIENCE),
-            ask(queues.server(), PATIENCE),
-            ask(queues.processes(), PATIENCE),
+            ask(queues.ledger().server(), PATIENCE),
+            ask(queues.ledger().processes(), PATIENCE),
             ask(sview_jobs::ticking(jobs), PATIENCE),
             services.check(),
         );

@@ -307,7 +307,7 @@ impl Slots {
             return Batch::default(); // the queues are where the cache is; nobody waits for them
         }
         let keys: Vec<String> = keys.into_iter().collect();
-        let standings = match self.services.jobs.queues.standing(&keys).await {
+        let standings = match self.services.jobs.queues.ledger().standing(&keys).await {
             Ok(standings) => Some(keys.into_iter().zip(standings).collect()),
             Err(error) => {
                 tracing::warn!(%error, "the queues do not answer");

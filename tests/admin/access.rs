@@ -81,7 +81,7 @@ both! {
         assert_eq!(post(&format!("{url}/act"), &pause, &[]).status, 303, "to the login form");
         assert_eq!(acts(READ), 403);
         assert_eq!(with(READ, "/confirm?action=delete&all=yes").status, 403);
-        assert!(!queues.counts().await.unwrap()[2].paused && queues.actions(9).await.unwrap().is_empty());
+        assert!(!queues.ledger().counts().await.unwrap()[2].paused && queues.ledger().actions(9).await.unwrap().is_empty());
         assert_eq!(acts(FULL), 303);
         assert_eq!(newest_action(&queues).await.who, "full token (bearer)");
 
@@ -151,7 +151,7 @@ both! {
             let answer = asks(head);
             assert!(answer.split(' ').nth(1) == Some(status), "{head}: {answer}");
         }
-        assert!(queues.actions(9).await.unwrap().is_empty() && !queues.counts().await.unwrap()[2].paused);
+        assert!(queues.ledger().actions(9).await.unwrap().is_empty() && !queues.ledger().counts().await.unwrap()[2].paused);
         let own = [("sec-fetch-site", "same-origin")];
         assert_eq!(post(&format!("{url}/act"), &pause, &own).status, 303);
         assert_eq!(get(&format!("{url}/act")).status, 405, "GET acts on nothing");

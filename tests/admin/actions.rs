@@ -23,7 +23,7 @@ both! {
         let asked = get(&format!("{url}/confirm?action=cancel&id={id}"));
         assert!(asked.status == 200 && asked.body.contains("method=\"post\""), "{}", asked.body);
         assert_eq!(state(&queues, &id).await, Some(State::Queued));
-        assert_eq!(queues.actions(9).await.unwrap().len(), 0);
+        assert_eq!(queues.ledger().actions(9).await.unwrap().len(), 0);
 
         let answer = act(&[("action", "cancel"), ("id", &id)]);
         assert_eq!((answer.status, answer.header("location")), (303, format!("/jobs/{id}").as_str()));
@@ -50,16 +50,16 @@ both! {
         assert_eq!(state(&queues, &later).await, Some(State::Queued), "a scheduled job runs now");
 
         act(&[("action", "pause"), ("queue", "slow-cache")]);
-        assert!(queues.counts().await.unwrap()[2].paused);
+        assert!(queues.ledger().counts().await.unwrap()[2].paused);
         assert_eq!(newest_action(&queues).await.what, "pause queue slow-cache");
         act(&[("action", "resume"), ("queue", "slow-cache")]);
-        assert!(!queues.counts().await.unwrap()[2].paused);
+        assert!(!queues.ledger().counts().await.unwrap()[2].paused);
 
         let answer = act(&[("action", "run"), ("producer", "refresh")]);
         assert_eq!((answer.status, answer.header("location")), (303, "/schedule"));
         assert_eq!(newest_action(&queues).await.what, "run producer refresh");
         let aggregations = Filter { queue: Some(Queue::Aggregation.into()), ..Filter::default() };
-        let queued = queues.list(&aggregations).await.unwrap();
+        let queued = queues.ledger().list(&aggregations).await.unwrap();
         assert!(queued.iter().any(|job| job.name == "aggregate" && job.cause == "operator"), "{queued:?}");
 
         let page = get(&format!("{url}/actions")).body;
@@ -69,9 +69,9 @@ both! {
             vec![("action", "pause"), ("queue", "x")], vec![("action", "run"), ("producer", "x")],
             vec![("action", "delete"), ("all", "yes"), ("state", "x")],
         ] {
-            let before = queues.actions(99).await.unwrap().len();
+            let before = queues.ledger().actions(99).await.unwrap().len();
             assert_eq!(act(&wrong).status, 400, "{wrong:?}");
-            assert_eq!(queues.actions(99).await.unwrap().len(), before);
+            assert_eq!(queues.ledger().actions(99).await.unwrap().len(), before);
         }
     }
 
@@ -100,10 +100,10 @@ both! {
         let mut dead = Vec::new();
         for (key, error) in [("a", "took longer than 600 s"), ("b", "took longer than 7200 s"), ("c", "no such table")] {
             let id = push(&queues, &new_job(Queue::QuickCache, key)).await;
-            let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
+            let Take::Job(taken) = queues.ledger().take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
                 panic!("nothing to take")
             };
-            queues.finish(&taken.claim, &Outcome::Dead { error: error.into() }).await.unwrap();
+            queues.ledger().finish(&taken.claim, &Outcome::Dead { error: error.into() }).await.unwrap();
             dead.push(id);
         }
         // The groups of the dead, and an action on one of them.
@@ -147,10 +147,10 @@ both! {
         for key in ["a", "b"] {
             push(&queues, &new_job(Queue::QuickCache, key)).await;
         }
-        let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
+        let Take::Job(taken) = queues.ledger().take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
             panic!("nothing to take")
         };
-        queues.finish(&taken.claim, &Outcome::Dead { error: "why".into() }).await.unwrap();
+        queues.ledger().finish(&taken.claim, &Outcome::Dead { error: "why".into() }).await.unwrap();
         push(&queues, &NewJob { delay: Duration::from_secs(900), ..new_job(Queue::SlowCache, "c") }).await;
         assert!(get(&format!("{url}/jobs")).body.contains("All jobs:"));
         assert!(get(&format!("{url}/jobs?state=dead")).body.contains("All that match the filter:"));
@@ -187,10 +187,10 @@ both! {
             (&["clear-timeouts", "aggregation", "daily"], "clear-timeouts aggregation daily"),
             (&["migrate-period", "hourly"], "migrate-period hourly"),
         ] {
-            let before = queues.actions(99).await.unwrap().len();
+            let before = queues.ledger().actions(99).await.unwrap().len();
             let dry: Vec<&str> = args.iter().copied().chain(["-d"]).collect();
             run(&mut sview(SVIEW, &deployment, &dry));
-            assert_eq!(queues.actions(99).await.unwrap().len(), before, "a dry run does nothing");
+            assert_eq!(queues.ledger().actions(99).await.unwrap().len(), before, "a dry run does nothing");
             run(sview(SVIEW, &deployment, args).env("USER", HOSTILE));
             let action = newest_action(&queues).await;
             assert_eq!(action.what, what);

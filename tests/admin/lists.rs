@@ -46,12 +46,12 @@ both! {
         let mut by_queueing = Vec::new();
         for (key, ran) in [("slow", 400), ("quick", 0), ("middle", 150)] {
             by_queueing.push(push(&queues, &new_job(Queue::QuickCache, key)).await);
-            let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
+            let Take::Job(taken) = queues.ledger().take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
                 panic!("nothing to take")
             };
             tokio::time::sleep(Duration::from_millis(ran)).await;
             let outcome = if key == "middle" { Outcome::Dead { error: "e".into() } } else { Outcome::Done };
-            queues.finish(&taken.claim, &outcome).await.unwrap();
+            queues.ledger().finish(&taken.claim, &outcome).await.unwrap();
         }
         by_queueing.push(push(&queues, &new_job(Queue::QuickCache, "waiting")).await);
         let list = |query: &str| get(&format!("{url}/api/jobs?{query}")).json();
@@ -89,12 +89,12 @@ both! {
         // The same ledger, some minutes ago.
         let ago = sview_jobs::ClockShift::default();
         ago.set_millis(-300_000);
-        let ledger = queues_at(&deployment, ago).await;
+        let earlier = queues_at(&deployment, ago).await;
         let worker = sview_jobs::WorkerInfo {
             name: "w7".into(), host: "<b>h</b>".into(), pid: 4711, queues: vec![Queue::QuickCache.into()], slots: 1,
             since: sview_jobs::machine_now(), running: vec![(id.parse().unwrap(), HOSTILE.into())],
         };
-        ledger.beat(&worker).await.unwrap();
+        earlier.ledger().beat(&worker).await.unwrap();
         let workers = get(&format!("{url}/api/jobs/workers")).json();
         assert_eq!(workers["workers"].as_array().unwrap().len(), 0);
         let lost = &workers["lost"][0];
@@ -109,10 +109,10 @@ both! {
         let (_server, url) = serve(&deployment, &[]);
         let queues = queues(&deployment).await;
         push(&queues, &new_job(Queue::Aggregation, "k")).await;
-        let Take::Job(taken) = queues.take(&[Queue::Aggregation.into()], "w3", Duration::from_secs(60)).await.unwrap() else {
+        let Take::Job(taken) = queues.ledger().take(&[Queue::Aggregation.into()], "w3", Duration::from_secs(60)).await.unwrap() else {
             panic!("nothing to take")
         };
-        queues.finish(&taken.claim, &Outcome::Dead { error: HOSTILE.into() }).await.unwrap();
+        queues.ledger().finish(&taken.claim, &Outcome::Dead { error: HOSTILE.into() }).await.unwrap();
         let id = taken.record.id;
         let typed = "%3Cscript%3Ealert(1)%3C/script%3E%22%E2%80%AE";
         let pages = [
@@ -148,18 +148,18 @@ both! {
         let queues = queues(&deployment).await;
         let first = push(&queues, &new_job(Queue::Aggregation, "first")).await;
         assert_eq!(waits(&url, &first), ["no worker serves aggregation"]);
-        queues.pause(Queue::Aggregation.into(), true).await.unwrap();
+        queues.ledger().pause(Queue::Aggregation.into(), true).await.unwrap();
         assert_eq!(waits(&url, &first)[0], "its queue aggregation is paused");
-        queues.pause(Queue::Aggregation.into(), false).await.unwrap();
+        queues.ledger().pause(Queue::Aggregation.into(), false).await.unwrap();
         let worker = sview_jobs::WorkerInfo {
             name: "w3".into(), host: "h".into(), pid: 1, queues: vec![Queue::Aggregation.into(), Queue::QuickCache.into()], slots: 1,
             since: sview_jobs::machine_now(), running: Vec::new(),
         };
-        queues.beat(&worker).await.unwrap();
+        queues.ledger().beat(&worker).await.unwrap();
         assert_eq!(waits(&url, &first), ["nothing holds it up; a worker takes it in a moment"]);
         let second = push(&queues, &new_job(Queue::QuickCache, "second")).await;
         assert_eq!(waits(&url, &second), ["1 job of the more urgent queue aggregation goes first"]);
-        queues.take(&worker.queues, "w3", Duration::from_secs(60)).await.unwrap();
+        queues.ledger().take(&worker.queues, "w3", Duration::from_secs(60)).await.unwrap();
         assert_eq!(waits(&url, &second), ["the only slot of aggregation, quick-cache is busy"]);
         let page = get(&format!("{url}/jobs/{second}")).body;
         assert!(page.contains("Blocked by ") && page.contains("running for ") && page.contains("on worker w3"), "{page}");

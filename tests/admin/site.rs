@@ -53,16 +53,16 @@ pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
 }
 
 pub(crate) async fn push(queues: &Queues, job: &NewJob) -> String {
-    let Pushed::Queued(id) = queues.push(job).await.unwrap() else { panic!("held") };
+    let Pushed::Queued(id) = queues.ledger().push(job).await.unwrap() else { panic!("held") };
     id.to_string()
 }
 
 pub(crate) async fn state(queues: &Queues, id: &str) -> Option<State> {
-    queues.get(id.parse().unwrap()).await.unwrap().map(|record| record.state)
+    queues.ledger().get(id.parse().unwrap()).await.unwrap().map(|record| record.state)
 }
 
 pub(crate) async fn newest_action(queues: &Queues) -> Action {
-    queues.actions(1).await.unwrap().remove(0)
+    queues.ledger().actions(1).await.unwrap().remove(0)
 }
 
 pub(crate) fn ids(answer: &Value) -> Vec<String> {

@@ -27,11 +27,13 @@ async fn die(queues: &Queues, key: &str) {
         room: u64::MAX,
         on_demand: false,
     };
-    let Pushed::Queued(_) = queues.push(&job).await.unwrap() else { panic!("{key} is under way") };
-    let Take::Job(taken) = queues.take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap() else {
+    let Pushed::Queued(_) = queues.ledger().push(&job).await.unwrap() else { panic!("{key} is under way") };
+    let Take::Job(taken) =
+        queues.ledger().take(&[Queue::QuickCache.into()], "w", Duration::from_secs(60)).await.unwrap()
+    else {
         panic!("nothing to take")
     };
-    queues.finish(&taken.claim, &Outcome::Dead { error: "broken".into() }).await.unwrap();
+    queues.ledger().finish(&taken.claim, &Outcome::Dead { error: "broken".into() }).await.unwrap();
 }
 
 both! {

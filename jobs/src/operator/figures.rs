@@ -62,10 +62,10 @@ pub const RUNS: usize = 2_000;
 impl Figures {
     /// The figures of every queue, most urgent first.
     pub async fn gather(queues: &Queues) -> Result<Vec<Self>> {
-        let now = queues.time().await?;
+        let now = queues.ledger().time().await?;
         let first = hour_of(now) - TimeDelta::hours(24);
-        let (hours, ended) = (queues.ended_hourly(first).await?, queues.ended(first, RUNS).await?);
-        Ok(queues.queues().iter().map(|queue| Self::of(*queue, &hours, &ended, first)).collect())
+        let (hours, ended) = (queues.ledger().ended_hourly(first).await?, queues.ledger().ended(first, RUNS).await?);
+        Ok(queues.ledger().queues().iter().map(|queue| Self::of(*queue, &hours, &ended, first)).collect())
     }
 
     /// The figures of a queue, from what ended from a whole hour on; `ended` newest first.

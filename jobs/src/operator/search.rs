@@ -112,14 +112,14 @@ fn ran(record: &Record, now: DateTime<Utc>) -> Option<TimeDelta> {
 pub async fn search(queues: &Queues, search: &Search) -> Result<Vec<Record>> {
     let limit = search.filter.limit;
     if search.ids.is_empty() && search.error.is_none() && search.order == Order::Queued {
-        return Ok(queues.list(&search.filter).await?);
+        return Ok(queues.ledger().list(&search.filter).await?);
     }
     let mut found =
         if search.ids.is_empty() { look_through(queues, search).await? } else { named(queues, search).await? };
     match search.order {
         Order::Queued => found.sort_by_key(|record| std::cmp::Reverse(record.id)),
         Order::Ran => {
-            let now = queues.time().await?;
+            let now = queues.ledger().time().await?;
             found.sort_by_key(|record| std::cmp::Reverse((ran(record, now), record.id)));
         }
     }
@@ -130,7 +130,7 @@ pub async fn search(queues: &Queues, search: &Search) -> Result<Vec<Record>> {
 async fn named(queues: &Queues, search: &Search) -> Result<Vec<Record>> {
     let mut found = Vec::new();
     for id in search.ids.iter().take(LOOKED_THROUGH) {
-        found.extend(queues.get(*id).await?.filter(|record| search.fits(record)));
+        found.extend(queues.ledger().get(*id).await?.filter(|record| search.fits(record)));
     }
     Ok(found)
 }
@@ -139,7 +139,7 @@ async fn look_through(queues: &Queues, search: &Search) -> Result<Vec<Record>> {
     let mut page = Filter { limit: PAGE, ..search.filter.clone() };
     let (mut found, mut looked) = (Vec::new(), 0);
     loop {
-        let records = queues.list(&page).await?;
+        let records = queues.ledger().list(&page).await?;
         let (read, last) = (records.len(), records.last().map(|record| record.id));
         found.extend(records.into_iter().filter(|record| search.fits(record)));
         looked += read;

@@ -59,16 +59,16 @@ pub async fn steer(queues: &Queues, steering: Steering, ids: &[JobId]) -> Result
     let mut effect = Effect::default();
     for id in ids {
         let counter = match steering {
-            Steering::Retry => match queues.retry(*id).await? {
+            Steering::Retry => match queues.ledger().retry(*id).await? {
                 Some(Pushed::Queued(_)) => &mut effect.changed,
                 Some(Pushed::Already { .. }) | None => &mut effect.unchanged,
             },
-            Steering::Cancel => match queues.cancel(*id).await? {
+            Steering::Cancel => match queues.ledger().cancel(*id).await? {
                 CancelOutcome::Cancelled => &mut effect.changed,
                 CancelOutcome::Asked => &mut effect.asked,
                 CancelOutcome::Ended | CancelOutcome::Unknown => &mut effect.unchanged,
             },
-            Steering::Delete if queues.delete(*id).await? => &mut effect.changed,
+            Steering::Delete if queues.ledger().delete(*id).await? => &mut effect.changed,
             Steering::Delete => &mut effect.unchanged,
         };
         *counter += 1;

@@ -144,10 +144,10 @@ impl Surroundings {
         let queues = &context.queues;
         let running = Filter { states: vec![State::Running], limit: 1_000, ..Filter::default() };
         Ok(Self {
-            now: queues.time().await?,
-            counts: queues.counts().await?,
-            workers: queues.workers().await?,
-            running: queues.list(&running).await?.into_iter().map(|record| (record.id, record)).collect(),
+            now: queues.ledger().time().await?,
+            counts: queues.ledger().counts().await?,
+            workers: queues.ledger().workers().await?,
+            running: queues.ledger().list(&running).await?.into_iter().map(|record| (record.id, record)).collect(),
         })
     }
 

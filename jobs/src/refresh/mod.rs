@@ -156,7 +156,8 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
     keys.extend(requests.iter().map(|request| Work::caching(request).key()));
     keys.sort_unstable();
     keys.dedup(); // members of a group have one job
-    let (standing, ledger_now) = try_join(context.queues.standing(&keys), context.queues.time()).await?;
+    let (standing, ledger_now) =
+        try_join(context.queues.ledger().standing(&keys), context.queues.ledger().time()).await?;
     let cache_keys: Vec<_> = requests.iter().map(Request::key).collect();
     let entries = context.cache.get_many(&cache_keys).await?;
     let cached = cache_keys.into_iter().zip(entries).filter_map(|(key, entry)| {
@@ -194,7 +195,7 @@ pub async fn queue_all(context: &Context, suggestions: &mut [Suggestion], cause:
     if jobs.is_empty() {
         return Ok(());
     }
-    let pushed = context.queues.push_all(&jobs).await?;
+    let pushed = context.queues.ledger().push_all(&jobs).await?;
     for ((first, key), pushed) in due.into_iter().zip(pushed) {
         let same = |id, state| Verdict::Skip(Skip::SameJob { id, state });
         let (verdict, others) = match pushed {

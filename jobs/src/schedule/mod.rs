@@ -68,7 +68,7 @@ pub static PRODUCERS: [Producer; 5] = [
         what: "forgets ended jobs and cached values that are past their time",
         effect: |context, _| {
             async move {
-                let jobs = context.queues.vacuum().await?;
+                let jobs = context.queues.ledger().vacuum().await?;
                 let values = context.cache.vacuum().await?;
                 Ok(format!("{} and {} forgotten", counted(jobs, "job"), counted(values, "cached value")))
             }
@@ -148,7 +148,7 @@ pub fn next_tick(name: &str) -> Option<DateTime<Utc>> {
 pub async fn ticking(context: &Context) -> Result<Vec<Ticking>> {
     let mut all = Vec::with_capacity(PRODUCERS.len());
     for producer in &PRODUCERS {
-        let (last, next) = (context.queues.last_tick(producer.name).await?, next_tick(producer.name));
+        let (last, next) = (context.queues.ledger().last_tick(producer.name).await?, next_tick(producer.name));
         all.push(Ticking { producer, last, next });
     }
     Ok(all)
@@ -200,7 +200,7 @@ impl Scheduler {
             let (queues, stopped) = (queues.clone(), stopped.clone());
             async move {
                 while !stopped.is_cancelled() {
-                    workers::rescue(&*queues).await;
+                    workers::rescue(&**queues.ledger()).await;
                     tokio::select! {
                         () = tokio::time::sleep(Duration::from_secs(5)) => {}
                         () = stopped.cancelled() => {}
@@ -295,7 +295,7 @@ async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
         return;
     };
     let done = async {
-        if queues.claim_tick(producer.name, at).await? {
+        if queues.ledger().claim_tick(producer.name, at).await? {
             (producer.effect)(state.context.clone(), Cause::Tick(producer.name)).await.map(Some)
         } else {
             Ok(None)

@@ -84,7 +84,7 @@ async fn live(schedulers: usize, minutes: &[i64]) -> Done {
         let (context, stop) = (&states[0].context, CancellationToken::new());
         let pools = Pool::for_queues(sview_model::Queue::ALL, 4);
         let workers = Workers::start(&context.queues, Registry::of(context), &pools, &WorkerSettings::default(), &stop);
-        while context.queues.counts().await.unwrap().iter().any(|counts| counts.under_way() > 0) {
+        while context.queues.ledger().counts().await.unwrap().iter().any(|counts| counts.under_way() > 0) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stop.cancel();
@@ -92,7 +92,7 @@ async fn live(schedulers: usize, minutes: &[i64]) -> Done {
         let left = refresh(context, at, &Cause::Start, true).await.unwrap();
         assert!(left.iter().all(|suggestion| suggestion.verdict != Verdict::Queue), "minute {minute}: {left:?}");
     }
-    let records = open().await.list(&Filter { limit: usize::MAX, ..Filter::default() }).await.unwrap();
+    let records = open().await.ledger().list(&Filter { limit: usize::MAX, ..Filter::default() }).await.unwrap();
     let mut done = Done::new();
     for record in records {
         assert_eq!((record.state, record.attempts), (crate::State::Done, 1), "{}", record.words);

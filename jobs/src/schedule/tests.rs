@@ -89,7 +89,10 @@ async fn of_two_schedulers_one_acts_on_each_tick_and_on_none_out_of_its_time() {
         act(&one, now + TimeDelta::minutes(minutes), now).await;
     }
     assert_eq!(ACTS.load(Ordering::SeqCst), 20);
-    assert_eq!(one.context.queues.last_tick("counts").await.unwrap().unwrap().timestamp(), ticks[19].timestamp());
+    assert_eq!(
+        one.context.queues.ledger().last_tick("counts").await.unwrap().unwrap().timestamp(),
+        ticks[19].timestamp()
+    );
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ impl Workers {
                 slots: Some(pool.concurrency.max(1)),
                 ..StorageConfig::default()
             };
-            let group = Group::new(queues.ledger(), &names, config, policy);
+            let group = Group::new(queues.ledger().clone(), &names, config, policy);
             let pool = Arc::new(Running { group, watch, registry: registry.clone(), settings: settings.clone() });
             tasks.spawn(supervise(pool.clone(), names, stop.clone()));
             running.push(pool);

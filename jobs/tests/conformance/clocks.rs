@@ -58,8 +58,8 @@ both! {
             let job = CacheGroup { kind: Kind::Ports, period };
             context.queues.enqueue(&job, &Cause::Start).await.unwrap();
             let taken = lab.take(&[Queue::QuickCache]).await;
-            lab.queues.finish(&taken.claim, &Outcome::Dead { error: "e".into() }).await.unwrap();
-            let died = lab.queues.get(taken.claim.id).await.unwrap().unwrap().finished_at.unwrap();
+            lab.queues.ledger().finish(&taken.claim, &Outcome::Dead { error: "e".into() }).await.unwrap();
+            let died = lab.queues.ledger().get(taken.claim.id).await.unwrap().unwrap().finished_at.unwrap();
             let request = job.requests().next().unwrap();
             for (minutes, expected) in [(0, Some(died + TimeDelta::minutes(10))), (9, Some(died + TimeDelta::minutes(10))), (10, None)] {
                 lab.shift(apart + minutes * 60_000 + 1);
@@ -74,9 +74,9 @@ both! {
         let context = context(&lab).await;
         for apart in APART {
             lab.shift(apart);
-            let before = lab.queues.time().await.unwrap();
+            let before = lab.queues.ledger().time().await.unwrap();
             let around = Surroundings::look(&context).await.unwrap();
-            let after = lab.queues.time().await.unwrap();
+            let after = lab.queues.ledger().time().await.unwrap();
             assert!(before <= around.now && around.now <= after, "{before} {} {after}", around.now);
         }
     }
@@ -84,12 +84,12 @@ both! {
     async fn a_worker_says_since_when_it_works_by_the_ledgers_time(lab: Lab) {
         for apart in APART {
             lab.shift(apart);
-            let before = lab.queues.time().await.unwrap();
+            let before = lab.queues.ledger().time().await.unwrap();
             let (desk, _events) = Desk::new();
             let (workers, stop) = pool(&lab.queues, &desk, &[Queue::QuickCache], 1, &quick());
-            until("it gives a sign of life", async || !lab.queues.workers().await.unwrap().is_empty()).await;
-            let after = lab.queues.time().await.unwrap();
-            let since = lab.queues.workers().await.unwrap()[0].0.since;
+            until("it gives a sign of life", async || !lab.queues.ledger().workers().await.unwrap().is_empty()).await;
+            let after = lab.queues.ledger().time().await.unwrap();
+            let since = lab.queues.ledger().workers().await.unwrap()[0].0.since;
             // Told in whole milliseconds.
             assert!(before - TimeDelta::seconds(1) <= since && since <= after, "{before} {since} {after}");
             stop.cancel();
@@ -104,8 +104,8 @@ both! {
             let (desk, _events) = Desk::new();
             let (workers, stop) = pool(&lab.queues, &desk, &[Queue::QuickCache], 1, &quick());
             let Pushed::Queued(id) = probe(&lab.queues, Queue::QuickCache, "k", Does::FindAway(5)).await else { panic!("held") };
-            until("it has ended", async || !lab.queues.get(id).await.unwrap().unwrap().state.is_under_way()).await;
-            let record = lab.queues.get(id).await.unwrap().unwrap();
+            until("it has ended", async || !lab.queues.ledger().get(id).await.unwrap().unwrap().state.is_under_way()).await;
+            let record = lab.queues.ledger().get(id).await.unwrap().unwrap();
             assert_eq!((record.state, record.attempts), (State::Done, 1), "{:?}", record.errors);
             stop.cancel();
             workers.stopped().await;

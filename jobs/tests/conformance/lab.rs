@@ -61,7 +61,7 @@ impl Lab {
 
     /// Takes a job that must be there.
     pub(crate) async fn take(&self, queues: &[Queue]) -> Taken {
-        match self.queues.take(&names(queues), "w", Duration::from_secs(20)).await.unwrap() {
+        match self.queues.ledger().take(&names(queues), "w", Duration::from_secs(20)).await.unwrap() {
             Take::Job(taken) => *taken,
             Take::Nothing { next_in } => panic!("nothing to take; the next is in {next_in:?}"),
         }

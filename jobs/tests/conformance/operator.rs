@@ -17,15 +17,15 @@ both! {
         let mut at = 0;
         let mut ids = Vec::new();
         for (n, error) in errors.iter().enumerate() {
-            let Pushed::Queued(id) = lab.queues.push(&new_job(QuickCache, &n.to_string())).await.unwrap() else { panic!("held") };
+            let Pushed::Queued(id) = lab.queues.ledger().push(&new_job(QuickCache, &n.to_string())).await.unwrap() else { panic!("held") };
             ids.push(id);
             let taken = lab.take(&[QuickCache]).await;
             // The second takes longest.
             at += [60_000, 3_600_000, 600_000][n];
             lab.shift(at);
-            lab.queues.finish(&taken.claim, &Outcome::Dead { error: (*error).into() }).await.unwrap();
+            lab.queues.ledger().finish(&taken.claim, &Outcome::Dead { error: (*error).into() }).await.unwrap();
         }
-        let Pushed::Queued(waiting) = lab.queues.push(&new_job(QuickCache, "w")).await.unwrap() else { panic!("held") };
+        let Pushed::Queued(waiting) = lab.queues.ledger().push(&new_job(QuickCache, "w")).await.unwrap() else { panic!("held") };
         let find = async |wanted: Search| {
             search(&lab.queues, &wanted).await.unwrap().into_iter().map(|record| record.id).collect::<Vec<_>>()
         };
@@ -56,18 +56,18 @@ both! {
         // In the middle of an hour, whenever this runs.
         let middle = 1_800_000 - machine_now().timestamp_millis() % 3_600_000;
         lab.shift(middle);
-        let begun = lab.queues.time().await.unwrap();
+        let begun = lab.queues.ledger().time().await.unwrap();
         for n in 0..3 {
-            lab.queues.push(&new_job(QuickCache, &n.to_string())).await.unwrap();
+            lab.queues.ledger().push(&new_job(QuickCache, &n.to_string())).await.unwrap();
             let taken = lab.take(&[QuickCache]).await;
             let outcome = if n == 1 { Outcome::Dead { error: "e".into() } } else { Outcome::Done };
-            lab.queues.finish(&taken.claim, &outcome).await.unwrap();
-            assert!(lab.queues.delete(taken.claim.id).await.unwrap());
+            lab.queues.ledger().finish(&taken.claim, &outcome).await.unwrap();
+            assert!(lab.queues.ledger().delete(taken.claim.id).await.unwrap());
             lab.shift(middle + 3_600_000 * (n + 1));
         }
-        let Pushed::Queued(id) = lab.queues.push(&new_job(SlowCache, "c")).await.unwrap() else { panic!("held") };
-        lab.queues.cancel(id).await.unwrap();
-        let mut counts = lab.queues.ended_hourly(begun).await.unwrap();
+        let Pushed::Queued(id) = lab.queues.ledger().push(&new_job(SlowCache, "c")).await.unwrap() else { panic!("held") };
+        lab.queues.ledger().cancel(id).await.unwrap();
+        let mut counts = lab.queues.ledger().ended_hourly(begun).await.unwrap();
         counts.sort_by_key(|c| c.start);
         let told: Vec<_> = counts.iter().map(|c| (hour(c.start) - hour(begun), c.queue.as_str(), c.state, c.count)).collect();
         let all = [(0, QuickCache.as_str(), State::Done, 1), (1, QuickCache.as_str(), State::Dead, 1), (2, QuickCache.as_str(), State::Done, 1), (3, SlowCache.as_str(), State::Cancelled, 1)];
@@ -78,16 +78,16 @@ both! {
         assert_eq!(quick.hours.iter().rev().map(|h| (h.done, h.dead)).take(5).collect::<Vec<_>>(), [(0, 0), (1, 0), (0, 1), (1, 0), (0, 0)]);
         // A day later they are of no interest, and take no room.
         lab.shift(3_600_000 * 48);
-        lab.queues.vacuum().await.unwrap();
+        lab.queues.ledger().vacuum().await.unwrap();
         if lab.server.is_none() {
-            assert!(lab.queues.ended_hourly(begun).await.unwrap().is_empty());
+            assert!(lab.queues.ledger().ended_hourly(begun).await.unwrap().is_empty());
         }
         assert!(Figures::gather(&lab.queues).await.unwrap().iter().all(|f| f.failure_rate().is_none()));
     }
 
     async fn an_action_is_done_to_all_that_match(lab: Lab) {
         for key in ["a", "b", "c"] {
-            lab.queues.push(&new_job(QuickCache, key)).await.unwrap();
+            lab.queues.ledger().push(&new_job(QuickCache, key)).await.unwrap();
         }
         let taken = lab.take(&[QuickCache]).await;
         let found = async |steering, filter: &Filter| -> Vec<JobId> {
@@ -97,7 +97,7 @@ both! {
         assert_eq!(ids.len(), 3);
         let effect = steer(&lab.queues, Steering::Cancel, &ids).await.unwrap();
         assert_eq!(effect, Effect { changed: 2, asked: 1, unchanged: 0 });
-        assert_eq!(lab.queues.renew(&taken.claim, Duration::from_secs(9)).await.unwrap(), Renewed::CancelAsked);
+        assert_eq!(lab.queues.ledger().renew(&taken.claim, Duration::from_secs(9)).await.unwrap(), Renewed::CancelAsked);
         let ended = Filter { states: vec![State::Cancelled, State::Running], ..Default::default() };
         let ids = found(Steering::Delete, &ended).await;
         assert_eq!(ids.len(), 2, "what runs is not deleted");

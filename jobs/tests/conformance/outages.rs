@@ -24,7 +24,7 @@ async fn after_flushall_everything_goes_on() {
     probe(&lab.queues, QuickCache, "running", Does::Succeed).await;
     while events.next().await != Event::After("running".into()) {}
     assert_eq!(workers.health()[0].trouble, None);
-    assert_eq!(lab.queues.workers().await.unwrap().len(), 1, "its signs of life are there again");
+    assert_eq!(lab.queues.ledger().workers().await.unwrap().len(), 1, "its signs of life are there again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +39,7 @@ async fn a_pool_is_back_when_redis_is() {
     // For longer than the longest pause between two starts.
     until("it was tried for a while", async || workers.health()[0].trouble.as_ref().unwrap().restarts > 7).await;
     lab.server.as_mut().unwrap().restart();
-    until("pushing works", async || lab.queues.ping().await.is_ok()).await;
+    until("pushing works", async || lab.queues.ledger().ping().await.is_ok()).await;
     probe(&lab.queues, QuickCache, "after", Does::Succeed).await;
     while events.next().await != Event::After("after".into()) {}
     assert_eq!(workers.health()[0].trouble, None);
@@ -60,7 +60,7 @@ async fn the_end_of_a_job_is_recorded_when_redis_is_back() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     server.signal("CONT");
     assert_eq!(events.next().await, Event::After("k".into()));
-    let records = lab.queues.list(&Default::default()).await.unwrap();
+    let records = lab.queues.ledger().list(&Default::default()).await.unwrap();
     assert_eq!((records[0].state, records[0].attempts), (State::Done, 1));
 }
 
@@ -82,7 +82,7 @@ async fn what_was_sent_to_a_stalled_redis_takes_no_job_for_nobody() {
     .await;
     server.signal("CONT");
     while events.next().await != Event::After("due".into()) {}
-    let records = lab.queues.list(&Default::default()).await.unwrap();
+    let records = lab.queues.ledger().list(&Default::default()).await.unwrap();
     assert!(records.iter().all(|record| (record.state, record.attempts) == (State::Done, 1)), "{records:?}");
 }
 
@@ -96,12 +96,13 @@ async fn memory_stays_flat_over_a_hundred_thousand_jobs() {
         let each = (0..4_000).map(|n| {
             let queues = lab.queues.clone();
             async move {
-                queues.push(&new_job(QuickCache, &format!("k{round}-{n}"))).await.unwrap();
-                let Take::Job(taken) = queues.take(&[QuickCache.into()], "w", Duration::from_secs(20)).await.unwrap()
+                queues.ledger().push(&new_job(QuickCache, &format!("k{round}-{n}"))).await.unwrap();
+                let Take::Job(taken) =
+                    queues.ledger().take(&[QuickCache.into()], "w", Duration::from_secs(20)).await.unwrap()
                 else {
                     panic!("of as many as were pushed one is there")
                 };
-                assert!(queues.finish(&taken.claim, &Outcome::Done).await.unwrap().held());
+                assert!(queues.ledger().finish(&taken.claim, &Outcome::Done).await.unwrap().held());
             }
         });
         futures::stream::iter(each).buffer_unordered(100).collect::<()>().await;

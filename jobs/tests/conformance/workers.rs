@@ -21,8 +21,11 @@ fn id(pushed: Pushed) -> JobId {
 
 /// The record of a job once it has ended.
 async fn ended(queues: &sview_jobs::Queues, id: JobId) -> Record {
-    until("the job has ended", async || queues.get(id).await.unwrap().is_some_and(|r| !r.state.is_under_way())).await;
-    queues.get(id).await.unwrap().unwrap()
+    until("the job has ended", async || {
+        queues.ledger().get(id).await.unwrap().is_some_and(|r| !r.state.is_under_way())
+    })
+    .await;
+    queues.ledger().get(id).await.unwrap().unwrap()
 }
 
 both! {
@@ -33,12 +36,12 @@ both! {
         for event in [Event::Started("k".into()), Event::Ended("k".into()), Event::After("k".into())] {
             assert_eq!(events.next().await, event);
         }
-        let record = lab.queues.get(id).await.unwrap().unwrap();
+        let record = lab.queues.ledger().get(id).await.unwrap().unwrap();
         assert_eq!((record.state, record.attempts, record.cause.as_str()), (State::Done, 1, "command test"));
         assert_eq!(record.worker.as_deref(), Some(workers.health()[0].worker.name.as_str()));
         stop.cancel();
         workers.stopped().await;
-        assert!(lab.queues.workers().await.unwrap().is_empty());
+        assert!(lab.queues.ledger().workers().await.unwrap().is_empty());
     }
 
     async fn a_failing_job_is_tried_again_and_dies_after_its_attempts(lab: Lab) {
@@ -54,7 +57,7 @@ both! {
         assert_eq!(record.errors[2].message, "attempt 3 failed");
         let record = ended(&lab.queues, hopeless).await;
         assert_eq!((record.state, record.attempts), (State::Dead, 1));
-        assert!(lab.queues.standing(&["fails".into()]).await.unwrap()[0].failed_at.is_some());
+        assert!(lab.queues.ledger().standing(&["fails".into()]).await.unwrap()[0].failed_at.is_some());
     }
 
     async fn a_server_that_is_away_costs_no_attempt(lab: Lab) {
@@ -62,7 +65,7 @@ both! {
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
         let id = id(probe(&lab.queues, QuickCache, "k", Does::FindAway(7)).await);
         while events.next().await != Event::After("k".into()) {}
-        let record = lab.queues.get(id).await.unwrap().unwrap();
+        let record = lab.queues.ledger().get(id).await.unwrap().unwrap();
         assert_eq!((record.state, record.attempts, record.errors.len()), (State::Done, 1, 7));
         assert_eq!(record.errors[6].message, "the server is away");
     }
@@ -92,9 +95,9 @@ both! {
 
     async fn what_no_code_reads_is_left_to_others_until_its_attempts_are_used_up(lab: Lab) {
         let (desk, mut events) = Desk::new();
-        let unreadable = id(lab.queues.push(&new_job(QuickCache, "unreadable")).await.unwrap());
+        let unreadable = id(lab.queues.ledger().push(&new_job(QuickCache, "unreadable")).await.unwrap());
         let unknown = NewJob { name: "of the future".into(), ..new_job(QuickCache, "unknown") };
-        let unknown = id(lab.queues.push(&unknown).await.unwrap());
+        let unknown = id(lab.queues.ledger().push(&unknown).await.unwrap());
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &quick());
         let record = ended(&lab.queues, unreadable).await;
         assert_eq!((record.state, record.attempts, record.errors.len()), (State::Dead, 3, 3));
@@ -111,13 +114,13 @@ both! {
         let settings = WorkerSettings { backoff, ..quick() };
         let (older, stop) = pool_of(&lab.queues, Registry::default(), &[QuickCache], 1, &settings);
         let new = id(probe(&lab.queues, QuickCache, "new", Does::Succeed).await);
-        let refused = async || lab.queues.get(new).await.unwrap().unwrap().state == State::Scheduled;
+        let refused = async || lab.queues.ledger().get(new).await.unwrap().unwrap().state == State::Scheduled;
         until("the older worker puts it off", refused).await;
         // Its one slot is free meanwhile: what comes later has its turn.
         let later = NewJob { max_attempts: 1, ..new_job(QuickCache, "later") };
-        let later = id(lab.queues.push(&later).await.unwrap());
+        let later = id(lab.queues.ledger().push(&later).await.unwrap());
         ended(&lab.queues, later).await;
-        let record = lab.queues.get(new).await.unwrap().unwrap();
+        let record = lab.queues.ledger().get(new).await.unwrap().unwrap();
         assert_eq!((record.state, record.errors[0].message.as_str()), (State::Scheduled, "no code for jobs named probe"));
         stop.cancel();
         older.stopped().await;
@@ -155,7 +158,7 @@ both! {
         }
         tokio::time::sleep(Duration::from_millis(300)).await; // for what must not happen, there is no signal
         assert!(events.none());
-        let counts = &lab.queues.counts().await.unwrap()[1];
+        let counts = &lab.queues.ledger().counts().await.unwrap()[1];
         assert_eq!((counts.of(State::Running), counts.of(State::Queued)), (3, 3), "nothing is taken in advance");
         assert_eq!(workers.health()[0].worker.running.len(), 3);
         let mut done = 0;
@@ -175,12 +178,12 @@ both! {
         // Two jumps of the clock before the next renewal: the lease is anybody's.
         for jump in [3_600_000, 7_200_000] {
             lab.shift(jump);
-            lab.queues.rescue().await.unwrap();
+            lab.queues.ledger().rescue().await.unwrap();
         }
         let taken = lab.take(&[QuickCache]).await;
         assert_eq!((taken.record.id, taken.record.attempts), (id, 2));
         assert_eq!(events.next().await, Event::Dropped("k".into()));
-        assert_eq!(lab.queues.get(id).await.unwrap().unwrap().state, State::Running, "and is the other's still");
+        assert_eq!(lab.queues.ledger().get(id).await.unwrap().unwrap().state, State::Running, "and is the other's still");
         stop.cancel();
     }
 
@@ -200,7 +203,7 @@ both! {
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &WorkerSettings { lease: Duration::from_millis(600), ..quick() });
         let id = id(probe(&lab.queues, QuickCache, "k", Does::Hang).await);
         assert_eq!(events.next().await, Event::Started("k".into()));
-        lab.queues.cancel(id).await.unwrap();
+        lab.queues.ledger().cancel(id).await.unwrap();
         assert_eq!(events.next().await, Event::Dropped("k".into()));
         assert_eq!(ended(&lab.queues, id).await.state, State::Cancelled);
     }
@@ -212,11 +215,11 @@ both! {
         let (_workers, _stop) = pool(&lab.queues, &desk, &[QuickCache], 1, &settings);
         let id = id(probe(&lab.queues, QuickCache, "k", Does::WaitAndFail).await);
         assert_eq!(events.next().await, Event::Started("k".into()));
-        assert_eq!(lab.queues.cancel(id).await.unwrap(), CancelOutcome::Asked);
+        assert_eq!(lab.queues.ledger().cancel(id).await.unwrap(), CancelOutcome::Asked);
         desk.go.notify_one();
         let record = ended(&lab.queues, id).await;
         assert_eq!((record.state, record.attempts, record.errors.len()), (State::Cancelled, 1, 1));
-        assert_eq!(lab.queues.standing(&["k".into()]).await.unwrap()[0], Default::default());
+        assert_eq!(lab.queues.ledger().standing(&["k".into()]).await.unwrap()[0], Default::default());
     }
 
     async fn a_stopping_worker_takes_nothing_more_and_lets_its_jobs_finish(lab: Lab) {
@@ -233,13 +236,13 @@ both! {
         let second = id(probe(&lab.queues, QuickCache, "second", Does::Succeed).await);
         for _ in 0..30 {
             tokio::time::sleep(Duration::from_millis(10)).await;
-            let record = lab.queues.get(second).await.unwrap().unwrap();
+            let record = lab.queues.ledger().get(second).await.unwrap().unwrap();
             assert_eq!(record.state, State::Queued, "it is another worker's to take, while the first goes on");
         }
         desk.go.notify_one();
         workers.stopped().await;
-        assert_eq!(lab.queues.get(first).await.unwrap().unwrap().state, State::Done);
-        assert_eq!(lab.queues.get(second).await.unwrap().unwrap().state, State::Queued);
+        assert_eq!(lab.queues.ledger().get(first).await.unwrap().unwrap().state, State::Done);
+        assert_eq!(lab.queues.ledger().get(second).await.unwrap().unwrap().state, State::Queued);
     }
 
     async fn a_worker_can_be_stopped_at_any_moment(lab: Lab) {
@@ -270,7 +273,7 @@ both! {
             for other in others {
                 other.await.unwrap();
             }
-            let running = lab.queues.list(&Filter { states: vec![State::Running], ..Default::default() }).await.unwrap();
+            let running = lab.queues.ledger().list(&Filter { states: vec![State::Running], ..Default::default() }).await.unwrap();
             assert!(running.is_empty(), "round {round}: {running:?}");
         }
     }
@@ -284,7 +287,7 @@ both! {
         stop.cancel();
         workers.stopped().await;
         assert_eq!(events.next().await, Event::Dropped("k".into()));
-        let record = lab.queues.get(id).await.unwrap().unwrap();
+        let record = lab.queues.ledger().get(id).await.unwrap().unwrap();
         assert_eq!((record.state, record.attempts, record.errors.len()), (State::Queued, 0, 0));
     }
 
@@ -313,7 +316,7 @@ both! {
             }
         }
         assert_eq!(started.len(), 200);
-        assert!(lab.queues.list(&Filter { states: vec![State::Dead], ..Default::default() }).await.unwrap().is_empty());
+        assert!(lab.queues.ledger().list(&Filter { states: vec![State::Dead], ..Default::default() }).await.unwrap().is_empty());
     }
 }
 
