@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 
 use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, supplement, touching};
 use crate::Result;
+use crate::engine::migrate_file;
 use crate::engine::sqlite_options;
-use crate::reports::{migrate_file, migrator};
 use outage::sqlite::{Probe, pool_options};
 
 /// A cache in an SQLite file. Losing it costs nothing but a recomputation.
@@ -40,7 +40,7 @@ impl SqliteCache {
             (3, "reported", include_str!("../../../migrations/cache/0003_reported.sql")),
             (4, "supplement", include_str!("../../../migrations/cache/0004_supplement.sql")),
         ];
-        migrate_file(path, &pool, migrator(&migrations)).await?;
+        migrate_file(path, &pool, &migrations).await?;
         Ok(Self { pool, probe: Probe::new(path), clock, bounds: CacheBounds::default(), touching: touching() })
     }
 

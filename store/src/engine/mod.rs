@@ -2,6 +2,7 @@
 //!
 //! SQL made here holds words of sview's own enumerations and integers only; what comes from outside is always bound.
 
+mod migrate;
 mod postgres;
 mod sqlite;
 mod statements;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sview_model::{Batch, Kind, Precision};
 
+pub(crate) use migrate::migrate_file;
 pub(crate) use postgres::{Postgres, note as note_postgres};
 pub(crate) use sqlite::{Sqlite, options as sqlite_options};
 

@@ -22,10 +22,10 @@ use self::check::is_usable;
 use self::connect::{connect, no_connection, place};
 use self::space::Space;
 pub(crate) use self::space::note;
+use super::migrate::migrator;
 use super::statements::statements;
 use super::{Dialect, Engine, Holder, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally};
 use crate::Result;
-use crate::reports::migrator;
 
 /// A pool of connections to PostgreSQL.
 pub(crate) struct Postgres {

@@ -13,10 +13,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite as Db, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Incident, Kind, Password, Port, Precision};
 
+use super::migrate::migrate_file;
 use super::statements::statements;
 use super::{Dialect, Engine, Micros, Row, Statements, TEXTS, Tx, Visit, VisitTally, no_connection};
 use crate::Result;
-use crate::reports::{migrate_file, migrator};
 use outage::sqlite::{self, Probe, pool_options};
 
 /// A file of reports.
@@ -78,7 +78,7 @@ impl Engine for Sqlite {
             (13, "outline", include_str!("../../../migrations/sqlite/0013_outline.sql")),
             (14, "file_read_at", include_str!("../../../migrations/sqlite/0014_file_read_at.sql")),
         ];
-        migrate_file(&self.path, &self.writer, migrator(&migrations)).await
+        migrate_file(&self.path, &self.writer, &migrations).await
     }
 
     async fn exists(&self) -> Result<bool> {
