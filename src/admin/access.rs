@@ -17,7 +17,7 @@ use sview_jobs::machine_now;
 use sview_views::links::encoded;
 
 use super::Admin;
-use super::context::{Viewer, ledger_now};
+use super::context::{Right, Viewer, ledger_now};
 use super::problem::{Problem, is_for_programs};
 use crate::config::{AdminSettings, Secret, Token};
 use crate::http::client::sender;
@@ -30,24 +30,6 @@ const COOKIE: &str = "sview_admin";
 const SAID: &str = "sview_said";
 /// How long a login lasts, in seconds.
 const LASTS: i64 = 12 * 60 * 60;
-
-/// What somebody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Right {
-    /// Look and act.
-    Full,
-    /// Look.
-    Read,
-}
-
-impl Right {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Read => "read",
-        }
-    }
-}
 
 /// The tokens that are set, as hashes of one length: comparing them takes the same time whatever is shown.
 pub(super) struct Access {
@@ -207,11 +189,11 @@ pub(super) async fn guard(
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         if same_site(request.headers()).is_err() {
-            return Problem::forbidden(ForeignSite::HEADING, ForeignSite::ADVICE).respond(&viewer, &uri);
+            return Problem::forbidden(ForeignSite::HEADING, ForeignSite::ADVICE).respond(&viewer.context(), &uri);
         }
         if right != Right::Full && uri.path() != "/logout" {
             return Problem::forbidden("This token only lets look", "Sign in with the full token to act.")
-                .respond(&viewer, &uri);
+                .respond(&viewer.context(), &uri);
         }
     }
     let tells = viewer.said.is_some() && *request.method() == Method::GET && !is_for_programs(&uri);

@@ -74,7 +74,7 @@ pub(super) async fn form(
     };
     match done.await {
         Ok((back, said)) => (jar.add(said_cookie(said, tls)), Redirect::to(&back)).into_response(),
-        Err(problem) => Problem::respond(problem, &viewer, &uri),
+        Err(problem) => Problem::respond(problem, &viewer.context(), &uri),
     }
 }
 
@@ -111,6 +111,6 @@ pub(super) async fn json(
     match done.await {
         Ok(Some(did)) => Json(did).into_response(),
         Ok(None) => (StatusCode::ACCEPTED, Json(serde_json::json!({ "said": "It is being done." }))).into_response(),
-        Err(problem) => Problem::respond(problem, &viewer, &uri),
+        Err(problem) => Problem::respond(problem, &viewer.context(), &uri),
     }
 }

@@ -21,7 +21,7 @@ const PAGE: usize = 100;
 fn respond(answer: Result<impl Serialize, Problem>, viewer: &Viewer, uri: &Uri) -> Response {
     match answer {
         Ok(value) => Json(value).into_response(),
-        Err(problem) => problem.respond(viewer, uri),
+        Err(problem) => problem.respond(&viewer.context(), uri),
     }
 }
 

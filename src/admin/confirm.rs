@@ -9,8 +9,7 @@ use sview_model::counted;
 use sview_views::admin::{self, Ask, Confirm};
 
 use super::Admin;
-use super::access::Right;
-use super::context::Viewer;
+use super::context::{Right, Viewer};
 use super::order::{AT_ONCE, Asked, Order, name};
 use super::problem::Problem;
 use crate::http::html;
@@ -33,7 +32,7 @@ pub(super) async fn page(
     };
     match page.await {
         Ok(page) => html(admin::confirm(&viewer.context(), &page)),
-        Err(problem) => problem.respond(&viewer, &uri),
+        Err(problem) => problem.respond(&viewer.context(), &uri),
     }
 }
 

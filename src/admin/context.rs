@@ -9,8 +9,26 @@ use sview_jobs::machine_now;
 use sview_views::admin::AdminContext;
 
 use super::Admin;
-use super::access::Right;
 use super::problem::Problem;
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Look and act.
+    Full,
+    /// Look.
+    Read,
+}
+
+impl Right {
+    /// Its name in cookies and in the log of actions.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Read => "read",
+        }
+    }
+}
 
 /// Whoever sent a request that passed the guard.
 #[derive(Clone, Debug)]

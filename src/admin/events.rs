@@ -11,24 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 use futures::stream;
 use sview_jobs::State as JobState;
 use tokio::time::MissedTickBehavior;
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::Admin;
 use super::context::Viewer;
 use super::problem::Problem;
-
-/// The address of the stream.
-pub(super) const PATH: &str = "/events";
-
-/// The parameters that the stream has: none.
-pub(super) struct NoParameters;
-
-impl IntoParams for NoParameters {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        Vec::new()
-    }
-}
 
 /// How often a stream looks whether something changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -48,7 +34,7 @@ async fn digest(admin: &Admin) -> Option<u64> {
 /// The stream of changes, until the client leaves or the process ends.
 pub(super) async fn stream(State(admin): State<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let Ok(permit) = admin.streams.clone().try_acquire_owned() else {
-        return Problem::busy().respond(&viewer, &uri);
+        return Problem::busy().respond(&viewer.context(), &uri);
     };
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -55,7 +55,7 @@ pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Ur
             let rows: Vec<_> = all.groups.iter().take(GROUPS).map(rows::dead_group).collect();
             html(admin::dead(&viewer.context(), &rows, all.looked as u64))
         }
-        Err(error) => Problem::from(error).respond(&viewer, &uri),
+        Err(error) => Problem::from(error).respond(&viewer.context(), &uri),
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn list(
     };
     match shown.await {
         Ok(shown) => html(admin::jobs(&viewer.context(), &shown)),
-        Err(problem) => problem.respond(&viewer, &uri),
+        Err(problem) => problem.respond(&viewer.context(), &uri),
     }
 }
 
@@ -131,6 +131,6 @@ pub(super) async fn one(
     };
     match shown.await {
         Ok(shown) => html(admin::job(&viewer.context(), &shown)),
-        Err(problem) => problem.respond(&viewer, &uri),
+        Err(problem) => problem.respond(&viewer.context(), &uri),
     }
 }

@@ -183,6 +183,6 @@ pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }
-        Err(error) => Problem::unavailable(error).respond(&viewer, &uri),
+        Err(error) => Problem::unavailable(error).respond(&viewer.context(), &uri),
     }
 }

@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::access::Access;
 use self::context::Viewer;
-use self::problem::Problem;
+use self::problem::{EVENTS, Problem};
 use crate::Services;
 use crate::config::{AdminSettings, LedgerSettings, Secret, TrustedProxies};
 use crate::http::metrics::Server;
@@ -200,7 +200,7 @@ impl Admin {
 
 /// All addresses.
 fn router(admin: Admin) -> Router {
-    let strict_routes = programs().get(events::PATH, events::stream).into_router().route_layer(from_fn(strict));
+    let strict_routes = programs().get(EVENTS, events::stream).into_router().route_layer(from_fn(strict));
     let guarded = people()
         .into_router()
         .merge(strict_routes)
@@ -215,7 +215,7 @@ async fn strict(request: Request, next: Next) -> Response {
     http_query::strict(&openapi::ACCEPTED, request, next, |request, refusal| {
         let problem = Problem::expected(refusal.heading, refusal.expected);
         match request.extensions().get::<Viewer>() {
-            Some(viewer) => problem.respond(viewer, request.uri()),
+            Some(viewer) => problem.respond(&viewer.context(), request.uri()),
             None => problem.alone(request.uri()),
         }
     })
@@ -257,7 +257,7 @@ fn programs() -> Routes<Admin> {
 }
 
 async fn not_found(viewer: Viewer, uri: Uri) -> Response {
-    Problem::not_found().respond(&viewer, &uri)
+    Problem::not_found().respond(&viewer.context(), &uri)
 }
 
 /// Serves until told to stop; then open requests are finished.

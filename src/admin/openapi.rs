@@ -8,7 +8,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
-use super::{act, api, events, metrics, status};
+use super::problem::EVENTS;
+use super::{act, api, metrics, status};
 use crate::http::query::{self, Accepted};
 
 /// Everything that an operator's programs may use.
@@ -46,7 +47,7 @@ static DESCRIPTION: LazyLock<OpenApiDocument> = LazyLock::new(|| {
 
 /// The parameters that each address for programs accepts in its query. The stream of events is for open pages, so no description has it.
 pub(super) static ACCEPTED: LazyLock<Accepted> =
-    LazyLock::new(|| Accepted::of(&DESCRIPTION).with::<events::NoParameters>(events::PATH));
+    LazyLock::new(|| Accepted::of(&DESCRIPTION).without_parameters(EVENTS));
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_json().unwrap_or_default()); // strings only
 

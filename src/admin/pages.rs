@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn respond(page: Result<Markup, Problem>, viewer: &Viewer, uri: &Uri) -> Response {
     match page {
         Ok(markup) => html(markup),
-        Err(problem) => problem.respond(viewer, uri),
+        Err(problem) => problem.respond(&viewer.context(), uri),
     }
 }
 

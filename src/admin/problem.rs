@@ -7,7 +7,6 @@ use sview_jobs::machine_now;
 use sview_model::counted;
 use sview_views::admin::{AdminContext, problem};
 
-use super::context::Viewer;
 use crate::config::LedgerSettings;
 use crate::http::{self, html};
 
@@ -19,9 +18,12 @@ pub(super) struct Problem {
     advice: String,
 }
 
+/// The address of the stream of events.
+pub(super) const EVENTS: &str = "/events";
+
 /// Whether an address is one for programs.
 pub(super) fn is_for_programs(uri: &Uri) -> bool {
-    uri.path().starts_with("/api/") || uri.path() == "/metrics" || uri.path() == super::events::PATH
+    uri.path().starts_with("/api/") || uri.path() == "/metrics" || uri.path() == EVENTS
 }
 
 impl Problem {
@@ -78,16 +80,7 @@ impl Problem {
     }
 
     /// For whoever looks.
-    pub(super) fn respond(self, viewer: &Viewer, uri: &Uri) -> Response {
-        self.told(uri, &viewer.context())
-    }
-
-    /// For somebody who did not get past the guard.
-    pub(super) fn alone(self, uri: &Uri) -> Response {
-        self.told(uri, &AdminContext { now: machine_now(), may_act: false, signed_in: false, said: None })
-    }
-
-    fn told(self, uri: &Uri, context: &AdminContext) -> Response {
+    pub(super) fn respond(self, context: &AdminContext, uri: &Uri) -> Response {
         let body = if is_for_programs(uri) {
             let text = format!("{}. {}", self.heading, self.advice);
             axum::Json(serde_json::json!({ "error": text })).into_response()
@@ -95,6 +88,11 @@ impl Problem {
             html(problem(context, self.status.as_u16(), &self.heading, &self.advice))
         };
         (self.status, [(header::CACHE_CONTROL, "private, no-store")], body).into_response()
+    }
+
+    /// For somebody who did not get past the guard.
+    pub(super) fn alone(self, uri: &Uri) -> Response {
+        self.respond(&AdminContext { now: machine_now(), may_act: false, signed_in: false, said: None }, uri)
     }
 }
 

@@ -12,8 +12,6 @@ schemas! {
     /// The first digits of a hash.
     Digits = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9A-Fa-f]{5}$"))
         .description(Some("Five hex digits of either case.")).examples(["5BAA6"]).build();
-    /// The files of the password checker's schemas.
-    SchemaFile = words(SCHEMAS.iter().map(file_of), None, "The file of a schema.", file_of(&SCHEMAS[0]));
     /// A request of the password checker.
     LeakedRequest = described(&SCHEMAS[0]);
     /// Its answer.
@@ -33,10 +31,6 @@ fn described(schema: &pages::Schema) -> Schema {
         body.as_object_mut().map(|body| body.remove(own));
     }
     parsed(body)
-}
-
-fn file_of(schema: &pages::Schema) -> &str {
-    schema.path.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use sview_model::Source;
 use sview_passcheck::MAX_COUNT;
 use sview_views::pages::Schema;
 
-use super::openapi::SchemaFile;
 use crate::http::answer::Answer;
+use crate::http::openapi::{schemas, words};
 use crate::http::problem::{Error, Problem};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -87,6 +87,15 @@ pub(crate) static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
         ),
     ]
 });
+
+schemas! {
+    /// The files of the password checker's schemas.
+    SchemaFile = words(SCHEMAS.iter().map(file_of), None, "The file of a schema.", file_of(&SCHEMAS[0]));
+}
+
+fn file_of(schema: &Schema) -> &str {
+    schema.path.rsplit('/').next().unwrap_or_default()
+}
 
 /// A text that is always the same.
 fn word(word: &str) -> Value {

@@ -10,8 +10,8 @@ use utoipa::IntoParams;
 
 use super::App;
 use super::export::{Body, respond};
-use super::openapi;
 use super::query::{ResourceQuery, taken};
+use super::schemas;
 use super::session::Session;
 use crate::http::client::Client;
 use crate::http::problem::{Error, Problem};
@@ -21,7 +21,7 @@ use crate::http::problem::{Error, Problem};
 #[into_params(parameter_in = Query)]
 pub(super) struct ApiQuery {
     /// Which resource.
-    #[param(value_type = openapi::ResourceName)]
+    #[param(value_type = schemas::ResourceName)]
     name: Option<String>,
     /// The first 10 hex digits of the SHA-256 of the session's device tokens, joined in order. Only compared with them: data of
     /// devices are those of the session's cookie.
@@ -37,7 +37,7 @@ pub(super) struct ApiQuery {
     tag = "Statistics",
     params(ApiQuery, ResourceQuery),
     responses(
-        (status = 200, description = "The data, or null while it is being computed.", body = openapi::Answer,
+        (status = 200, description = "The data, or null while it is being computed.", body = schemas::Answer,
             headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "The answer is what If-None-Match names."),
         (status = 400, description = "Something is wrong with the address; error says what was expected.", body = Error),

@@ -11,7 +11,7 @@ use sview_views::pages::{self, Devices};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::openapi::Token;
+use super::schemas::Token;
 use super::session::{MOST, Session};
 use crate::http::client::Client;
 use crate::http::guard;

@@ -10,15 +10,12 @@ use sview_store::Entry;
 use sview_views::chart::standalone_svg;
 
 use super::App;
-use super::openapi::{self, Form, ResourceName};
 use super::query::ResourceQuery;
+use super::schemas::{self, FORMS, Form, ResourceName};
 use super::session::Session;
 use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::problem::{Error, Problem};
-
-/// The forms of files, by their endings.
-pub(super) const FORMS: [&str; 3] = ["csv", "json", "svg"];
 
 /// The content of a response, and its media type.
 pub(super) struct Body {
@@ -48,7 +45,7 @@ impl Body {
     ),
     responses(
         (status = 200, description = "The data.",
-            content((openapi::Data = "application/json"), (String = "text/csv"), (String = "image/svg+xml")),
+            content((schemas::Data = "application/json"), (String = "text/csv"), (String = "image/svg+xml")),
             headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "The data is what If-None-Match names."),
         (status = 400, description = "Something is wrong with the address; error says what was expected.", body = Error),

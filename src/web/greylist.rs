@@ -16,7 +16,7 @@ use sview_views::pages::{self, GREYLIST, GreylistState, Greylisted};
 use tokio::sync::Mutex;
 
 use super::download::Download;
-use super::{App, openapi};
+use super::{App, schemas};
 use crate::http::own_pages::OWN;
 use crate::http::problem::Problem;
 use crate::http::query::page_period;
@@ -310,13 +310,13 @@ pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, Path
     path = "/greylist-data/{file}",
     tag = "Greylist",
     operation_id = "greylist",
-    params(("file" = openapi::GreylistFile, Path, description = "Which form.")),
+    params(("file" = schemas::GreylistFile, Path, description = "Which form.")),
     responses(
         (status = 200, description = "The list.",
-            content((String = "text/csv"), (String = "text/plain"), (openapi::GreylistLines = "application/jsonl")),
+            content((String = "text/csv"), (String = "text/plain"), (schemas::GreylistLines = "application/jsonl")),
             headers(("ETag" = String), ("Last-Modified" = String), ("Cache-Control" = String), ("Accept-Ranges" = String))),
         (status = 206, description = "The part that Range asked for.",
-            content((String = "text/csv"), (String = "text/plain"), (openapi::GreylistLines = "application/jsonl")),
+            content((String = "text/csv"), (String = "text/plain"), (schemas::GreylistLines = "application/jsonl")),
             headers(("ETag" = String), ("Content-Range" = String))),
         (status = 304, description = "You have it already."),
         (status = 404, description = "There is no such form.", content_type = "text/html"),
@@ -361,8 +361,8 @@ pub(super) async fn latest(
     tag = "Greylist",
     operation_id = "greylist_of_day",
     params(
-        ("year" = openapi::Year, Path, description = "The year, as in the file's name."),
-        ("file" = openapi::DayFile, Path, description = "The file of a day; the pages of the archive list all."),
+        ("year" = schemas::Year, Path, description = "The year, as in the file's name."),
+        ("file" = schemas::DayFile, Path, description = "The file of a day; the pages of the archive list all."),
     ),
     responses(
         (status = 200, description = "The list.", content((String = "text/csv"), (String = "text/plain")),

@@ -15,6 +15,7 @@ mod openapi;
 mod own;
 mod query;
 mod recent;
+mod schemas;
 mod session;
 mod slots;
 mod statistics;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sview_model::{Parameters, Period, Request, ResourceName, Subject};
 use utoipa::IntoParams;
 
-use super::openapi;
+use super::schemas;
 use super::session::Session;
 use crate::http::problem::Problem;
 
@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 #[into_params(parameter_in = Query)]
 pub(super) struct ResourceQuery {
     /// How far back; a week when it is not told.
-    #[param(value_type = Option<openapi::PeriodName>)]
+    #[param(value_type = Option<schemas::PeriodName>)]
     period: Option<String>,
     /// An IPv4 or IPv6 address, for what is about one attacker.
     ip: Option<String>,

@@ -2,7 +2,6 @@
 //! that shows it.
 
 mod page;
-mod schemas;
 
 use std::sync::LazyLock;
 
@@ -13,14 +12,13 @@ use sview_model::Period;
 use utoipa::OpenApi;
 
 pub(super) use self::page::show;
-pub(super) use self::schemas::{
-    Answer, Data, DayFile, Form, GreylistFile, GreylistLines, PeriodName, ResourceName, Token, Year,
-};
 use super::query::ResourceQuery;
+use super::schemas::{DayFile, Form, GreylistFile, PeriodName, ResourceName, Year};
 use super::{App, api, devices, export, fragment, greylist, health};
 use crate::http::answer;
 use crate::http::query::{self, Accepted};
-use crate::passcheck::openapi::{Digits, Hashing, SchemaFile};
+use crate::passcheck::openapi::{Digits, Hashing};
+use crate::passcheck::schemas::SchemaFile;
 use crate::{live, passcheck};
 
 /// Everything that programs may use.

@@ -10,7 +10,6 @@ use utoipa::openapi::schema::{
 };
 
 use crate::http::openapi::{parsed, schemas, words};
-use crate::web::export::FORMS;
 
 schemas! {
     /// The resources of the catalogue.
@@ -78,6 +77,9 @@ schemas! {
         .required("resource_name").required("data")
         .build();
 }
+
+/// The forms of files, by their endings.
+pub(super) const FORMS: [&str; 3] = ["csv", "json", "svg"];
 
 /// How a window is named.
 const BUCKET: &str = "2026-03-15 12:30";
