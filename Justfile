@@ -27,6 +27,26 @@ apalis-faults:
 ci:
     .ci/run
 
+# Licences, banned crates and sources of all dependencies (cargo install --locked cargo-deny)
+deny:
+    cargo deny check licenses bans sources
+
+# Known vulnerabilities of dependencies; needs the network, for the database of advisories
+advisories:
+    cargo deny check advisories
+
+# Dependencies that nothing uses (cargo install --locked cargo-machete)
+machete:
+    cargo machete --with-metadata
+
+# The cheap part of deny and machete, which CI runs
+dependencies:
+    tests/dependencies.py
+
+# Makes a release; CONTRIBUTING.md says how
+release VERSION:
+    .ci/release {{VERSION}}
+
 # Formats the code
 fmt:
     cargo fmt --all
