@@ -39,6 +39,14 @@ advisories:
 machete:
     cargo machete --with-metadata
 
+# Banned words, long sentences and commit subjects; `just prose --all` shows everything, `--update` lowers the counts
+prose *ARGS:
+    tests/prose.py {{ARGS}}
+
+# Spelling
+typos:
+    bash -c '. tests/services.sh; python_tools; target/test-tools/venv/bin/typos'
+
 # The cheap part of deny and machete, which CI runs
 dependencies:
     tests/dependencies.py
