@@ -79,10 +79,10 @@ fn a_secret_is_in_no_error_and_in_no_help() {
             assert!(told(&out).contains("line 2") && !told(&out).contains("hunter2"), "{variable}: {}", told(&out));
         }
         std::fs::write(&file, format!("{key} = \"{right}\"\n")).unwrap();
-        let mut help = sview(SVIEW, &deployment, &["--config", file.to_str().unwrap(), "--help"]);
+        let mut help = sview(SVIEW, &deployment, &["--config", file.to_str().unwrap(), "help", "settings"]);
         let shown = run(help.env_remove(variable));
         assert!(shown.contains(&flag) && !shown.contains("hunter2"), "{variable} in the file: {shown}");
-        let shown = run(sview(SVIEW, &deployment, &["--help"]).env(variable, right));
+        let shown = run(sview(SVIEW, &deployment, &["help", "settings", "--json"]).env(variable, right));
         assert!(shown.contains(&flag) && !shown.contains("hunter2"), "{variable}: {shown}");
     }
     let out =
@@ -138,34 +138,78 @@ fn settings_that_need_each_other_are_named_as_they_are_typed() {
     }
 }
 
+/// The settings as `sview help settings --json` tells them.
+fn settings_told(arguments: &[&str]) -> Vec<serde_json::Value> {
+    let text = run(Command::new(SVIEW).args(["help", "settings", "--json"]).args(arguments));
+    serde_json::from_str(&text).unwrap()
+}
+
 #[test]
-fn help_shows_every_variable_and_every_command_teaches() {
-    let help = run(Command::new(SVIEW).arg("--help"));
-    for variable in [
-        "SVIEW_LISTEN",
-        "SVIEW_DATA_DIR",
-        "SVIEW_DATABASE_URL",
-        "SVIEW_REDIS_URL",
-        "SVIEW_NOW",
-        "SVIEW_SECRET",
-        "SVIEW_LOG",
-        "SVIEW_LOG_FORMAT",
-        "SVIEW_CONFIG",
-        "SVIEW_CONCURRENCY",
-        "SVIEW_DATABASE_CONNECTIONS",
-        "SVIEW_RLIMIT_MAX_HITS",
-        "SVIEW_RLIMIT_ALL_HITS",
-        "SVIEW_RLIMIT_BAN_TIME",
-        "SVIEW_CACHE_DETAILS",
-        "SVIEW_CACHE_DETAILS_MB",
-        "SVIEW_KEEP_VISITORS_JOBS",
-        "SVIEW_TRUSTED_PROXIES",
-    ] {
-        assert!(help.contains(variable), "{variable}");
+fn help_settings_lists_every_setting_in_groups() {
+    let text = run(Command::new(SVIEW).args(["help", "settings"]));
+    let all = settings_told(&[]);
+    assert!(all.len() >= 50, "{}", all.len());
+    for setting in &all {
+        let [flag, variable, key, group, help] =
+            ["flag", "variable", "key", "group", "help"].map(|field| setting[field].as_str().unwrap());
+        assert_eq!(variable, format!("SVIEW_{}", key.to_uppercase()));
+        assert_eq!(flag, format!("--{}", key.replace('_', "-")));
+        assert!(!help.is_empty() && !group.is_empty(), "{setting}");
+        assert!(text.contains(&format!("{flag} ")) && text.contains(&format!("{variable}")), "{flag}: {text}");
+        assert!(text.contains(&format!("\n{group}:\n")), "{group}: {text}");
     }
-    for command in ["up", "demo", "serve", "worker", "scheduler", "migrate", "ingest", "refresh"] {
+    let named = |variable: &str| all.iter().find(|setting| setting["variable"] == variable).unwrap();
+    assert_eq!(named("SVIEW_LISTEN")["default"], "127.0.0.1:8080");
+    assert_eq!(named("SVIEW_LISTEN")["value"], "ADDRESS");
+    assert!(named("SVIEW_SECRET")["default"].is_null());
+}
+
+#[test]
+fn help_settings_looks_for_words() {
+    let of_redis = settings_told(&["REDIS"]);
+    assert!(of_redis.iter().any(|setting| setting["variable"] == "SVIEW_REDIS_URL"));
+    assert!(!of_redis.iter().any(|setting| setting["variable"] == "SVIEW_LISTEN"));
+    assert_eq!(settings_told(&["redis", "prefix"])[0]["variable"], "SVIEW_REDIS_PREFIX");
+    let out = Command::new(SVIEW).args(["help", "settings", "no\u{1b}where"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    assert!(
+        told(&out).contains("no setting mentions no\\u{1b}where; `sview help settings` lists them all"),
+        "{}",
+        told(&out)
+    );
+}
+
+#[test]
+fn help_of_a_command_shows_its_own_options_and_an_example() {
+    let help = run(Command::new(SVIEW).arg("--help"));
+    for command in ["up", "demo", "serve", "worker", "scheduler", "migrate", "ingest", "refresh", "help"] {
         let text = run(Command::new(SVIEW).args([command, "--help"]));
-        assert!(help.contains(command) && text.contains("Usage"), "{command}");
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+        assert_eq!(text, run(Command::new(SVIEW).args(["help", command])));
+        assert!(text.contains("Usage") && text.contains("Example"), "{command}: {text}");
+        assert!(text.contains("sview help settings") && !text.contains("SVIEW_LISTEN"), "{command}: {text}");
+        assert!(text.lines().count() <= 70, "{command} --help does not fit: {text}");
+    }
+    assert!(help.contains("sview help settings") && !help.contains("SVIEW_LISTEN"), "{help}");
+    assert_eq!(help, run(Command::new(SVIEW).arg("help")));
+    assert_eq!(
+        run(Command::new(SVIEW).args(["rollup", "verify", "--help"])),
+        run(Command::new(SVIEW).args(["help", "rollup", "verify"]))
+    );
+}
+
+#[test]
+fn help_of_an_unknown_command_names_the_nearest() {
+    for (topic, told_as) in [
+        (&["ingets"][..], "sview has no command ingets; is ingest meant?"),
+        (&["setting"], "sview has no command setting; is settings meant?"),
+        (&["rollup", "verfy"], "sview rollup has no command verfy; is verify meant?"),
+        (&["weather"], "sview has no command weather; `sview --help` lists the commands"),
+        (&["ingest", "--json"], "--json is for settings: sview help settings --json"),
+    ] {
+        let out = Command::new(SVIEW).arg("help").args(topic).output().unwrap();
+        assert_eq!(out.status.code(), Some(1), "{topic:?}");
+        assert!(told(&out).contains(told_as), "{topic:?}: {}", told(&out));
     }
 }
 

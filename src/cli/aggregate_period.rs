@@ -10,15 +10,17 @@ use super::{Settings, arguments, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
-Suggests the aggregation of incidents, passwords and ports into quarters of an hour, hours or days, as the minute's refresh does
-for all three: what is due is queued, unless it is queued already, or a finer aggregation is due first. What an aggregation covers
-comes from its watermark, so nothing is ever aggregated twice, however often this is called.
-
 Examples:
   sview aggregate-period quarterly      queue what is due
-  sview aggregate-period hourly -d      only say what would be queued, and why the rest is not"))]
+  sview aggregate-period hourly -d      say what would be queued, and why the rest is not
+
+Suggests the aggregation of incidents, passwords and ports into quarters of an hour, hours or days. The minute's refresh \
+does the same for all three precisions. What is due is queued, unless it is queued already or a finer aggregation is due \
+first.
+
+What an aggregation covers comes from its watermark, so nothing is aggregated twice, however often you call this."))]
 pub struct Args {
-    /// Into which buckets
+    /// Precision of the buckets
     #[arg(value_name = "PRECISION", value_parser = arguments::precision())]
     precision: Precision,
     #[command(flatten)]

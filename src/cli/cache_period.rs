@@ -10,15 +10,17 @@ use super::{Settings, arguments, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
-Suggests every precached resource at a period, a job for each kind of reports, since all resources of a kind are computed from
-the same rows at once. A value whose refresh time has not come is up to date (`sview clear-timeouts resource PERIOD` makes it
-due); one that is built on an aggregation which is due waits for that (`sview refresh` queues both).
-
 Examples:
   sview cache-period 1w         queue what is due
-  sview cache-period 1h -d      only say what would be queued, and why the rest is not"))]
+  sview cache-period 1h -d      say what would be queued, and why the rest is not
+
+Suggests the computation of every precached resource at a period. There is one job for each kind of reports, because one \
+pass over the rows computes all resources of a kind.
+
+A value is up to date until its refresh time; `sview clear-timeouts resource PERIOD` makes it due. A value waits while an \
+aggregation that it is built on is due; `sview refresh` queues both."))]
 pub struct Args {
-    /// At which period
+    /// Period of the values
     #[arg(value_name = "PERIOD", value_parser = arguments::period())]
     period: Period,
     #[command(flatten)]

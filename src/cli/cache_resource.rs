@@ -11,25 +11,25 @@ use super::{Settings, arguments, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
-Suggests one resource, as a page does that shows it. A precached one is computed together with all others of its kind and period.
-One about an attacker or a password is computed for whoever asks, so it takes --ip or --password. What is about a visitor's
-devices is only ever computed for that visitor.
-
 Examples:
   sview cache-resource all_incidents_graph 1w
   sview cache-resource selected_attacker_incidents_graph 1m --ip 192.0.2.7
-  sview cache-resource logins_of_password_by_usages_list 1y --password 'hunter2' -d"))]
+  sview cache-resource logins_of_password_by_usages_list 1y --password 'hunter2' -d
+
+Suggests the computation of one resource, as a page that shows it does. A precached resource is computed together with all \
+others of its kind and period. A resource about an attacker needs --ip; one about a password needs --password. Resources \
+about a visitor's own devices are computed for that visitor only."))]
 pub struct Args {
-    /// Which resource; its name is that of the API
+    /// Name of the resource, as in the API
     #[arg(value_name = "NAME")]
     name: ResourceName,
-    /// At which period
+    /// Period of the values
     #[arg(value_name = "PERIOD", value_parser = arguments::period())]
     period: Period,
-    /// About which attacker: an IPv4 or IPv6 address
+    /// Attacker that it is about: an IPv4 or IPv6 address
     #[arg(long, value_name = "ADDRESS", conflicts_with = "password")]
     ip: Option<IpAddr>,
-    /// About which password
+    /// Password that it is about
     #[arg(long, value_name = "TEXT")]
     password: Option<String>,
     #[command(flatten)]

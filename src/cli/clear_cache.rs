@@ -9,21 +9,22 @@ use super::{Settings, action, output, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Pages show placeholders until the values are computed again, which the next refresh begins. To have values computed anew while the
-old ones are still shown, use `sview clear-timeouts resource PERIOD` instead. Reports, aggregates and jobs are not touched.
-
 Examples:
-  sview clear-cache -d     say what would be forgotten
+  sview clear-cache -d     say what would be deleted
   sview clear-cache && sview refresh
 
-JSON: {dry_run, cleared, keys: [KEY…]}; without --dry-run keys are those that were there just before.
+Deletes every cached value. Pages show placeholders until the values are computed again; the next refresh begins that. To \
+keep the old values on the pages meanwhile, use `sview clear-timeouts resource PERIOD` instead. Reports, aggregates and jobs \
+are not touched.
+
+JSON: {dry_run, cleared, keys: [KEY…]}. Without --dry-run, keys are those that were there just before.
 
 Exit code: 0; 1 when the cache cannot be reached; 2 when the command line is wrong.")]
 pub struct Args {
-    /// Forgets nothing, and says what would be forgotten
+    /// Delete nothing; say what would be deleted
     #[arg(short, long)]
     dry_run: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

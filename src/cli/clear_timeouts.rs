@@ -10,21 +10,21 @@ use super::{Settings, action, arguments, output, store};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Forget failed aggregations, so that they are suggested again at once
+    /// Suggest failed aggregations again at once
     #[command(after_help = "\
-There is no time to be cleared that could make an aggregation run too early or twice: what it covers comes from its watermark, and
-every report counts exactly once, whenever it runs. What holds it off is a failure only: an aggregation whose job died is suggested
-again ten minutes later. This forgets the failures of a precision, of all kinds of reports. Values are not touched.
-
 Examples:
   sview clear-timeouts aggregation quarterly && sview aggregate-period quarterly
-  sview clear-timeouts aggregation daily -d     say which failures would be forgotten
+  sview clear-timeouts aggregation daily -d     say which failures would be deleted
 
-JSON: {dry_run, values, failures, keys: [KEY…]}, where values is 0, failures is how many were forgotten, and keys names their jobs.
+An aggregation whose job died is suggested again ten minutes later. This command deletes the record of such failures at a \
+precision, for all kinds of reports, so that the next refresh suggests them at once. It can make nothing count twice: what \
+an aggregation covers comes from its watermark. Values are not touched.
+
+JSON: {dry_run, values, failures, keys: [KEY…]}. values is 0, failures counts what was deleted, and keys names the jobs.
 
 Exit code: 0; 1 when the queues cannot be reached; 2 when the command line is wrong.")]
     Aggregation {
-        /// Into which buckets
+        /// Precision of the buckets
         #[arg(value_name = "PRECISION", value_parser = arguments::precision())]
         precision: Precision,
         #[command(flatten)]
@@ -32,19 +32,19 @@ Exit code: 0; 1 when the queues cannot be reached; 2 when the command line is wr
     },
     /// Make every cached value of a period due at once
     #[command(after_help = "\
-The values stay, and are shown until the next ones are there; the next refresh queues their computing. Failures of their jobs,
-which would hold that off for ten minutes, are forgotten too. Aggregations are not touched.
-
 Examples:
   sview clear-timeouts resource 1w && sview cache-period 1w
   sview clear-timeouts resource 1h -d     say which values would be due
 
-JSON: {dry_run, values, failures, keys: [KEY…]}, where values and failures are how many became due or were forgotten, and keys names
+The values stay on the pages until the next ones are there; the next refresh queues their computation. The records of their \
+failed jobs, which would delay that by ten minutes, are deleted too. Aggregations are not touched.
+
+JSON: {dry_run, values, failures, keys: [KEY…]}. values and failures count what became due or was deleted, and keys names \
 the values and the failed jobs.
 
-Exit code: 0; 1 when cache or queues cannot be reached; 2 when the command line is wrong.")]
+Exit code: 0; 1 when the cache or the queues cannot be reached; 2 when the command line is wrong.")]
     Resource {
-        /// At which period
+        /// Period of the values
         #[arg(value_name = "PERIOD", value_parser = arguments::period())]
         period: Period,
         #[command(flatten)]
@@ -54,10 +54,10 @@ Exit code: 0; 1 when cache or queues cannot be reached; 2 when the command line 
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct How {
-    /// Changes nothing, and says what would be cleared
+    /// Change nothing; say what would be cleared
     #[arg(short, long)]
     dry_run: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

@@ -25,13 +25,15 @@ use crate::{Services, private};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Thirteen months of reports are made up from a seed, and a few more every second. Everything lives in the directory `demo` of the
-data directory and begins anew at each start. Settings of databases, Redis and the live feed are not used: the live feed hears a
-publisher in the same process, on a free port of 127.0.0.1.
-
 Examples:
   sview demo
-  sview demo --rows 50000 --seed 7     begins sooner, with other reports")]
+  sview demo --rows 50000 --seed 7     starts sooner, with other reports
+
+The demo makes thirteen months of reports from a seed, and adds a few every second. Everything is kept in the directory \
+`demo` of the data directory, which is emptied at each start.
+
+The demo ignores the settings of databases, Redis and the live feed. Its live feed follows a publisher in the same process, \
+on a free port of 127.0.0.1.")]
 pub struct Args {
     /// Seed of the simulation; the same seed makes the same history
     #[arg(long, default_value_t = 1, value_name = "N")]

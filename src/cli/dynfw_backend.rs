@@ -13,21 +13,22 @@ use crate::live::{self, Live};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Hears the publisher of a dynamic firewall and serves /ws, /dynfw/ and /dynfw/state.json. `sview up` and `sview serve` do the same in
-their own process when SVIEW_DYNFW_SERVER is set; this is for a process of its own, behind the same proxy. Needs no database.
-
-The flags stand for the settings SVIEW_DYNFW_SERVER, …_PORT, …_CERT_FILE, …_CERT_URL, …_GEOIP_DB and SVIEW_LISTEN. The own key
-pair is made at the first start and kept in the data directory.
-
-A certificate that is downloaded is kept there as well, and used where a later download fails. The server is trusted by the system's
-authorities, or by those in the file that SSL_CERT_FILE names; redirects are not followed.
-
-Exit codes: 0 when it was told to stop, 1 when it cannot start, 2 when the command line is wrong.
-
 Examples:
   sview dynfw-backend --server sentinel.turris.cz --cert-file server.key
   sview dynfw-backend --server sentinel.turris.cz --cert-file server.key --geoip-db GeoLite2-Country.mmdb --listen-addr 127.0.0.1:9000
-  curl -s localhost:8080/dynfw/state.json | jq .addresses")]
+  curl -s localhost:8080/dynfw/state.json | jq .addresses
+
+Subscribes to the publisher of a dynamic firewall and serves /ws, /dynfw/ and /dynfw/state.json. `sview up` and `sview \
+serve` do the same in their own process when SVIEW_DYNFW_SERVER is set. Use this command for a process of its own behind the \
+same proxy. It needs no database.
+
+The flags override the settings SVIEW_DYNFW_SERVER, …_PORT, …_CERT_FILE, …_CERT_URL, …_GEOIP_DB and SVIEW_LISTEN. The \
+program makes its own key pair at the first start and keeps it in the data directory.
+
+A downloaded certificate is kept in the data directory too, and is used when a later download fails. The download trusts the \
+system's authorities, or those in the file that SSL_CERT_FILE names. It follows no redirects.
+
+Exit code: 0 when it was told to stop; 1 when it cannot start; 2 when the command line is wrong.")]
 pub struct Args {
     /// Host of the publisher
     #[arg(long, value_name = "HOST")]

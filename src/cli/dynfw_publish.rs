@@ -14,37 +14,38 @@ use crate::publish::{PublishSettings, Publishing};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Publishes the greylist over ZeroMQ (PUB with CURVE; every client is let in), as clients of the original network expect it: dynfw/list
-every now and then, dynfw/delta as the list changes, dynfw/event for what is reported. Workers and a scheduler make the list.
-
-The keys are made once, in --cert-dir: server.key is for clients, server.key_secret for nobody. serial.json beside them holds the
-serial that was reached; after a restart serials go on further up, so that clients ask for the list again.
-
-With SVIEW_ADMIN_LISTEN it has operators' pages, and metrics at /metrics, as workers do; each process needs an address of its own.
-
 Examples:
   sview dynfw-publish --bind 0.0.0.0:7087
   sview dynfw-publish --cert-dir /var/lib/sview/publisher --list-every 300
 
-Clients who are away or read slowly are no failure: a client that comes back, or has missed something, asks for the list again. While
-the database does not answer, or the disk keeps no serial, clients keep the list that they have; that is logged, and made up for.
+Publishes the greylist over ZeroMQ (PUB with CURVE, open to every client) in the format that clients of the original network \
+expect. It sends dynfw/list at intervals, dynfw/delta when the list changes, and dynfw/event for reports. Workers and a \
+scheduler make the list.
 
-Exit code: 0 when it was told to stop; 1 when it cannot start (keys, serials or the database are out of reach, the address is not
-free) or its socket breaks; 2 when the command line is wrong.")]
+The keys are made once, in --cert-dir. Give server.key to clients and keep server.key_secret to yourself. serial.json beside them holds \
+the last serial. Serials go on higher after a restart, so that clients ask for the list again.
+
+A client that was away or reads slowly notices the missing serial and asks for the list again. While the database does not \
+answer, or the serial cannot be written, clients keep their list; the log says so, and changes are sent later.
+
+SVIEW_ADMIN_LISTEN serves operators' pages and /metrics, as for workers. Each process needs an address of its own.
+
+Exit code: 0 when it was told to stop; 1 when it cannot start (keys, serial or database cannot be reached, or the address is \
+taken) or its socket breaks; 2 when the command line is wrong.")]
 pub struct Args {
-    /// Address that clients connect to; port 0 takes a free one
+    /// Address to listen on for clients; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:7087", value_name = "ADDRESS", value_parser = listen_address)]
     bind: SocketAddr,
     /// Directory of the keys and the serial  [default: dynfw-publisher in the data directory]
     #[arg(long, value_name = "DIR")]
     cert_dir: Option<PathBuf>,
-    /// How often the whole list is sent, in seconds
+    /// Seconds between two sendings of the whole list
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     list_every: u32,
-    /// The most events a second; 0: none
+    /// Most events a second (0: none)
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000))]
     events: u32,
-    /// How many seconds after it happened a report becomes an event: so long probes have time to report it
+    /// Seconds between an incident and its event, so that probes have time to report it
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
     event_delay: u32,
 }

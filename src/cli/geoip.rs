@@ -16,37 +16,40 @@ use crate::{Missing, Services};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Looks up the address of every incident that has no country, and adds what the database says: to the reports, to all that was
-aggregated from them, and to aggregated rows whose reports retention has deleted. A country that is there stays as it is. Pages of an
-hour to a day follow within two minutes, those of a week to a year a quarter of an hour after they were last computed.
-`sview refresh` makes them due at once.
-
-A transaction takes 20,000 addresses of a day, oldest first. It may run beside everything else, be interrupted, and be repeated: nothing
-counts twice. What comes later without a country is left for the next run; `sview ingest --geoip-db` adds countries while it reads.
-
-A database is a file in MaxMind's format (.mmdb) with a country for each network. A free one to begin with, without an account:
-  npm pack @ip-location-db/geo-whois-asn-country-mmdb
-  tar -xzf ip-location-db-geo-whois-asn-country-mmdb-*.tgz     the file is package/geo-whois-asn-country.mmdb
-It is CC0, made from data of the NRO (CC BY 4.0). Its makers say that this package has wrong entries and is no longer updated: use it
-for a first look. package/README.md says where the right ones are. GeoLite2 and DB-IP Country or City, IPinfo Lite and Country + ASN,
-IP2Location and IPLocate are read as well.
-
 Examples:
   sview geoip --geoip-db package/geo-whois-asn-country.mmdb
-  sview geoip --geoip-db GeoLite2-Country.mmdb -d      say what would be done
+  sview geoip --geoip-db GeoLite2-Country.mmdb -d      say what would change
 
-JSON: {dry_run, reports, buckets, addresses, unknown}, where reports and buckets have a country now, and addresses counts each address
-once for each day, unknown those of them that the database does not know.
+Looks up the address of every incident without a country. Writes the country to the reports and to everything that was \
+aggregated from them, also where retention has deleted the reports. An existing country is never changed.
+
+Pages of an hour to a day follow within two minutes. Pages of a week to a year follow when their values are due; `sview \
+refresh` makes them due at once.
+
+A transaction takes 20,000 addresses of a day, oldest first. The command may run beside everything else. It may be \
+interrupted and repeated; nothing counts twice. `sview ingest --geoip-db` adds countries while it reads.
+
+The database is a file in MaxMind's format (.mmdb) with a country for each network. A free one to begin with, without an \
+account:
+  npm pack @ip-location-db/geo-whois-asn-country-mmdb
+  tar -xzf ip-location-db-geo-whois-asn-country-mmdb-*.tgz     the file is package/geo-whois-asn-country.mmdb
+
+This file is CC0, made from data of the NRO (CC BY 4.0). Its makers say that the package has wrong entries and is no longer \
+updated, so use it for a first look. package/README.md names current sources. GeoLite2 and DB-IP Country or City, IPinfo \
+Lite and Country + ASN, IP2Location and IPLocate work too.
+
+JSON: {dry_run, reports, buckets, addresses, unknown}. reports and buckets count what got a country. addresses counts each \
+address once a day; unknown counts those that the database does not have.
 
 Exit code: 0; 1 when something failed; 2 when the command line is wrong.")]
 pub struct Args {
     /// Database in MaxMind's format (of MaxMind, DB-IP, ip-location-db, IPinfo, IPLocate or others)
     #[arg(long, value_name = "FILE")]
     geoip_db: PathBuf,
-    /// Changes nothing, and says what would be done. It takes as long
+    /// Change nothing; say what would change. Takes as long
     #[arg(short, long)]
     dry_run: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

@@ -15,33 +15,38 @@ use crate::Services;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prints the list that pages and files show, in one of their forms. With --why it tells instead what an address did as far as that
-counts, from the reports themselves: its score, and until when it is listed if it stops.
-
-Forms: csv (the published format), txt (an address a line), ipv4 and ipv6 (the same of one family), jsonl (a JSON object a line), ipset
-(for ipset restore), nft (for nft -f).
-
 Examples:
   sview greylist --format ipset | ipset restore
   sview greylist --why ADDRESS
   sview greylist --make --json
 
-JSON: {as_of, addresses: [{ip, score, first_seen, last_seen, expires, tags, probes, evidence}]}; with --why
-{ip, as_of, listed, score, threshold, least, expires, never, probes, evidence: [{trap, action, first, last, count}]}, where least is the lowest score of a list that is full, and null where there is room.
+Prints the list that pages and files show. With --why it explains one address from its reports instead: what it did, its \
+score, and when its entry expires if it stops now.
 
-Exit code: 0; 1 when there is no list yet, with --why when the address is not listed, or when the database cannot be read; 2 when
-the command line is wrong.")]
+Forms:
+  csv    the published format
+  txt    an address a line; ipv4 and ipv6 are the same for one family
+  jsonl  a JSON object a line
+  ipset  for ipset restore
+  nft    for nft -f
+
+JSON: {as_of, addresses: [{ip, score, first_seen, last_seen, expires, tags, probes, evidence}]}. With --why: {ip, as_of, \
+listed, score, threshold, least, expires, never, probes, evidence: [{trap, action, first, last, count}]}. least is the \
+lowest score on a full list, and null while there is room.
+
+Exit code: 0; 1 when there is no list yet, when the database cannot be read, or, with --why, when the address is not listed; \
+2 when the command line is wrong.")]
 pub struct Args {
-    /// In which form
+    /// Form of the output
     #[arg(long, value_name = "FORM", value_parser = arguments::form(), default_value = "csv", conflicts_with = "json")]
     format: Form,
-    /// Tells why this address is listed, or why not
+    /// Explain why this address is listed, or why not
     #[arg(long, value_name = "ADDRESS", conflicts_with = "format")]
     why: Option<IpAddr>,
-    /// Makes the list anew first, as the schedule does every quarter of an hour
+    /// Make the list again first, as the schedule does every quarter of an hour
     #[arg(long)]
     make: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

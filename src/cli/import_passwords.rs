@@ -18,45 +18,49 @@ use super::{REJECTED, Settings, output, progress, units};
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-Lists:
-  HASH:COUNT lines, as public downloads of leaked passwords have them, or CSV of HASH,COUNT,SOURCE with sources out of telnet, smtp,
-  ftp, http and haas. Hashes are SHA-1 (with --ntlm: NTLM) in hex digits of either case. Sorted or not; sorted is quicker. Plain or
-  gzip, told by content. A bad line is counted and reported, and never stops the rest.
-  A file named by a prefix, like 5BAA6 (also .txt, .gz, .txt.gz), may hold SUFFIX:COUNT lines, as downloaders of ranges store them. Of a
-  directory all such files are read, those in directories below it included, and no others.
-
-A hash that comes more than once, in one list or in several, has the sum of its counts. The new file takes the place of the old one
-when it is whole and was read again from end to end; an import that is ended before leaves the old one in use. Running servers notice
-the new file by themselves. A list that is imported twice with --merge counts twice.
-
-Needs free space for the new file: 22 bytes a hash; up to three times that where lists are not sorted, or merged.
-
-Exit codes: 0 imported, 1 nothing was imported and nothing changed, 2 the arguments make no sense, 3 imported, but for bad lines.
-
-JSON: {\"kind\", \"hashes\", \"sum\", \"bytes\", \"lines\", \"rejected\", \"seconds\"}; hashes, sum and bytes are of the new file.
-
 Examples:
   sview import-passwords pwned-passwords-sha1-ordered-by-hash.txt.gz
   sview import-passwords --merge honeypots.csv
   sview import-passwords pwnedpasswords/
-  sview import-passwords --ntlm --replace --json ntlm.txt")]
+  sview import-passwords --ntlm --replace --json ntlm.txt
+
+Lists, plain or gzip, recognised by content:
+  HASH:COUNT           a line, as public downloads of leaked passwords have them
+  HASH,COUNT,SOURCE    CSV; a source is telnet, smtp, ftp, http or haas
+  SUFFIX:COUNT         a line, in a file named by its prefix like 5BAA6 or 5BAA6.txt.gz
+
+Hashes are SHA-1 (with --ntlm: NTLM) in hex digits of either case. Sorted lists are quicker. A bad line is counted and \
+reported, and never stops the rest. Of a directory, all files named by a prefix are read, in directories below it too, and \
+no others.
+
+The counts of a hash are added up, within a list and over all lists. A list that is imported twice with --merge counts twice.
+
+The new file replaces the old one once it is whole and was read again from end to end. An interrupted import leaves the old \
+file in use. Running servers notice the new file by themselves. It needs 22 bytes of disk a hash, and up to three times that \
+for unsorted lists or --merge.
+
+JSON: {\"kind\", \"hashes\", \"sum\", \"bytes\", \"lines\", \"rejected\", \"seconds\"}. hashes, sum and bytes are of the new \
+file.
+
+Exit code: 0 when it imported; 1 when nothing was imported and nothing changed; 2 when the command line is wrong; 3 when it \
+imported, but lines were bad.")]
 pub struct Args {
-    /// Lists to read, or directories of one file a prefix; - is standard input
+    /// Lists to read, or directories with a file for each prefix; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The hashes are NTLM
+    /// Read the hashes as NTLM
     #[arg(long)]
     ntlm: bool,
-    /// Puts the lists into the place of what was imported before
+    /// Replace what was imported before
     #[arg(long, conflicts_with = "merge")]
     replace: bool,
-    /// Adds the lists to what was imported before
+    /// Add the lists to what was imported before
     #[arg(long)]
     merge: bool,
-    /// Appends every bad line to this file, with its file, number and what is wrong with it
+    /// Append every bad line to this file, with its file, its number and what is wrong
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Prints the result as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }

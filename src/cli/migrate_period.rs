@@ -10,22 +10,21 @@ use super::{Settings, action, arguments, output, store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
-Has every bucket of a precision looked at again, as far back as there are finer rows: buckets that are missing or hold less than
-their finer rows are made, and the others are left as they are. The work is done by jobs, a chunk at a time, newest first, while
-everything else goes on.
-
-The original's command added the sums of all history once more, and was to be called exactly once on an empty table. This one
-counts every report exactly once, whatever is there already: it may be repeated at any time, and interrupted. It is hardly ever
-needed, since aggregation begins with all of history by itself. Quarters are made from reports, hours from quarters, days from
-hours: begin with the finest that is in doubt; the coarser ones follow by themselves.
-
-A bucket that holds too much is mended by `sview rollup rebuild` only.
-
 Examples:
-  sview migrate-period quarterly -d     say what would be looked at
-  sview migrate-period quarterly        look at all of history again"))]
+  sview migrate-period quarterly -d     say what would be checked
+  sview migrate-period quarterly        check all of history
+
+Checks every bucket of a precision against its finer rows, as far back as those reach. Buckets that are missing or hold too \
+little are made; the others stay. Jobs do the work in chunks, newest first, while everything else goes on.
+
+You hardly ever need this: aggregation begins with all of history by itself. It may be interrupted and repeated at any time, \
+because every report counts exactly once. (The original's command added all sums again and had to run exactly once, on an \
+empty table.)
+
+Quarters are made from reports, hours from quarters, days from hours. Begin with the finest precision in doubt; coarser ones \
+follow by themselves. Only `sview rollup rebuild` mends a bucket that holds too much."))]
 pub struct Args {
-    /// Into which buckets
+    /// Precision of the buckets
     #[arg(value_name = "PRECISION", value_parser = arguments::precision())]
     precision: Precision,
     #[command(flatten)]

@@ -12,6 +12,7 @@ mod dynfw_backend;
 mod dynfw_publish;
 mod geoip;
 mod greylist;
+mod help;
 mod import_passwords;
 mod ingest;
 mod migrate;
@@ -46,7 +47,8 @@ use crate::{private, telemetry};
 
 /// Turns the raw reports of honeypots and firewalls into a dashboard that is always fast.
 #[derive(Debug, Parser)]
-#[command(name = "sview", version, about, long_about = LONG, after_help = AFTER, max_term_width = 110, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "sview", version, about, long_about = LONG, after_help = AFTER, max_term_width = WIDTH, subcommand_required = true,
+    arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
     /// All settings; each is also an environment variable, and a key of the file.
     #[command(flatten)]
@@ -56,12 +58,13 @@ pub struct Cli {
     pub command: Command,
 }
 
-const LONG: &str = "\
-Turns the raw reports of a network of honeypots and firewalls into a public dashboard that is always fast and says how far its
-numbers can be trusted.
+/// The most columns that help uses.
+const WIDTH: usize = 110;
 
-Without any setting everything runs in one process on SQLite files. With SVIEW_DATABASE_URL and SVIEW_REDIS_URL it runs on
-PostgreSQL and Redis, in any number of processes on any number of hosts.";
+const LONG: &str = "\
+Turns the raw reports of honeypots and firewalls into a public dashboard that is always fast and says how far its numbers can be trusted.
+
+Without any setting, `sview up` runs everything in one process on SQLite files. With SVIEW_DATABASE_URL and SVIEW_REDIS_URL it runs on PostgreSQL and Redis, in any number of processes on any number of hosts.";
 
 const AFTER: &str = "\
 Examples:
@@ -70,20 +73,20 @@ Examples:
   sview ingest --format cowrie cowrie.json     read the log of a Cowrie honeypot
   sview geoip --geoip-db countries.mmdb        add countries to incidents that have none
   sview up                                     web, workers and scheduler in one process
-  sview refresh --dry-run                      what is due, and what is not, and why
-  sview status                                 whether reports arrive, and how servers and processes are
-  sview view-jobs --state running,dead         what the workers do, and what was given up
-  sview rollup verify                          whether the aggregates are what the reports say
+  sview refresh --dry-run                      what is due, and why the rest is not
+  sview status                                 whether reports arrive; servers and processes
+  sview view-jobs --state running,dead         jobs that run, and jobs that failed
+  sview rollup verify                          compare aggregates with the reports
   sview worker aggregation quick-cache         in production: a worker of two queues
 
-Settings are taken from flags, then the environment, then the file of --config, then defaults.
-Run `sview COMMAND --help` for more about a command.";
+`sview COMMAND --help` explains a command. `sview help settings` lists every setting: each is a flag, an environment variable \
+and a key of the file that --config names.";
 
 /// The settings of all concerns.
 #[derive(Clone, Debug, Args)]
 pub struct Settings {
-    /// File of settings in TOML; its keys are the variables' names in lower case without SVIEW_
-    #[arg(long, env = "SVIEW_CONFIG", global = true, value_name = "FILE", help_heading = "Settings")]
+    /// File of settings in TOML; a key is the variable's name in lower case without SVIEW_
+    #[arg(long, env = "SVIEW_CONFIG", global = true, value_name = "FILE", help_heading = "Data and time")]
     pub config: Option<PathBuf>,
     /// Places and time.
     #[command(flatten)]
@@ -111,22 +114,22 @@ pub enum Command {
     /// Run everything in one process: web, workers and scheduler
     #[command(after_help = UP)]
     Up,
-    /// Run everything on thirteen months of simulated reports, in a directory of its own
+    /// Try everything out on thirteen months of simulated reports
     Demo(demo::Args),
     /// Serve pages and the API
     #[command(after_help = SERVE)]
     Serve,
     /// Serve the live feed of a dynamic firewall
     DynfwBackend(dynfw_backend::Args),
-    /// Work off queues, most urgent first: aggregation, quick-cache, slow-cache
+    /// Run the jobs of queues: aggregation, quick-cache, slow-cache
     Worker(worker::Args),
-    /// Queue what is due, every minute
+    /// Queue what is due every minute
     #[command(after_help = SCHEDULER)]
     Scheduler,
-    /// Create the tables, or bring them up to date
+    /// Create the tables or bring them up to date
     #[command(after_help = MIGRATE)]
     Migrate,
-    /// Read reports from files
+    /// Read reports from files or a pipe
     Ingest(ingest::Args),
     /// Add countries to incidents that have none
     Geoip(geoip::Args),
@@ -134,19 +137,19 @@ pub enum Command {
     Greylist(greylist::Args),
     /// Publish the greylist as the live feed of a dynamic firewall
     DynfwPublish(dynfw_publish::Args),
-    /// Make the file of hashes for the password checker, from lists
+    /// Build the password checker's file of hashes from lists
     ImportPasswords(import_passwords::Args),
-    /// Read all of the password checker's files, and say whether they are whole
+    /// Check the password checker's files for damage
     VerifyPasswords(verify_passwords::Args),
     /// Queue every aggregation and every value that is due
     Refresh(refresh::Args),
-    /// Suggest the aggregation of all kinds of reports into a precision
+    /// Queue the aggregation of a precision, where it is due
     AggregatePeriod(aggregate_period::Args),
-    /// Suggest every precached resource at a period
+    /// Queue every precached resource of a period, where it is due
     CachePeriod(cache_period::Args),
-    /// Suggest one resource
+    /// Queue the computation of one resource
     CacheResource(cache_resource::Args),
-    /// Aggregate all of history into a precision; may be repeated
+    /// Check all of history for missing buckets of a precision
     MigratePeriod(migrate_period::Args),
     /// Say whether reports arrive, and how servers and processes are
     Status(status::Args),
@@ -157,39 +160,47 @@ pub enum Command {
     /// List what is cached, and what is missing
     #[command(visible_alias = "view-redis-cache")]
     ViewCache(view_cache::Args),
-    /// Forget every cached value
+    /// Delete every cached value
     #[command(visible_alias = "clear-redis-cache")]
     ClearCache(clear_cache::Args),
-    /// Make what is not due, or held off after a failure, due at once
+    /// Make values or failed aggregations due at once
     #[command(subcommand)]
     ClearTimeouts(clear_timeouts::Command),
-    /// Verify aggregates, and mend them
+    /// Verify aggregates and mend them
     #[command(subcommand)]
     Rollup(rollup::Command),
+    /// Explain a command, or list the settings
+    Help(help::Args),
 }
 
 const UP: &str = "\
 Examples:
   sview up
-  sview up --listen 0.0.0.0:8080 --data-dir /var/lib/sview";
+  sview up --listen 0.0.0.0:8080 --data-dir /var/lib/sview
+
+Serves pages and the API, runs the jobs of all queues and queues what is due. Everything is kept in the data directory, unless \
+--database-url and --redis-url name servers.";
 
 const SERVE: &str = "\
-Any number may run. Workers and a scheduler run elsewhere: without them, pages show what is cached.
-
 Example:
-  sview serve --listen 127.0.0.1:8080";
+  sview serve --listen 127.0.0.1:8080
+
+Serves pages and the API only, in any number of processes. Workers and a scheduler must run elsewhere: without them, pages show \
+what is cached.";
 
 const SCHEDULER: &str = "\
-Any number may run; of each tick one acts. What was missed while none ran is made up at the next tick.
-
 Example:
-  sview scheduler";
+  sview scheduler
+
+Queues what is due every minute. Any number may run: one of them acts at each tick. Ticks that were missed while none ran are \
+made up at the next one.";
 
 const MIGRATE: &str = "\
-Only adds: the tables of a running Sentinel deployment stay as they are. Every other command does this too, when it has to.
-
 Example:
-  SVIEW_DATABASE_URL=postgres://sview@db/sentinel sview migrate";
+  SVIEW_DATABASE_URL=postgres://sview@db/sentinel sview migrate
+
+Creates missing tables and columns, and changes nothing else: the tables of a running Sentinel deployment stay as they are. \
+Every other command does this too when it is needed.";
 
 impl Command {
     /// What is logged unless the settings say otherwise: what keeps running tells what it does, the others only what is wrong.
@@ -205,10 +216,15 @@ impl Command {
 /// The exit code of a command that read all, but for bad lines.
 const REJECTED: u8 = 3;
 
+/// Returns the whole command line, without the defaults of the file of settings.
+fn command() -> clap::Command {
+    help::without_settings(Cli::command())
+}
+
 /// Runs the command that the arguments name; says on standard error what went wrong.
 pub async fn run(args: Vec<OsString>) -> ExitCode {
     private::umask();
-    let mut command = match config::with_file(Cli::command(), &args) {
+    let mut command = match config::with_file(command(), &args) {
         Ok(command) => command,
         Err(error) => return output::fail(&error),
     };
@@ -256,6 +272,7 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Command::ClearCache(args) => clear_cache::run(settings, &args).await,
         Command::ClearTimeouts(command) => clear_timeouts::run(settings, &command).await,
         Command::Rollup(command) => rollup::run(settings, &command).await,
+        Command::Help(args) => help::run(&mut command, &args),
     };
     match done {
         Ok(code) => code,
@@ -269,23 +286,20 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     /// The commands that do something: those without commands below them, each with its whole name.
     fn leaves(command: &clap::Command, name: &str) -> Vec<(String, String)> {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let below: Vec<_> = command
-            .get_subcommands()
-            .filter(|c| c.get_name() != "help")
-            .flat_map(|c| leaves(c, &format!("{name} {}", c.get_name())))
-            .collect();
+        let below: Vec<_> =
+            command.get_subcommands().flat_map(|c| leaves(c, &format!("{name} {}", c.get_name()))).collect();
         if below.is_empty() { vec![(name.to_owned(), help)] } else { below }
     }
 
     #[test]
     fn every_command_teaches_by_example() {
-        let leaves = leaves(&Cli::command(), "sview");
+        let leaves = leaves(&command(), "sview");
         assert!(leaves.len() >= 20, "{leaves:?}");
         for (name, help) in leaves {
             let examples = help.split_once("Example").map_or("", |(_, examples)| examples);
@@ -295,7 +309,7 @@ mod tests {
 
     #[test]
     fn every_setting_names_its_variable() {
-        let command = Cli::command();
+        let command = command();
         let silent: Vec<_> = command
             .get_arguments()
             .filter(|a| a.get_env().is_none() && !["help", "version", "verbose"].contains(&a.get_id().as_str()))

@@ -16,21 +16,21 @@ use crate::Services;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = suggesting_help!("\
-The scheduler does this every minute by itself. By hand it is for looking (--dry-run), and for working everything off in this
-process (--wait), as after an ingest. The exit code of --wait is 1 when a job died.
-
 Examples:
   sview refresh --dry-run --all
   sview ingest reports.csv && sview refresh --wait
 
-JSON of --wait: {queued, dead: [JOB…]}, where jobs are those of `sview view-jobs --json`. Without --wait:"))]
+The scheduler does this every minute. Use the command to see what is due (--dry-run), or to run everything that is due in \
+this process (--wait), for instance after an ingest. With --wait the exit code is 1 when a job died.
+
+JSON of --wait: {queued, dead: [JOB…]}, with jobs as in `sview view-jobs --json`. Without --wait:"))]
 pub struct Args {
     #[command(flatten)]
     how: Suggesting,
-    /// Works the queues in this process until nothing is left to do
+    /// Run the jobs in this process until nothing is left to do
     #[arg(short, long, conflicts_with = "dry_run")]
     wait: bool,
-    /// Lists what is up to date as well
+    /// List what is up to date as well
     #[arg(short, long)]
     all: bool,
 }

@@ -13,22 +13,22 @@ use crate::{Missing, Services};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Says whether reports arrive (how many an hour, the newest of each source), how the database, the ledger of jobs and the disk are, and
-which processes run. What ought to be looked at comes last.
-
 Examples:
   sview status
   sview status --json
 
-JSON: {at, warnings: [TEXT], reports: {as_of, kinds: [{kind, hours: [{end, count}]}], sources: [{source, from, until}], devices,
-devices_lately, lately_since, heard: [{hash, last}], files: [{name, format, lines, finished, at}]}, database: {kind, version, bytes,
-limit_bytes, policy, answer_seconds, clock_ahead_seconds, error}, ledger: the same, disk: {directory, free_bytes, bytes, low},
-schedule: [{name, last, next}], processes: [{role, host, pid, version, since, heard}], disagreements: [{setting, values: [{value,
-processes}]}]}. Times are RFC 3339, UTC.
+Says whether reports arrive (how many an hour, the newest of each source), how the database, the queues and the disk are, \
+and which processes run. Warnings come last.
 
-Exit code: 0, whatever is found; 1 when the deployment cannot be opened; 2 when the command line is wrong.")]
+JSON: {at, warnings: [TEXT], reports: {as_of, kinds: [{kind, hours: [{end, count}]}], sources: [{source, from, until}], \
+devices, devices_lately, lately_since, heard: [{hash, last}], files: [{name, format, lines, finished, at}]}, database: \
+{kind, version, bytes, limit_bytes, policy, answer_seconds, clock_ahead_seconds, error}, ledger: the same, disk: {directory, \
+free_bytes, bytes, low}, schedule: [{name, last, next}], processes: [{role, host, pid, version, since, heard}], \
+disagreements: [{setting, values: [{value, processes}]}]}. Times are RFC 3339, UTC.
+
+Exit code: 0, whatever it finds; 1 when the deployment cannot be opened; 2 when the command line is wrong.")]
 pub struct Args {
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

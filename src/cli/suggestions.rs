@@ -11,10 +11,10 @@ use super::table::{Cell, Table, Tone};
 /// What every command that suggests jobs can be told.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Suggesting {
-    /// Queues nothing, and says what would be queued and why the rest is not
+    /// Queue nothing; say what would be queued, and why the rest is not
     #[arg(short, long)]
     pub(super) dry_run: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -26,7 +26,7 @@ macro_rules! suggesting_help {
             $text,
             "
 
-JSON: {dry_run, queued, skipped, up_to_date, jobs: [{job, queue, verdict: queue|skip, reason, why}]}, where reason is
+JSON: {dry_run, queued, skipped, up_to_date, jobs: [{job, queue, verdict: queue|skip, reason, why}]}. A reason is \
 up-to-date, same-job, built-on, held-off, queue-full or database-away.
 
 Exit code: 0, also when nothing is due; 1 when a queue is full or something failed; 2 when the command line is wrong."

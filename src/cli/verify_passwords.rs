@@ -10,18 +10,18 @@ use super::{Settings, output, units};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Reads the files of `sview import-passwords` from end to end and compares every checksum, the order and the sum. Servers check what they
-read, whenever they read it; this finds damage before somebody asks for it.
-
-Exit codes: 0 all files are whole (or there is none), 1 one of them is damaged.
-
-JSON: {\"files\": [{\"kind\", \"path\", \"whole\", \"hashes\", \"sum\", \"bytes\", \"error\"}]}; hashes, sum and bytes are null where a file is not whole,
-error is null where it is.
-
 Example:
-  sview verify-passwords --json")]
+  sview verify-passwords --json
+
+Reads the files of `sview import-passwords` from end to end and compares every checksum, the order and the sum. Servers \
+check each block when they read it; this command finds damage before a visitor does.
+
+JSON: {\"files\": [{\"kind\", \"path\", \"whole\", \"hashes\", \"sum\", \"bytes\", \"error\"}]}. hashes, sum and bytes are \
+null for a damaged file; error is null for a whole one.
+
+Exit code: 0 when all files are whole, or there is none; 1 when one is damaged; 2 when the command line is wrong.")]
 pub struct Args {
-    /// Prints the result as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }

@@ -12,19 +12,19 @@ use super::{Settings, output, store, units};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Lists every cached value: its size, how long ago it was computed, when it is due to be computed again, and how much longer it is
-kept. Precached values that are missing come last; the refresh makes them once the aggregations that they are built on are done.
-A value that is due is served nevertheless, with its age, until the next one is there.
-
 Examples:
   sview view-cache
   sview view-cache --json
+
+Lists every cached value: its size, its age, when it is due again, and how long it is kept. Precached values that are \
+missing come last; a refresh makes them once their aggregations are done. A value that is due is still served, with its age, \
+until the next one is there.
 
 JSON: {now, bytes, cached: [{key, bytes, computed_at, age_seconds, refresh_at, stale, ttl_seconds}], missing: [KEY…]}.
 
 Exit code: 0; 1 when the cache cannot be read; 2 when the command line is wrong.")]
 pub struct Args {
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

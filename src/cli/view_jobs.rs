@@ -13,17 +13,25 @@ use super::{Settings, arguments, output, store, units};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Lists jobs newest first: those that wait, run, and have ended lately. States: queued (taken as soon as a worker is free), scheduled
-(waits for its time, or to be tried again), running, done, dead (given up), cancelled. In a terminal, columns that do not fit are left out and words are cut; --wide prints all of them, and so does a pipe.
-
 Examples:
   sview view-jobs                                  the newest 50
-  sview view-jobs --state queued,running           what is under way
-  sview view-jobs --state dead --json              what was given up, for a program
+  sview view-jobs --state queued,running           jobs that wait or run
+  sview view-jobs --state dead --json              dead jobs, for a program
   sview view-jobs --queue slow-cache --text ports  the caching of ports at long periods
 
-JSON: {jobs: [{id, name, queue, state, job, cause, attempts, max_attempts, created_at, run_at, started_at, finished_at, worker,
-cancel_asked, waited_seconds, ran_seconds, errors: [{attempt, at, message}]}]}. Times are RFC 3339, UTC.
+Lists jobs, newest first. In a terminal, columns that do not fit are left out and long texts are cut. --wide prints \
+everything, and so does a pipe.
+
+States:
+  queued     taken as soon as a worker is free
+  scheduled  waits for its time or for its next attempt
+  running    a worker holds its lease
+  done       succeeded
+  dead       failed at every attempt
+  cancelled  stopped by an operator
+
+JSON: {jobs: [{id, name, queue, state, job, cause, attempts, max_attempts, created_at, run_at, started_at, finished_at, \
+worker, cancel_asked, waited_seconds, ran_seconds, errors: [{attempt, at, message}]}]}. Times are RFC 3339, UTC.
 
 Exit code: 0; 1 when the queues cannot be read; 2 when the command line is wrong.")]
 pub struct Args {
@@ -36,16 +44,16 @@ pub struct Args {
     /// Only jobs of this name
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(JOB_NAMES))]
     name: Option<String>,
-    /// Only jobs with this text in their words, in any case
+    /// Only jobs whose description has this text; case does not matter
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// How many at the most
+    /// Most jobs to list
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// Prints every column, however narrow the terminal is
+    /// Print every column, however narrow the terminal
     #[arg(long)]
     wide: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

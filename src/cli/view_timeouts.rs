@@ -15,23 +15,23 @@ use crate::Services;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-There are no timeouts beside the data, as the original had: an aggregation is due when a bucket that has ended lies after its
-watermark, or when reports came late (pending); a value says itself when it is to be computed again. What is overdue is due already;
-the verdict says what the next refresh does about it, and why not, if nothing.
-
 Examples:
   sview view-timeouts
   sview view-timeouts --overdue     only what is due already
 
-JSON: {now, aggregations: [{kind, precision, aggregated_to, pending, due_at, overdue, verdict}], values: [{key, cached, due_at,
-overdue, overdue_seconds}]}. due_at is null for what was never made, which is always overdue.
+Lists when every aggregation and every cached value is due. An aggregation is due when a bucket after its watermark has \
+ended, or when late reports are pending. A value carries the time of its next computation itself. The verdict says what the \
+next refresh does, or why it does nothing.
+
+JSON: {now, aggregations: [{kind, precision, aggregated_to, pending, due_at, overdue, verdict}], values: [{key, cached, \
+due_at, overdue, overdue_seconds}]}. due_at is null for what was never made; that is always overdue.
 
 Exit code: 0, also when something is overdue; 1 when something cannot be read; 2 when the command line is wrong.")]
 pub struct Args {
-    /// Lists only what is due already
+    /// List only what is due already
     #[arg(long)]
     overdue: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

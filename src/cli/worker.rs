@@ -9,16 +9,16 @@ use crate::config::AdminListen;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
+  sview worker aggregation quick-cache --concurrency 6
+  sview worker slow-cache --concurrency 6
+
 Queues, most urgent first:
   aggregation  aggregates reports into quarters, hours and days; about a minute a job
   quick-cache  computes the values of short periods
-  slow-cache   computes the values of long periods; has slots of its own, so that it holds up nobody
+  slow-cache   computes the values of long periods, with slots of its own
 
-A worker takes a job of a queue only while no queue named before it has one waiting.
-
-Examples:
-  sview worker aggregation quick-cache --concurrency 6
-  sview worker slow-cache --concurrency 6")]
+A worker takes a job of a queue only while no queue named before it has a job waiting.")]
 pub struct Args {
     /// Queues to serve: aggregation, quick-cache, slow-cache
     #[arg(required = true, value_name = "QUEUE")]

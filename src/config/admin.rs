@@ -62,28 +62,28 @@ impl Token {
 /// Settings of the operators' pages.
 #[derive(Clone, Debug, Args)]
 pub struct AdminSettings {
-    /// Address that operators' pages and metrics are served on, written as that of pages, or off
+    /// Address to serve operators' pages and metrics on, written like --listen, or off
     /// [default: 127.0.0.1:8081 for up, demo and serve; off for worker, scheduler and dynfw-publish]
-    #[arg(long, env = "SVIEW_ADMIN_LISTEN", global = true, value_name = "ADDRESS", help_heading = "Settings")]
+    #[arg(long, env = "SVIEW_ADMIN_LISTEN", global = true, value_name = "ADDRESS", help_heading = "Operators' pages")]
     pub admin_listen: Option<AdminListen>,
-    /// Token that gives every right there; without one, anybody on this machine has it, and only loopback is served
+    /// Token for everything on operators' pages. Without one, they are served on loopback only and everybody there may act
     #[arg(
         long,
         env = "SVIEW_ADMIN_TOKEN",
         global = true,
         value_name = "TEXT",
         hide_env_values = true,
-        help_heading = "Settings"
+        help_heading = "Operators' pages"
     )]
     pub admin_token: Option<Token>,
-    /// Token that lets look there and act on nothing: for Prometheus, for instance
+    /// Token for reading operators' pages and metrics only, for instance for Prometheus
     #[arg(
         long,
         env = "SVIEW_ADMIN_READ_TOKEN",
         global = true,
         value_name = "TEXT",
         hide_env_values = true,
-        help_heading = "Settings"
+        help_heading = "Operators' pages"
     )]
     pub admin_read_token: Option<Token>,
 }

@@ -7,11 +7,11 @@ use sview_store::CacheBounds;
 /// precached is not concerned.
 #[derive(Clone, Debug, Args)]
 pub struct CacheSettings {
-    /// How many values about attackers, passwords and devices are cached; the least recently used goes first
-    #[arg(long, env = "SVIEW_CACHE_DETAILS", global = true, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Settings")]
+    /// Most cached values about attackers, passwords and devices; the least recently used is dropped first
+    #[arg(long, env = "SVIEW_CACHE_DETAILS", global = true, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Cache")]
     pub cache_details: u32,
-    /// How many megabytes these values have together
-    #[arg(long, env = "SVIEW_CACHE_DETAILS_MB", global = true, default_value_t = 64, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Settings")]
+    /// Most megabytes of these values together
+    #[arg(long, env = "SVIEW_CACHE_DETAILS_MB", global = true, default_value_t = 64, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Cache")]
     pub cache_details_mb: u32,
 }
 

@@ -5,24 +5,24 @@ use clap::Args;
 /// Settings of connections. Each process counts by itself, those of the operators' pages apart.
 #[derive(Clone, Debug, Args)]
 pub struct ConnectionSettings {
-    /// How many connections may be open at once; at most the system's limit of open files, less 256
+    /// Most open connections; at most the system's limit of open files, less 256
     #[arg(
         long,
         env = "SVIEW_MAX_CONNECTIONS",
         global = true,
         default_value_t = 12_000,
         value_name = "N",
-        help_heading = "Settings"
+        help_heading = "Limits"
     )]
     pub max_connections: usize,
-    /// How many of them a client may have, trusted proxies excepted (0: any number)
+    /// Most open connections of one client, except trusted proxies (0: no limit)
     #[arg(
         long,
         env = "SVIEW_MAX_CONNECTIONS_PER_CLIENT",
         global = true,
         default_value_t = 256,
         value_name = "N",
-        help_heading = "Settings"
+        help_heading = "Limits"
     )]
     pub max_connections_per_client: usize,
 }

@@ -18,37 +18,37 @@ pub struct GreylistSettings {
         default_value = "",
         hide_default_value = true,
         value_name = "NETWORKS",
-        help_heading = "Settings"
+        help_heading = "Greylist"
     )]
     pub greylist_allow: Networks,
-    /// Whether addresses that are nobody's (documentation, benchmarking) may be on the greylist: for simulated reports only
-    #[arg(long, env = "SVIEW_GREYLIST_NOBODYS", global = true, default_value_t = false, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
+    /// Whether documentation and benchmarking addresses may be on the greylist; for simulated reports only
+    #[arg(long, env = "SVIEW_GREYLIST_NOBODYS", global = true, default_value_t = false, action = ArgAction::Set, value_name = "BOOL", help_heading = "Greylist")]
     pub greylist_nobodys: bool,
-    /// Whether well-known resolvers, root name servers and time servers are kept off the greylist: anybody can send packets in their
-    /// name. More networks are kept off by --greylist-allow
-    #[arg(long, env = "SVIEW_GREYLIST_WELL_KNOWN", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
+    /// Whether well-known resolvers, root name servers and time servers are kept off the greylist, because anybody can forge their
+    /// address. --greylist-allow keeps off more
+    #[arg(long, env = "SVIEW_GREYLIST_WELL_KNOWN", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Greylist")]
     pub greylist_well_known: bool,
-    /// What the file LICENSE.txt beside the greylist's files says about their use; may have several lines
+    /// Terms of use, for the file LICENSE.txt beside the greylist's files; may have several lines
     #[arg(
         long,
         env = "SVIEW_GREYLIST_TERMS",
         global = true,
         default_value = "Data may be used under CC BY-SA 4.0. There is no warranty: an address may be shared, or change its holder.",
         value_name = "TEXT",
-        help_heading = "Settings"
+        help_heading = "Greylist"
     )]
     pub greylist_terms: String,
-    /// Directory that workers write the greylist's files into, for other programs  [default: none; pages serve them anyway]
-    #[arg(long, env = "SVIEW_GREYLIST_DIR", global = true, value_name = "DIR", help_heading = "Settings")]
+    /// Directory for the greylist's files, for other programs  [default: none; pages serve the files anyway]
+    #[arg(long, env = "SVIEW_GREYLIST_DIR", global = true, value_name = "DIR", help_heading = "Greylist")]
     pub greylist_dir: Option<PathBuf>,
-    /// For how many days the greylists of days are kept in the database (0: for good)
+    /// Days that daily greylists are kept in the database (0: for good)
     #[arg(
         long,
         env = "SVIEW_GREYLIST_KEEP_DAYS",
         global = true,
         default_value_t = 0,
         value_name = "DAYS",
-        help_heading = "Settings"
+        help_heading = "Greylist"
     )]
     pub greylist_keep_days: u32,
     /// Scheme and host of the site, where the settings name them: the lists name the address of their terms.

@@ -7,14 +7,14 @@ use clap::Args;
 /// Settings of the ledger. Those of all processes of a deployment should be the same.
 #[derive(Clone, Debug, Args)]
 pub struct LedgerSettings {
-    /// For how many days jobs that ended are remembered
-    #[arg(long, env = "SVIEW_KEEP_JOBS_DAYS", global = true, default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), help_heading = "Settings")]
+    /// Days that ended jobs are kept
+    #[arg(long, env = "SVIEW_KEEP_JOBS_DAYS", global = true, default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650), help_heading = "Jobs")]
     pub keep_jobs_days: u32,
-    /// How many of them, of each queue and way to end
-    #[arg(long, env = "SVIEW_KEEP_JOBS", global = true, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Settings")]
+    /// Most ended jobs that are kept, for each queue and end state
+    #[arg(long, env = "SVIEW_KEEP_JOBS", global = true, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Jobs")]
     pub keep_jobs: u32,
-    /// How many of these may be jobs that visitors cause, by looking at details of attackers, passwords and devices
-    #[arg(long, env = "SVIEW_KEEP_VISITORS_JOBS", global = true, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Settings")]
+    /// Most of them that visitors caused by looking at attackers, passwords and devices
+    #[arg(long, env = "SVIEW_KEEP_VISITORS_JOBS", global = true, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Jobs")]
     pub keep_visitors_jobs: u32,
 }
 

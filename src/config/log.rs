@@ -14,22 +14,15 @@ pub enum LogFormat {
 /// Settings of the log, which goes to standard error.
 #[derive(Clone, Debug, Args)]
 pub struct LogSettings {
-    /// What is logged: a level (error, warn, info, debug, trace), or directives like `info,sview_jobs=debug`
-    /// [default: info for what keeps running, warn for the other commands; with --verbose more of sview's own]
-    #[arg(long, env = "SVIEW_LOG", global = true, value_name = "FILTER", value_parser = filter, help_heading = "Settings")]
+    /// Log filter: a level (error, warn, info, debug, trace), or directives like `info,sview_jobs=debug`
+    /// [default: info for servers and workers, warn for other commands; --verbose raises sview's own]
+    #[arg(long, env = "SVIEW_LOG", global = true, value_name = "FILTER", value_parser = filter, help_heading = "Logs")]
     pub log: Option<String>,
-    /// How log lines look
-    #[arg(
-        long,
-        env = "SVIEW_LOG_FORMAT",
-        global = true,
-        default_value = "text",
-        value_enum,
-        help_heading = "Settings"
-    )]
+    /// Format of log lines
+    #[arg(long, env = "SVIEW_LOG_FORMAT", global = true, default_value = "text", value_enum, help_heading = "Logs")]
     pub log_format: LogFormat,
-    /// Logs more: each job and each tick of the schedule. Twice: all that there is
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Settings")]
+    /// Log more: each job and each tick of the schedule; given twice, everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
 

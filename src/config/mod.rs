@@ -41,6 +41,6 @@ pub(crate) use mistake::explained;
 pub use places::{Connections, DEFAULT_DATA_DIR, Places};
 pub use secret::Secret;
 pub use site::SiteSettings;
-pub(crate) use variables::unknown as unknown_variables;
+pub(crate) use variables::{nearest, unknown as unknown_variables};
 pub use web::WebSettings;
 pub use workers::WorkerSettings;

@@ -14,45 +14,45 @@ pub const DEFAULT_DATA_DIR: &str = "sview-data";
 /// Settings of places and time. Without any, everything is in SQLite files in a directory.
 #[derive(Clone, Debug, Args)]
 pub struct Places {
-    /// Directory of the embedded default's files; made when missing
+    /// Directory for everything that sview keeps in files; created when missing
     #[arg(
         long,
         env = "SVIEW_DATA_DIR",
         global = true,
         default_value = DEFAULT_DATA_DIR,
         value_name = "DIR",
-        help_heading = "Settings"
+        help_heading = "Data and time"
     )]
     pub data_dir: PathBuf,
-    /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE. PostgreSQL is reached over TLS where it offers that; only
-    /// ?sslmode=verify-full (or verify-ca) checks its certificate, and ?sslmode=disable does without TLS
+    /// Database of reports: postgres://USER@HOST/NAME or sqlite://FILE. TLS is used where PostgreSQL offers it. Only
+    /// ?sslmode=verify-full (or verify-ca) checks its certificate; ?sslmode=disable turns TLS off
     /// [default: reports.sqlite in the data directory]
-    #[arg(long, env = "SVIEW_DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = database, help_heading = "Settings")]
+    #[arg(long, env = "SVIEW_DATABASE_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = database, help_heading = "Data and time")]
     pub database_url: Option<String>,
-    /// The most connections that a process opens to PostgreSQL. A part of them, 8 at the most, is for pages and commands; jobs share
-    /// the rest, and each that runs uses one [default: 12, and one for each slot of the process' workers]
-    #[arg(long, env = "SVIEW_DATABASE_CONNECTIONS", global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000), help_heading = "Settings")]
+    /// Most connections of a process to PostgreSQL. Up to 8 of them are for pages and commands, the rest for jobs. A running job
+    /// uses one  [default: 12, and one for each slot of the process' workers]
+    #[arg(long, env = "SVIEW_DATABASE_CONNECTIONS", global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000), help_heading = "Data and time")]
     pub database_connections: Option<u32>,
     /// Redis for jobs and cache: redis://HOST:PORT/, or rediss://HOST:PORT/ over TLS
     /// [default: none; jobs and cache are SQLite files in the data directory]
-    #[arg(long, env = "SVIEW_REDIS_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = redis, help_heading = "Settings")]
+    #[arg(long, env = "SVIEW_REDIS_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = redis, help_heading = "Data and time")]
     pub redis_url: Option<String>,
-    /// What sets this deployment's keys apart from others in the same Redis
-    #[arg(long, env = "SVIEW_REDIS_PREFIX", global = true, default_value = "sview", value_name = "WORD", value_parser = prefix, help_heading = "Settings")]
+    /// Prefix of all keys in Redis, so that several deployments can share a Redis
+    #[arg(long, env = "SVIEW_REDIS_PREFIX", global = true, default_value = "sview", value_name = "WORD", value_parser = prefix, help_heading = "Data and time")]
     pub redis_prefix: String,
-    /// Freezes the clock, for tests and for looking at old data: an RFC 3339 time like 2026-03-15T12:34:56Z
-    #[arg(long, env = "SVIEW_NOW", global = true, value_name = "TIME", value_parser = moment, help_heading = "Settings")]
+    /// Freeze the clock at an RFC 3339 time like 2026-03-15T12:34:56Z, for tests and for old data
+    #[arg(long, env = "SVIEW_NOW", global = true, value_name = "TIME", value_parser = moment, help_heading = "Data and time")]
     pub now: Option<DateTime<Utc>>,
-    /// How many hours of reports are read again at each quarter, for rows that another program wrote (0: never)
-    #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Settings")]
+    /// Hours of reports that each quarter of an hour reads again, to find rows that another program wrote late (0: none)
+    #[arg(long, env = "SVIEW_REREAD_HOURS", global = true, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(0..=24 * 365), help_heading = "Data and time")]
     pub reread_hours: u16,
-    /// For how many days reports are kept once they are aggregated (0: for good); what was aggregated stays, and what comes later than that
-    /// does not count. Say the same to all processes
-    #[arg(long, env = "SVIEW_KEEP_REPORTS_DAYS", global = true, default_value_t = 0, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500), help_heading = "Settings")]
+    /// Days that aggregated reports are kept (0: for good). Aggregates stay. A report that is older when it arrives does not
+    /// count. Must be the same in all processes
+    #[arg(long, env = "SVIEW_KEEP_REPORTS_DAYS", global = true, default_value_t = 0, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500), help_heading = "Data and time")]
     pub keep_reports_days: u32,
-    /// Whether the password checker adds its own count of the reports to that in passwords_pwned: not where another program counts the
-    /// same reports into that table. By NTLM, which the table has not, its own is told all the same, and so are the days
-    #[arg(long, env = "SVIEW_COUNT_PASSWORDS", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Settings")]
+    /// Whether the password checker adds its own count of reports to the table passwords_pwned. Use false when another program
+    /// counts the same reports into that table. NTLM counts and days come from its own count in both cases
+    #[arg(long, env = "SVIEW_COUNT_PASSWORDS", global = true, default_value_t = true, action = ArgAction::Set, value_name = "BOOL", help_heading = "Data and time")]
     pub count_passwords: bool,
     /// How long jobs are remembered: every process that ends jobs or clears up must know.
     #[command(flatten)]

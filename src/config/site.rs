@@ -8,7 +8,7 @@ use clap::Args;
 /// Settings of what the site says about itself. Texts are plain, pages escape them.
 #[derive(Clone, Debug, Args)]
 pub struct SiteSettings {
-    /// The site's name, in titles and in the bar of its pages
+    /// Name of the site, in titles and at the top of pages
     #[arg(
         long,
         env = "SVIEW_SITE_NAME",
@@ -16,27 +16,20 @@ pub struct SiteSettings {
         default_value = "Sentinel View",
         value_name = "TEXT",
         value_parser = name,
-        help_heading = "Settings"
+        help_heading = "Pages"
     )]
     pub site_name: String,
     /// Who runs the site and why, for its page /about/: plain text, an empty line begins a paragraph
-    #[arg(
-        long,
-        env = "SVIEW_ABOUT",
-        global = true,
-        default_value = "",
-        value_name = "TEXT",
-        help_heading = "Settings"
-    )]
+    #[arg(long, env = "SVIEW_ABOUT", global = true, default_value = "", value_name = "TEXT", help_heading = "Pages")]
     pub about: String,
     /// Where visitors reach the operator, for the pages' footer: mailto:… or https://…  [default: no link]
-    #[arg(long, env = "SVIEW_CONTACT", global = true, value_name = "URL", value_parser = link, help_heading = "Settings")]
+    #[arg(long, env = "SVIEW_CONTACT", global = true, value_name = "URL", value_parser = link, help_heading = "Pages")]
     pub contact: Option<String>,
-    /// The operator's own privacy statement, beside what /privacy/ says of the program: https://…  [default: no link]
-    #[arg(long, env = "SVIEW_PRIVACY_URL", global = true, value_name = "URL", value_parser = link, help_heading = "Settings")]
+    /// The operator's own privacy statement, linked from /privacy/: https://…  [default: no link]
+    #[arg(long, env = "SVIEW_PRIVACY_URL", global = true, value_name = "URL", value_parser = link, help_heading = "Pages")]
     pub privacy_url: Option<String>,
     /// Where the source of the program is, for the pages' footer: https://…  [default: no link]
-    #[arg(long, env = "SVIEW_SOURCE_URL", global = true, value_name = "URL", value_parser = link, help_heading = "Settings")]
+    #[arg(long, env = "SVIEW_SOURCE_URL", global = true, value_name = "URL", value_parser = link, help_heading = "Pages")]
     pub source_url: Option<String>,
     /// Where security problems are reported, for /.well-known/security.txt: mailto:… or https://…  [default: no such file]
     #[arg(
@@ -45,17 +38,17 @@ pub struct SiteSettings {
         global = true,
         value_name = "URL",
         value_parser = security_contact,
-        help_heading = "Settings"
+        help_heading = "Pages"
     )]
     pub security_contact: Option<String>,
-    /// Until when that holds, an RFC 3339 time like 2027-01-01T00:00:00Z; less than a year ahead. After it there is no such file
+    /// When security.txt expires, an RFC 3339 time like 2027-01-01T00:00:00Z, less than a year ahead. Then the file is gone
     #[arg(
         long,
         env = "SVIEW_SECURITY_EXPIRES",
         global = true,
         value_name = "TIME",
         value_parser = moment,
-        help_heading = "Settings"
+        help_heading = "Pages"
     )]
     pub security_expires: Option<DateTime<Utc>>,
 }

@@ -23,14 +23,14 @@ pub(crate) fn unknown(command: &Command, names: impl Iterator<Item = String>) ->
         let shown = sview_jobs::in_words(name, 60);
         match nearest(&name[PREFIX.len()..], known.iter().map(|other| &other[PREFIX.len()..])) {
             Some(nearest) => format!("{shown} is no setting and has no effect; is {PREFIX}{nearest} meant?"),
-            None => format!("{shown} is no setting and has no effect; `sview --help` lists the settings"),
+            None => format!("{shown} is no setting and has no effect; `sview help settings` lists them all"),
         }
     };
     names.iter().map(warning).collect()
 }
 
 /// The name that is likely meant by one that is unknown.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |other: &'a str| (strsim::normalized_damerau_levenshtein(name, other), other);
     let (likeness, nearest) = known.map(likeness).max_by(|a, b| a.0.total_cmp(&b.0))?;
     (likeness >= ALIKE).then_some(nearest)
@@ -70,7 +70,7 @@ mod tests {
         ] {
             assert_eq!(told(&[wrong]), [format!("{wrong} is no setting and has no effect; is {right} meant?")]);
         }
-        assert!(told(&["SVIEW_COLOUR_OF_THE_SKY"])[0].ends_with("`sview --help` lists the settings"));
+        assert!(told(&["SVIEW_COLOUR_OF_THE_SKY"])[0].ends_with("`sview help settings` lists them all"));
         assert!(told(&["SVIEW_SERVICE_HOST", "SVIEW_PORT", "SVIEW_PORT_80_TCP"]).is_empty());
         assert_eq!(told(&["SVIEW_B\u{1b}[m", "SVIEW_A"]).len(), 2);
         assert!(!told(&["SVIEW_B\u{1b}[m"])[0].contains('\u{1b}'));

@@ -10,8 +10,8 @@ use super::{ConnectionSettings, LimitSettings, SiteSettings, is_host, listen_add
 /// Settings of the HTTP server.
 #[derive(Clone, Debug, Args)]
 pub struct WebSettings {
-    /// Address that pages are served on: IP:PORT, localhost:PORT, or a port of this machine alone, like 8080; port 0 takes a free one.
-    /// 0.0.0.0:PORT takes connections from other machines
+    /// Address to serve pages on: IP:PORT, localhost:PORT, or a port of this machine like 8080. Port 0 takes a free one;
+    /// 0.0.0.0:PORT accepts other machines
     #[arg(
         long,
         env = "SVIEW_LISTEN",
@@ -19,23 +19,24 @@ pub struct WebSettings {
         default_value = "127.0.0.1:8080",
         value_name = "ADDRESS",
         value_parser = listen_address,
-        help_heading = "Settings"
+        help_heading = "Pages"
     )]
     pub listen: SocketAddr,
-    /// Address of the site as visitors know it, for the commands on its pages, canonical links and sitemap.xml: `https://view.example.org`  [default: what the request says]
-    #[arg(long, env = "SVIEW_PUBLIC_URL", global = true, value_name = "URL", value_parser = public_url, help_heading = "Settings")]
+    /// Address of the site as visitors see it, like `https://view.example.org`, for commands on pages, canonical links and sitemap.xml
+    /// [default: the Host of the request]
+    #[arg(long, env = "SVIEW_PUBLIC_URL", global = true, value_name = "URL", value_parser = public_url, help_heading = "Pages")]
     pub public_url: Option<String>,
-    /// Secret that signs cookies, at least 32 characters  [default: made once and kept in the data directory]
-    #[arg(long, env = "SVIEW_SECRET", global = true, value_name = "TEXT", hide_env_values = true, value_parser = secret, help_heading = "Settings")]
+    /// Secret that signs cookies, at least 32 characters  [default: generated once, in the data directory]
+    #[arg(long, env = "SVIEW_SECRET", global = true, value_name = "TEXT", hide_env_values = true, value_parser = secret, help_heading = "Pages")]
     pub secret: Option<String>,
-    /// What the pages' footer says about the use of the data
+    /// Licence of the data, for the pages' footer
     #[arg(
         long,
         env = "SVIEW_LICENCE",
         global = true,
         default_value = "Data may be used under CC BY-SA 4.0.",
         value_name = "TEXT",
-        help_heading = "Settings"
+        help_heading = "Pages"
     )]
     pub licence: String,
     /// What the site says about itself.

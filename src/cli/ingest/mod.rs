@@ -41,46 +41,46 @@ const STOPPED: u8 = 130;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Formats:
-  csv     a header and rows, of the columns
+Examples:
+  sview ingest incidents.csv.gz passwords.csv.gz ports.csv.gz
+  sview ingest --format cowrie --geoip-db GeoLite2-Country.mmdb /var/log/cowrie/cowrie.json
+  zcat old/*.gz | sview ingest --rejects bad-lines.txt -
+
+Formats, plain or gzip, recognised by content:
+  csv     a header and rows; the header tells the kind, raw_count may be left out
             time,raw_count,device_token,trap,action,ip,country   incidents
             time,raw_count,username,password                     passwords
             time,raw_count,port,protocol                         ports
             sn,device_token                                      identities
-          The header tells the kind; raw_count may be left out.
-  ndjson  an object a line, of the same fields
-  cowrie  the JSON log of a Cowrie honeypot, of its first years too; without a sensor all events count for one nameless probe
+  ndjson  an object a line, with the same fields
+  cowrie  the JSON log of a Cowrie honeypot of any year
 
 Values:
-  time          RFC 3339, like 2026-03-15T12:34:56Z; also as PostgreSQL, SQLite and pandas write it (2026-03-15 12:34:56+00),
-                UTC where there is no zone; or the seconds, milli-, micro- or nanoseconds since 1970
-  device_token  64 of a-z and 0-9: which probe; any that is always the same does
+  time          RFC 3339 like 2026-03-15T12:34:56Z, or 2026-03-15 12:34:56+00
+                without a zone it is UTC; numbers are seconds to nanoseconds since 1970
+  device_token  the probe, 64 of a-z and 0-9; any constant one will do
   trap          minipot_ftp, minipot_http, minipot_smtp, minipot_telnet, fwlogs, haas
   action        connect, login, message, invalid, small_port_scan, big_port_scan
-  country       two letters; nothing, -, ZZ, XX or T1 where it is not known
+  country       two letters; nothing, -, ZZ, XX or T1 where it is unknown
   protocol      TCP, UDP, other
 
-Plain or gzip; told by content. A bad line is counted and reported, and never stops the rest (--rejects keeps them). A user name or
-password of more than 65,536 bytes is left out of the log of a honeypot; its incident counts.
-A file is read once in a format: it is known by its decompressed content, whatever its name and compression. One that was interrupted
-goes on where it stopped, and a log that has grown goes on where it ended, also when it was rotated and compressed since. A file that
-is the beginning of one that was read, such as an older copy of a log, or one whose compression was cut short, gives nothing new. The last
-record of a CSV file without a line end is read once the file was not written to for a minute. A file without a recognised line
-counts as unread.
-Sessions of Cowrie that are open at a file's end are carried on to the files after it, 10,000 at the most. So name the files of a log
-oldest first.
-What comes on standard input (-) or from a pipe is not known again. It is stored at once, a second after it came at the latest.
+A bad line is counted and reported, and never stops the rest; --rejects keeps bad lines. A user name or password over 65,536 \
+bytes is left out, but its incident counts.
 
-At the end it says from when to when there are reports, how many of the latest 10,000 incidents have no country, and what to do next.
-`sview geoip` adds countries later, and says where to get a database.
+A file is read once in a format. It is recognised by its decompressed content, whatever its name and compression. An \
+interrupted read goes on where it stopped. A log that has grown goes on where it ended, also after rotation and compression. \
+An older copy of a log gives nothing new. Standard input and pipes are not recognised again; they are stored within a \
+second.
 
-Exit codes: 0 all was read, 1 a file could not be read, 2 the command line is wrong, 3 all was read, but lines were bad or no line
-of a file was recognised, 130 stopped by SIGTERM or SIGINT; what was read is kept.
+The last record of a CSV file without a line end is read when the file has rested for a minute. A file without a recognised \
+line counts as unread. Sessions of Cowrie that are open at the end of a file continue in the next one, so name logs oldest \
+first. A log without a sensor's name counts for one nameless probe.
 
-Examples:
-  sview ingest incidents.csv.gz passwords.csv.gz ports.csv.gz
-  sview ingest --format cowrie --geoip-db GeoLite2-Country.mmdb /var/log/cowrie/cowrie.json
-  zcat old/*.gz | sview ingest --rejects bad-lines.txt -")]
+At the end it prints the time span of all reports, how many recent incidents have no country, and what to do next. `sview \
+geoip` adds countries later, and says where to get a database.
+
+Exit code: 0 when all was read; 1 when a file could not be read; 2 when the command line is wrong; 3 when all was read but \
+lines were bad, or no line of a file was recognised; 130 when SIGTERM or SIGINT stopped it (what was read is kept).")]
 pub struct Args {
     /// Files to read; - is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -88,13 +88,13 @@ pub struct Args {
     /// Format of the files: auto, csv, ndjson or cowrie
     #[arg(long, default_value = "auto", value_name = "FORMAT")]
     format: Format,
-    /// Appends every bad line to this file, with its file, number and what is wrong with it
+    /// Append every bad line to this file, with its file, its number and what is wrong
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Fills in missing countries from this database in MaxMind's format (of MaxMind, DB-IP, ip-location-db, IPinfo, IPLocate or others)
+    /// Add missing countries from this database in MaxMind's format (.mmdb)
     #[arg(long, value_name = "FILE")]
     geoip_db: Option<PathBuf>,
-    /// Counts files again that were read before
+    /// Count files again that were read before
     #[arg(long)]
     again: bool,
 }

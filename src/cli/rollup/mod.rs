@@ -14,23 +14,23 @@ use super::{Settings, arguments};
 pub enum Command {
     /// Compare aggregates with a recount of the reports, and tallies with their rows
     Verify(verify::Args),
-    /// Make aggregates of a span anew, whatever they hold
+    /// Make the aggregates of a span again, whatever they hold
     Rebuild(rebuild::Args),
 }
 
 /// Which aggregates.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Selection {
-    /// Only those of this kind of reports
+    /// Only this kind of reports
     #[arg(long, value_name = "KIND", value_parser = arguments::kind())]
     kind: Option<Kind>,
-    /// Only those of this precision
+    /// Only this precision
     #[arg(long, value_name = "PRECISION", value_parser = arguments::precision())]
     precision: Option<Precision>,
-    /// From this moment on: a date or an RFC 3339 time; the bucket that it falls into is included  [default: the beginning]
+    /// Start of the span, a date or an RFC 3339 time; its bucket is included  [default: the beginning]
     #[arg(long, value_name = "TIME", value_parser = arguments::moment)]
     from: Option<DateTime<Utc>>,
-    /// Before this moment  [default: as far as was aggregated]
+    /// End of the span  [default: as far as was aggregated]
     #[arg(long, value_name = "TIME", value_parser = arguments::moment)]
     to: Option<DateTime<Utc>>,
 }

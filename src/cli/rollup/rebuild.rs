@@ -13,36 +13,36 @@ use super::Selection;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Deletes the buckets of a span and makes them anew from the finer rows (quarters from reports, hours from quarters, days from hours),
-with their tallies, a chunk in a transaction, newest first. It mends what aggregation by itself never does: buckets that hold too
-much, as where an older program counted twice. It may run beside everything else, be interrupted, and be repeated.
-
-Without --precision, quarters are rebuilt first, then hours, then days. With it, coarser buckets are only marked, which mends those
-that hold too little.
-
-A bucket that holds what its finer rows have no more is refused: reports that were deleted would be lost from it. It stays as it is
-and is listed. If that is meant, --force makes it from what is left, and deletes it where nothing is left.
-
-Values that were computed from these buckets are due at once.
-
 Examples:
   sview rollup rebuild --kind incidents --from 2026-03-01 --to 2026-03-08
-  sview rollup rebuild --precision daily -d      say what would be done
+  sview rollup rebuild --precision daily -d      say what would change
   sview rollup rebuild --from 2026-03-01 --to 2026-03-02 --force
 
-JSON: {dry_run, rebuilt: [{kind, precision, rows, refused: [{start, finish}]}]}, where rows is how many were written.
+Deletes the buckets of a span and makes them again from the finer rows: quarters from reports, hours from quarters, days \
+from hours. Tallies are made with them. It mends what aggregation alone never does: buckets that hold too much, for instance \
+because an older program counted twice.
+
+A transaction takes one chunk, newest first. The command may run beside everything else. It may be interrupted and repeated.
+
+Without --precision, quarters are rebuilt first, then hours, then days. With it, coarser buckets are only marked; that mends \
+those that hold too little. Values that were computed from rebuilt buckets are due at once.
+
+A bucket is refused when its finer rows have been deleted, because its counts would be lost. It stays, and is listed. With \
+--force it is made from the rows that are left, and deleted when none is left.
+
+JSON: {dry_run, rebuilt: [{kind, precision, rows, refused: [{start, finish}]}]}. rows counts the rows that were written.
 
 Exit code: 0; 1 when something was refused or failed; 2 when the command line is wrong.")]
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Makes even buckets whose finer rows were deleted, from what is left of those
+    /// Make buckets whose finer rows were deleted too, from the rows that are left
     #[arg(long, requires_all = ["from", "to"])]
     force: bool,
-    /// Changes nothing, and says what would be done. It takes as long, and coarser buckets are seen as they would be made now
+    /// Change nothing; say what would change. Takes as long, and judges coarser buckets as they would be made now
     #[arg(short, long)]
     dry_run: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

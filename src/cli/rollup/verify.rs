@@ -20,30 +20,30 @@ const SHOWN: usize = 100;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Counts the reports again and compares that with every bucket up to the watermark, in sum and in number of rows; then compares every
-bucket's tally, from which values are computed, with the bucket's rows. Changes nothing. It reads every report and every row in the
-span, so narrow it where there are many.
-
-Three things look like differences and are none: buckets that wait to be made since reports came late (pending), buckets from before
-the oldest report (their reports were deleted, and cannot be recounted), and, until the next quarter is over, those whose reports
-another program wrote without telling. The first two are counted apart; of the last, wait and verify again.
-
-What holds too little is mended by `sview migrate-period`, all else by `sview rollup rebuild`.
-
 Examples:
   sview rollup verify
   sview rollup verify --kind incidents --precision daily --from 2026-03-01 --to 2026-04-01
   sview rollup verify --json || alert
 
-JSON: {from, to, verified: [{kind, precision, aggregated_to}], differences: [{kind, precision, bucket, what: rows|tally,
-problem: missing|too-little|too-much|other-rows, expected, found, rows_expected, rows_found}], pending, gone}. The numbers of rows are
-null for tallies, expected is null where there are no rows, and found where there is no tally that can be read.
+Counts the reports again and compares them with every bucket up to the watermark, by sum and by number of rows. Then it \
+compares every bucket with its tally, from which values are computed. It changes nothing. It reads every report and row of \
+the span, so narrow the span where there are many.
 
-Exit code: 0 when there are no differences; 1 when there are; 2 when they could not be looked for.")]
+Some differences are expected. Buckets with late reports wait to be made (pending). Buckets from before the oldest report \
+cannot be recounted (gone). Both are counted apart. Reports that another program wrote are noticed within a quarter of an \
+hour: wait and verify again.
+
+`sview migrate-period` mends buckets that hold too little. `sview rollup rebuild` mends all others.
+
+JSON: {from, to, verified: [{kind, precision, aggregated_to}], differences: [{kind, precision, bucket, what: rows|tally, \
+problem: missing|too-little|too-much|other-rows, expected, found, rows_expected, rows_found}], pending, gone}. The numbers \
+of rows are null for tallies. expected is null where there are no rows; found is null where no tally can be read.
+
+Exit code: 0 when there is no difference; 1 when there is one; 2 when the comparison failed or the command line is wrong.")]
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
