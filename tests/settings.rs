@@ -155,7 +155,7 @@ fn help_settings_lists_every_setting_in_groups() {
         assert_eq!(variable, format!("SVIEW_{}", key.to_uppercase()));
         assert_eq!(flag, format!("--{}", key.replace('_', "-")));
         assert!(!help.is_empty() && !group.is_empty(), "{setting}");
-        assert!(text.contains(&format!("{flag} ")) && text.contains(&format!("{variable}")), "{flag}: {text}");
+        assert!(text.contains(&format!("{flag} ")) && text.contains(variable), "{flag}: {text}");
         assert!(text.contains(&format!("\n{group}:\n")), "{group}: {text}");
     }
     let named = |variable: &str| all.iter().find(|setting| setting["variable"] == variable).unwrap();
@@ -196,6 +196,18 @@ fn help_of_a_command_shows_its_own_options_and_an_example() {
         run(Command::new(SVIEW).args(["rollup", "verify", "--help"])),
         run(Command::new(SVIEW).args(["help", "rollup", "verify"]))
     );
+}
+
+#[test]
+fn help_is_given_whatever_is_wrong_with_the_settings() {
+    let ask = |arguments: &[&str]| {
+        let mut command = Command::new(SVIEW);
+        command.env("SVIEW_LISTEN", "nowhere").env("SVIEW_ADMIN_READ_TOKEN", "t".repeat(32)).args(arguments);
+        run(&mut command)
+    };
+    assert!(ask(&["help", "settings", "listen"]).contains("--listen <ADDRESS>"));
+    assert!(ask(&["help", "ingest"]).contains("sview ingest --format"));
+    assert!(ask(&["ingest", "--help"]).contains("sview ingest --format"));
 }
 
 #[test]

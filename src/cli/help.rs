@@ -2,13 +2,14 @@
 //!
 //! A setting is an argument of every command. Its help is shown here alone, so that `sview COMMAND --help` teaches the command.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{bail, ensure};
-use clap::{Arg, Command};
+use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
 use serde::Serialize;
 
-use super::output;
+use super::{Cli, output};
 use crate::config::nearest;
 
 /// The topic that lists settings instead of explaining a command.
@@ -55,6 +56,16 @@ fn is_setting(arg: &Arg) -> bool {
     arg.is_global_set() && arg.get_env().is_some()
 }
 
+/// Returns what the command line asks help for, if it is `sview help`. No setting is looked at, so none can be wrong.
+pub(super) fn asked(args: &[OsString]) -> Option<Args> {
+    let mut command = Cli::command().mut_args(|arg| if is_setting(&arg) { arg.env(None::<&str>) } else { arg });
+    let matches = command.try_get_matches_from_mut(args).ok()?;
+    match Cli::from_arg_matches(&matches).ok()?.command {
+        super::Command::Help(args) => Some(args),
+        _ => None,
+    }
+}
+
 /// Prints the help of what `args` name. `command` is the whole command line, with the defaults of the file of settings.
 pub(super) fn run(command: &mut Command, args: &Args) -> anyhow::Result<ExitCode> {
     command.build();
@@ -62,11 +73,11 @@ pub(super) fn run(command: &mut Command, args: &Args) -> anyhow::Result<ExitCode
         return settings(command, words, args.json);
     }
     ensure!(!args.json, "--json is for settings: sview help settings --json");
-    let mut at = command;
+    let mut at = &*command;
     for name in &args.topic {
         let known: Vec<_> = at.get_subcommands().map(|below| below.get_name().to_owned()).collect();
         let above = at.get_bin_name().unwrap_or("sview").to_owned();
-        let Some(below) = at.find_subcommand_mut(name) else {
+        let Some(below) = at.find_subcommand(name) else {
             let shown = sview_jobs::in_words(name, 60);
             let known = known.iter().map(String::as_str).chain((above == "sview").then_some(SETTINGS));
             match nearest(name, known) {
@@ -76,7 +87,9 @@ pub(super) fn run(command: &mut Command, args: &Args) -> anyhow::Result<ExitCode
         };
         at = below;
     }
-    output::line(at.render_long_help().ansi().to_string().trim_end());
+    let asked = ["sview"].into_iter().chain(args.topic.iter().map(String::as_str)).chain(["--help"]);
+    let Err(help) = command.try_get_matches_from_mut(asked) else { bail!("there is no help") };
+    output::line(help.render().ansi().to_string().trim_end());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -228,6 +228,10 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         Ok(command) => command,
         Err(error) => return output::fail(&error),
     };
+    // Help is given whatever is wrong with the settings: it says how to mend them.
+    if let Some(topic) = help::asked(&args) {
+        return help::run(&mut command, &topic).unwrap_or_else(|error| output::fail(&error));
+    }
     let mut cli = match command.try_get_matches_from_mut(&args).and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
         Err(error) => config::explained(&mut command, &args, error).exit(),
