@@ -44,7 +44,8 @@ async fn main() {
     let (mut ours, mut slowest) = (Duration::ZERO, (Duration::ZERO, String::new()));
     for period in Period::ALL {
         for kind in Kind::ALL {
-            let took = timed(|| async { reports.compute_group(*kind, *period, now).await.unwrap().len() }).await;
+            let took =
+                timed(|| async { reports.statistics().compute_group(*kind, *period, now).await.unwrap().len() }).await;
             ours += took;
             if took > slowest.0 {
                 slowest = (took, format!("{kind} {period}"));
@@ -53,7 +54,7 @@ async fn main() {
     }
     let (mut plain, mut slowest_plain) = (Duration::ZERO, (Duration::ZERO, String::new()));
     for request in Request::precached() {
-        let took = timed(|| async { reports.compute_wide(&request, now).await.unwrap() }).await;
+        let took = timed(|| async { reports.statistics().compute_wide(&request, now).await.unwrap() }).await;
         plain += took;
         if took > slowest_plain.0 {
             slowest_plain = (took, request.to_string());
@@ -79,7 +80,7 @@ async fn main() {
     let computed = timed(|| async {
         for period in Period::ALL.iter().filter(|p| p.due_finish(next) > p.due_finish(now)) {
             for kind in Kind::ALL {
-                reports.compute_group(*kind, *period, next).await.unwrap();
+                reports.statistics().compute_group(*kind, *period, next).await.unwrap();
             }
         }
     })
@@ -115,7 +116,7 @@ async fn ingest(reports: &Reports, directory: &Path, now: DateTime<Utc>) -> usiz
 async fn aggregate_all(reports: &Reports, now: DateTime<Utc>) {
     for precision in Precision::AGGREGATED {
         for kind in Kind::ALL {
-            while matches!(reports.aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
+            while matches!(reports.rollup().aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
         }
     }
 }

@@ -337,7 +337,7 @@ both! {
             let (services, mut all) = (services(&deployment).await, Vec::new());
             for period in Period::ALL {
                 let request = Request::plain("top_ports_by_scans_list_long".parse().unwrap(), *period).unwrap();
-                all.push(services.reports.compute(&request, now()).await.unwrap().data);
+                all.push(services.reports.statistics().compute(&request, now()).await.unwrap().data);
             }
             all
         };

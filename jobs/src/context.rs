@@ -13,11 +13,11 @@ use crate::{CacheGroup, Greylisting, Queues};
 /// What jobs ask of the store. [`Reports`] is the one that counts; tests put others in its place, which panic, hang or fail.
 #[async_trait]
 pub trait Statistics: Send + Sync + 'static {
-    /// One step of an aggregation: see [`Reports::aggregate`].
+    /// One step of an aggregation: see [`sview_store::Rollup::aggregate`].
     async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> sview_store::Result<Step>;
-    /// How far every aggregation has come: see [`Reports::coverage`].
+    /// How far every aggregation has come: see [`sview_store::Rollup::coverage`].
     async fn coverage(&self) -> sview_store::Result<Vec<Coverage>>;
-    /// Computes all precached resources of a kind at a period: see [`Reports::compute_group`]. One by one, where there is no
+    /// Computes all precached resources of a kind at a period: see [`sview_store::Statistics::compute_group`]. One by one, where there is no
     /// better way.
     async fn compute_group(
         &self,
@@ -32,23 +32,23 @@ pub trait Statistics: Send + Sync + 'static {
         }
         Ok(group)
     }
-    /// Computes a resource: see [`Reports::compute`].
+    /// Computes a resource: see [`sview_store::Statistics::compute`].
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed>;
     /// For how long reports are kept; `None`: for good. See [`sview_store::Settings::keep`].
     fn keep(&self) -> Option<TimeDelta> {
         None
     }
-    /// Deletes the reports that are older than they are to be kept: see [`Reports::forget_reports`].
+    /// Deletes the reports that are older than they are to be kept: see [`sview_store::Rollup::forget_reports`].
     async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<Deleted> {
         let _ = now;
         Ok(Deleted::default())
     }
-    /// What keeps aggregations from being complete, and has done so for at least `patience`: see [`Reports::obstacles`].
+    /// What keeps aggregations from being complete, and has done so for at least `patience`: see [`sview_store::Rollup::obstacles`].
     async fn obstacles(&self, patience: Duration) -> sview_store::Result<Vec<Obstacle>> {
         let _ = patience;
         Ok(Vec::new())
     }
-    /// Counts the passwords of the days that are not counted as they are: see [`Reports::count_passwords`].
+    /// Counts the passwords of the days that are not counted as they are: see [`sview_store::Passwords::count`].
     async fn count_passwords(&self) -> sview_store::Result<u64> {
         Ok(0)
     }
@@ -57,11 +57,11 @@ pub trait Statistics: Send + Sync + 'static {
 #[async_trait]
 impl Statistics for Reports {
     async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> sview_store::Result<Step> {
-        Self::aggregate(self, kind, precision, now).await
+        self.rollup().aggregate(kind, precision, now).await
     }
 
     async fn coverage(&self) -> sview_store::Result<Vec<Coverage>> {
-        Self::coverage(self).await
+        self.rollup().coverage().await
     }
 
     async fn compute_group(
@@ -70,11 +70,11 @@ impl Statistics for Reports {
         period: Period,
         now: DateTime<Utc>,
     ) -> sview_store::Result<Vec<(Request, Computed)>> {
-        Self::compute_group(self, kind, period, now).await
+        self.statistics().compute_group(kind, period, now).await
     }
 
     async fn compute(&self, request: &Request, now: DateTime<Utc>) -> sview_store::Result<Computed> {
-        Self::compute(self, request, now).await
+        self.statistics().compute(request, now).await
     }
 
     fn keep(&self) -> Option<TimeDelta> {
@@ -82,15 +82,15 @@ impl Statistics for Reports {
     }
 
     async fn forget_reports(&self, now: DateTime<Utc>) -> sview_store::Result<Deleted> {
-        Self::forget_reports(self, now).await
+        self.rollup().forget_reports(now).await
     }
 
     async fn obstacles(&self, patience: Duration) -> sview_store::Result<Vec<Obstacle>> {
-        Self::obstacles(self, patience).await
+        self.rollup().obstacles(patience).await
     }
 
     async fn count_passwords(&self) -> sview_store::Result<u64> {
-        Self::count_passwords(self).await
+        self.passwords().count().await
     }
 }
 

@@ -122,7 +122,7 @@ async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Re
 
 /// What the store says of the greylist. Moments are seconds since 1970, 0 where there is none.
 async fn greylist(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
-    let summary = admin.services.reports.greylist_summary().await?;
+    let summary = admin.services.reports.greylist().summary().await?;
     let moment = |at: DateTime<Utc>| at.timestamp_millis() as f64 / 1000.0;
     let (addresses, made, took, next) =
         (Family::<OfFamily, Gauge>::default(), Seconds::default(), Seconds::default(), Seconds::default());

@@ -76,7 +76,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let mut document = Document { dry_run: args.dry_run, ..Document::default() };
     let mut cursor = CountryCursor::default();
     let bar = ProgressBar::with_draw_target(None, progress::terminal());
-    while let Some(found) = services.reports.without_country(&cursor, until).await? {
+    while let Some(found) = services.reports.rollup().without_country(&cursor, until).await? {
         bar.set_message(found.day.start.format("%Y-%m-%d").to_string());
         document.addresses += found.addresses.len() as u64;
         let (geoip, addresses) = (Arc::clone(&geoip), found.addresses);
@@ -84,7 +84,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         let countries = tokio::task::spawn_blocking(move || look_up(&geoip, addresses)).await?;
         document.unknown += (asked - countries.len()) as u64;
         if !countries.is_empty() {
-            let added = services.reports.add_countries(found.day, &countries, args.dry_run).await?;
+            let added = services.reports.rollup().add_countries(found.day, &countries, args.dry_run).await?;
             document.reports += added.reports;
             document.buckets += added.buckets;
         }

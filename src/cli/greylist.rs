@@ -83,7 +83,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     if let Some(ip) = args.why {
         return why(&services, ip.to_canonical(), now, args.json).await;
     }
-    let listed = services.reports.greylist().await?;
+    let listed = services.reports.greylist().listed().await?;
     let Some(standing) = listed.standing else {
         output::note("There is no greylist yet: run a worker and a scheduler, or give --make.");
         return Ok(ExitCode::FAILURE);
@@ -102,11 +102,11 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
 
 async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) -> anyhow::Result<ExitCode> {
     let never = services.jobs.greylist.settings.rules.never(ip);
-    let history = services.reports.history_from_reports(ip, now).await?;
+    let history = services.reports.greylist().history(ip, now).await?;
     let entry = Entry::of(ip, &history, now);
-    let least = services.reports.greylist_least().await?;
+    let least = services.reports.greylist().least().await?;
     // Of a full list only itself knows who of many alike was left out.
-    let room = least.is_none() || !services.reports.greylist_entry(ip).await?.entries.is_empty();
+    let room = least.is_none() || !services.reports.greylist().entry(ip).await?.entries.is_empty();
     let listed = never.is_none() && entry.is_some() && room;
     let score = history.score(now);
     let why = Why {

@@ -40,9 +40,9 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let mut marked = Vec::new();
     for kind in Kind::ALL {
         let span = if dry_run {
-            services.reports.history_span(*kind, precision).await?
+            services.reports.rollup().history_span(*kind, precision).await?
         } else {
-            services.reports.mark_history(*kind, precision).await?
+            services.reports.rollup().mark_history(*kind, precision).await?
         };
         let text = match span {
             Some(span) => {

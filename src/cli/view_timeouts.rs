@@ -119,7 +119,7 @@ async fn aggregations(
     suggestions: &[Suggestion],
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Aggregation>> {
-    let coverage = services.reports.coverage().await?;
+    let coverage = services.reports.rollup().coverage().await?;
     let all = coverage.iter().map(|c| {
         let found = suggestions
             .iter()

@@ -129,7 +129,7 @@ impl Passwords {
     }
 
     async fn asked(&self, kind: HashKind, prefix: HashPrefix) -> Result<Seen, Unavailable> {
-        self.reports.passwords_seen(kind, prefix).await.map_err(|error| Unavailable(error.to_string()))
+        self.reports.passwords().seen(kind, prefix).await.map_err(|error| Unavailable(error.to_string()))
     }
 }
 
@@ -197,7 +197,7 @@ impl Occupied {
     }
 
     async fn read_again(&self, reports: &Reports) -> sview_store::Result<()> {
-        let revision = reports.passwords_revision().await?;
+        let revision = reports.passwords().revision().await?;
         let now = Instant::now();
         let last = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let mut read = Read { revision, prefixes: now, asked: now };
@@ -208,7 +208,7 @@ impl Occupied {
             _ => {
                 let mut all = [vec![0; SIZE].into_boxed_slice(), vec![0; SIZE].into_boxed_slice()];
                 for (kind, bits) in HashKind::ALL.iter().zip(&mut all) {
-                    for prefix in reports.password_prefixes(*kind).await? {
+                    for prefix in reports.passwords().prefixes(*kind).await? {
                         bits[prefix.number() as usize / 64] |= 1 << (prefix.number() % 64);
                     }
                 }

@@ -100,7 +100,7 @@ impl<'a> Work<'a> {
     }
 
     async fn look(&mut self) -> Result<(), Failure> {
-        let standing = self.services.reports.greylist_standing().await?;
+        let standing = self.services.reports.greylist().standing().await?;
         if standing.map(|standing| standing.generation) != self.listed.generation() {
             self.listed = read(self.services).await?;
         }
@@ -151,7 +151,7 @@ impl<'a> Work<'a> {
         if until <= self.told || self.settings.events == 0 {
             return Ok(());
         }
-        let deeds = self.services.reports.deeds(self.told, until, self.settings.events).await?;
+        let deeds = self.services.reports.greylist().deeds(self.told, until, self.settings.events).await?;
         self.told = until;
         let rules = &self.services.jobs.greylist.settings.rules;
         for deed in deeds.into_iter().filter(|deed| rules.never(deed.ip).is_none()) {
@@ -167,7 +167,7 @@ impl<'a> Work<'a> {
 }
 
 async fn read(services: &Services) -> sview_store::Result<Listed> {
-    let (standing, expiries) = services.reports.greylist_expiries().await?;
+    let (standing, expiries) = services.reports.greylist().expiries().await?;
     Ok(Listed::new(standing.map(|standing| standing.generation), expiries))
 }
 

@@ -148,7 +148,7 @@ impl App {
             files.note(true);
             files.known().map(Some).ok_or(error)
         };
-        let standing = match within(PATIENCE, reports.greylist_standing()).await {
+        let standing = match within(PATIENCE, reports.greylist().standing()).await {
             Ok(Some(standing)) => standing,
             Ok(None) => return Ok(None),
             Err(error) => return known(error),
@@ -167,7 +167,7 @@ impl App {
         if let Some(current) = current() {
             return Ok(Some(current));
         }
-        let listed = match within(READING, reports.greylist()).await {
+        let listed = match within(READING, reports.greylist().listed()).await {
             Ok(listed) => listed,
             Err(error) => return known(error),
         };
@@ -184,7 +184,7 @@ impl App {
     async fn day(&self, day: NaiveDate, form: Form) -> Result<Option<Arc<Download>>, String> {
         let (files, reports) = (&self.parts.greylist, &self.parts.services.reports);
         let kept = |made| files.days.lock().unwrap_or_else(PoisonError::into_inner).get((day, form), made);
-        let made = match within(PATIENCE, reports.greylist_day_made(day)).await {
+        let made = match within(PATIENCE, reports.greylist().day_made(day)).await {
             Ok(Some(made)) => made,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -200,7 +200,7 @@ impl App {
         if let Some(file) = kept(Some(made)) {
             return Ok(Some(file));
         }
-        let Some(rows) = within(READING, reports.greylist_day(day)).await? else { return Ok(None) };
+        let Some(rows) = within(READING, reports.greylist().day(day)).await? else { return Ok(None) };
         let stamp = Stamp { as_of: day.and_time(NaiveTime::MIN).and_utc(), license: self.license() };
         let write = move || {
             let file = Download::new(form.write_day(&stamp, &rows)?, stamp.as_of, form.content_type(), FOR_GOOD);
@@ -224,7 +224,7 @@ impl App {
         match *known {
             Some((of, least)) if of == generation => Ok(least),
             _ => {
-                let least = self.parts.services.reports.greylist_least().await?;
+                let least = self.parts.services.reports.greylist().least().await?;
                 *known = Some((generation, least));
                 Ok(least)
             }
@@ -241,7 +241,7 @@ impl App {
             return Greylisted::Never(never);
         }
         let read = async {
-            let listed = self.parts.services.reports.greylist_entry(ip).await?;
+            let listed = self.parts.services.reports.greylist().entry(ip).await?;
             Ok::<_, sview_store::Error>(match (listed.standing, listed.entries.into_iter().next()) {
                 (None, _) => Greylisted::NotMade,
                 (Some(standing), Some(entry)) => Greylisted::Listed(Box::new(entry), standing.as_of),
@@ -266,8 +266,8 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap, uri: Uri) 
     let period = page_period(&uri).unwrap_or_default();
     let read = async {
         let reports = &app.parts.services.reports;
-        let (standing, days) = (reports.greylist_standing().await?, reports.greylist_days().await?);
-        Ok::<_, sview_store::Error>((standing, reports.greylist_size().await?, days))
+        let (standing, days) = (reports.greylist().standing().await?, reports.greylist().days().await?);
+        Ok::<_, sview_store::Error>((standing, reports.greylist().size().await?, days))
     };
     match tokio::time::timeout(PATIENCE, read).await {
         Ok(Ok((standing, addresses, days))) => {
@@ -286,7 +286,7 @@ pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, Path
     let year = path.ok().and_then(|Path(text)| year_of(&text));
     let period = page_period(&uri).unwrap_or_default();
     let Some(year) = year else { return Problem::not_found().page(&app.plain()) };
-    match tokio::time::timeout(PATIENCE, app.parts.services.reports.greylist_days()).await {
+    match tokio::time::timeout(PATIENCE, app.parts.services.reports.greylist().days()).await {
         Ok(Ok(mut days)) => {
             days.retain(|(day, _)| day.year() == year);
             if days.is_empty() {

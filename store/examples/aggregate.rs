@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("begun");
     for precision in Precision::AGGREGATED {
         for kind in Kind::ALL {
-            while let Step::Built { span, rows } = reports.aggregate(*kind, *precision, now).await? {
+            while let Step::Built { span, rows } = reports.rollup().aggregate(*kind, *precision, now).await? {
                 println!("{kind} {precision} {span}: {rows} rows");
             }
         }

@@ -15,12 +15,12 @@ async fn main() {
     reports.migrate().await.unwrap();
     for _ in 0..3 {
         let begun = Instant::now();
-        let entries = reports.greylist_from_reports(&Rules::default(), now).await.unwrap();
+        let entries = reports.greylist().weigh(&Rules::default(), now).await.unwrap();
         let made = begun.elapsed();
-        reports.keep_greylist(now, made, &entries).await.unwrap();
+        reports.greylist().keep(now, made, &entries).await.unwrap();
         let (listed, kept) = (entries.len(), begun.elapsed() - made);
         let begun = Instant::now();
-        let read = reports.greylist().await.unwrap().entries.len();
+        let read = reports.greylist().listed().await.unwrap().entries.len();
         assert_eq!(read, listed);
         println!("{listed} listed: made in {made:.2?}, kept in {kept:.2?}, read in {:.2?}", begun.elapsed());
     }

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reports = Reports::open(url, settings)?;
     reports.migrate().await?;
     for kind in Kind::ALL {
-        while let Step::Built { .. } = reports.aggregate(*kind, Precision::Quarterly, now).await? {}
+        while let Step::Built { .. } = reports.rollup().aggregate(*kind, Precision::Quarterly, now).await? {}
     }
     // As if they had been aggregated: what retention takes does not depend on it.
     let (begun, each) = (Instant::now(), TimeDelta::days(DAYS).num_microseconds().unwrap_or_default() / rows);
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{rows} rows over {DAYS} days inserted in {:.1} s", begun.elapsed().as_secs_f64());
     let begun = Instant::now();
     let deleted = if plainly.is_empty() {
-        reports.forget_reports(now).await?.rows
+        reports.rollup().forget_reports(now).await?.rows
     } else {
         reports.delete_hourly(Kind::Ports, now - TimeDelta::days(1)).await?
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{DeviceToken, Kind, Precision, Span, Trap};
 
+use crate::compute::plan;
 use crate::engine::{Micros, Tx, limit_statements, table};
 use crate::rollup::BEGINNING;
 use crate::{Error, Reports, Result, tally};
@@ -163,7 +164,7 @@ impl Reports {
         let oldest = (span.finish - width * i32::try_from(NATIVE_HOURS).unwrap_or_default()).timestamp_micros();
         let (d, start) = (self.engine.dialect(), span.start.timestamp_micros());
         let hour = |at: Micros| usize::try_from((at - start).div_euclid(3_600_000_000)).unwrap_or_default();
-        for segment in self.segments(tx, kind, Precision::Hourly, span, false).await?.segments {
+        for segment in plan(tx, kind, Precision::Hourly, span, false).await?.segments {
             let mut from = segment.start;
             if segment.table == table(kind, Precision::Native) && from < oldest {
                 // These would have to be read one by one, however many they are.

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::compute::Minutes;
 use crate::engine::{Engine, Postgres, Sqlite};
-use crate::{Error, Result};
+use crate::{Error, Greylist, Passwords, Result, Rollup, Statistics};
 
 /// How reports are kept and aggregated.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub struct Settings {
     /// How far back reports are read again whenever a new quarter is aggregated, for rows that another program wrote without
     /// noting them. Zero: never.
     pub reread: TimeDelta,
-    /// For how long reports are kept after they happened; `None`: for good. See [`Reports::forget_reports`].
+    /// For how long reports are kept after they happened; `None`: for good. See [`Rollup::forget_reports`].
     pub keep: Option<TimeDelta>,
     /// The most connections to the database.
     pub connections: u32,
@@ -71,6 +71,30 @@ impl Reports {
     pub fn apart(&self, connections: u32) -> Self {
         let settings = Settings { connections, ..self.settings };
         Self { engine: self.engine.apart(connections), settings, minutes: self.minutes.clone() }
+    }
+
+    /// Aggregation: its steps, what is wrong with it, and its mending.
+    #[must_use]
+    pub fn rollup(&self) -> Rollup<'_> {
+        Rollup { reports: self }
+    }
+
+    /// Computing resources.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics<'_> {
+        Statistics { reports: self }
+    }
+
+    /// The greylist: making it from reports, keeping it, and reading it.
+    #[must_use]
+    pub fn greylist(&self) -> Greylist<'_> {
+        Greylist { reports: self }
+    }
+
+    /// The passwords that were seen, by their hashes.
+    #[must_use]
+    pub fn passwords(&self) -> Passwords<'_> {
+        Passwords { reports: self }
     }
 
     /// Whether the database was used by sview before. Makes nothing.

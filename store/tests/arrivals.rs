@@ -38,7 +38,7 @@ async fn open(deployment: &Deployment) -> Reports {
 async fn aggregate(reports: &Reports, now: DateTime<Utc>) {
     for precision in Precision::AGGREGATED {
         for kind in Kind::ALL {
-            while matches!(reports.aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
+            while matches!(reports.rollup().aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
         }
     }
 }

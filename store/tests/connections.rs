@@ -46,7 +46,7 @@ both! {
         pages.migrate().await.unwrap();
         let jobs = pages.apart(2);
         let _all = [jobs.hold().await.unwrap(), jobs.hold().await.unwrap()];
-        pages.coverage().await.unwrap();
+        pages.rollup().coverage().await.unwrap();
         let _last = pages.hold().await.unwrap();
         // Readiness needs none of them.
         pages.ping().await.unwrap();
@@ -60,7 +60,7 @@ async fn a_full_pool_is_no_outage() {
     let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
     reports.migrate().await.unwrap();
     let _all = reports.hold().await.unwrap();
-    let error = reports.coverage().await.unwrap_err();
+    let error = reports.rollup().coverage().await.unwrap_err();
     assert!(matches!(error, Error::Busy(1)) && error.outage().is_none(), "{error}");
     assert!(error.to_string().contains("SVIEW_DATABASE_CONNECTIONS"), "{error}");
 }
@@ -78,7 +78,7 @@ async fn a_connection_that_stays_read_only_is_replaced() {
     let read_only = reports.insert(&batch, None).await.unwrap_err();
     assert_eq!(read_only.outage(), Some(Outage::ReadOnly), "{read_only}");
     assert_eq!(reports.ping().await.unwrap_err().outage(), Some(Outage::ReadOnly));
-    reports.coverage().await.expect("it can be read");
+    reports.rollup().coverage().await.expect("it can be read");
     // Only sessions that begin from now on can write, as after a promotion behind the same address.
     let writable =
         format!("SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only");

@@ -54,17 +54,17 @@ async fn insert(reports: &Reports, incidents: Vec<Incident>) {
 
 async fn aggregate(reports: &Reports) {
     for precision in Precision::AGGREGATED {
-        while let Step::Built { .. } = reports.aggregate(Kind::Incidents, *precision, now()).await.unwrap() {}
+        while let Step::Built { .. } = reports.rollup().aggregate(Kind::Incidents, *precision, now()).await.unwrap() {}
     }
 }
 
 /// Adds the countries of all addresses; returns how many reports and buckets have changed.
 async fn add_countries(reports: &Reports, dry_run: bool) -> (u64, u64) {
     let (mut cursor, mut changed) = (CountryCursor::default(), (0, 0));
-    while let Some(found) = reports.without_country(&cursor, now() + TimeDelta::days(2)).await.unwrap() {
+    while let Some(found) = reports.rollup().without_country(&cursor, now() + TimeDelta::days(2)).await.unwrap() {
         let known = |ip: String| Some((country(&ip)?, ip));
         let countries: Vec<_> = found.addresses.into_iter().filter_map(known).map(|(c, ip)| (ip, c)).collect();
-        let added = reports.add_countries(found.day, &countries, dry_run).await.unwrap();
+        let added = reports.rollup().add_countries(found.day, &countries, dry_run).await.unwrap();
         changed = (changed.0 + added.reports, changed.1 + added.buckets);
         cursor = found.next;
     }
@@ -75,9 +75,9 @@ async fn add_countries(reports: &Reports, dry_run: bool) -> (u64, u64) {
 async fn faults(reports: &Reports) -> Vec<String> {
     let mut all = Vec::new();
     for precision in Precision::AGGREGATED {
-        let rows = reports.differences(Kind::Incidents, *precision, None).await.unwrap();
+        let rows = reports.rollup().differences(Kind::Incidents, *precision, None).await.unwrap();
         all.extend(rows.iter().filter(|d| d.excuse.is_none()).map(|d| format!("{precision} {d:?}")));
-        let tallies = reports.tally_differences(Kind::Incidents, *precision, None).await.unwrap();
+        let tallies = reports.rollup().tally_differences(Kind::Incidents, *precision, None).await.unwrap();
         all.extend(tallies.iter().filter(|d| d.excuse.is_none()).map(|d| format!("{precision} {d:?}")));
     }
     all
@@ -87,7 +87,7 @@ async fn faults(reports: &Reports) -> Vec<String> {
 async fn by_country(reports: &Reports, period: Period) -> (Span, BTreeMap<String, u64>) {
     let name = "top_countries_by_incidents_list".parse().unwrap();
     let request = Request::new(name, period, Parameters::None).unwrap();
-    let computed = reports.compute(&request, now()).await.unwrap();
+    let computed = reports.statistics().compute(&request, now()).await.unwrap();
     let Data::Ranking(ranking) = computed.data else { panic!() };
     (computed.span, ranking.rows.iter().map(|row| (row.labels[0].clone().unwrap(), row.count)).collect())
 }
@@ -111,7 +111,7 @@ both! {
         let mut all = five_days();
         insert(&reports, all.clone()).await;
         aggregate(&reports).await;
-        assert!(reports.forget_reports(now()).await.unwrap().rows > 300, "of the first days aggregates are left");
+        assert!(reports.rollup().forget_reports(now()).await.unwrap().rows > 300, "of the first days aggregates are left");
         let before = by_country(&reports, Period::Month).await;
         assert!(!all_count(&reports, &all, Period::Hour).await);
         // One came late, in a bucket that there is, and is not aggregated yet.
@@ -122,11 +122,11 @@ both! {
         let would = add_countries(&reports, true).await;
         assert_eq!(by_country(&reports, Period::Month).await, before, "a dry run changes nothing");
         let revisions = |coverage: Vec<sview_store::Coverage>| coverage.iter().filter(|c| c.kind == Kind::Incidents).map(|c| c.revision).collect::<Vec<_>>();
-        let old = revisions(reports.coverage().await.unwrap());
+        let old = revisions(reports.rollup().coverage().await.unwrap());
         let changed = add_countries(&reports, false).await;
         assert_eq!(would, changed);
         assert!(changed.0 > 100 && changed.1 > 300, "{changed:?}");
-        assert!(revisions(reports.coverage().await.unwrap()).iter().zip(old).all(|(new, old)| *new > old), "values are due");
+        assert!(revisions(reports.rollup().coverage().await.unwrap()).iter().zip(old).all(|(new, old)| *new > old), "values are due");
         assert!(all_count(&reports, &all, Period::Hour).await);
         aggregate(&reports).await;
         assert_eq!(faults(&reports).await, Vec::<String>::new());

@@ -70,11 +70,11 @@ both! {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         for kind in Kind::ALL {
             for precision in Precision::AGGREGATED {
-                let differences = reports.differences(*kind, *precision, None).await.unwrap();
+                let differences = reports.rollup().differences(*kind, *precision, None).await.unwrap();
                 assert!(differences.is_empty(), "{kind} {precision} after {kills} kills: {differences:?}");
             }
         }
-        let coverage = reports.coverage().await.unwrap();
+        let coverage = reports.rollup().coverage().await.unwrap();
         assert!(coverage.iter().all(|c| c.watermark == Some(c.precision.due_to(now)) && c.pending == 0), "{coverage:?}");
     }
 }

@@ -48,7 +48,9 @@ async fn open(deployment: &Deployment, incidents: Vec<Incident>) -> Reports {
 
 async fn aggregate(reports: &Reports, precisions: &[Precision], now: DateTime<Utc>) {
     for precision in precisions {
-        while matches!(reports.aggregate(Kind::Incidents, *precision, now).await.unwrap(), Step::Built { .. }) {}
+        while matches!(reports.rollup().aggregate(Kind::Incidents, *precision, now).await.unwrap(), Step::Built { .. })
+        {
+        }
     }
 }
 
@@ -77,12 +79,12 @@ both! {
         let listed = expected(&incidents, &rules, now());
         assert!(listed.len() >= 8 && listed.iter().any(|e| e.ip.is_ipv6()), "{}", listed.len());
         let reports = open(&deployment, incidents.clone()).await;
-        let made = async || reports.greylist_from_reports(&rules, now()).await.unwrap();
+        let made = async || reports.greylist().weigh(&rules, now()).await.unwrap();
         assert_eq!(made().await, listed, "from the reports");
-        let history = reports.history_from_reports("8.8.4.5".parse().unwrap(), now()).await.unwrap();
+        let history = reports.greylist().history("8.8.4.5".parse().unwrap(), now()).await.unwrap();
         let entry = Entry::of("8.8.4.5".parse().unwrap(), &history, now()).unwrap();
         assert!(listed.contains(&entry));
-        assert_eq!(reports.history_from_reports("9.9.9.9".parse().unwrap(), now()).await.unwrap().score(now()), 0.0);
+        assert_eq!(reports.greylist().history("9.9.9.9".parse().unwrap(), now()).await.unwrap().score(now()), 0.0);
 
         aggregate(&reports, &[Precision::Quarterly], now()).await;
         assert_eq!(made().await, listed, "with quarters");
@@ -102,7 +104,7 @@ both! {
 
         // Retention takes the reports; the list is made of what is aggregated, up to the last day's own.
         let before = expected(&incidents, &Rules::default(), now() - TimeDelta::days(9));
-        let earlier = reports.greylist_from_reports(&Rules::default(), now() - TimeDelta::days(9)).await.unwrap();
+        let earlier = reports.greylist().weigh(&Rules::default(), now() - TimeDelta::days(9)).await.unwrap();
         assert!(!before.is_empty() && earlier.len() >= before.len(), "a list as of an earlier day");
         reports.delete_native(Kind::Incidents, Precision::Daily.floor(now())).await.unwrap();
         assert_eq!(made().await, listed, "after retention");
@@ -118,20 +120,20 @@ both! {
             }
         }
         let reports = open(&deployment, incidents).await;
-        let made = async || reports.greylist_from_reports(&Rules::default(), now()).await.unwrap();
+        let made = async || reports.greylist().weigh(&Rules::default(), now()).await.unwrap();
         assert_eq!(made().await, expected);
         aggregate(&reports, Precision::AGGREGATED, now()).await;
         assert_eq!(made().await, expected);
         let entry = expected.iter().find(|entry| entry.ip.is_ipv4()).unwrap();
         let IpAddr::V4(ip) = entry.ip else { panic!() };
         for ip in [entry.ip, ip.to_ipv6_mapped().into()] {
-            let history = reports.history_from_reports(ip, now()).await.unwrap();
+            let history = reports.greylist().history(ip, now()).await.unwrap();
             assert_eq!(Entry::of(ip, &history, now()).as_ref(), Some(entry));
         }
         // The statistics know it as one, too.
         let value = async |name: &str, of: Parameters| {
             let request = Request::new(name.parse().unwrap(), Period::Year, of).unwrap();
-            reports.compute(&request, now()).await.unwrap().data
+            reports.statistics().compute(&request, now()).await.unwrap().data
         };
         let Data::Ranking(ranking) = value("top_attackers_by_incidents_list_long", Parameters::None).await else { panic!() };
         let labels: Vec<_> = ranking.rows.iter().filter_map(|row| row.labels[0].as_deref()).collect();
@@ -143,74 +145,74 @@ both! {
 
     async fn a_full_list_says_what_its_lowest_score_is(deployment: Deployment) {
         let reports = open(&deployment, incidents()).await;
-        assert_eq!(reports.greylist_least().await.unwrap(), None, "not made yet");
-        let some = reports.greylist_from_reports(&Rules::default(), now()).await.unwrap();
+        assert_eq!(reports.greylist().least().await.unwrap(), None, "not made yet");
+        let some = reports.greylist().weigh(&Rules::default(), now()).await.unwrap();
         let took = Duration::from_millis(5);
-        assert!(reports.keep_greylist(now(), took, &some).await.unwrap());
-        assert_eq!(reports.greylist_least().await.unwrap(), None, "there is room");
+        assert!(reports.greylist().keep(now(), took, &some).await.unwrap());
+        assert_eq!(reports.greylist().least().await.unwrap(), None, "there is room");
         let numbered = |n: u32| IpAddr::V4((0x0800_0000 + n).into());
         let full: Vec<Entry> = (0..u32::try_from(MOST).unwrap())
             .map(|n| Entry { ip: numbered(n), score: 12.5 + f64::from(n % 7), evidence: vec![], ..some[0].clone() })
             .collect();
-        assert!(reports.keep_greylist(now() + TimeDelta::minutes(15), took, &full).await.unwrap());
-        assert_eq!(reports.greylist_least().await.unwrap(), Some(12.5));
+        assert!(reports.greylist().keep(now() + TimeDelta::minutes(15), took, &full).await.unwrap());
+        assert_eq!(reports.greylist().least().await.unwrap(), Some(12.5));
     }
 
     async fn a_list_is_kept_whole_and_an_older_one_never_takes_its_place(deployment: Deployment) {
         let incidents = incidents();
         let reports = open(&deployment, Vec::new()).await;
-        assert_eq!(reports.greylist_standing().await.unwrap(), None);
-        let empty = reports.greylist().await.unwrap();
+        assert_eq!(reports.greylist().standing().await.unwrap(), None);
+        let empty = reports.greylist().listed().await.unwrap();
         assert!(empty.standing.is_none() && empty.entries.is_empty());
 
         let listed = expected(&incidents, &Rules::default(), now());
-        assert_eq!(reports.greylist_summary().await.unwrap(), None);
-        assert!(reports.keep_greylist(now(), Duration::from_micros(1234), &listed).await.unwrap());
-        let kept = reports.greylist().await.unwrap();
+        assert_eq!(reports.greylist().summary().await.unwrap(), None);
+        assert!(reports.greylist().keep(now(), Duration::from_micros(1234), &listed).await.unwrap());
+        let kept = reports.greylist().listed().await.unwrap();
         assert_eq!(kept.entries, listed);
         let standing = kept.standing.unwrap();
-        let summary = reports.greylist_summary().await.unwrap().unwrap();
+        let summary = reports.greylist().summary().await.unwrap().unwrap();
         let ipv6 = listed.iter().filter(|entry| entry.ip.is_ipv6()).count() as u64;
         assert_eq!((summary.standing, summary.took), (standing, Some(TimeDelta::microseconds(1234))));
         assert_eq!((summary.ipv4 + summary.ipv6, summary.ipv6), (listed.len() as u64, ipv6));
         assert!(ipv6 > 0 && summary.ipv4 > 0);
-        let (of, mut expiries) = reports.greylist_expiries().await.unwrap();
+        let (of, mut expiries) = reports.greylist().expiries().await.unwrap();
         expiries.sort();
         assert_eq!((of, expiries), (Some(standing), listed.iter().map(|entry| (entry.ip, entry.expires)).collect()));
         assert_eq!((standing.as_of, standing.generation), (now(), 1));
-        let one = reports.greylist_entry(listed[3].ip).await.unwrap();
+        let one = reports.greylist().entry(listed[3].ip).await.unwrap();
         assert_eq!(one.entries, [listed[3].clone()]);
-        assert_eq!(reports.greylist_entry("::ffff:8.8.4.5".parse().unwrap()).await.unwrap().entries.len(), 1);
-        assert_eq!(reports.greylist_entry("9.9.9.9".parse().unwrap()).await.unwrap().entries, []);
+        assert_eq!(reports.greylist().entry("::ffff:8.8.4.5".parse().unwrap()).await.unwrap().entries.len(), 1);
+        assert_eq!(reports.greylist().entry("9.9.9.9".parse().unwrap()).await.unwrap().entries, []);
 
         // A worker that was held up; then a clock that was set back.
-        assert!(!reports.keep_greylist(now() - TimeDelta::minutes(10), Duration::ZERO, &[]).await.unwrap());
-        assert_eq!(reports.greylist().await.unwrap(), kept);
-        assert!(reports.keep_greylist(now() - TimeDelta::days(10), Duration::ZERO, &[]).await.unwrap());
-        assert_eq!(reports.greylist_standing().await.unwrap().unwrap().generation, 2);
+        assert!(!reports.greylist().keep(now() - TimeDelta::minutes(10), Duration::ZERO, &[]).await.unwrap());
+        assert_eq!(reports.greylist().listed().await.unwrap(), kept);
+        assert!(reports.greylist().keep(now() - TimeDelta::days(10), Duration::ZERO, &[]).await.unwrap());
+        assert_eq!(reports.greylist().standing().await.unwrap().unwrap().generation, 2);
 
         // An older sview makes a list without telling how long it took.
         deployment.sql("UPDATE sview_greylist_state SET generation = generation + 1").await;
-        assert_eq!(reports.greylist_summary().await.unwrap().unwrap().took, None);
+        assert_eq!(reports.greylist().summary().await.unwrap().unwrap().took, None);
 
         // More than one statement can carry.
         let many: Vec<Entry> = (0..12_345_u32).map(|i| Entry { ip: IpAddr::from((0x0800_0000 + i).to_be_bytes()), ..listed[0].clone() }).collect();
-        let (one, other) = futures::join!(reports.keep_greylist(now(), Duration::ZERO, &many), reports.keep_greylist(now(), Duration::ZERO, &many));
+        let (one, other) = futures::join!(reports.greylist().keep(now(), Duration::ZERO, &many), reports.greylist().keep(now(), Duration::ZERO, &many));
         assert!(one.unwrap() && other.unwrap());
-        assert_eq!(reports.greylist().await.unwrap().entries, many);
+        assert_eq!(reports.greylist().listed().await.unwrap().entries, many);
     }
 
     async fn a_day_is_kept_once_and_forgotten_in_time(deployment: Deployment) {
         let reports = open(&deployment, Vec::new()).await;
         let day = |n: i64| now().date_naive() - TimeDelta::days(n);
         for n in [3, 0, 40] {
-            assert!(reports.keep_greylist_day(day(n), 2, "1.2.3.4,haas\n", now()).await.unwrap());
+            assert!(reports.greylist().keep_day(day(n), 2, "1.2.3.4,haas\n", now()).await.unwrap());
         }
-        assert!(!reports.keep_greylist_day(day(3), 1, "other", now()).await.unwrap());
-        assert_eq!(reports.greylist_day(day(3)).await.unwrap().unwrap(), "1.2.3.4,haas\n");
-        assert_eq!(reports.greylist_day(day(2)).await.unwrap(), None);
-        assert_eq!(reports.greylist_days().await.unwrap(), [(day(0), 2), (day(3), 2), (day(40), 2)]);
-        assert_eq!(reports.forget_greylist_days(3, now()).await.unwrap(), 1);
-        assert_eq!(reports.greylist_days().await.unwrap(), [(day(0), 2), (day(3), 2)]);
+        assert!(!reports.greylist().keep_day(day(3), 1, "other", now()).await.unwrap());
+        assert_eq!(reports.greylist().day(day(3)).await.unwrap().unwrap(), "1.2.3.4,haas\n");
+        assert_eq!(reports.greylist().day(day(2)).await.unwrap(), None);
+        assert_eq!(reports.greylist().days().await.unwrap(), [(day(0), 2), (day(3), 2), (day(40), 2)]);
+        assert_eq!(reports.greylist().forget_days(3, now()).await.unwrap(), 1);
+        assert_eq!(reports.greylist().days().await.unwrap(), [(day(0), 2), (day(3), 2)]);
     }
 }

@@ -7,7 +7,9 @@ use sview_store::{Reports, Settings, Step};
 use sview_testing::both;
 
 async fn ranked(reports: &Reports, request: &Request, now: DateTime<Utc>) -> Vec<(String, u64)> {
-    let Data::Ranking(ranking) = reports.compute(request, now).await.unwrap().data else { panic!("{request}") };
+    let Data::Ranking(ranking) = reports.statistics().compute(request, now).await.unwrap().data else {
+        panic!("{request}")
+    };
     ranking.rows.into_iter().map(|row| (row.labels[0].clone().unwrap(), row.count)).collect()
 }
 
@@ -37,8 +39,8 @@ both! {
         };
         for made in 0..2 {
             for precision in Precision::AGGREGATED {
-                while made > 0 && matches!(reports.aggregate(Kind::Passwords, *precision, now).await.unwrap(), Step::Built { .. }) {}
-                assert!(reports.tally_differences(Kind::Passwords, *precision, None).await.unwrap().is_empty());
+                while made > 0 && matches!(reports.rollup().aggregate(Kind::Passwords, *precision, now).await.unwrap(), Step::Built { .. }) {}
+                assert!(reports.rollup().tally_differences(Kind::Passwords, *precision, None).await.unwrap().is_empty());
             }
             let rows = ranked(&reports, &passwords, now).await;
             assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), [8, 4, 3], "{rows:?}");
@@ -61,7 +63,7 @@ both! {
         let lookalike = vec![Password { time, raw_count: 9, username, password }];
         reports.insert(&Batch { passwords: lookalike, ..Batch::default() }, None).await.unwrap();
         for precision in Precision::AGGREGATED {
-            while matches!(reports.aggregate(Kind::Passwords, *precision, now).await.unwrap(), Step::Built { .. }) {}
+            while matches!(reports.rollup().aggregate(Kind::Passwords, *precision, now).await.unwrap(), Step::Built { .. }) {}
         }
         let rows = ranked(&reports, &passwords, now).await;
         assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), [9, 8, 4, 3], "{rows:?}");
@@ -72,11 +74,11 @@ both! {
         assert_eq!(deployment.sql(large).await, 0);
         assert!(deployment.sql("UPDATE sview_tally SET bucket = bucket").await > 0);
 
-        reports.count_passwords().await.unwrap();
+        reports.passwords().count().await.unwrap();
         for kind in HashKind::ALL {
             for (password, count) in [(&long, 8), (&other, 4), (&edge, 3)] {
                 let hash = kind.of(password);
-                let seen = reports.passwords_seen(*kind, hash.prefix()).await.unwrap();
+                let seen = reports.passwords().seen(*kind, hash.prefix()).await.unwrap();
                 assert_eq!(seen.get(&hash).map(|seen| seen.count), Some(count), "{kind} of {} bytes", password.len());
             }
         }

@@ -48,7 +48,7 @@ async fn aggregate(reports: &Reports) -> u64 {
     let mut written = 0;
     for precision in Precision::AGGREGATED {
         for kind in Kind::ALL {
-            while let Step::Built { rows, .. } = reports.aggregate(*kind, *precision, now()).await.unwrap() {
+            while let Step::Built { rows, .. } = reports.rollup().aggregate(*kind, *precision, now()).await.unwrap() {
                 written += rows;
             }
         }
@@ -69,9 +69,9 @@ async fn faults(reports: &Reports) -> Vec<(Kind, Precision, &'static str, String
     let mut all = Vec::new();
     for kind in Kind::ALL {
         for precision in Precision::AGGREGATED {
-            let rows = reports.differences(*kind, *precision, None).await.unwrap();
+            let rows = reports.rollup().differences(*kind, *precision, None).await.unwrap();
             let rows = rows.iter().filter(|d| d.excuse.is_none()).map(|d| ("rows", d.bucket));
-            let tallies = reports.tally_differences(*kind, *precision, None).await.unwrap();
+            let tallies = reports.rollup().tally_differences(*kind, *precision, None).await.unwrap();
             let tallies = tallies.iter().filter(|d| d.excuse.is_none()).map(|d| ("tally", d.bucket));
             all.extend(
                 rows.chain(tallies).map(|(what, at)| (*kind, *precision, what, at.format("%d %H:%M").to_string())),
@@ -83,7 +83,9 @@ async fn faults(reports: &Reports) -> Vec<(Kind, Precision, &'static str, String
 
 async fn rebuild(reports: &Reports, kind: Kind, precision: Precision, span: Span, force: bool) -> (u64, Vec<Span>) {
     let (mut rows, mut refused, mut rest) = (0, Vec::new(), span);
-    while let Some(step) = reports.rebuild(kind, precision, rest, Rebuild { force, dry_run: false }).await.unwrap() {
+    while let Some(step) =
+        reports.rollup().rebuild(kind, precision, rest, Rebuild { force, dry_run: false }).await.unwrap()
+    {
         rows += step.rows;
         refused.extend(step.refused);
         rest.finish = step.span.start;
@@ -136,12 +138,12 @@ async fn failed(reports: &Reports) -> Vec<(Kind, Precision, String, String)> {
         }
         ObstacleCause::Lock { holder, .. } => panic!("{holder}"),
     };
-    reports.obstacles(std::time::Duration::ZERO).await.unwrap().into_iter().map(bucket).collect()
+    reports.rollup().obstacles(std::time::Duration::ZERO).await.unwrap().into_iter().map(bucket).collect()
 }
 
 async fn scans(reports: &Reports, period: Period) -> u64 {
     let request = Request::plain("all_ports_by_scans_graph".parse().unwrap(), period).unwrap();
-    match reports.compute(&request, now()).await.unwrap().data {
+    match reports.statistics().compute(&request, now()).await.unwrap().data {
         Data::Series(points) => points.iter().map(|point| point.count).sum(),
         other => panic!("not a series: {other:?}"),
     }
@@ -167,18 +169,18 @@ async fn who_holds_the_lock_of_an_aggregation_is_said() {
         assert!(text.starts_with("aggregation ports/quarterly waits for a lock: session "), "{text}");
         assert!(text.contains(", idle in transaction for ") && text.contains(" at 127.0.0.1"), "{text}");
     };
-    told(reports.aggregate(Ports, Quarterly, now()).await.unwrap_err());
-    told(reports.rebuild(Ports, Quarterly, always(), Rebuild::default()).await.unwrap_err());
-    told(reports.forget_reports(now()).await.unwrap_err());
-    let obstacles = reports.obstacles(std::time::Duration::ZERO).await.unwrap();
+    told(reports.rollup().aggregate(Ports, Quarterly, now()).await.unwrap_err());
+    told(reports.rollup().rebuild(Ports, Quarterly, always(), Rebuild::default()).await.unwrap_err());
+    told(reports.rollup().forget_reports(now()).await.unwrap_err());
+    let obstacles = reports.rollup().obstacles(std::time::Duration::ZERO).await.unwrap();
     let [Obstacle { kind: Ports, precision: Quarterly, cause: ObstacleCause::Lock { holder, .. } }] = &obstacles[..]
     else {
         panic!("{obstacles:?}")
     };
     assert!(holder.contains("idle in transaction"), "{holder}");
-    assert_eq!(reports.obstacles(std::time::Duration::from_secs(3_600)).await.unwrap(), []);
+    assert_eq!(reports.rollup().obstacles(std::time::Duration::from_secs(3_600)).await.unwrap(), []);
     // Other aggregations go on.
-    assert!(matches!(reports.aggregate(Incidents, Quarterly, now()).await.unwrap(), Step::Built { .. }));
+    assert!(matches!(reports.rollup().aggregate(Incidents, Quarterly, now()).await.unwrap(), Step::Built { .. }));
 
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     aggregate(&reports).await;
@@ -196,7 +198,7 @@ both! {
             assert!(span.contains("2026-03-13 10:00") && error.contains("not this row"), "{span}: {error}");
         };
         expected(&failed(&reports).await);
-        assert_eq!(reports.coverage().await.unwrap().iter().filter(|c| c.precision == Hourly).map(|c| c.pending).sum::<u64>(), 0);
+        assert_eq!(reports.rollup().coverage().await.unwrap().iter().filter(|c| c.precision == Hourly).map(|c| c.pending).sum::<u64>(), 0);
         // All other hours, and all other days.
         let ports = five_days().ports;
         let missing = |start: &str, length: TimeDelta, until: DateTime<Utc>| {
@@ -214,9 +216,9 @@ both! {
         // A late report for it does not have it tried before its time.
         let late = Port { time: "2026-03-13T10:20:00Z".parse().unwrap(), ..ports[0] };
         reports.insert(&Batch { ports: vec![late], ..Batch::default() }, None).await.unwrap();
-        let before = reports.obstacles(std::time::Duration::ZERO).await.unwrap();
+        let before = reports.rollup().obstacles(std::time::Duration::ZERO).await.unwrap();
         aggregate(&reports).await;
-        assert_eq!(reports.obstacles(std::time::Duration::ZERO).await.unwrap(), before);
+        assert_eq!(reports.rollup().obstacles(std::time::Duration::ZERO).await.unwrap(), before);
         assert_eq!(scans(&reports, Period::Week).await, all + 2);
 
         accept(&deployment, "ports_hourly").await;
@@ -230,7 +232,7 @@ both! {
         refuse(&deployment, "ports_quarterly", None).await;
         reports.insert(&five_days(), None).await.unwrap();
         let error = loop {
-            match reports.aggregate(Ports, Quarterly, now()).await {
+            match reports.rollup().aggregate(Ports, Quarterly, now()).await {
                 Ok(Step::Built { .. }) => {}
                 Ok(step) => panic!("{step:?}"),
                 Err(error) => break error,
@@ -251,7 +253,7 @@ both! {
         reports.insert_unmarked(&Batch { ports: vec![large.clone(), large.clone()], ..Batch::default() }).await.unwrap();
         let later = now() + TimeDelta::hours(1);
         reports.insert(&Batch { ports: vec![Port { time: now(), ..five_days().ports[0] }], ..Batch::default() }, None).await.unwrap();
-        while matches!(reports.aggregate(Ports, Quarterly, later).await.unwrap(), Step::Built { .. }) {}
+        while matches!(reports.rollup().aggregate(Ports, Quarterly, later).await.unwrap(), Step::Built { .. }) {}
         let [(Ports, Quarterly, span, _)] = &failed(&reports).await[..] else { panic!("{:?}", failed(&reports).await) };
         assert!(span.contains(&large.time.format("%Y-%m-%d %H:%M").to_string()), "{span}");
         assert_eq!(reports.bucket_sums(Ports, Quarterly).await.unwrap().iter().sum::<i64>(), 2 * 1_001);
@@ -267,11 +269,11 @@ both! {
             (Ports, Daily, "rows", "13 00:00".to_owned()), (Ports, Daily, "tally", "13 00:00".to_owned()),
         ];
         assert_eq!(faults(&reports).await, expected);
-        let Difference { reports: counted, aggregated, .. } = reports.differences(Ports, Daily, None).await.unwrap()[0];
+        let Difference { reports: counted, aggregated, .. } = reports.rollup().differences(Ports, Daily, None).await.unwrap()[0];
         assert_eq!(aggregated, 2 * counted);
 
         let dry = Rebuild { dry_run: true, ..Rebuild::default() };
-        assert!(reports.rebuild(Ports, Daily, always(), dry).await.unwrap().unwrap().rows > 0);
+        assert!(reports.rollup().rebuild(Ports, Daily, always(), dry).await.unwrap().unwrap().rows > 0);
         assert_eq!(faults(&reports).await, expected, "a dry run changes nothing");
         // A span beside the damage mends nothing; the right one does, and nothing is refused.
         let aside = Span::new("2026-03-14T11:00:00Z".parse().unwrap(), now());
@@ -310,7 +312,7 @@ both! {
         // In the middle of a day, and of a quarter.
         let cut = "2026-03-13T10:07:00Z".parse().unwrap();
         reports.delete_native(Incidents, cut).await.unwrap();
-        let differences = reports.differences(Incidents, Quarterly, None).await.unwrap();
+        let differences = reports.rollup().differences(Incidents, Quarterly, None).await.unwrap();
         let (gone, open): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(|d| d.excuse == Some(Excuse::ReportsGone));
         assert!(gone.len() > 100 && gone.iter().all(|d| d.reports == 0), "{gone:?}");
         assert!(open.iter().all(|d| d.bucket == "2026-03-13T10:00:00Z".parse::<DateTime<Utc>>().unwrap()), "{open:?}");
@@ -323,7 +325,7 @@ both! {
         assert_eq!(sums(&reports).await, before, "nothing is lost");
         let (_, refused) = rebuild(&reports, Incidents, Quarterly, always(), true).await;
         assert_eq!(refused, []);
-        assert!(reports.differences(Incidents, Quarterly, None).await.unwrap().is_empty(), "made from what is left");
+        assert!(reports.rollup().differences(Incidents, Quarterly, None).await.unwrap().is_empty(), "made from what is left");
     }
 
     async fn reports_are_kept_as_long_as_told_and_until_they_are_aggregated(deployment: Deployment) {
@@ -332,7 +334,7 @@ both! {
         reports.migrate().await.unwrap();
         let batch = five_days();
         reports.insert(&batch, None).await.unwrap();
-        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 0, "nothing is aggregated yet");
+        assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, 0, "nothing is aggregated yet");
         aggregate(&reports).await;
         let before = sums(&reports).await;
         // Of the 12th there is one that came late and is not aggregated yet.
@@ -343,10 +345,10 @@ both! {
         let incidents = |day| batch.incidents.iter().filter(|i| i.time < midnight(day)).count() as u64;
         let ports = batch.ports.iter().filter(|p| p.time < midnight(13)).count() as u64;
         assert!(incidents(12) > 200 && incidents(13) > incidents(12) + 200);
-        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, ports + incidents(12));
+        assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, ports + incidents(12));
         assert!(aggregate(&reports).await > 0, "the late one counts");
-        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, incidents(13) - incidents(12) + 1);
-        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 0);
+        assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, incidents(13) - incidents(12) + 1);
+        assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, 0);
         assert_eq!(deployment.sql("UPDATE incidents SET raw_count = raw_count").await, 1_000 - incidents(13));
 
         // What was aggregated of them stays.
@@ -372,7 +374,7 @@ both! {
                 rebuild(&reports, Ports, Quarterly, always(), false).await;
                 assert_eq!(sums(&reports).await, before);
             }
-            assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 3);
+            assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, 3);
             aggregate(&reports).await;
             assert_eq!((sums(&reports).await, faults(&reports).await), (before.clone(), vec![]));
         }
@@ -402,7 +404,7 @@ both! {
             aggregate(&reports).await;
             assert_eq!(faults(&reports).await, []);
             for precision in Precision::AGGREGATED {
-                let span = reports.mark_history(Ports, *precision).await.unwrap();
+                let span = reports.rollup().mark_history(Ports, *precision).await.unwrap();
                 assert_eq!(span.is_some(), valid, "{span:?}");
                 assert_eq!(rebuild(&reports, Ports, *precision, always(), false).await.1, []);
             }
@@ -410,22 +412,22 @@ both! {
             assert_eq!(faults(&reports).await, []);
         }
         let old = five_days().ports.iter().filter(|port| port.time < Daily.floor(now() - TimeDelta::days(2))).count();
-        assert_eq!(reports.forget_reports(now()).await.unwrap().rows, 2 * (old + past.len()) as u64);
+        assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, 2 * (old + past.len()) as u64);
         assert_eq!(faults(&reports).await, []);
     }
 
     async fn history_is_looked_at_again_and_counted_once(deployment: Deployment) {
         let reports = open(&deployment).await;
-        assert_eq!(reports.mark_history(Incidents, Hourly).await.unwrap(), None, "aggregation has not begun");
+        assert_eq!(reports.rollup().mark_history(Incidents, Hourly).await.unwrap(), None, "aggregation has not begun");
         reports.insert(&five_days(), None).await.unwrap();
         aggregate(&reports).await;
         let before = sums(&reports).await;
         let hour = time(&deployment, "2026-03-12T10:00:00Z");
         deployment.sql(&format!("DELETE FROM incidents_hourly WHERE time = {hour}")).await;
         assert_eq!(aggregate(&reports).await, 0, "nobody has told of it");
-        let span = reports.mark_history(Incidents, Hourly).await.unwrap().unwrap();
+        let span = reports.rollup().mark_history(Incidents, Hourly).await.unwrap().unwrap();
         assert_eq!(span.finish, Hourly.due_to(now()));
-        let pending = reports.differences(Incidents, Hourly, None).await.unwrap();
+        let pending = reports.rollup().differences(Incidents, Hourly, None).await.unwrap();
         assert_eq!(pending.iter().map(|d| d.excuse).collect::<Vec<_>>(), [Some(Excuse::Pending)]);
         // What aggregation does not mend is wrong, whether it looks at it again or not.
         let doubled = time(&deployment, "2026-03-12T11:00:00Z");
@@ -441,7 +443,7 @@ both! {
         assert_eq!(sums(&reports).await, before);
         for _ in 0..3 {
             for precision in Precision::AGGREGATED {
-                reports.mark_history(Incidents, *precision).await.unwrap();
+                reports.rollup().mark_history(Incidents, *precision).await.unwrap();
             }
             assert_eq!(aggregate(&reports).await, 0, "nothing is counted twice");
         }
@@ -450,13 +452,13 @@ both! {
 
     async fn values_are_due_again_when_buckets_of_an_older_program_have_tallies(deployment: Deployment) {
         let reports = filled(&deployment).await;
-        let revisions = async || reports.coverage().await.unwrap().iter().map(|c| c.revision).sum::<i64>();
+        let revisions = async || reports.rollup().coverage().await.unwrap().iter().map(|c| c.revision).sum::<i64>();
         let (before, hour) = (revisions().await, "2026-03-12T10:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_micros());
         deployment.sql(&format!("DELETE FROM sview_tally WHERE kind = 'ports' AND precision = 'hourly' AND bucket = {hour}")).await;
-        reports.mark_history(Ports, Hourly).await.unwrap();
+        reports.rollup().mark_history(Ports, Hourly).await.unwrap();
         assert_eq!(aggregate(&reports).await, 0, "the rows are there");
         assert_eq!((faults(&reports).await, revisions().await), (vec![], before + 1));
-        reports.mark_history(Ports, Hourly).await.unwrap();
+        reports.rollup().mark_history(Ports, Hourly).await.unwrap();
         aggregate(&reports).await;
         assert_eq!(revisions().await, before + 1, "nothing was made");
     }
@@ -467,14 +469,14 @@ both! {
         reports.migrate().await.unwrap();
         reports.insert(&five_days(), None).await.unwrap();
         let ahead = now() + TimeDelta::days(400);
-        while matches!(reports.aggregate(Ports, Quarterly, ahead).await.unwrap(), Step::Built { .. }) {}
-        assert_eq!(reports.forget_reports(ahead).await.unwrap().rows, 1_000, "they are aggregated, and old by that clock");
+        while matches!(reports.rollup().aggregate(Ports, Quarterly, ahead).await.unwrap(), Step::Built { .. }) {}
+        assert_eq!(reports.rollup().forget_reports(ahead).await.unwrap().rows, 1_000, "they are aggregated, and old by that clock");
         // It is set right; five hours later there are reports of the hours between.
         aggregate(&reports).await;
         let later = now() + TimeDelta::hours(5);
         let ports = (1..5).map(|hour| Port { time: now() + TimeDelta::hours(hour), ..five_days().ports[0] }).collect();
         reports.insert(&Batch { ports, ..Batch::default() }, None).await.unwrap();
-        while matches!(reports.aggregate(Ports, Quarterly, later).await.unwrap(), Step::Built { .. }) {}
+        while matches!(reports.rollup().aggregate(Ports, Quarterly, later).await.unwrap(), Step::Built { .. }) {}
         assert_eq!(reports.bucket_sums(Ports, Quarterly).await.unwrap().iter().sum::<i64>(), 2 * (1_000 + 4));
     }
 
@@ -500,7 +502,7 @@ both! {
             loop {
                 let at = fed.load(std::sync::atomic::Ordering::SeqCst);
                 let Some(at) = DateTime::from_timestamp(at, 0) else { return rows };
-                rows += b.forget_reports(at + TimeDelta::days(1)).await.unwrap().rows;
+                rows += b.rollup().forget_reports(at + TimeDelta::days(1)).await.unwrap().rows;
                 tokio::task::yield_now().await;
             }
         });
@@ -510,7 +512,7 @@ both! {
         feeding.await.unwrap();
         let deleted = forgetting.await.unwrap();
         aggregate(&reports).await;
-        assert!(deleted + reports.forget_reports(now()).await.unwrap().rows > 500);
+        assert!(deleted + reports.rollup().forget_reports(now()).await.unwrap().rows > 500);
         // Two of each, but for those of the quarter that is not over.
         let sums = reports.bucket_sums(Ports, Quarterly).await.unwrap();
         let open = five_days().ports.iter().filter(|port| port.time >= Quarterly.due_to(now())).count();

@@ -88,12 +88,12 @@ async fn a_running_deployments_database_is_usable_as_it_is() {
     let now = "2026-03-15T12:34:56Z".parse().unwrap();
     for precision in Precision::AGGREGATED {
         for kind in Kind::ALL {
-            while matches!(reports.aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
+            while matches!(reports.rollup().aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
         }
     }
     // History whose reports are gone is still there, beside what was aggregated now.
     let request = Request::plain("all_incidents_graph".parse().unwrap(), Period::Year).unwrap();
-    let Data::Series(points) = reports.compute(&request, now).await.unwrap().data else { panic!() };
+    let Data::Series(points) = reports.statistics().compute(&request, now).await.unwrap().data else { panic!() };
     let total: u64 = points.iter().map(|p| p.count).sum();
     let row =
         connection.fetch_one("SELECT sum(raw_count)::bigint FROM incidents WHERE time < '2026-03-15Z'").await.unwrap();

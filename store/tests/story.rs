@@ -43,7 +43,7 @@ async fn aggregate_all(reports: &Reports, now: DateTime<Utc>) -> u64 {
     for precision in Precision::AGGREGATED {
         for kind in Kind::ALL {
             loop {
-                match reports.aggregate(*kind, *precision, now).await.unwrap() {
+                match reports.rollup().aggregate(*kind, *precision, now).await.unwrap() {
                     Step::Built { rows, .. } => rows_written += rows,
                     Step::Idle => break,
                     Step::Blocked => panic!("{kind} {precision} is blocked though all finer ones are made"),
@@ -58,9 +58,9 @@ async fn aggregate_all(reports: &Reports, now: DateTime<Utc>) -> u64 {
 async fn verify(reports: &Reports) {
     for kind in Kind::ALL {
         for precision in Precision::AGGREGATED {
-            let differences = reports.differences(*kind, *precision, None).await.unwrap();
+            let differences = reports.rollup().differences(*kind, *precision, None).await.unwrap();
             assert!(differences.is_empty(), "{kind} {precision}: {differences:?}");
-            let tallies = reports.tally_differences(*kind, *precision, None).await.unwrap();
+            let tallies = reports.rollup().tally_differences(*kind, *precision, None).await.unwrap();
             assert!(tallies.is_empty(), "{kind} {precision}: {tallies:?}");
         }
     }
@@ -68,7 +68,7 @@ async fn verify(reports: &Reports) {
 
 async fn total(reports: &Reports, period: Period, now: DateTime<Utc>) -> u64 {
     let request = Request::plain("all_incidents_graph".parse().unwrap(), period).unwrap();
-    match reports.compute(&request, now).await.unwrap().data {
+    match reports.statistics().compute(&request, now).await.unwrap().data {
         Data::Series(points) => points.iter().map(|p| p.count).sum(),
         other => panic!("not a series: {other:?}"),
     }
@@ -90,7 +90,7 @@ both! {
 
         // A report that is two months late: its buckets are made anew, in every precision.
         reports.insert(&incidents(&[(early + TimeDelta::seconds(1), 10, "192.0.2.9")]), None).await.unwrap();
-        assert!(reports.coverage().await.unwrap().iter().any(|c| c.pending > 0));
+        assert!(reports.rollup().coverage().await.unwrap().iter().any(|c| c.pending > 0));
         aggregate_all(&reports, now).await;
         verify(&reports).await;
         assert_eq!(total(&reports, Period::Year, now).await, 13);
@@ -186,7 +186,7 @@ both! {
         let run = |reports: Reports| tokio::spawn(async move {
             for _ in 0..40 {
                 for precision in Precision::AGGREGATED {
-                    reports.aggregate(Kind::Incidents, *precision, now).await.unwrap();
+                    reports.rollup().aggregate(Kind::Incidents, *precision, now).await.unwrap();
                 }
             }
         });
@@ -211,13 +211,13 @@ both! {
         reports.insert(&Batch { passwords: rows.collect(), ..Batch::default() }, None).await.unwrap();
         aggregate_all(&reports, now).await;
         let request = Request::plain("top_combinations_by_usages_list_long".parse().unwrap(), Period::SixHours).unwrap();
-        let Data::Ranking(ranking) = reports.compute(&request, now).await.unwrap().data else { panic!() };
+        let Data::Ranking(ranking) = reports.statistics().compute(&request, now).await.unwrap().data else { panic!() };
         let got: Vec<_> = ranking.rows.iter().map(|r| r.labels[0].clone().unwrap()).collect();
         assert_eq!(got, texts);
         for text in texts {
             let parameters = Parameters::Password(text.to_owned());
             let request = Request::new("logins_of_password_by_usages_list".parse().unwrap(), Period::SixHours, parameters).unwrap();
-            let Data::Ranking(ranking) = reports.compute(&request, now).await.unwrap().data else { panic!() };
+            let Data::Ranking(ranking) = reports.statistics().compute(&request, now).await.unwrap().data else { panic!() };
             assert_eq!(ranking.rows.len(), 1, "{text:?}");
         }
     }
@@ -309,7 +309,7 @@ both! {
         let rows = rows.map(|(port, protocol, raw_count)| Port { time: now - TimeDelta::hours(1), raw_count, port, protocol });
         reports.insert(&Batch { ports: rows.to_vec(), ..Batch::default() }, None).await.unwrap();
         let request = Request::plain("top_ports_by_scans_list_long".parse().unwrap(), Period::Day).unwrap();
-        let Data::Ranking(ranking) = reports.compute(&request, now).await.unwrap().data else { panic!() };
+        let Data::Ranking(ranking) = reports.statistics().compute(&request, now).await.unwrap().data else { panic!() };
         let rows: BTreeMap<_, _> = ranking.rows.iter().map(|r| (r.labels[0].clone().unwrap(), r.count)).collect();
         assert_eq!(rows, [("TCP/23".to_owned(), 3), ("UDP/53".to_owned(), 2), ("other/0".to_owned(), 1)].into());
     }
@@ -319,10 +319,10 @@ both! {
         let now = at("2026-03-15T00:10:00Z");
         let day: Vec<_> = (0..240).map(|i| (at("2026-03-14T00:00:00Z") + TimeDelta::minutes(6 * i), 1, "192.0.2.1")).collect();
         reports.insert(&incidents(&day), None).await.unwrap();
-        while matches!(reports.aggregate(Kind::Incidents, Precision::Quarterly, now).await.unwrap(), Step::Built { .. }) {}
+        while matches!(reports.rollup().aggregate(Kind::Incidents, Precision::Quarterly, now).await.unwrap(), Step::Built { .. }) {}
         reports.insert(&incidents(&[(at("2026-03-14T23:40:00Z"), 1, "192.0.2.2")]), None).await.unwrap();
         for precision in [Precision::Hourly, Precision::Daily] {
-            while matches!(reports.aggregate(Kind::Incidents, precision, now).await.unwrap(), Step::Built { .. }) {}
+            while matches!(reports.rollup().aggregate(Kind::Incidents, precision, now).await.unwrap(), Step::Built { .. }) {}
         }
         for period in [Period::Week, Period::Month, Period::Year] {
             assert_eq!(total(&reports, period, now).await, 241, "{period}");
@@ -332,7 +332,7 @@ both! {
     async fn late_reports_raise_the_revision_and_others_do_not(deployment: Deployment) {
         let reports = open(&deployment).await;
         let now = at("2026-03-15T12:34:56Z");
-        let revisions = async |reports: &Reports| -> i64 { reports.coverage().await.unwrap().iter().map(|c| c.revision).sum() };
+        let revisions = async |reports: &Reports| -> i64 { reports.rollup().coverage().await.unwrap().iter().map(|c| c.revision).sum() };
         reports.insert(&incidents(&[(at("2026-03-01T00:00:00Z"), 1, "192.0.2.1")]), None).await.unwrap();
         aggregate_all(&reports, now).await;
         assert_eq!(revisions(&reports).await, 0);
@@ -377,7 +377,7 @@ both! {
         let rows: Vec<_> = (1..1500).map(|i| (now - TimeDelta::hours(5 * i), 1, "192.0.2.1")).collect();
         reports.insert(&incidents(&rows), None).await.unwrap();
         let mut steps = 0;
-        while matches!(reports.aggregate(Kind::Incidents, Precision::Quarterly, now).await.unwrap(), Step::Built { .. }) {
+        while matches!(reports.rollup().aggregate(Kind::Incidents, Precision::Quarterly, now).await.unwrap(), Step::Built { .. }) {
             steps += 1;
         }
         assert!(steps < 150, "{steps} steps for 1,499 spans");

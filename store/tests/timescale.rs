@@ -58,7 +58,10 @@ async fn insert(reports: &Reports, incidents: Vec<Incident>) {
 
 async fn aggregate(reports: &Reports) {
     for precision in Precision::AGGREGATED {
-        while matches!(reports.aggregate(Kind::Incidents, *precision, now()).await.unwrap(), Step::Built { .. }) {}
+        while matches!(
+            reports.rollup().aggregate(Kind::Incidents, *precision, now()).await.unwrap(),
+            Step::Built { .. }
+        ) {}
     }
 }
 
@@ -67,7 +70,7 @@ async fn assert_whole(reports: &Reports, count: i64) {
     for precision in Precision::AGGREGATED {
         let sums = reports.bucket_sums(Kind::Incidents, *precision).await.unwrap();
         assert_eq!(sums.iter().sum::<i64>(), count, "{precision}");
-        let differences = reports.differences(Kind::Incidents, *precision, None).await.unwrap();
+        let differences = reports.rollup().differences(Kind::Incidents, *precision, None).await.unwrap();
         assert!(differences.iter().all(|d| d.excuse.is_some()), "{precision}: {differences:?}");
     }
 }
@@ -98,7 +101,9 @@ async fn late_reports_of_a_compressed_day_count_and_it_can_be_rebuilt() {
     compress_again(&deployment).await;
     for precision in Precision::AGGREGATED {
         let mut span = Span::new(day - TimeDelta::days(2), now());
-        while let Some(step) = reports.rebuild(Kind::Incidents, *precision, span, Rebuild::default()).await.unwrap() {
+        while let Some(step) =
+            reports.rollup().rebuild(Kind::Incidents, *precision, span, Rebuild::default()).await.unwrap()
+        {
             assert_eq!(step.refused, []);
             span.finish = step.span.start;
         }
@@ -120,16 +125,16 @@ async fn retention_drops_whole_chunks_and_leaves_the_others() {
     let times: Vec<DateTime<Utc>> =
         (1..=400).map(|i| Precision::Daily.floor(now()) - TimeDelta::hours(3 * i)).collect();
     insert(&reports, times.iter().zip(0..).map(|(time, i)| incident(*time, i)).collect()).await;
-    assert_eq!(reports.forget_reports(now()).await.unwrap(), Deleted::default(), "nothing is aggregated yet");
+    assert_eq!(reports.rollup().forget_reports(now()).await.unwrap(), Deleted::default(), "nothing is aggregated yet");
     aggregate(&reports).await;
     assert_whole(&reports, 400).await;
     compress(&deployment).await;
 
-    let Deleted { rows, chunks } = reports.forget_reports(now()).await.unwrap();
+    let Deleted { rows, chunks } = reports.rollup().forget_reports(now()).await.unwrap();
     assert_eq!(rows, 0);
     // 50 days less those that are kept, and less the chunk in which both are.
     assert!((4..=6).contains(&chunks), "{chunks} chunks");
-    assert_eq!(reports.forget_reports(now()).await.unwrap(), Deleted::default());
+    assert_eq!(reports.rollup().forget_reports(now()).await.unwrap(), Deleted::default());
     let horizon = Precision::Daily.floor(now() - KEPT);
     let least = times.iter().filter(|time| **time >= horizon).count() as u64;
     let most = times.iter().filter(|time| **time >= horizon - CHUNK).count() as u64;
@@ -140,6 +145,6 @@ async fn retention_drops_whole_chunks_and_leaves_the_others() {
     // A report that comes too late does not count, and goes with the chunk that it makes.
     insert(&reports, vec![incident("2001-01-01T00:00:00Z".parse().unwrap(), 1)]).await;
     aggregate(&reports).await;
-    assert_eq!(reports.forget_reports(now()).await.unwrap(), Deleted { rows: 0, chunks: 1 });
+    assert_eq!(reports.rollup().forget_reports(now()).await.unwrap(), Deleted { rows: 0, chunks: 1 });
     assert_whole(&reports, 400).await;
 }

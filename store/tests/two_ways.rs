@@ -58,8 +58,8 @@ fn batch(now: DateTime<Utc>, rows: usize, seed: u64) -> Batch {
 async fn compare(reports: &Reports, now: DateTime<Utc>, when: &str) {
     for period in Period::ALL {
         for kind in Kind::ALL {
-            for (request, tallied) in reports.compute_group(*kind, *period, now).await.unwrap() {
-                let wide = reports.compute_wide(&request, now).await.unwrap();
+            for (request, tallied) in reports.statistics().compute_group(*kind, *period, now).await.unwrap() {
+                let wide = reports.statistics().compute_wide(&request, now).await.unwrap();
                 assert_eq!(tallied, wide, "{request} {when} at {now}");
             }
         }
@@ -78,8 +78,12 @@ async fn compare(reports: &Reports, now: DateTime<Utc>, when: &str) {
             ("logins_of_password_by_usages_list", password("")),
         ] {
             let request = Request::new(name.parse().unwrap(), *period, parameters).unwrap();
-            let tallied = reports.compute(&request, now).await.unwrap();
-            assert_eq!(tallied, reports.compute_wide(&request, now).await.unwrap(), "{request} {when} at {now}");
+            let tallied = reports.statistics().compute(&request, now).await.unwrap();
+            assert_eq!(
+                tallied,
+                reports.statistics().compute_wide(&request, now).await.unwrap(),
+                "{request} {when} at {now}"
+            );
         }
     }
 }
@@ -94,7 +98,7 @@ both! {
             compare(&reports, now, "before aggregation").await;
             for precision in Precision::AGGREGATED {
                 for kind in Kind::ALL {
-                    while matches!(reports.aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
+                    while matches!(reports.rollup().aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
                 }
                 compare(&reports, now, &format!("when {precision} is made")).await;
             }
@@ -102,8 +106,8 @@ both! {
             reports.insert(&batch(now, 100, 77 + i as u64), None).await.unwrap();
             for precision in Precision::AGGREGATED {
                 for kind in Kind::ALL {
-                    while matches!(reports.aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
-                    assert!(reports.differences(*kind, *precision, None).await.unwrap().is_empty());
+                    while matches!(reports.rollup().aggregate(*kind, *precision, now).await.unwrap(), Step::Built { .. }) {}
+                    assert!(reports.rollup().differences(*kind, *precision, None).await.unwrap().is_empty());
                 }
             }
             compare(&reports, now, "after late reports").await;

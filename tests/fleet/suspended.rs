@@ -75,7 +75,7 @@ async fn a_worker_suspended_in_a_transaction_is_replaced_and_does_nothing_when_i
         if let Some(page) = http::try_get(&format!("http://127.0.0.1:{port}/due")) {
             said |= page.body.contains("Held up") && page.body.contains("idle in transaction for");
         }
-        let coverage = reports.coverage().await.unwrap();
+        let coverage = reports.rollup().coverage().await.unwrap();
         let of = |c: &&sview_store::Coverage| c.kind == Kind::Incidents && c.precision == Precision::Quarterly;
         if coverage.iter().find(of).is_some_and(|c| c.watermark.is_some() && c.pending == 0) {
             break;
@@ -92,7 +92,7 @@ async fn a_worker_suspended_in_a_transaction_is_replaced_and_does_nothing_when_i
         assert!(first.runs() && begun.elapsed() < PATIENCE, "{}", first.log());
         pause().await;
     }
-    assert_eq!(reports.differences(Kind::Incidents, Precision::Quarterly, None).await.unwrap(), []);
+    assert_eq!(reports.rollup().differences(Kind::Incidents, Precision::Quarterly, None).await.unwrap(), []);
 
     // It works on, as the other does.
     reports.insert(&batch(100, &mut random), None).await.unwrap();

@@ -30,7 +30,7 @@ async fn seen(services: &Services, password: &str) -> Value {
 
 async fn seen_by(services: &Services, kind: HashKind, password: &str) -> Value {
     let hash = kind.of(password);
-    let found = services.reports.passwords_seen(kind, hash.prefix()).await.unwrap();
+    let found = services.reports.passwords().seen(kind, hash.prefix()).await.unwrap();
     let day = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|t| t.format("%m-%d").to_string());
     found.get(&hash).map_or(Value::Null, |s| json!([s.count, day(s.first_seen), day(s.last_seen)]))
 }
@@ -52,9 +52,9 @@ both! {
             assert_eq!(seen(&services, "today").await, Value::Null, "the day is not over");
             count(&services).await;
         }
-        let revision = services.reports.passwords_revision().await.unwrap();
+        let revision = services.reports.passwords().revision().await.unwrap();
         count(&services).await;
-        assert_eq!(services.reports.passwords_revision().await.unwrap(), revision, "nothing to do, nothing done");
+        assert_eq!(services.reports.passwords().revision().await.unwrap(), revision, "nothing to do, nothing done");
 
         // Reports that come late: for days that were counted, and for one that was not there.
         ingest(&deployment, &[("2026-03-10T10:00:00Z", 10, "secret"), ("2026-03-08T10:00:00Z", 100, "secret"), ("2026-03-13T10:00:00Z", 1, "late")]);
@@ -68,13 +68,13 @@ both! {
         ingest(&deployment, &[("2026-03-11T10:00:00Z", 1000, "secret")]);
         deployment.sql("UPDATE sview_password_state SET watermark = NULL").await;
         refresh(&deployment);
-        let step = || services.reports.count_passwords();
+        let step = || services.reports.passwords().count();
         let (a, b, c, d) = tokio::join!(step(), step(), step(), step());
         a.and(b).and(c).and(d).unwrap();
         assert_eq!(seen(&services, "secret").await, json!([1117, "03-08", "03-12"]));
         // What the web knows of prefixes is all there is.
         for kind in HashKind::ALL {
-            let mut known = services.reports.password_prefixes(*kind).await.unwrap();
+            let mut known = services.reports.passwords().prefixes(*kind).await.unwrap();
             known.sort();
             let mut expected: Vec<HashPrefix> = ["secret", hostile, "", "late"].iter().map(|p| kind.of(p).prefix()).collect();
             expected.sort();
@@ -95,12 +95,12 @@ both! {
         assert_eq!(deployment.sql(&format!("DELETE {days} WHERE bucket = (SELECT max(bucket) {days})")).await, 1);
         deployment.sql("UPDATE sview_password_state SET watermark = NULL").await;
         for _ in 0..2 {
-            assert!(services.reports.count_passwords().await.is_err());
+            assert!(services.reports.passwords().count().await.is_err());
             assert_eq!(seen(&services, "secret").await, json!([11, "03-10", "03-12"]));
         }
         // The day is tried again, and counted once it can be.
         assert_eq!(deployment.sql(&format!("DELETE {days} WHERE bucket = (SELECT min(bucket) {days})")).await, 1);
-        assert_eq!(services.reports.count_passwords().await.unwrap(), 1);
+        assert_eq!(services.reports.passwords().count().await.unwrap(), 1);
         assert_eq!(seen(&services, "secret").await, json!([14, "03-10", "03-12"]));
     }
 
@@ -115,7 +115,7 @@ both! {
         count(&other).await;
         let [sha1, ntlm] = [HashKind::Sha1, HashKind::Ntlm].map(|kind| kind.of("secret").prefix());
         let known = async |services: &Services, kind: HashKind| {
-            let mut known = services.reports.password_prefixes(kind).await.unwrap();
+            let mut known = services.reports.passwords().prefixes(kind).await.unwrap();
             known.sort();
             known
         };

@@ -67,25 +67,25 @@ pub(super) async fn handle(_: MakeGreylist, greylist: Data<Greylisting>, clock: 
 pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Result<(), JobError> {
     let Greylisting { reports, settings } = greylisting;
     let begun = std::time::Instant::now();
-    let entries = reports.greylist_from_reports(&settings.rules, now).await?;
-    if reports.keep_greylist(now, begun.elapsed(), &entries).await? {
+    let entries = reports.greylist().weigh(&settings.rules, now).await?;
+    if reports.greylist().keep(now, begun.elapsed(), &entries).await? {
         tracing::debug!(addresses = entries.len(), "the greylist is made");
     }
-    for day in missing(&reports.greylist_days().await?, now) {
+    for day in missing(&reports.greylist().days().await?, now) {
         make_day(greylisting, day, now).await?;
     }
     if settings.keep_days > 0 {
-        reports.forget_greylist_days(settings.keep_days, now).await?;
+        reports.greylist().forget_days(settings.keep_days, now).await?;
     }
     if let Some(directory) = &settings.directory {
         // What is kept, which may be newer: a worker that was held up must not take the files back.
-        let listed = reports.greylist().await?;
+        let listed = reports.greylist().listed().await?;
         let as_of = listed.standing.map_or(now, |standing| standing.as_of);
         let stamp = Stamp { as_of, license: settings.license.clone() };
         files::write_latest(directory.clone(), stamp, settings.terms.clone(), listed.entries).await?;
-        let days = reports.greylist_days().await?;
+        let days = reports.greylist().days().await?;
         for day in files::missing(directory.clone(), days.into_iter().map(|(day, _)| day).collect()).await? {
-            if let Some(body) = reports.greylist_day(day).await? {
+            if let Some(body) = reports.greylist().day(day).await? {
                 files::write_day(directory.clone(), day, settings.license.clone(), body).await?;
             }
         }
@@ -97,8 +97,8 @@ pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Res
 async fn make_day(greylisting: &Greylisting, day: NaiveDate, now: DateTime<Utc>) -> Result<(), JobError> {
     let Greylisting { reports, settings } = greylisting;
     let midnight = day.and_time(NaiveTime::MIN).and_utc();
-    let entries: Vec<Entry> = reports.greylist_from_reports(&settings.rules, midnight).await?;
-    if reports.keep_greylist_day(day, entries.len(), &csv_rows(&entries), now).await? {
+    let entries: Vec<Entry> = reports.greylist().weigh(&settings.rules, midnight).await?;
+    if reports.greylist().keep_day(day, entries.len(), &csv_rows(&entries), now).await? {
         tracing::info!(%day, addresses = entries.len(), "the greylist of the day is made");
     }
     Ok(())

@@ -124,7 +124,7 @@ async fn rebuild(
 ) -> anyhow::Result<Aggregate> {
     let mut aggregate = Aggregate { kind: kind.as_str(), precision: precision.as_str(), rows: 0, refused: Vec::new() };
     let mut rest = span;
-    while let Some(step) = reports.rebuild(kind, precision, rest, how).await? {
+    while let Some(step) = reports.rollup().rebuild(kind, precision, rest, how).await? {
         aggregate.rows += step.rows;
         let refused = step.refused.into_iter().map(|s| Refused { start: s.start, finish: s.finish });
         aggregate.refused.extend(refused);

@@ -105,7 +105,7 @@ impl Document {
         span: Option<Span>,
     ) -> anyhow::Result<()> {
         let number = |n: i64| u64::try_from(n).ok();
-        for difference in reports.differences(kind, precision, span).await? {
+        for difference in reports.rollup().differences(kind, precision, span).await? {
             let Difference { bucket, reports, aggregated, rows_expected, rows, excuse } = difference;
             if !self.excused(excuse) {
                 let (expected, found) = (number(reports), number(aggregated));
@@ -122,7 +122,9 @@ impl Document {
                 });
             }
         }
-        for TallyDifference { bucket, rows, tally, excuse } in reports.tally_differences(kind, precision, span).await? {
+        for TallyDifference { bucket, rows, tally, excuse } in
+            reports.rollup().tally_differences(kind, precision, span).await?
+        {
             if !self.excused(excuse) {
                 self.differences.push(Found {
                     kind: kind.as_str(),
@@ -212,7 +214,7 @@ async fn verify(settings: &Settings, selection: Selection, progress: &Progress) 
     let span = selection.span(services.jobs.clock.now())?;
     // Without bounds, nothing is left out: a clock that is frozen in the past hides no later bucket.
     let span = (selection.from.is_some() || selection.to.is_some()).then_some(span);
-    let coverage = services.reports.coverage().await?;
+    let coverage = services.reports.rollup().coverage().await?;
     let mut document = Document { from: selection.from, to: selection.to, ..Document::default() };
     let aggregates: Vec<_> = selection.aggregates().collect();
     for (done, (kind, precision)) in aggregates.iter().copied().enumerate() {

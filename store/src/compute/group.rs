@@ -9,20 +9,20 @@ use sview_model::{
 };
 
 use super::gather::{Gathered, Rows, Sieve, Window, gather, project};
-use super::{Computed, Plan};
+use super::{Computed, Plan, Statistics, plan};
+use crate::Result;
 use crate::engine::Tx;
 use crate::tally::{self, Names};
-use crate::{Reports, Result};
 
-impl Reports {
+impl Statistics<'_> {
     /// Computes every precached resource of a kind at a period as of `now`, from one unchanging state of the database.
     pub async fn compute_group(
-        &self,
+        self,
         kind: Kind,
         period: Period,
         now: DateTime<Utc>,
     ) -> Result<Vec<(Request, Computed)>> {
-        let mut tx = self.engine.snapshot().await?;
+        let mut tx = self.reports.engine.snapshot().await?;
         let material = self.material(&mut *tx, kind, period, now, None).await?;
         let resources = ResourceName::precached().filter(|r| r.kind == kind);
         let requests = resources.filter_map(|r| Request::plain(r, period));
@@ -30,15 +30,15 @@ impl Reports {
     }
 
     /// Computes a resource about one attacker or password, from the same rows with a sieve.
-    pub(super) async fn compute_sifted(&self, request: &Request, now: DateTime<Utc>, sieve: Sieve) -> Result<Computed> {
+    pub(super) async fn compute_sifted(self, request: &Request, now: DateTime<Utc>, sieve: Sieve) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
-        let mut tx = self.engine.snapshot().await?;
+        let mut tx = self.reports.engine.snapshot().await?;
         Ok(self.material(&mut *tx, resource.kind, period, now, Some(sieve)).await?.compute(resource))
     }
 
     /// Reads what the resources of a kind and period are made of.
     pub(super) async fn material(
-        &self,
+        self,
         tx: &mut dyn Tx,
         kind: Kind,
         period: Period,
@@ -47,15 +47,15 @@ impl Reports {
     ) -> Result<Material> {
         let windows = period.windows(now, false);
         let lagged = period.windows(now, true);
-        let Plan { segments, revision } = self.segments(tx, kind, period.scale().source, windows.span, true).await?;
+        let Plan { segments, revision } = plan(tx, kind, period.scale().source, windows.span, true).await?;
         let rows = Rows {
-            dialect: self.engine.dialect(),
+            dialect: self.reports.engine.dialect(),
             kind,
             segments: &segments,
             windows,
             lagged: lagged.len(),
             sieve,
-            minutes: &self.minutes,
+            minutes: &self.reports.minutes,
         };
         let all = gather(tx, &rows).await?;
         let reported = Reported { total: all.union(false).main.total(), ..self.extent(tx, kind, now).await? };

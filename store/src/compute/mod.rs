@@ -46,11 +46,17 @@ pub struct Computed {
     pub reported: Option<Reported>,
 }
 
-impl Reports {
+/// The computing of resources: see [`Reports::statistics`]. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Statistics<'a> {
+    pub(crate) reports: &'a Reports,
+}
+
+impl Statistics<'_> {
     /// Computes a resource as of `now`, from one unchanging state of the database. What is precached comes out of its group
-    /// ([`Reports::compute_group`]), what is about one attacker or password out of the same tallies; tallies know no devices, so
+    /// ([`Statistics::compute_group`]), what is about one attacker or password out of the same tallies; tallies know no devices, so
     /// what is about devices comes from the wide rows, by index.
-    pub async fn compute(&self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
+    pub async fn compute(self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
         match request.parameters() {
             Parameters::None => {
                 let group = self.compute_group(request.resource().kind, request.period(), now).await?;
@@ -67,19 +73,18 @@ impl Reports {
     }
 
     /// Computes a resource by one query over the wide rows: the plain way, which needs no tallies.
-    pub async fn compute_wide(&self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
+    pub async fn compute_wide(self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
         let span = period.span(now);
         let windows = period.windows(now, resource.lagged);
-        let mut tx = self.engine.snapshot().await?;
+        let mut tx = self.reports.engine.snapshot().await?;
         let Plan { mut segments, revision } =
-            self.segments(&mut *tx, resource.kind, period.scale().source, windows.span, true).await?;
+            plan(&mut *tx, resource.kind, period.scale().source, windows.span, true).await?;
         if segments.len() > PARTS {
             // One query cannot have so many parts: what is to be made anew is taken as it is.
-            segments =
-                self.segments(&mut *tx, resource.kind, period.scale().source, windows.span, false).await?.segments;
+            segments = plan(&mut *tx, resource.kind, period.scale().source, windows.span, false).await?.segments;
         }
-        let query = Query::new(self.engine.dialect(), request, segments);
+        let query = Query::new(self.reports.engine.dialect(), request, segments);
         let data = match resource.shape {
             Shape::Series => {
                 let mut counts = vec![0; windows.len()];
@@ -119,49 +124,41 @@ impl Reports {
         let mut reported = None;
         if data.is_blank() {
             let whole = period.windows(now, false).span;
-            let segments = self.segments(&mut *tx, resource.kind, period.scale().source, whole, false).await?.segments;
-            let total = Query::new(self.engine.dialect(), request, segments).total();
+            let segments = plan(&mut *tx, resource.kind, period.scale().source, whole, false).await?.segments;
+            let total = Query::new(self.reports.engine.dialect(), request, segments).total();
             let total = run(&mut *tx, total, 0).await?.first().map_or(0, |row| count(&row.ints));
             let extent = self.extent(&mut *tx, resource.kind, now).await?;
             reported = Some(Reported { total, ..extent });
         }
         Ok(Computed { data, span, complete_to: span.finish, revision, reported })
     }
+}
 
-    /// Which rows make up a span: those of the source's precision where its buckets are made, finer ones where they are not
-    /// made yet or (`exactly`) are to be made anew, down to the reports themselves. So a value is complete however far
-    /// aggregation is.
-    pub(crate) async fn segments(
-        &self,
-        tx: &mut dyn Tx,
-        kind: Kind,
-        source: Precision,
-        span: Span,
-        exactly: bool,
-    ) -> Result<Plan> {
-        let mut rest = Spans::new(vec![(span.start.timestamp_micros(), span.finish.timestamp_micros())]);
-        let mut plan = Plan { segments: Vec::new(), revision: 0 };
-        let mut precision = Some(source);
-        while let Some(p) = precision {
-            let mut here = rest.clone();
-            if p != Precision::Native {
-                let state = rollup::state(tx, kind, p).await?;
-                plan.revision += state.revision;
-                here = rest.before(state.watermark.unwrap_or(Micros::MIN));
-                if exactly {
-                    here = here.minus(&state.pending);
-                }
-                rest = rest.minus(&here);
+/// Which rows make up a span: those of the source's precision where its buckets are made, finer ones where they are not
+/// made yet or (`exactly`) are to be made anew, down to the reports themselves. So a value is complete however far
+/// aggregation is.
+pub(crate) async fn plan(tx: &mut dyn Tx, kind: Kind, source: Precision, span: Span, exactly: bool) -> Result<Plan> {
+    let mut rest = Spans::new(vec![(span.start.timestamp_micros(), span.finish.timestamp_micros())]);
+    let mut plan = Plan { segments: Vec::new(), revision: 0 };
+    let mut precision = Some(source);
+    while let Some(p) = precision {
+        let mut here = rest.clone();
+        if p != Precision::Native {
+            let state = rollup::state(tx, kind, p).await?;
+            plan.revision += state.revision;
+            here = rest.before(state.watermark.unwrap_or(Micros::MIN));
+            if exactly {
+                here = here.minus(&state.pending);
             }
-            let table = engine::table(kind, p);
-            let segments =
-                here.iter().map(|(start, finish)| Segment { precision: p, table: table.clone(), start, finish });
-            plan.segments.extend(segments);
-            precision = p.finer();
+            rest = rest.minus(&here);
         }
-        plan.segments.sort_unstable_by_key(|s| s.start);
-        Ok(plan)
+        let table = engine::table(kind, p);
+        let segments = here.iter().map(|(start, finish)| Segment { precision: p, table: table.clone(), start, finish });
+        plan.segments.extend(segments);
+        precision = p.finer();
     }
+    plan.segments.sort_unstable_by_key(|s| s.start);
+    Ok(plan)
 }
 
 /// Whether a request is for what tallies do not tell of an attacker.

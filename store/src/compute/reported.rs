@@ -3,14 +3,15 @@
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Reported};
 
+use super::Statistics;
+use crate::Result;
 use crate::engine::{self, Micros, Tx};
 use crate::rollup::BEGINNING;
-use crate::{Reports, Result};
 
-impl Reports {
+impl Statistics<'_> {
     /// Returns the times of the oldest and the newest report of a kind up to `now`, by index. Days are asked as well, because reports
     /// are purged and days are not.
-    pub(super) async fn extent(&self, tx: &mut dyn Tx, kind: Kind, now: DateTime<Utc>) -> Result<Reported> {
+    pub(super) async fn extent(self, tx: &mut dyn Tx, kind: Kind, now: DateTime<Utc>) -> Result<Reported> {
         let (mut oldest, mut newest) = (None, None);
         for precision in [Precision::Native, Precision::Daily] {
             let table = engine::table(kind, precision);
@@ -22,8 +23,8 @@ impl Reports {
     }
 
     /// The first time of a table in this order.
-    async fn end(&self, tx: &mut dyn Tx, table: &str, now: DateTime<Utc>, order: &str) -> Result<Option<Micros>> {
-        let d = self.engine.dialect();
+    async fn end(self, tx: &mut dyn Tx, table: &str, now: DateTime<Utc>, order: &str) -> Result<Option<Micros>> {
+        let d = self.reports.engine.dialect();
         let (time, start, finish) = (d.micros("time"), d.time(BEGINNING), d.time(now.timestamp_micros()));
         // SQLite reads the whole index for min() and max() of one query; this reads one entry.
         let sql = format!(

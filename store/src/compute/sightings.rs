@@ -10,31 +10,26 @@ use sview_model::{Data, Period, Precision, Ranking, Request, Row, Shape, floor, 
 
 use super::gather::Sieve;
 use super::query::Query;
-use super::{Computed, PARTS, Segment, count, run};
+use super::{Computed, PARTS, Segment, Statistics, count, plan, run};
+use crate::Result;
 use crate::engine::Tx;
-use crate::{Reports, Result};
 
-impl Reports {
+impl Statistics<'_> {
     /// Computes what an attacker did.
-    pub(super) async fn compute_sightings(
-        &self,
-        request: &Request,
-        now: DateTime<Utc>,
-        ip: IpAddr,
-    ) -> Result<Computed> {
+    pub(super) async fn compute_sightings(self, request: &Request, now: DateTime<Utc>, ip: IpAddr) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
-        let mut tx = self.engine.snapshot().await?;
+        let mut tx = self.reports.engine.snapshot().await?;
         let material = self.material(&mut *tx, resource.kind, period, now, Some(Sieve::Attacker(ip))).await?;
         let mut data = Data::empty(&resource);
         let mut segments = merged(material.all.hits);
         if segments.len() > PARTS {
-            let plan = self.segments(&mut *tx, resource.kind, period.scale().source, material.span, false).await?;
+            let plan = plan(&mut *tx, resource.kind, period.scale().source, material.span, false).await?;
             segments = plan.segments;
         }
         if let Shape::Ranking { limit, .. } = resource.shape
             && !segments.is_empty()
         {
-            let query = Query::new(self.engine.dialect(), request, segments);
+            let query = Query::new(self.reports.engine.dialect(), request, segments);
             data = Data::Ranking(of(&mut *tx, &query, period, limit).await?);
         }
         let reported = data.is_blank().then_some(material.reported);

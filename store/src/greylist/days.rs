@@ -2,19 +2,14 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use crate::{Error, Reports, Result};
+use super::Greylist;
+use crate::{Error, Result};
 
-impl Reports {
+impl Greylist<'_> {
     /// Keeps the list of a day, unless it is there already: what was published once stays as it is. `body` is an address and its
     /// tags a line. Returns whether it was kept.
-    pub async fn keep_greylist_day(
-        &self,
-        day: NaiveDate,
-        addresses: usize,
-        body: &str,
-        now: DateTime<Utc>,
-    ) -> Result<bool> {
-        let mut tx = self.engine.begin().await?;
+    pub async fn keep_day(self, day: NaiveDate, addresses: usize, body: &str, now: DateTime<Utc>) -> Result<bool> {
+        let mut tx = self.reports.engine.begin().await?;
         let made = now.timestamp_micros();
         let sql = format!(
             "INSERT INTO sview_greylist_day (day, made, addresses, body) VALUES ($1, {made}, {addresses}, $2)
@@ -26,10 +21,10 @@ impl Reports {
     }
 
     /// The days that there are lists of, latest first, and how many addresses are on each.
-    pub async fn greylist_days(&self) -> Result<Vec<(NaiveDate, u64)>> {
-        let order = self.engine.dialect().byte_order();
+    pub async fn days(self) -> Result<Vec<(NaiveDate, u64)>> {
+        let order = self.reports.engine.dialect().byte_order();
         let sql = format!("SELECT day, addresses FROM sview_greylist_day ORDER BY day {order} DESC");
-        let rows = self.engine.snapshot().await?.rows(sql, 1, &[]).await?;
+        let rows = self.reports.engine.snapshot().await?.rows(sql, 1, &[]).await?;
         let read = |row: &crate::engine::Row| {
             let day = row.texts.first().and_then(Option::as_deref).unwrap_or_default();
             let day = day.parse().map_err(|_| Error::Value(format!("{day:?} is no day of a greylist")))?;
@@ -39,24 +34,24 @@ impl Reports {
     }
 
     /// When the list of a day was made, in microseconds since 1970; `None` where there is none. One row by its key, without the list.
-    pub async fn greylist_day_made(&self, day: NaiveDate) -> Result<Option<i64>> {
+    pub async fn day_made(self, day: NaiveDate) -> Result<Option<i64>> {
         let sql = "SELECT made FROM sview_greylist_day WHERE day = $1".to_owned();
-        let rows = self.engine.snapshot().await?.rows(sql, 0, &[day.to_string()]).await?;
+        let rows = self.reports.engine.snapshot().await?.rows(sql, 0, &[day.to_string()]).await?;
         Ok(rows.into_iter().next().and_then(|row| row.ints.into_iter().next()))
     }
 
     /// The list of a day: an address and its tags a line; `None` where there is none.
-    pub async fn greylist_day(&self, day: NaiveDate) -> Result<Option<String>> {
+    pub async fn day(self, day: NaiveDate) -> Result<Option<String>> {
         let sql = "SELECT body FROM sview_greylist_day WHERE day = $1".to_owned();
-        let rows = self.engine.snapshot().await?.rows(sql, 1, &[day.to_string()]).await?;
+        let rows = self.reports.engine.snapshot().await?.rows(sql, 1, &[day.to_string()]).await?;
         Ok(rows.into_iter().next().and_then(|row| row.texts.into_iter().next().flatten()))
     }
 
     /// Forgets the lists of days that are more than `keep` days before `now`; returns how many.
-    pub async fn forget_greylist_days(&self, keep: u32, now: DateTime<Utc>) -> Result<u64> {
+    pub async fn forget_days(self, keep: u32, now: DateTime<Utc>) -> Result<u64> {
         let Some(first) = now.date_naive().checked_sub_signed(TimeDelta::days(keep.into())) else { return Ok(0) };
-        let mut tx = self.engine.begin().await?;
-        let order = self.engine.dialect().byte_order();
+        let mut tx = self.reports.engine.begin().await?;
+        let order = self.reports.engine.dialect().byte_order();
         let sql = format!("DELETE FROM sview_greylist_day WHERE day {order} < $1");
         let forgotten = tx.execute_with(sql, &[first.to_string()]).await?;
         tx.commit().await?;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use sview_model::{Action, Trap};
 
-use crate::{Reports, Result};
+use super::Greylist;
+use crate::Result;
 
 /// What an address did, as one row of reports says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +21,10 @@ pub struct Deed {
     pub ip: IpAddr,
 }
 
-impl Reports {
+impl Greylist<'_> {
     /// The first `most` incidents after a moment, up to and with another, in their order. Found by the index on time.
-    pub async fn deeds(&self, after: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Result<Vec<Deed>> {
-        let d = self.engine.dialect();
+    pub async fn deeds(self, after: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Result<Vec<Deed>> {
+        let d = self.reports.engine.dialect();
         let sql = format!(
             "SELECT {}, {}, {}, {} FROM incidents WHERE time > {} AND time <= {} ORDER BY time LIMIT {most}",
             d.text("ip"),
@@ -33,7 +34,7 @@ impl Reports {
             d.time(after.timestamp_micros()),
             d.time(until.timestamp_micros()),
         );
-        let rows = self.engine.snapshot().await?.rows(sql, 3, &[]).await?;
+        let rows = self.reports.engine.snapshot().await?.rows(sql, 3, &[]).await?;
         let read = |row: &crate::engine::Row| {
             let ([Some(ip), Some(trap), Some(action)], [time]) = (row.texts.as_slice(), row.ints.as_slice()) else {
                 return None;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::{DECIMALS, Entry, MOST, Points, as_text};
 
-use super::{Listed, Standing, Summary};
+use super::{Greylist, Listed, Standing, Summary};
 use crate::engine::{Row, Tx};
-use crate::{Error, Reports, Result};
+use crate::{Error, Result};
 
 /// A list that is older than the one that is there by less than this was made by a worker that was held up, and is dropped. One
 /// that is older by more was made under a clock that was set back since.
@@ -19,12 +19,12 @@ const ROWS: usize = 500;
 
 const COLUMNS: &str = "ip, tags, evidence, score, probes, first_seen, last_seen, expires";
 
-impl Reports {
+impl Greylist<'_> {
     /// Puts a list in the place of the one that is there; whether it was kept. Readers see the one or the other, whole. `took` is how
     /// long weighing the reports took.
-    pub async fn keep_greylist(&self, as_of: DateTime<Utc>, took: Duration, entries: &[Entry]) -> Result<bool> {
-        let mut tx = self.engine.begin().await?;
-        let known = standing(&mut *tx, self.engine.dialect().for_update()).await?;
+    pub async fn keep(self, as_of: DateTime<Utc>, took: Duration, entries: &[Entry]) -> Result<bool> {
+        let mut tx = self.reports.engine.begin().await?;
+        let known = standing(&mut *tx, self.reports.engine.dialect().for_update()).await?;
         if known.is_some_and(|known| known.as_of > as_of && known.as_of - as_of < HELD_UP) {
             return Ok(false);
         }
@@ -57,28 +57,33 @@ impl Reports {
     }
 
     /// Which list there is; `None` before the first was made. One row by its key.
-    pub async fn greylist_standing(&self) -> Result<Option<Standing>> {
-        standing(&mut *self.engine.snapshot().await?, "").await
+    pub async fn standing(self) -> Result<Option<Standing>> {
+        standing(&mut *self.reports.engine.snapshot().await?, "").await
     }
 
     /// How many addresses are on the list.
-    pub async fn greylist_size(&self) -> Result<u64> {
-        let rows = self.engine.snapshot().await?.ints("SELECT count(*) FROM sview_greylist".to_owned()).await?;
+    pub async fn size(self) -> Result<u64> {
+        let rows = self.reports.engine.snapshot().await?.ints("SELECT count(*) FROM sview_greylist".to_owned()).await?;
         Ok(rows.first().and_then(|row| row.first().copied().flatten()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
 
     /// The lowest score on the list where it is full: who has less is not on it. `None` where there is room. Reads all scores.
-    pub async fn greylist_least(&self) -> Result<Option<Points>> {
-        let rows =
-            self.engine.snapshot().await?.ints("SELECT count(*), min(score) FROM sview_greylist".to_owned()).await?;
+    pub async fn least(self) -> Result<Option<Points>> {
+        let rows = self
+            .reports
+            .engine
+            .snapshot()
+            .await?
+            .ints("SELECT count(*), min(score) FROM sview_greylist".to_owned())
+            .await?;
         let Some([Some(addresses), Some(least)]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
         let full = usize::try_from(*addresses).is_ok_and(|addresses| addresses >= MOST);
         Ok(full.then_some(*least as Points / scale()))
     }
 
     /// What is said of the list; `None` before the first was made. Counts its rows, so it is for operators and not for pages.
-    pub async fn greylist_summary(&self) -> Result<Option<Summary>> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn summary(self) -> Result<Option<Summary>> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let Some(standing) = standing(&mut *tx, "").await? else { return Ok(None) };
         let sql = "SELECT took FROM sview_greylist_state WHERE id = 1 AND took_of = generation";
         let took = tx.ints(sql.to_owned()).await?.first().and_then(|row| row.first().copied().flatten());
@@ -91,8 +96,8 @@ impl Reports {
 
     /// Which list there is, and when each address leaves it, in no order: all that the publisher needs, at a small part of what
     /// [`greylist`](Self::greylist) costs.
-    pub async fn greylist_expiries(&self) -> Result<(Option<Standing>, Vec<(IpAddr, DateTime<Utc>)>)> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn expiries(self) -> Result<(Option<Standing>, Vec<(IpAddr, DateTime<Utc>)>)> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let standing = standing(&mut *tx, "").await?;
         let mut all = Vec::new();
         let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
@@ -108,10 +113,10 @@ impl Reports {
     }
 
     /// The whole list, of one generation.
-    pub async fn greylist(&self) -> Result<Listed> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn listed(self) -> Result<Listed> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let standing = standing(&mut *tx, "").await?;
-        let order = self.engine.dialect().byte_order();
+        let order = self.reports.engine.dialect().byte_order();
         let rows = tx.rows(format!("SELECT {COLUMNS} FROM sview_greylist ORDER BY ip {order}"), 3, &[]).await?;
         let mut entries = rows.iter().map(entry).collect::<Result<Vec<_>>>()?;
         entries.sort_by_key(|entry| entry.ip);
@@ -119,8 +124,8 @@ impl Reports {
     }
 
     /// The entry of one address, if it is listed: two rows by their keys.
-    pub async fn greylist_entry(&self, ip: IpAddr) -> Result<Listed> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn entry(self, ip: IpAddr) -> Result<Listed> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let standing = standing(&mut *tx, "").await?;
         let sql = format!("SELECT {COLUMNS} FROM sview_greylist WHERE ip = $1");
         let rows = tx.rows(sql, 3, &[ip.to_canonical().to_string()]).await?;

@@ -1,4 +1,4 @@
-//! The greylist: made from reports ([`Reports::greylist_from_reports`]), kept as one list that everybody reads, and a list for
+//! The greylist: made from reports ([`Greylist::weigh`]), kept as one list that everybody reads, and a list for
 //! every day. The rules are in [`sview_model::greylist`].
 
 mod days;
@@ -10,6 +10,14 @@ pub use self::events::Deed;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::Entry;
+
+use crate::Reports;
+
+/// The greylist, made and kept: see [`Reports::greylist`]. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Greylist<'a> {
+    pub(crate) reports: &'a Reports,
+}
 
 /// Which list there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

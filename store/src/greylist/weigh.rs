@@ -6,17 +6,18 @@ use chrono::{DateTime, Utc};
 use sview_model::greylist::{Entry, History, MOST, Rules, Sighting};
 use sview_model::{Kind, Precision, Span};
 
-use crate::compute::{PARTS, Plan, Segment};
+use super::Greylist;
+use crate::compute::{PARTS, Plan, Segment, plan};
 use crate::engine::Tx;
-use crate::{Error, Reports, Result};
+use crate::{Error, Result};
 
-impl Reports {
+impl Greylist<'_> {
     /// The greylist that the reports make, as of `now`: from one unchanging state of the database, from aggregated rows where there
     /// are some, and the same however far aggregation is. In the order of addresses.
     ///
     /// Rows come in the order of their addresses, so one address at a time is in memory, and those that are listed.
-    pub async fn greylist_from_reports(&self, rules: &Rules, now: DateTime<Utc>) -> Result<Vec<Entry>> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn weigh(self, rules: &Rules, now: DateTime<Utc>) -> Result<Vec<Entry>> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let mut listed: Vec<Entry> = Vec::new();
         let mut weigh = |address: &str, sightings: &[Sighting]| {
             // What is no address was written by another program, and is nobody to list.
@@ -49,10 +50,10 @@ impl Reports {
     }
 
     /// What one address did as far as it counts, as of `now`. This is a query over reports, too slow for a page.
-    pub async fn history_from_reports(&self, ip: IpAddr, now: DateTime<Utc>) -> Result<History> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn history(self, ip: IpAddr, now: DateTime<Utc>) -> Result<History> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let spellings = spellings(ip);
-        let d = self.engine.dialect();
+        let d = self.reports.engine.dialect();
         let one_of = (1..=spellings.len()).map(|n| d.bind_ip(n)).collect::<Vec<_>>().join(", ");
         let sql = self.sightings(&mut *tx, now, Some(one_of)).await?;
         let rows = tx.rows(sql, 3, &spellings).await?;
@@ -65,8 +66,8 @@ impl Reports {
 
     /// The query for all rows that count, or of addresses that are one of `ips`, in the order of addresses, however they are spelt:
     /// `address, trap, action, time, probe, count`.
-    async fn sightings(&self, tx: &mut dyn Tx, now: DateTime<Utc>, ips: Option<String>) -> Result<String> {
-        let d = self.engine.dialect();
+    async fn sightings(self, tx: &mut dyn Tx, now: DateTime<Utc>, ips: Option<String>) -> Result<String> {
+        let d = self.reports.engine.dialect();
         let (start, recent) = (History::start(now), History::recent(now));
         let mut segments = self.parts(tx, Precision::Daily, Span::new(start, recent)).await?;
         segments.extend(self.parts(tx, Precision::Hourly, Span::new(recent, now)).await?);
@@ -96,13 +97,13 @@ impl Reports {
         ))
     }
 
-    async fn parts(&self, tx: &mut dyn Tx, source: Precision, span: Span) -> Result<Vec<Segment>> {
-        let Plan { segments, .. } = self.segments(tx, Kind::Incidents, source, span, true).await?;
+    async fn parts(self, tx: &mut dyn Tx, source: Precision, span: Span) -> Result<Vec<Segment>> {
+        let Plan { segments, .. } = plan(tx, Kind::Incidents, source, span, true).await?;
         if segments.len() <= PARTS {
             return Ok(segments);
         }
         // One query cannot have so many parts: what is to be made anew is taken as it is.
-        Ok(self.segments(tx, Kind::Incidents, source, span, false).await?.segments)
+        Ok(plan(tx, Kind::Incidents, source, span, false).await?.segments)
     }
 }
 

@@ -10,14 +10,15 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::DateTime;
 use sview_model::{HashKind, Kind, PasswordHash};
 
+use super::Passwords;
+use crate::Result;
 use crate::engine::{Micros, Tx};
 use crate::tally::{hash, passwords};
-use crate::{Reports, Result};
 
 /// Rows in one statement.
 const ROWS: usize = 400;
 
-impl Reports {
+impl Passwords<'_> {
     /// Counts the passwords of all days that were aggregated and are not counted as they are now, the oldest first, each in a
     /// transaction of its own: whatever ends it half-way, what was counted stays. Returns how many days there were. Where
     /// another program counts as well, this one does for what that does not tell: NTLM, and the days.
@@ -25,8 +26,8 @@ impl Reports {
     /// # Errors
     /// The first one of a day whose rows are at fault, after the others have been counted; that day is tried again the next time. Any
     /// other error ends the counting at once.
-    pub async fn count_passwords(&self) -> Result<u64> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn count(self) -> Result<u64> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let counted = tx.ints("SELECT watermark, made FROM sview_password_state".to_owned()).await?;
         let rollup = "SELECT watermark, revision FROM sview_rollup WHERE kind = 'passwords' AND precision = 'daily'";
         let rollup = tx.ints(rollup.to_owned()).await?;
@@ -54,7 +55,7 @@ impl Reports {
         let word = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
         if let Some([watermark, revision]) = rollup.first().map(Vec::as_slice) {
             let (watermark, made) = (word(*watermark), word(*revision));
-            let mut tx = self.engine.begin().await?;
+            let mut tx = self.reports.engine.begin().await?;
             tx.execute(format!("UPDATE sview_password_state SET watermark = {watermark}, made = {made}")).await?;
             tx.commit().await?;
         }
@@ -62,21 +63,21 @@ impl Reports {
     }
 
     /// The first day after another that is not counted as it is. Looked for without holding up any writer, since all bodies are read.
-    async fn next_day(&self, last: Micros) -> Result<Option<Micros>> {
+    async fn next_day(self, last: Micros) -> Result<Option<Micros>> {
         let sql = format!(
             "SELECT t.bucket FROM sview_tally AS t LEFT JOIN sview_password_day AS d ON d.bucket = t.bucket
              WHERE t.kind = 'passwords' AND t.precision = 'daily' AND t.bucket > {last}
                AND (d.body IS NULL OR d.body <> t.body)
              ORDER BY t.bucket LIMIT 1"
         );
-        let mut tx = self.engine.snapshot().await?;
+        let mut tx = self.reports.engine.snapshot().await?;
         Ok(tx.ints(sql).await?.first().and_then(|row| row.first().copied().flatten()))
     }
 
-    async fn count_day(&self, day: Micros) -> Result<()> {
-        let d = self.engine.dialect();
+    async fn count_day(self, day: Micros) -> Result<()> {
+        let d = self.reports.engine.dialect();
         let lock = d.for_update();
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.reports.engine.begin().await?;
         // Two that count at once take turns.
         tx.ints(format!("SELECT made FROM sview_password_state {lock}")).await?;
         let tally = format!("FROM sview_tally WHERE kind = 'passwords' AND precision = 'daily' AND bucket = {day}");

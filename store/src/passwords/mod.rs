@@ -24,14 +24,16 @@ pub struct SeenPassword {
     pub last_seen: Option<DateTime<Utc>>,
 }
 
-impl Reports {
+/// The passwords that were seen: see [`Reports::passwords`]. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Passwords<'a> {
+    pub(crate) reports: &'a Reports,
+}
+
+impl Passwords<'_> {
     /// The passwords whose hash begins with a prefix. The time that it takes depends on the prefix only.
-    pub async fn passwords_seen(
-        &self,
-        kind: HashKind,
-        prefix: HashPrefix,
-    ) -> Result<BTreeMap<PasswordHash, SeenPassword>> {
-        let d = self.engine.dialect();
+    pub async fn seen(self, kind: HashKind, prefix: HashPrefix) -> Result<BTreeMap<PasswordHash, SeenPassword>> {
+        let d = self.reports.engine.dialect();
         let lower = prefix.to_hex();
         let upper = lower.to_uppercase();
         // No digit comes after the letter f.
@@ -54,7 +56,7 @@ impl Reports {
                 (format!("{counted} UNION ALL {foreign}"), &binds[..])
             }
         };
-        let mut tx = self.engine.snapshot().await?;
+        let mut tx = self.reports.engine.snapshot().await?;
         let mut all = BTreeMap::<PasswordHash, SeenPassword>::new();
         for row in tx.rows(sql, 2, binds).await? {
             let [Some(hash), source] = &row.texts[..] else { continue };
@@ -77,7 +79,7 @@ impl Reports {
     }
 
     /// The prefixes under which the database knows of any password. Reads all of it: not for every request.
-    pub async fn password_prefixes(&self, kind: HashKind) -> Result<Vec<HashPrefix>> {
+    pub async fn prefixes(self, kind: HashKind) -> Result<Vec<HashPrefix>> {
         let ours = format!("SELECT DISTINCT substr(hash, 1, 5) FROM sview_password WHERE kind = '{kind}'");
         let theirs = "SELECT DISTINCT lower(substr(CAST(password_hash AS text), 1, 5)) FROM passwords_pwned";
         let sql = match kind {
@@ -90,21 +92,22 @@ impl Reports {
             prefixes.extend(texts.first().copied().flatten().and_then(|text| text.parse::<HashPrefix>().ok()));
             Ok(())
         };
-        self.engine.snapshot().await?.each(sql, 1, &mut visit).await?;
+        self.reports.engine.snapshot().await?.each(sql, 1, &mut visit).await?;
         Ok(prefixes)
     }
 
     /// What grows whenever sview counts a password. (Another program's counts do not show in it.)
-    pub async fn passwords_revision(&self) -> Result<i64> {
-        let rows = self.engine.snapshot().await?.ints("SELECT revision FROM sview_password_state".to_owned()).await?;
+    pub async fn revision(self) -> Result<i64> {
+        let rows =
+            self.reports.engine.snapshot().await?.ints("SELECT revision FROM sview_password_state".to_owned()).await?;
         Ok(rows.first().and_then(|row| row.first().copied().flatten()).unwrap_or(0))
     }
 }
 
-impl Reports {
+impl Passwords<'_> {
     /// Whether another program counts the same reports by such hashes: `passwords_pwned` has SHA-1 only.
-    fn counts_twice(&self, kind: HashKind) -> bool {
-        kind == HashKind::Sha1 && !self.settings.count_passwords
+    fn counts_twice(self, kind: HashKind) -> bool {
+        kind == HashKind::Sha1 && !self.reports.settings.count_passwords
     }
 }
 

@@ -13,9 +13,9 @@ use chrono::{DateTime, Utc};
 use sview_model::{CountryCode, Kind, Precision, Span};
 
 use super::step::Work;
-use super::{BEGINNING, Spans, first, micros, moment, watermark};
+use super::{BEGINNING, Rollup, Spans, first, micros, moment, watermark};
 use crate::engine::{Dialect, Micros, Tx, limit_statements, table};
-use crate::{Error, Reports, Result};
+use crate::{Error, Result};
 
 /// How many addresses one transaction gives a country, at the most.
 const ADDRESSES: usize = 20_000;
@@ -40,7 +40,7 @@ pub struct WithoutCountry {
     pub next: CountryCursor,
 }
 
-/// What [`Reports::add_countries`] changed.
+/// What [`Rollup::add_countries`] changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CountriesAdded {
     /// Reports that have a country now.
@@ -60,12 +60,13 @@ fn within(d: Dialect, (start, finish): (Micros, Micros)) -> String {
     format!("time >= {} AND time < {}", d.time(start), d.time(finish))
 }
 
-impl Reports {
+impl Rollup<'_> {
     /// Returns the next addresses of a day that have incidents without a country, in reports or aggregated rows; `None` when there are no
     /// more before `until`. Oldest days come first.
-    pub async fn without_country(&self, from: &CountryCursor, until: DateTime<Utc>) -> Result<Option<WithoutCountry>> {
-        let (d, width, until) = (self.engine.dialect(), micros(Precision::Daily.width()), until.timestamp_micros());
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn without_country(self, from: &CountryCursor, until: DateTime<Utc>) -> Result<Option<WithoutCountry>> {
+        let (d, width, until) =
+            (self.reports.engine.dialect(), micros(Precision::Daily.width()), until.timestamp_micros());
+        let mut tx = self.reports.engine.snapshot().await?;
         // Where nearly all have a country, the next without one is far.
         limit_statements(&mut *tx, d, Duration::ZERO).await?;
         let mut cursor = CountryCursor { day: from.day.max(BEGINNING), after: from.after.clone() };
@@ -120,7 +121,7 @@ impl Reports {
     /// # Errors
     /// [`Error::Locked`] when another session holds the lock of an aggregation for two minutes.
     pub async fn add_countries(
-        &self,
+        self,
         day: Span,
         countries: &[(String, CountryCode)],
         dry_run: bool,
@@ -140,10 +141,10 @@ impl Reports {
         }
     }
 
-    async fn add_countries_once(&self, day: Span, pairs: &str, dry_run: bool) -> Result<CountriesAdded> {
-        let d = self.engine.dialect();
+    async fn add_countries_once(self, day: Span, pairs: &str, dry_run: bool) -> Result<CountriesAdded> {
+        let d = self.reports.engine.dialect();
         let span = (day.start.timestamp_micros(), day.finish.timestamp_micros());
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.reports.engine.begin().await?;
         limit_statements(&mut *tx, d, Duration::ZERO).await?;
         // The finest first. Nobody else holds two of these locks.
         for precision in Precision::AGGREGATED {

@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
 use super::step::Work;
-use super::{Spans, first, moment, pairs};
+use super::{Rollup, Spans, first, moment, pairs};
 use crate::engine::{Dialect, Micros, Tx};
-use crate::{Error, Reports, Result};
+use crate::{Error, Result};
 
 /// After this time a bucket that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(10 * 60);
@@ -97,12 +97,12 @@ impl Work<'_> {
     }
 }
 
-impl Reports {
+impl Rollup<'_> {
     /// What keeps aggregations from being complete: buckets that failed, and sessions that have held a lock for at least `patience`.
-    pub async fn obstacles(&self, patience: Duration) -> Result<Vec<Obstacle>> {
+    pub async fn obstacles(self, patience: Duration) -> Result<Vec<Obstacle>> {
         let sql = "SELECT kind, precision, error, start, finish, failed_at FROM sview_pending
              WHERE failed_at IS NOT NULL ORDER BY kind, precision, start";
-        let rows = self.engine.snapshot().await?.rows(sql.to_owned(), 3, &[]).await?;
+        let rows = self.reports.engine.snapshot().await?.rows(sql.to_owned(), 3, &[]).await?;
         let bucket = |row: crate::engine::Row| {
             let mut texts = row.texts.into_iter().flatten();
             let [start, finish, failed_at] = row.ints[..] else { return None };
@@ -118,7 +118,7 @@ impl Reports {
             })
         };
         let mut all: Vec<Obstacle> = rows.into_iter().filter_map(bucket).collect();
-        for holder in self.engine.holders().await?.into_iter().filter(|holder| holder.held >= patience) {
+        for holder in self.reports.engine.holders().await?.into_iter().filter(|holder| holder.held >= patience) {
             let (Ok(kind), Ok(precision)) = (holder.kind.parse(), holder.precision.parse()) else { continue };
             let cause = ObstacleCause::Lock { holder: holder.words, since: moment(holder.since) };
             all.push(Obstacle { kind, precision, cause });

@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
-use super::{Spans, mark, micros, moment, oldest, watermark};
+use super::{Rollup, Spans, mark, micros, moment, oldest, watermark};
+use crate::Result;
 use crate::engine::table;
-use crate::{Reports, Result};
 
-impl Reports {
+impl Rollup<'_> {
     /// Notes that every bucket of a precision before its watermark is to be looked at again, as far back as there are finer
     /// rows, or buckets without a tally may be. Aggregation then makes those that are missing or hold less than their finer
     /// rows; nothing is counted twice, however often this is done. Returns the span; `None` when there are no rows, or when
     /// aggregation has not begun (its first step looks at all of history anyway).
-    pub async fn mark_history(&self, kind: Kind, precision: Precision) -> Result<Option<Span>> {
+    pub async fn mark_history(self, kind: Kind, precision: Precision) -> Result<Option<Span>> {
         let Some((span, mut tx)) = self.history(kind, precision).await? else { return Ok(None) };
         let spans = Spans::new(vec![(span.start.timestamp_micros(), span.finish.timestamp_micros())]);
         mark(&mut *tx, kind, precision, &spans).await?;
@@ -20,15 +20,15 @@ impl Reports {
         Ok(Some(span))
     }
 
-    /// The span that [`Reports::mark_history`] would note.
-    pub async fn history_span(&self, kind: Kind, precision: Precision) -> Result<Option<Span>> {
+    /// The span that [`Rollup::mark_history`] would note.
+    pub async fn history_span(self, kind: Kind, precision: Precision) -> Result<Option<Span>> {
         Ok(self.history(kind, precision).await?.map(|(span, _)| span))
     }
 
-    async fn history(&self, kind: Kind, precision: Precision) -> Result<Option<(Span, Box<dyn crate::engine::Tx>)>> {
+    async fn history(self, kind: Kind, precision: Precision) -> Result<Option<(Span, Box<dyn crate::engine::Tx>)>> {
         let Some(finer) = precision.finer() else { return Ok(None) };
-        let (d, width) = (self.engine.dialect(), micros(precision.width()));
-        let mut tx = self.engine.begin().await?;
+        let (d, width) = (self.reports.engine.dialect(), micros(precision.width()));
+        let mut tx = self.reports.engine.begin().await?;
         let Some(finish) = watermark(&mut *tx, kind, precision, "").await? else { return Ok(None) };
         let mut start: Option<DateTime<Utc>> = None;
         for table in [table(kind, finer), table(kind, precision)] {

@@ -12,8 +12,8 @@
 //!   it would shrink. A bucket whose finer rows were deleted since (retention), or that an older program counted twice, is left
 //!   alone.
 //!
-//! Steps of one kind and precision take turns by a lock on the watermark's row, rebuilding ([`Reports::rebuild`]) and the adding of
-//! countries ([`Reports::add_countries`]) included.
+//! Steps of one kind and precision take turns by a lock on the watermark's row, rebuilding ([`Rollup::rebuild`]) and the adding of
+//! countries ([`Rollup::add_countries`]) included.
 
 mod build;
 mod countries;
@@ -65,7 +65,7 @@ pub struct Coverage {
     pub precision: Precision,
     /// Buckets that end by this moment were made, but for the pending ones; `None` before the first step.
     pub watermark: Option<DateTime<Utc>>,
-    /// How many spans before the watermark wait to be made, or made anew, without those that failed lately ([`Reports::obstacles`]).
+    /// How many spans before the watermark wait to be made, or made anew, without those that failed lately ([`Rollup::obstacles`]).
     pub pending: u64,
     /// Grows whenever buckets that had been made are made anew; see [`crate::Computed::revision`].
     pub revision: i64,
@@ -154,15 +154,21 @@ async fn oldest(tx: &mut dyn Tx, d: Dialect, table: &str, before: Micros) -> Res
     first(tx, format!("SELECT {min} FROM {table} WHERE time >= {start} AND time < {before}")).await
 }
 
-impl Reports {
+/// The aggregation of reports: see [`Reports::rollup`]. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Rollup<'a> {
+    pub(crate) reports: &'a Reports,
+}
+
+impl Rollup<'_> {
     /// Does one step of the aggregation of a kind into a precision, as of `now`: at most a chunk of buckets, in one
     /// transaction. Call it until it is [`Step::Idle`] or [`Step::Blocked`].
     ///
-    /// A bucket that cannot be made is set aside for some minutes, and the others are made. See [`Reports::obstacles`].
+    /// A bucket that cannot be made is set aside for some minutes, and the others are made. See [`Rollup::obstacles`].
     ///
     /// # Errors
     /// [`Error::Locked`] when another session holds the lock of this aggregation for 15 s.
-    pub async fn aggregate(&self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> Result<Step> {
+    pub async fn aggregate(self, kind: Kind, precision: Precision, now: DateTime<Utc>) -> Result<Step> {
         let Some(finer) = precision.finer() else { return Ok(Step::Idle) };
         let mut step = self.step(kind, precision, finer, now, false).await;
         if step.as_ref().is_err_and(Error::is_of_rows) {
@@ -175,17 +181,17 @@ impl Reports {
     }
 
     async fn step(
-        &self,
+        self,
         kind: Kind,
         precision: Precision,
         finer: Precision,
         now: DateTime<Utc>,
         careful: bool,
     ) -> Result<Step> {
-        let mut tx = self.engine.begin().await?;
-        let mut work = Work::new(&mut *tx, self.engine.dialect(), kind, precision, finer);
+        let mut tx = self.reports.engine.begin().await?;
+        let mut work = Work::new(&mut *tx, self.reports.engine.dialect(), kind, precision, finer);
         work.careful = careful;
-        let step = work.step(finer, now, micros(self.settings.reread)).await?;
+        let step = work.step(finer, now, micros(self.reports.settings.reread)).await?;
         tx.commit().await?;
         Ok(step)
     }
@@ -193,14 +199,14 @@ impl Reports {
     /// Says who holds the lock of an aggregation, after waiting for it was given up. A session that cannot belong to a job any more,
     /// since no job of aggregation runs for so long, is ended where it waits for a process that is suspended: the server itself ends
     /// only one that has read its last answer.
-    pub(crate) async fn locked(&self, kind: Kind, precision: Precision, error: Error) -> Error {
+    pub(crate) async fn locked(self, kind: Kind, precision: Precision, error: Error) -> Error {
         let limit = sview_model::Queue::Aggregation.time_limit();
-        if let Err(error) = self.engine.end_suspended(kind, precision, limit).await {
+        if let Err(error) = self.reports.engine.end_suspended(kind, precision, limit).await {
             tracing::warn!(%kind, %precision, %error, "could not end a session that holds the lock of an aggregation");
         }
         let of =
             |holder: &crate::engine::Holder| holder.kind == kind.as_str() && holder.precision == precision.as_str();
-        let holder = match self.engine.holders().await {
+        let holder = match self.reports.engine.holders().await {
             Ok(holders) => holders.into_iter().find(of).map(|holder| holder.words),
             Err(error) => Some(error.to_string()),
         };
@@ -210,8 +216,8 @@ impl Reports {
     }
 
     /// How far every aggregation has come: one entry for each kind and aggregated precision.
-    pub async fn coverage(&self) -> Result<Vec<Coverage>> {
-        let mut tx = self.engine.snapshot().await?;
+    pub async fn coverage(self) -> Result<Vec<Coverage>> {
+        let mut tx = self.reports.engine.snapshot().await?;
         let mut all = Vec::new();
         for kind in Kind::ALL {
             for precision in Precision::AGGREGATED {
@@ -219,7 +225,7 @@ impl Reports {
                     "SELECT watermark, (SELECT count(*) FROM sview_pending AS p
                        WHERE p.kind = r.kind AND p.precision = r.precision AND p.start < r.watermark AND NOT {}), revision
                      FROM sview_rollup AS r WHERE kind = '{kind}' AND precision = '{precision}'",
-                    failed::lately(self.engine.dialect())
+                    failed::lately(self.reports.engine.dialect())
                 );
                 let rows = tx.ints(sql).await?;
                 let row = rows.first().map(Vec::as_slice).unwrap_or_default();

@@ -10,9 +10,9 @@
 use sview_model::{Kind, Precision, Span};
 
 use super::retention::forgotten;
-use super::{BEGINNING, Spans, Work, chunk, columns, first, moment, oldest, watermark};
+use super::{BEGINNING, Rollup, Spans, Work, chunk, columns, first, moment, oldest, watermark};
+use crate::Result;
 use crate::engine::Micros;
-use crate::{Reports, Result};
 
 /// How to rebuild.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Rebuilt {
     pub refused: Vec<Span>,
 }
 
-impl Reports {
+impl Rollup<'_> {
     /// Deletes and makes anew the newest chunk of buckets in a span, in one transaction; `None` when there is none before the
     /// watermark. Go on with a span that ends where [`Rebuilt::span`] starts.
     ///
@@ -46,7 +46,7 @@ impl Reports {
     ///
     /// # Errors
     /// [`Error::Locked`](crate::Error::Locked) when another session holds the lock of this aggregation for two minutes.
-    pub async fn rebuild(&self, kind: Kind, precision: Precision, span: Span, how: Rebuild) -> Result<Option<Rebuilt>> {
+    pub async fn rebuild(self, kind: Kind, precision: Precision, span: Span, how: Rebuild) -> Result<Option<Rebuilt>> {
         const TRIES: u32 = 8;
         let mut tries = 1;
         loop {
@@ -59,16 +59,10 @@ impl Reports {
         }
     }
 
-    async fn rebuild_once(
-        &self,
-        kind: Kind,
-        precision: Precision,
-        span: Span,
-        how: Rebuild,
-    ) -> Result<Option<Rebuilt>> {
+    async fn rebuild_once(self, kind: Kind, precision: Precision, span: Span, how: Rebuild) -> Result<Option<Rebuilt>> {
         let Some(finer) = precision.finer() else { return Ok(None) };
-        let mut tx = self.engine.begin().await?;
-        let mut work = Work::new(&mut *tx, self.engine.dialect(), kind, precision, finer);
+        let mut tx = self.reports.engine.begin().await?;
+        let mut work = Work::new(&mut *tx, self.reports.engine.dialect(), kind, precision, finer);
         let rebuilt = work.rebuild(precision.cover(span), how.force).await?;
         if !how.dry_run {
             tx.commit().await?;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::{Kind, Precision};
 
-use super::{BEGINNING, first, micros, moment, pending_of, watermark};
+use super::{BEGINNING, Rollup, first, micros, moment, pending_of, watermark};
+use crate::Result;
 use crate::engine::{Dialect, Micros, Tx};
-use crate::{Reports, Result};
 
 /// The spans that one transaction deletes: the first, the shortest and the longest.
 const PIECES: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::minutes(1), TimeDelta::days(1)];
@@ -26,16 +26,16 @@ pub struct Deleted {
     pub chunks: u64,
 }
 
-impl Reports {
+impl Rollup<'_> {
     /// Deletes the reports of whole days that ended at least [`crate::Settings::keep`] before `now`, if they are aggregated; none where
     /// that is `None`. What was aggregated of them stays, and what comes later for these days does not count. It may be stopped
     /// anywhere; the next call goes on.
     ///
     /// A hypertable of TimescaleDB loses whole chunks only, so its reports stay up to a chunk longer (7 days by default): to delete the
     /// rows of a part of a compressed chunk, the server would have to unpack them first.
-    pub async fn forget_reports(&self, now: DateTime<Utc>) -> Result<Deleted> {
+    pub async fn forget_reports(self, now: DateTime<Utc>) -> Result<Deleted> {
         let mut deleted = Deleted::default();
-        let Some(keep) = self.settings.keep else { return Ok(deleted) };
+        let Some(keep) = self.reports.settings.keep else { return Ok(deleted) };
         let before = Precision::Daily.floor(now - keep).timestamp_micros();
         for kind in Kind::ALL {
             let forgotten = match self.forget_until(*kind, before).await {
@@ -55,15 +55,15 @@ impl Reports {
     }
 
     /// Notes that the reports of a kind are forgotten up to a moment, or as far as they are aggregated; returns up to when they are.
-    async fn forget_until(&self, kind: Kind, before: Micros) -> Result<Option<Micros>> {
+    async fn forget_until(self, kind: Kind, before: Micros) -> Result<Option<Micros>> {
         const FINEST: Precision = Precision::Quarterly;
         let floor = |at: Micros| Precision::Daily.floor(moment(at)).timestamp_micros();
-        let mut tx = self.engine.begin().await?;
-        let lock = self.engine.dialect().for_update();
+        let mut tx = self.reports.engine.begin().await?;
+        let lock = self.reports.engine.dialect().for_update();
         let Some(made_to) = watermark(&mut *tx, kind, FINEST, lock).await? else { return Ok(None) };
         let known = forgotten(&mut *tx, kind).await?;
         // What another program wrote without telling is still to be found up to there.
-        let mut until = floor(before.min(made_to - micros(self.settings.reread)));
+        let mut until = floor(before.min(made_to - micros(self.reports.settings.reread)));
         let waiting = pending_of(&mut *tx, kind, FINEST, until).await?;
         if let Some((start, _)) = waiting.iter().find(|(_, finish)| known.is_none_or(|known| *finish > known)) {
             until = floor(start);
@@ -82,8 +82,8 @@ impl Reports {
     ///
     /// Each piece begins where the last one ended: a look at the table from its beginning would pass over every index entry of the
     /// rows that were deleted before, and the whole would take time by the square of the history.
-    async fn delete_rows(&self, kind: Kind, before: Micros) -> Result<u64> {
-        let d = self.engine.dialect();
+    async fn delete_rows(self, kind: Kind, before: Micros) -> Result<u64> {
+        let d = self.reports.engine.dialect();
         let [mut piece, shortest, longest] = PIECES.map(micros);
         // What has no valid time is older than anything.
         let mut rows = self.delete_piece(kind, format!("time < {}", d.time(BEGINNING))).await?;
@@ -96,7 +96,7 @@ impl Reports {
                     d.time(start),
                     d.time(before)
                 );
-                let Some(next) = first(&mut *self.engine.snapshot().await?, sql).await? else { break };
+                let Some(next) = first(&mut *self.reports.engine.snapshot().await?, sql).await? else { break };
                 start = next;
             }
             let (begun, finish) = (Instant::now(), before.min(start + piece));
@@ -112,19 +112,19 @@ impl Reports {
         Ok(rows)
     }
 
-    async fn delete_piece(&self, kind: Kind, within: String) -> Result<u64> {
-        let mut tx = self.engine.begin().await?;
+    async fn delete_piece(self, kind: Kind, within: String) -> Result<u64> {
+        let mut tx = self.reports.engine.begin().await?;
         let deleted = tx.execute(format!("DELETE FROM {kind} WHERE {within}")).await?;
         tx.commit().await?;
         Ok(deleted)
     }
 
     /// Whether the table of a kind's reports is a hypertable of TimescaleDB.
-    async fn is_hypertable(&self, kind: Kind) -> Result<bool> {
-        if self.engine.dialect() != Dialect::Postgres {
+    async fn is_hypertable(self, kind: Kind) -> Result<bool> {
+        if self.reports.engine.dialect() != Dialect::Postgres {
             return Ok(false);
         }
-        let mut tx = self.engine.snapshot().await?;
+        let mut tx = self.reports.engine.snapshot().await?;
         // A statement of its own: one that names the view fails where there is none.
         let view =
             "SELECT CASE WHEN to_regclass('timescaledb_information.hypertables') IS NULL THEN 0 ELSE 1 END::bigint";
@@ -139,9 +139,9 @@ impl Reports {
     }
 
     /// Drops the chunks of a hypertable that end by a moment; returns how many.
-    async fn drop_chunks(&self, kind: Kind, before: Micros) -> Result<u64> {
-        let mut tx = self.engine.begin().await?;
-        let before = self.engine.dialect().time(before);
+    async fn drop_chunks(self, kind: Kind, before: Micros) -> Result<u64> {
+        let mut tx = self.reports.engine.begin().await?;
+        let before = self.reports.engine.dialect().time(before);
         let sql =
             format!("SELECT count(*) FROM (SELECT drop_chunks('{kind}'::regclass, older_than => {before})) AS dropped");
         let dropped = first(&mut *tx, sql).await?;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Span};
 
 use super::retention::forgotten;
-use super::{BEGINNING, Buckets, Spans, chunk, columns, first, micros, moment, oldest, pending_of, watermark};
+use super::{BEGINNING, Buckets, Rollup, Spans, chunk, columns, first, micros, moment, oldest, pending_of, watermark};
 use crate::engine::{Dialect, Micros, Tx, limit_statements, table};
 use crate::{Reports, Result};
 
@@ -90,11 +90,11 @@ impl Look {
     }
 }
 
-impl Reports {
+impl Rollup<'_> {
     /// The buckets before the watermark, within `span` if one is given, whose sum or number of rows differs from a recount of
     /// the native reports, oldest first. Reads every report in the span.
-    pub async fn differences(&self, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Vec<Difference>> {
-        let Some(mut look) = Look::at(self, kind, precision, span).await? else { return Ok(Vec::new()) };
+    pub async fn differences(self, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Vec<Difference>> {
+        let Some(mut look) = Look::at(self.reports, kind, precision, span).await? else { return Ok(Vec::new()) };
         let (d, within, columns) = (look.dialect, look.within(), columns(kind));
         let native = table(kind, Precision::Native);
         let (bucket, made) = (d.micros(&d.bucket("time", look.width)), d.micros("time"));
@@ -137,12 +137,12 @@ impl Reports {
     /// The buckets before the watermark, within `span` if one is given, whose tally is not what their wide rows make, oldest
     /// first. Reads every wide row in the span.
     pub async fn tally_differences(
-        &self,
+        self,
         kind: Kind,
         precision: Precision,
         span: Option<Span>,
     ) -> Result<Vec<TallyDifference>> {
-        let Some(mut look) = Look::at(self, kind, precision, span).await? else { return Ok(Vec::new()) };
+        let Some(mut look) = Look::at(self.reports, kind, precision, span).await? else { return Ok(Vec::new()) };
         let table = table(kind, precision);
         let sql = format!("SELECT min(bucket) FROM sview_tally WHERE kind = '{kind}' AND precision = '{precision}'");
         let oldest = [look.oldest(&table).await?, first(&mut *look.tx, sql).await?];
