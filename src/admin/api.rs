@@ -2,9 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Extract};
-use axum::http::Uri;
-use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
 use sview_jobs::{KEPT_ACTIONS, Surroundings};
 
 use super::answers::{
@@ -18,12 +15,8 @@ use super::{Admin, jobs, rows};
 /// Jobs in an answer that asks for no number.
 const PAGE: usize = 100;
 
-fn respond(answer: Result<impl Serialize, Problem>, viewer: &Viewer, uri: &Uri) -> Response {
-    match answer {
-        Ok(value) => Json(value).into_response(),
-        Err(problem) => problem.respond(&viewer.context(), uri),
-    }
-}
+/// An answer in JSON, or why there is none.
+type Answer<T> = Result<Json<T>, Problem>;
 
 /// Jobs
 ///
@@ -38,19 +31,11 @@ fn respond(answer: Result<impl Serialize, Problem>, viewer: &Viewer, uri: &Uri) 
         (status = 401, description = "A token is needed.", body = Error),
     )
 )]
-pub(super) async fn list(
-    Extract(admin): Extract<Admin>,
-    viewer: Viewer,
-    uri: Uri,
-    Query(query): Query<JobsQuery>,
-) -> Response {
-    let answer = async {
-        let (records, more) = jobs::look(&admin, query.search(PAGE)?).await?;
-        let around = Surroundings::look(&admin.services.jobs).await?;
-        let before = records.last().filter(|_| more).map(|record| record.id.to_string());
-        Ok(Jobs { jobs: records.iter().map(|record| Job::new(record, &around)).collect(), before })
-    };
-    respond(answer.await, &viewer, &uri)
+pub(super) async fn list(Extract(admin): Extract<Admin>, _: Viewer, Query(query): Query<JobsQuery>) -> Answer<Jobs> {
+    let (records, more) = jobs::look(&admin, query.search(PAGE)?).await?;
+    let around = Surroundings::look(&admin.services.jobs).await?;
+    let before = records.last().filter(|_| more).map(|record| record.id.to_string());
+    Ok(Json(Jobs { jobs: records.iter().map(|record| Job::new(record, &around)).collect(), before }))
 }
 
 /// A job
@@ -67,18 +52,10 @@ pub(super) async fn list(
         (status = 404, description = "There is no such job, or none any more.", body = Error),
     )
 )]
-pub(super) async fn one(
-    Extract(admin): Extract<Admin>,
-    viewer: Viewer,
-    uri: Uri,
-    Path(text): Path<String>,
-) -> Response {
-    let answer = async {
-        let record = admin.services.jobs.queues.ledger().get(jobs::id(&text)?).await?;
-        let record = record.ok_or_else(|| admin.no_such_job())?;
-        Ok(Job::new(&record, &Surroundings::look(&admin.services.jobs).await?))
-    };
-    respond(answer.await, &viewer, &uri)
+pub(super) async fn one(Extract(admin): Extract<Admin>, _: Viewer, Path(text): Path<String>) -> Answer<Job> {
+    let record = admin.services.jobs.queues.ledger().get(jobs::id(&text)?).await?;
+    let record = record.ok_or_else(|| admin.no_such_job())?;
+    Ok(Json(Job::new(&record, &Surroundings::look(&admin.services.jobs).await?)))
 }
 
 /// Queues
@@ -92,12 +69,9 @@ pub(super) async fn one(
         (status = 401, description = "A token is needed.", body = Error),
     )
 )]
-pub(super) async fn counts(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
-    let answer = async {
-        let counts = admin.services.jobs.queues.ledger().counts().await?;
-        Ok(answers::counts(&counts, &*admin.figures().await?))
-    };
-    respond(answer.await, &viewer, &uri)
+pub(super) async fn counts(Extract(admin): Extract<Admin>, _: Viewer) -> Answer<Counts> {
+    let counts = admin.services.jobs.queues.ledger().counts().await?;
+    Ok(Json(answers::counts(&counts, &*admin.figures().await?)))
 }
 
 /// Workers
@@ -111,14 +85,11 @@ pub(super) async fn counts(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
         (status = 401, description = "A token is needed.", body = Error),
     )
 )]
-pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
-    let answer = async {
-        let around = Surroundings::look(&admin.services.jobs).await?;
-        let workers = around.workers.iter().map(|(worker, heard)| Worker::new(worker, *heard, &around));
-        let lost = rows::lost(&admin).await?;
-        Ok(Workers { workers: workers.collect(), lost: lost.iter().map(LostWorker::from).collect() })
-    };
-    respond(answer.await, &viewer, &uri)
+pub(super) async fn workers(Extract(admin): Extract<Admin>, _: Viewer) -> Answer<Workers> {
+    let around = Surroundings::look(&admin.services.jobs).await?;
+    let workers = around.workers.iter().map(|(worker, heard)| Worker::new(worker, *heard, &around));
+    let lost = rows::lost(&admin).await?;
+    Ok(Json(Workers { workers: workers.collect(), lost: lost.iter().map(LostWorker::from).collect() }))
 }
 
 /// Dead jobs by their errors
@@ -133,12 +104,9 @@ pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
         (status = 401, description = "A token is needed.", body = Error),
     )
 )]
-pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
-    let answer = async {
-        let all = admin.dead().await?;
-        Ok(Dead { groups: all.groups.iter().map(DeadGroup::from).collect(), looked_through: all.looked })
-    };
-    respond(answer.await, &viewer, &uri)
+pub(super) async fn dead(Extract(admin): Extract<Admin>, _: Viewer) -> Answer<Dead> {
+    let all = admin.dead().await?;
+    Ok(Json(Dead { groups: all.groups.iter().map(DeadGroup::from).collect(), looked_through: all.looked }))
 }
 
 /// The schedule
@@ -152,12 +120,9 @@ pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Ur
         (status = 401, description = "A token is needed.", body = Error),
     )
 )]
-pub(super) async fn schedule(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
-    let answer = async {
-        let ticking = sview_jobs::ticking(&admin.services.jobs).await?;
-        Ok(Schedule { producers: ticking.iter().map(Producer::from).collect() })
-    };
-    respond(answer.await, &viewer, &uri)
+pub(super) async fn schedule(Extract(admin): Extract<Admin>, _: Viewer) -> Answer<Schedule> {
+    let ticking = sview_jobs::ticking(&admin.services.jobs).await?;
+    Ok(Json(Schedule { producers: ticking.iter().map(Producer::from).collect() }))
 }
 
 /// The log of actions
@@ -171,10 +136,7 @@ pub(super) async fn schedule(Extract(admin): Extract<Admin>, viewer: Viewer, uri
         (status = 401, description = "A token is needed.", body = Error),
     )
 )]
-pub(super) async fn actions(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
-    let answer = async {
-        let actions = admin.services.jobs.queues.ledger().actions(KEPT_ACTIONS).await?;
-        Ok(Actions { actions: actions.iter().map(Noted::from).collect() })
-    };
-    respond(answer.await, &viewer, &uri)
+pub(super) async fn actions(Extract(admin): Extract<Admin>, _: Viewer) -> Answer<Actions> {
+    let actions = admin.services.jobs.queues.ledger().actions(KEPT_ACTIONS).await?;
+    Ok(Json(Actions { actions: actions.iter().map(Noted::from).collect() }))
 }

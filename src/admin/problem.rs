@@ -1,8 +1,8 @@
 //! What an operator gets when something is wrong: pages for people, `{"error":…}` for programs. Unlike the public server's, it
 //! says what failed: whoever sees it runs the thing.
 
-use axum::http::{StatusCode, Uri, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderName, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use sview_jobs::machine_now;
 use sview_model::counted;
 use sview_views::admin::{AdminContext, problem};
@@ -20,6 +20,9 @@ pub(super) struct Problem {
 
 /// The address of the stream of events.
 pub(super) const EVENTS: &str = "/events";
+
+/// No problem is kept by a cache.
+const KEPT_BY_NOBODY: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
 
 /// Whether an address is one for programs.
 pub(super) fn is_for_programs(uri: &Uri) -> bool {
@@ -81,18 +84,24 @@ impl Problem {
 
     /// For whoever looks.
     pub(super) fn respond(self, context: &AdminContext, uri: &Uri) -> Response {
-        let body = if is_for_programs(uri) {
-            let text = format!("{}. {}", self.heading, self.advice);
-            axum::Json(serde_json::json!({ "error": text })).into_response()
-        } else {
-            html(problem(context, self.status.as_u16(), &self.heading, &self.advice))
-        };
-        (self.status, [(header::CACHE_CONTROL, "private, no-store")], body).into_response()
+        if is_for_programs(uri) {
+            return self.into_response();
+        }
+        let page = html(problem(context, self.status.as_u16(), &self.heading, &self.advice));
+        (self.status, KEPT_BY_NOBODY, page).into_response()
     }
 
     /// For somebody who did not get past the guard.
     pub(super) fn alone(self, uri: &Uri) -> Response {
         self.respond(&AdminContext { now: machine_now(), may_act: false, signed_in: false, said: None }, uri)
+    }
+}
+
+/// For programs.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let text = format!("{}. {}", self.heading, self.advice);
+        (self.status, KEPT_BY_NOBODY, axum::Json(serde_json::json!({ "error": text }))).into_response()
     }
 }
 
