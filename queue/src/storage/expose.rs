@@ -1,7 +1,5 @@
 //! What pages about queues, workers and tasks ask for, such as those of apalis-board.
 
-use apalis_codec::json::JsonCodec;
-use apalis_core::backend::codec::Codec;
 use apalis_core::backend::{
     Filter as Asked, ListAllTasks, ListQueues, ListTasks, ListWorkers, Metrics, QueueInfo, RunningWorker, StatType,
     Statistic,
@@ -61,15 +59,6 @@ fn statistics(counts: &[QueueCounts]) -> Vec<Statistic> {
         priority: Some(state as u64),
     };
     State::ALL.into_iter().map(statistic).collect()
-}
-
-macro_rules! of_storage {
-    ($($trait:ident { $($body:tt)* })+) => {
-        $(impl<Args> $trait for LedgerStorage<Args>
-        where
-            JsonCodec<Vec<u8>>: Codec<Args, Compact = Vec<u8>, Error = serde_json::Error>,
-        { $($body)* })+
-    };
 }
 
 of_storage! {

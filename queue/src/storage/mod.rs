@@ -1,5 +1,17 @@
 //! The ledger as a storage of apalis: workers, typed pushes, and what pages about workers and tasks ask for.
 
+// Stands before the modules, which see only macros from further up.
+/// Implements traits of apalis for storages of any jobs that can be written as JSON.
+macro_rules! of_storage {
+    ($($trait:ident { $($body:tt)* })+) => {
+        $(impl<Args> $trait for LedgerStorage<Args>
+        where
+            apalis_codec::json::JsonCodec<Vec<u8>>:
+                apalis_core::backend::codec::Codec<Args, Compact = Vec<u8>, Error = serde_json::Error>,
+        { $($body)* })+
+    };
+}
+
 mod attempt;
 mod backend;
 mod config;

@@ -2,23 +2,12 @@
 
 use std::time::Duration;
 
-use apalis_codec::json::JsonCodec;
-use apalis_core::backend::codec::Codec;
 use apalis_core::backend::{FetchById, RegisterWorker, Reschedule, ResumeAbandoned, ResumeById, Vacuum};
 use apalis_core::task::Task;
 use apalis_core::task::task_id::TaskId;
 
 use super::{LedgerStorage, task};
 use crate::{Error, Pushed, Result, WorkerInfo};
-
-macro_rules! of_storage {
-    ($($trait:ident { $($body:tt)* })+) => {
-        $(impl<Args> $trait for LedgerStorage<Args>
-        where
-            JsonCodec<Vec<u8>>: Codec<Args, Compact = Vec<u8>, Error = serde_json::Error>,
-        { $($body)* })+
-    };
-}
 
 of_storage! {
     FetchById {
