@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sview_jobs::{
-    Cause, Context, Greylisting, Job, JobError, JobId, LedgerSettings, Pool, Queues, Registry, Scheduler, Statistics,
-    WorkerSettings, Workers, redis_client, redis_connection, redis_ledger, sqlite_ledger,
+    Cause, Context, Greylisting, Job, JobError, JobId, LedgerSettings, Pool, Queues, RedisConnection, Registry,
+    Scheduler, Statistics, WorkerSettings, Workers, redis_ledger, sqlite_ledger,
 };
 use sview_model::{Clock, Kind, Precision, Queue, Request};
 use sview_store::{Computed, Coverage, RedisCache, Reports, Settings, Step};
@@ -151,7 +151,7 @@ async fn idle(url: &str) {
     let greylist = Greylisting { reports, settings: Arc::default() };
     let (mut workers, mut schedulers) = (Vec::new(), Vec::new());
     for member in 0..6 {
-        let connection = redis_connection(&redis_client(url).unwrap()).unwrap();
+        let connection = RedisConnection::new(url.parse().unwrap());
         let context = Context {
             statistics: Arc::new(NoReports),
             cache: Arc::new(RedisCache::new(connection, &prefix)),

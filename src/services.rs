@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use sview_jobs::{
-    Context, Greylisting, LogThrottle, Queues, in_words, redis_client, redis_connection, redis_ledger, sqlite_ledger,
-};
+use sview_jobs::{Context, Greylisting, LogThrottle, Queues, RedisConnection, in_words, redis_ledger, sqlite_ledger};
 use sview_store::{Cache, Outage, RedisCache, Reports, SqliteCache};
 use tokio::sync::Mutex;
 use tokio::time::error::Elapsed;
@@ -82,8 +80,8 @@ impl Services {
         reports.migrate().await.context(named)?;
         let (cache, queues): (Arc<dyn Cache>, Queues) = match &places.redis_url {
             Some(url) => {
-                let connection = redis_client(url).and_then(|client| redis_connection(&client));
-                let cache = RedisCache::new(connection.context("SVIEW_REDIS_URL")?, &places.redis_prefix);
+                let connection = RedisConnection::new(url.parse().context("SVIEW_REDIS_URL")?);
+                let cache = RedisCache::new(connection, &places.redis_prefix);
                 let cache = cache.bounded(places.cache.bounds());
                 let ledger = redis_ledger(url, &places.redis_prefix, places.ledger.for_jobs());
                 (Arc::new(cache), Queues::new(ledger.context("SVIEW_REDIS_URL")?))
@@ -104,6 +102,12 @@ impl Services {
         let place = |setting: &str, place: &str| format!("{setting}, {}", shown(place));
         let named =
             [place(named, &reports.place()), place(setting, &cache_place), place(setting, &queues.ledger().place())];
+        // A server that is away may come back; one that can hold no queues never will.
+        if let Ok(Err(error)) = timeout(PATIENCE_AT_START, queues.ledger().time()).await
+            && error.is_unusable()
+        {
+            return Err(error).with_context(|| named[2].clone());
+        }
         let settings = Arc::new(places.greylist.for_jobs());
         let of_jobs = reports.apart(connections.jobs);
         let greylist = Greylisting { reports: of_jobs.clone(), settings };
@@ -194,6 +198,9 @@ const KEPT: Duration = Duration::from_secs(1);
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(6);
+
+/// How long the start waits for the queues' server to say what it is.
+const PATIENCE_AT_START: Duration = Duration::from_secs(2);
 
 /// How the parts of a deployment are, as a process sees them.
 #[derive(Clone, Debug)]

@@ -1,12 +1,17 @@
 //! What the terminal says when something is wrong or new: what failed, where, why, and what to do; never a password.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
+#[path = "../queue/tests/failover/servers.rs"]
+mod servers;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use sview_testing::{Backend, Deployment, Patience, Relay, Server, both, http, patiently, python, run, sview, told};
+
+use crate::servers::Redis;
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
@@ -87,6 +92,19 @@ async fn a_redis_that_is_not_there_is_named_with_the_setting() {
         let text = ends(command.env("SVIEW_REDIS_URL", "redis://:hunter2@127.0.0.1:9/"), 1);
         has(&text, &["SVIEW_REDIS_URL", "Redis at 127.0.0.1:9", "refused"]);
         assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_cluster_is_refused_at_the_start() {
+    let deployment = Deployment::new(Backend::Production).await;
+    run(&mut sview(SVIEW, &deployment, &["migrate"]));
+    let cluster = Redis::start(&["--cluster-enabled", "yes"]);
+    for args in ["up", "serve", "worker aggregation", "scheduler", "view-jobs"] {
+        let mut command = sview(SVIEW, &deployment, &words(args));
+        let text = ends(command.env("SVIEW_REDIS_URL", cluster.url()), 1);
+        has(&text, &["SVIEW_REDIS_URL", &format!("Redis at 127.0.0.1:{}", cluster.port)]);
+        has(&text, &["Redis Cluster is not supported", "redis+sentinel://"]);
     }
 }
 

@@ -24,6 +24,8 @@ fn a_wrong_value_is_an_error_that_names_the_setting() {
         ("SVIEW_PUBLIC_URL", "https://$(reboot)"),
         ("SVIEW_DATABASE_URL", "mysql://x"),
         ("SVIEW_REDIS_URL", "http://x"),
+        ("SVIEW_REDIS_URL", "redis://one,,two"),
+        ("SVIEW_REDIS_URL", "redis+sentinel://one,two"),
         ("SVIEW_SECRET", "short"),
         ("SVIEW_LOG_FORMAT", "xml"),
         ("SVIEW_LOG", "a=b=c"),
@@ -55,6 +57,7 @@ fn a_secret_is_in_no_error_and_in_no_help() {
     for (variable, wrong, right) in [
         ("SVIEW_DATABASE_URL", "mysql://sview:hunter2@db/", "postgres://sview:hunter2@db/sentinel"),
         ("SVIEW_REDIS_URL", "http://:hunter2@cache/", "redis://:hunter2@cache/"),
+        ("SVIEW_REDIS_URL", "redis+sentinel://:hunter2@one,two", "redis+sentinel://:hunter2@one,two/main"),
         ("SVIEW_SECRET", "hunter2", "hunter2 hunter2 hunter2 hunter2 hunter2"),
         ("SVIEW_ADMIN_TOKEN", "hunter2", "hunter2-hunter2-hunter2"),
         ("SVIEW_ADMIN_READ_TOKEN", "hunter2", "hunter2-hunter2-hunter2"),

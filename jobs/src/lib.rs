@@ -27,9 +27,9 @@ pub use activity::{Activity, log_activity};
 pub use apalis_ledger::{
     Action, AttemptError, Backoff, CancelOutcome, Claim, ClockShift, Ended, Error as LedgerError, Filter, Finished,
     HourCount, HourOfRuns, JobId, KEPT_ACTIONS, KindOfRuns, Ledger, LedgerServer, LedgerSettings, LogThrottle,
-    MAX_WORDS, NewAction, NewJob, Outcome, ProcessInfo, Pushed, QueueCounts, QueueName, Record, Renewed, Rescued,
-    RunHour, Standing, State, Take, Taken, WorkerInfo, host, in_words, kinds_of_runs, machine_now, redis_client,
-    redis_connection,
+    MAX_WORDS, NewAction, NewJob, Outcome, ProcessInfo, Pushed, QueueCounts, QueueName, Record, RedisAddress,
+    RedisConnection, Renewed, Rescued, RunHour, Standing, State, Take, Taken, WorkerInfo, host, in_words,
+    kinds_of_runs, machine_now,
 };
 pub use cause::Cause;
 pub use context::{Context, Statistics};

@@ -33,6 +33,10 @@ pub enum Error {
     /// What the ledger keeps as JSON cannot be written so.
     #[error("payload of a job: {0}")]
     Payload(#[from] serde_json::Error),
+    /// The address of Redis has none of the forms that are known.
+    #[cfg(feature = "redis")]
+    #[error("{0}")]
+    Address(String),
     /// What another worker was told of an error of the ledger.
     #[error("{0}")]
     Shared(String),
@@ -55,6 +59,16 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// Whether the server can hold no ledger as it is set up or addressed. Waiting does not help: a Redis Cluster, a sentinel.
+    #[must_use]
+    pub fn is_unusable(&self) -> bool {
+        match self {
+            #[cfg(feature = "redis")]
+            Self::Redis(error) => error.kind() == redis::ErrorKind::InvalidClientConfig,
+            _ => false,
+        }
+    }
+
     /// The outage of a server or disk that the error tells of; `None` when it is about what was asked.
     #[must_use]
     pub fn outage(&self) -> Option<Outage> {

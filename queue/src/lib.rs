@@ -44,7 +44,7 @@ pub use overview::{
 };
 pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
 #[cfg(feature = "redis")]
-pub use redis::{RedisLedger, redis_client, redis_connection};
+pub use redis::{RedisAddress, RedisConnection, RedisLedger};
 pub use run_times::{HourOfRuns, KindOfRuns, RunHour, kinds_of_runs};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{ArgAction, Args};
+use sview_jobs::RedisAddress;
 use sview_model::Clock;
 
 use super::{CacheSettings, GreylistSettings, LedgerSettings};
@@ -33,7 +34,8 @@ pub struct Places {
     /// uses one  [default: 12, and one for each slot of the process' workers]
     #[arg(long, env = "SVIEW_DATABASE_CONNECTIONS", global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000), help_heading = "Data and time")]
     pub database_connections: Option<u32>,
-    /// Redis for jobs and cache: redis://HOST:PORT/, or rediss://HOST:PORT/ over TLS
+    /// Redis for jobs and cache: redis://HOST:PORT/, more servers as redis://HOST:PORT,HOST:PORT/, or Sentinel as
+    /// redis+sentinel://HOST:PORT,HOST:PORT/NAME. rediss and rediss+sentinel use TLS
     /// [default: none; jobs and cache are SQLite files in the data directory]
     #[arg(long, env = "SVIEW_REDIS_URL", global = true, value_name = "URL", hide_env_values = true, value_parser = redis, help_heading = "Data and time")]
     pub redis_url: Option<String>,
@@ -132,10 +134,7 @@ fn database(text: &str) -> Result<String, String> {
 }
 
 fn redis(text: &str) -> Result<String, String> {
-    match redis::parse_redis_url(text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("looks like redis://127.0.0.1:6379/".to_owned()),
-    }
+    text.parse::<RedisAddress>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn prefix(text: &str) -> Result<String, String> {

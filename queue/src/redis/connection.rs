@@ -1,41 +1,268 @@
-//! How a program is connected to Redis: quick to notice that the server is away, and quick to be back.
+//! A connection to the master of an address, wherever that is now.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use apalis_redis::{Client, ConnectionManager};
-use redis::IntoConnectionInfo as _;
-use redis::aio::ConnectionManagerConfig;
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use apalis_redis::{ConnectionLike, RedisError};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared, ready};
+use outage::Outage;
+use redis::{Cmd, ErrorKind, Pipeline, RedisFuture, RedisResult, Value};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::Result;
+use super::address::{RedisAddress, Servers};
+use super::node::{Node, find_master};
 
 /// How long an answer is waited for.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
-/// A client for an address: `redis://…`, `redis+unix://…`. Connections whose other end is silently gone (a host without power, a
-/// network that drops packets) break after some seconds, and not after the quarter of an hour that TCP would take.
-pub fn redis_client(url: &str) -> Result<Client> {
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(2));
-    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-    #[cfg(target_os = "linux")]
-    let tcp = tcp.set_user_timeout(Duration::from_secs(8));
-    Ok(Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?)
+/// How often a connection in use is compared with where the address leads now.
+const CHECK: Duration = Duration::from_secs(5);
+
+/// A connection is made anew so often at the most.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A connection to Redis that follows the master. Cheap to clone; clones share the connection.
+///
+/// It is made at its first use, and made anew when it breaks, when an answer is late, and when the server says that it cannot
+/// do a master's work: `READONLY`, `LOADING`, `MASTERDOWN`, `MOVED` and the like. Then names are resolved and sentinels asked again.
+/// A command that was refused so is sent once more, to the new master.
+///
+/// A master that was replaced and does not know it refuses nothing. So the address is followed anew every five seconds of use, and where
+/// it leads to another server, that one is used from then on.
+#[derive(Clone)]
+pub struct RedisConnection(Arc<Inner>);
+
+struct Inner {
+    address: RedisAddress,
+    state: Mutex<State>,
+    /// Changes with each new connection.
+    changes: watch::Sender<u64>,
 }
 
-/// A connection that is made when it is first used, and made again when it breaks. One that cannot be made is tried twice and then
-/// reported: whoever asked knows better how to go on.
-pub fn redis_connection(client: &Client) -> Result<ConnectionManager> {
-    let config = ConnectionManagerConfig::new()
-        .set_response_timeout(Some(ANSWER))
-        .set_connection_timeout(Some(Duration::from_secs(3)))
-        .set_number_of_retries(1)
-        .set_min_delay(Duration::from_millis(50))
-        .set_max_delay(Duration::from_millis(500))
-        // Room for the commands of many workers at once: they must not time out in a queue of the client.
-        .set_pipeline_buffer_size(512);
-    Ok(ConnectionManager::new_lazy_with_config(client.clone(), config)?)
+struct State {
+    attempt: Attempt,
+    checked: Instant,
+    /// The server that was used last, by its id.
+    used: Option<String>,
+}
+
+/// A connection that is being made, was made, or could not be made.
+#[derive(Clone)]
+struct Attempt {
+    number: u64,
+    begun: Instant,
+    node: Shared<BoxFuture<'static, RedisResult<Node>>>,
+}
+
+impl std::fmt::Debug for RedisConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RedisConnection").field(&self.0.address).finish()
+    }
+}
+
+impl RedisConnection {
+    /// A connection to an address, made at its first use.
+    #[must_use]
+    pub fn new(address: RedisAddress) -> Self {
+        let (attempt, checked) = (Attempt::begin(0, &address), Instant::now());
+        let state = Mutex::new(State { attempt, checked, used: None });
+        Self(Arc::new(Inner { address, state, changes: watch::Sender::new(0) }))
+    }
+
+    /// The address it was opened with.
+    #[must_use]
+    pub fn address(&self) -> &RedisAddress {
+        &self.0.address
+    }
+
+    /// Changes whenever the connection is made anew.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// The server that is used now.
+    pub(super) async fn node(&self) -> RedisResult<Node> {
+        self.reach(&self.attempt()).await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The present connection, or the attempt at one. An attempt that failed is followed by another.
+    fn attempt(&self) -> Attempt {
+        let mut state = self.state();
+        let failed = matches!(state.attempt.node.peek(), Some(Err(_)));
+        if failed && state.attempt.begun.elapsed() >= PAUSE {
+            let next = Attempt::begin(state.attempt.number + 1, &self.0.address);
+            self.put(&mut state, next);
+        }
+        state.attempt.clone()
+    }
+
+    async fn reach(&self, attempt: &Attempt) -> RedisResult<Node> {
+        let node = attempt.node.clone().await?;
+        let mut state = self.state();
+        if state.attempt.number == attempt.number && state.used != node.id {
+            if state.used.is_some() {
+                tracing::info!(server = node.place(), "connected to another Redis server than before");
+            }
+            state.used.clone_from(&node.id);
+        }
+        Ok(node)
+    }
+
+    fn put(&self, state: &mut State, attempt: Attempt) {
+        self.0.changes.send_replace(attempt.number);
+        state.attempt = attempt;
+        state.checked = Instant::now();
+    }
+
+    /// Leaves a connection: the next command makes one anew.
+    fn leave(&self, attempt: &Attempt) {
+        let mut state = self.state();
+        if state.attempt.number == attempt.number && attempt.begun.elapsed() >= PAUSE {
+            let next = Attempt::begin(attempt.number + 1, &self.0.address);
+            self.put(&mut state, next);
+        }
+    }
+
+    /// Looks from time to time whether the address leads to another server by now. Nobody waits for it.
+    fn check(&self, attempt: &Attempt, node: &Node) {
+        let mut state = self.state();
+        if state.attempt.number != attempt.number || state.checked.elapsed() < CHECK {
+            return;
+        }
+        state.checked = Instant::now();
+        drop(state);
+        let (connection, attempt, node) = (self.clone(), attempt.clone(), node.clone());
+        tokio::spawn(async move {
+            let other = match &*connection.0.address.servers {
+                // Of several servers nobody says which is the master: one that still is remains in use.
+                Servers::Listed(servers) if servers.len() > 1 && !matches!(node.is_replica().await, Ok(true)) => return,
+                _ => find_master(&connection.0.address).await,
+            };
+            // Whoever cannot be asked now is asked again later.
+            let Ok(other) = other else { return };
+            if other.replica || other.id.is_none() || other.id == node.id {
+                return;
+            }
+            let mut state = connection.state();
+            if state.attempt.number == attempt.number {
+                tracing::info!(
+                    from = node.place(),
+                    to = other.place(),
+                    "the Redis server was replaced; its successor is used from now on"
+                );
+                state.used.clone_from(&other.id);
+                let next = Attempt {
+                    number: attempt.number + 1,
+                    begun: Instant::now(),
+                    node: ready(Ok(other)).boxed().shared(),
+                };
+                connection.put(&mut state, next);
+            }
+        });
+    }
+
+    async fn command(&self, cmd: &Cmd) -> RedisResult<Value> {
+        let attempt = self.attempt();
+        let node = self.reach(&attempt).await?;
+        let answer = node.connection.clone().send_packed_command(cmd).await;
+        let fault = match &answer {
+            Ok(Value::ServerError(error)) => Some(RedisError::from(error.clone())),
+            Ok(_) => None,
+            Err(error) => Some(error.clone()),
+        };
+        let Some(fault) = fault.filter(is_of_the_connection) else {
+            self.check(&attempt, &node);
+            return answer;
+        };
+        self.leave(&attempt);
+        // What the server refused it has not carried out. What broke off it may have.
+        let refused = fault.into_server_errors().is_some();
+        let next = self.attempt();
+        if refused
+            && next.number != attempt.number
+            && let Ok(node) = self.reach(&next).await
+            && !node.replica
+        {
+            return node.connection.clone().send_packed_command(cmd).await;
+        }
+        answer
+    }
+
+    async fn commands(&self, pipeline: &Pipeline, offset: usize, count: usize) -> RedisResult<Vec<Value>> {
+        let attempt = self.attempt();
+        let node = self.reach(&attempt).await?;
+        let answers = node.connection.clone().send_packed_commands(pipeline, offset, count).await;
+        let of_the_connection = match &answers {
+            Ok(values) => values.iter().any(|value| match value {
+                Value::ServerError(error) => is_of_the_connection(&error.clone().into()),
+                _ => false,
+            }),
+            Err(error) => is_of_the_connection(error),
+        };
+        if of_the_connection {
+            self.leave(&attempt)
+        } else {
+            self.check(&attempt, &node)
+        }
+        answers
+    }
+}
+
+impl Attempt {
+    /// An attempt that begins when it is first waited for, and then goes on whether or not somebody waits.
+    fn begin(number: u64, address: &RedisAddress) -> Self {
+        let address = address.clone();
+        let find = async move {
+            match find_master(&address).await {
+                // A server that is being started again is back in a moment.
+                Err(error) if error.is_connection_refusal() => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    find_master(&address).await
+                }
+                found => found,
+            }
+        };
+        let found = async move {
+            let task = tokio::spawn(find).await;
+            task.unwrap_or_else(|error| Err((ErrorKind::Io, "connecting failed", error.to_string()).into()))
+        };
+        Self { number, begun: Instant::now(), node: found.boxed().shared() }
+    }
+}
+
+/// Whether another connection may do what this one could not.
+fn is_of_the_connection(error: &RedisError) -> bool {
+    let elsewhere = Outage::of_redis(error);
+    error.is_unrecoverable_error()
+        || matches!(elsewhere, Some(Outage::Unreachable | Outage::Starting | Outage::ReadOnly))
+}
+
+impl ConnectionLike for RedisConnection {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
+        self.command(cmd).boxed()
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        self.commands(pipeline, offset, count).boxed()
+    }
+
+    fn get_db(&self) -> i64 {
+        match &*self.0.address.servers {
+            Servers::Listed(servers) => servers.first().map_or(0, |server| server.redis_settings().db()),
+            Servers::Sentinels { master, .. } => master.redis_settings().db(),
+        }
+    }
 }
 
 /// The server's clock as it was last heard of; by it a taking is given up in time. A command that is sent while the server stands

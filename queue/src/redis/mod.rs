@@ -3,9 +3,11 @@
 //! Every change is one Lua script (`lua/`), so it happens as a whole or not at all. Losing all keys (FLUSHALL) loses the jobs
 //! that wait; the next refresh queues again what is due.
 
+mod address;
 mod connection;
 mod flow;
 mod inspect;
+mod node;
 mod scripts;
 mod steer;
 mod upkeep;
@@ -14,12 +16,12 @@ mod wake;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use apalis_redis::ConnectionManager;
 use chrono::{DateTime, Utc};
 use redis::{FromRedisValue, Script, ToRedisArgs};
 
+pub use self::address::RedisAddress;
+pub use self::connection::RedisConnection;
 use self::connection::ServerClock;
-pub use self::connection::{redis_client, redis_connection};
 use self::flow::Cursors;
 use self::scripts::Scripts;
 use self::wake::Wake;
@@ -32,7 +34,7 @@ use crate::{Error, Result};
 /// A ledger in Redis.
 #[derive(Clone)]
 pub struct RedisLedger {
-    connection: ConnectionManager,
+    connection: RedisConnection,
     /// The root of all keys, with the hash tag that keeps them in one slot.
     root: Arc<str>,
     /// The server, for people.
@@ -53,23 +55,22 @@ impl std::fmt::Debug for RedisLedger {
 }
 
 impl RedisLedger {
-    /// A ledger at an address (`redis://…`, `redis+unix://…`); `prefix` sets deployments apart that share a Redis. `queues` are
-    /// all its queues, most urgent first. Connects at the first use, so a process starts while Redis is away.
+    /// A ledger at an address in one of the forms of [`RedisAddress`]; `prefix` sets deployments apart that share a Redis. `queues`
+    /// are all its queues, most urgent first. Connects at the first use, so a process starts while Redis is away.
     ///
     /// # Errors
     /// When the address is none of Redis.
     pub fn new(url: &str, prefix: &str, queues: &[QueueName], settings: LedgerSettings) -> Result<Self> {
-        let client = redis_client(url)?;
-        let connection = redis_connection(&client)?;
+        let connection = RedisConnection::new(url.parse()?);
         let root: Arc<str> = format!("{{{prefix}}}:jobs").into();
         Ok(Self {
-            place: format!("Redis at {}", client.get_connection_info().addr()).into(),
-            connection,
+            place: format!("Redis at {}", connection.address()).into(),
             scripts: Arc::new(Scripts::new()),
             reader: Reader { queues: queues.into(), show_words: settings.show_words },
             settings,
             server_clock: Arc::default(),
-            wake: Arc::new(Wake::new(client, format!("{root}:wake"))),
+            wake: Arc::new(Wake::new(connection.clone(), format!("{root}:wake"))),
+            connection,
             root,
             reconciled: Arc::new(Mutex::new(Cursors::new(queues))),
         })

@@ -4,15 +4,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Once;
 use std::time::Duration;
 
-use apalis_redis::Client;
 use futures::{FutureExt as _, StreamExt as _};
 
+use super::connection::{ANSWER, RedisConnection};
 use crate::bell::{Bell, Ear};
 
 /// Rings the bell of this process for each message on the ledger's channel, from the first listener on.
 pub(super) struct Wake {
     bell: Bell,
-    client: Client,
+    connection: RedisConnection,
     channel: String,
     once: Once,
     /// Ends the subscription when the ledger is dropped.
@@ -20,8 +20,8 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    pub(super) fn new(client: Client, channel: String) -> Self {
-        Self { bell: Bell::default(), client, channel, once: Once::new(), alive: Default::default() }
+    pub(super) fn new(connection: RedisConnection, channel: String) -> Self {
+        Self { bell: Bell::default(), connection, channel, once: Once::new(), alive: Default::default() }
     }
 
     /// Rings for this process at once, without the way through Redis.
@@ -31,12 +31,12 @@ impl Wake {
 
     pub(super) fn listen(&self) -> Ear {
         self.once.call_once(|| {
-            let (bell, client, channel) = (self.bell.clone(), self.client.clone(), self.channel.clone());
+            let (bell, connection, channel) = (self.bell.clone(), self.connection.clone(), self.channel.clone());
             let ended = self.alive.clone();
             tokio::spawn(async move {
                 tokio::select! {
                     () = ended.cancelled() => {}
-                    () = follow_always(&bell, &client, &channel) => {}
+                    () = follow_always(&bell, &connection, &channel) => {}
                 }
             });
         });
@@ -51,9 +51,9 @@ impl Drop for Wake {
 }
 
 /// Follows the channel, again a second after each end, whatever ended it.
-async fn follow_always(bell: &Bell, client: &Client, channel: &str) {
+async fn follow_always(bell: &Bell, connection: &RedisConnection, channel: &str) {
     loop {
-        match AssertUnwindSafe(follow(bell, client, channel)).catch_unwind().await {
+        match AssertUnwindSafe(follow(bell, connection, channel)).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "not told of pushed jobs for now"),
             Err(_) => tracing::error!("the subscription to pushed jobs panicked; it is started again"),
@@ -62,14 +62,27 @@ async fn follow_always(bell: &Bell, client: &Client, channel: &str) {
     }
 }
 
-/// Follows the channel until the connection breaks.
-async fn follow(bell: &Bell, client: &Client, channel: &str) -> redis::RedisResult<()> {
-    let mut subscription = client.get_async_pubsub().await?;
-    subscription.subscribe(channel).await?;
+/// Follows the channel until the subscription's connection breaks, or the ledger's connection is made anew: what is pushed then is
+/// announced by another server.
+async fn follow(bell: &Bell, connection: &RedisConnection, channel: &str) -> redis::RedisResult<()> {
+    let mut changes = connection.changes();
+    let client = connection.node().await?.client;
+    let subscribing = async {
+        let mut subscription = client.get_async_pubsub().await?;
+        subscription.subscribe(channel).await?;
+        redis::RedisResult::Ok(subscription)
+    };
+    let Ok(subscription) = tokio::time::timeout(ANSWER, subscribing).await else {
+        return Err((redis::ErrorKind::Io, "no answer to the subscription").into());
+    };
+    let mut subscription = subscription?;
     bell.ring(); // something may have been pushed before
     let mut messages = subscription.on_message();
-    while messages.next().await.is_some() {
+    loop {
+        tokio::select! {
+            message = messages.next() => if message.is_none() { return Ok(()) },
+            _ = changes.changed() => return Ok(()),
+        }
         bell.ring();
     }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use redis::aio::ConnectionManager;
+use redis::aio::ConnectionLike;
 use redis::{AsyncCommands as _, Script};
 use sview_model::{CacheKey, Period, shown_key};
 use tokio::sync::Semaphore;
@@ -19,10 +19,10 @@ use tokio::sync::Semaphore;
 use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, supplement, touching};
 use crate::{Error, Result};
 
-/// A cache in Redis (6.2 or later) or Valkey.
+/// A cache in Redis (6.2 or later) or Valkey, over any connection that makes itself anew when it breaks.
 #[derive(Clone)]
-pub struct RedisCache {
-    connection: ConnectionManager,
+pub struct RedisCache<C> {
+    connection: C,
     prefix: String,
     bounds: CacheBounds,
     scripts: Arc<Scripts>,
@@ -36,7 +36,7 @@ struct Scripts {
     refresh: Script,
 }
 
-impl std::fmt::Debug for RedisCache {
+impl<C> std::fmt::Debug for RedisCache<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisCache").field("prefix", &self.prefix).finish_non_exhaustive()
     }
@@ -108,10 +108,10 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 'refresh_at', 0)
 return 1";
 
-impl RedisCache {
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisCache<C> {
     /// A cache over an open connection; `prefix` sets deployments apart that share a Redis.
     #[must_use]
-    pub fn new(connection: ConnectionManager, prefix: &str) -> Self {
+    pub fn new(connection: C, prefix: &str) -> Self {
         let using = |script: &str| Script::new(&format!("{USES}{script}"));
         let scripts =
             Scripts { put: using(PUT), touch: using(TOUCH), forget: using(FORGET), refresh: Script::new(REFRESH) };
@@ -212,7 +212,7 @@ fn entry(mut fields: HashMap<String, String>) -> Result<Option<Entry>> {
 }
 
 #[async_trait]
-impl Cache for RedisCache {
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> Cache for RedisCache<C> {
     async fn get(&self, key: &CacheKey) -> Result<Option<Entry>> {
         Ok(self.get_many(std::slice::from_ref(key)).await?.pop().flatten())
     }

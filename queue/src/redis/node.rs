@@ -1,0 +1,170 @@
+//! Finding the server of an address that is the master.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use apalis_redis::{Client, RedisError};
+use futures::future::join_all;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind};
+
+use super::address::{RedisAddress, Servers, at};
+use super::connection::ANSWER;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// A server that a connection leads to.
+#[derive(Clone)]
+pub(super) struct Node {
+    pub(super) client: Client,
+    pub(super) connection: MultiplexedConnection,
+    /// Whether it said that it is a replica.
+    pub(super) replica: bool,
+    /// What tells this process of a server apart from others; unknown where the user may not ask.
+    pub(super) id: Option<String>,
+}
+
+/// Connects to the master. Where no server is one, but a replica answers, it is that: it can still be read.
+pub(super) async fn find_master(address: &RedisAddress) -> RedisResult<Node> {
+    match &*address.servers {
+        Servers::Listed(servers) => first_master(servers).await,
+        Servers::Sentinels { sentinels, name, master } => {
+            let (host, port) = named_master(sentinels, name).await?;
+            Node::connect(&at(master, &host, port)).await
+        }
+    }
+}
+
+async fn first_master(servers: &[ConnectionInfo]) -> RedisResult<Node> {
+    let (mut replica, mut faults) = (None, Vec::new());
+    for server in servers {
+        match Node::connect(server).await {
+            Ok(node) if !node.replica => return Ok(node),
+            Ok(node) => replica = replica.or(Some(node)),
+            Err(error) if servers.len() == 1 || error.kind() == ErrorKind::InvalidClientConfig => return Err(error),
+            Err(error) => faults.push(format!("{}: {error}", server.addr())),
+        }
+    }
+    replica.ok_or_else(|| (ErrorKind::Io, "no server answers", faults.join("; ")).into())
+}
+
+/// Asks all sentinels at once which server the master is. A sentinel that is cut off beside a master that others have replaced still
+/// names the old one; the number of the last failover that each knows of says who is right.
+async fn named_master(sentinels: &[ConnectionInfo], name: &str) -> RedisResult<(String, u16)> {
+    let answers = join_all(sentinels.iter().map(|sentinel| ask(sentinel, name))).await;
+    let (mut named, mut faults) = (Vec::new(), Vec::new());
+    for (sentinel, answer) in sentinels.iter().zip(answers) {
+        match answer {
+            Ok(master) => named.push(master),
+            Err(error) => faults.push(format!("{}: {error}", sentinel.addr())),
+        }
+    }
+    newest(named).ok_or_else(|| (ErrorKind::Io, "no sentinel names the master", faults.join("; ")).into())
+}
+
+/// What a sentinel says of a master.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Named {
+    /// The number of the failover that made it the master; it grows.
+    epoch: u64,
+    host: String,
+    port: u16,
+}
+
+/// The master by the latest failover; between sentinels that know of the same one, the master that most of them name.
+fn newest(named: Vec<Named>) -> Option<(String, u16)> {
+    let votes = |one: &Named| named.iter().filter(|other| *other == one).count();
+    let best = named.iter().rev().max_by_key(|one| (one.epoch, votes(one)))?;
+    Some((best.host.clone(), best.port))
+}
+
+async fn ask(sentinel: &ConnectionInfo, name: &str) -> RedisResult<Named> {
+    let (_, mut connection) = connect(sentinel, CONNECT).await?;
+    let told: HashMap<String, String> =
+        redis::cmd("SENTINEL").arg("MASTER").arg(name).query_async(&mut connection).await?;
+    let number = |field: &str| told.get(field).and_then(|text| text.parse().ok());
+    match (told.get("ip"), number("port").map(u16::try_from)) {
+        (Some(host), Some(Ok(port))) => {
+            Ok(Named { epoch: number("config-epoch").unwrap_or(0), host: host.clone(), port })
+        }
+        _ => Err((ErrorKind::Io, "the sentinel's answer names no address").into()),
+    }
+}
+
+async fn connect(server: &ConnectionInfo, answer: Duration) -> RedisResult<(Client, MultiplexedConnection)> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(answer))
+        // Room for the commands of many workers at once: they must not time out in a queue of the client.
+        .set_pipeline_buffer_size(512);
+    let client = Client::open(server.clone())?;
+    let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    Ok((client, connection))
+}
+
+impl Node {
+    async fn connect(server: &ConnectionInfo) -> RedisResult<Self> {
+        let (client, mut connection) = connect(server, ANSWER).await?;
+        let info = Info::ask(&mut connection).await?;
+        if info.field("cluster_enabled") == Some("1") {
+            return Err(unusable("Redis Cluster is not supported: use one server, or sentinels by redis+sentinel://…"));
+        }
+        if info.field("redis_mode") == Some("sentinel") {
+            return Err(unusable("this is a sentinel: write redis+sentinel://HOST:PORT/NAME"));
+        }
+        let (replica, id) = (info.is_replica(), info.field("run_id").map(str::to_owned));
+        Ok(Self { client, connection, replica, id })
+    }
+
+    /// Whether it is a replica now.
+    pub(super) async fn is_replica(&self) -> RedisResult<bool> {
+        Ok(Info::ask(&mut self.connection.clone()).await?.is_replica())
+    }
+
+    /// Where it is, for people.
+    pub(super) fn place(&self) -> String {
+        self.client.get_connection_info().addr().to_string()
+    }
+}
+
+/// An error that stays until the setting or the server is changed.
+fn unusable(why: &'static str) -> RedisError {
+    (ErrorKind::InvalidClientConfig, why).into()
+}
+
+/// What a server says of itself; nothing where its user may not ask.
+struct Info(String);
+
+impl Info {
+    async fn ask(connection: &mut MultiplexedConnection) -> RedisResult<Self> {
+        match redis::cmd("INFO").query_async(connection).await {
+            Ok(text) => Ok(Self(text)),
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(Self(String::new())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    }
+
+    fn is_replica(&self) -> bool {
+        self.field("role") == Some("slave")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_failover_decides_and_then_the_majority() {
+        let named = |epoch, host: &str| Named { epoch, host: host.to_owned(), port: 6379 };
+        let of = |all: &[Named]| newest(all.to_vec()).map(|(host, _)| host);
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[named(3, "old"), named(3, "old"), named(4, "new")]).as_deref(), Some("new"));
+        assert_eq!(of(&[named(3, "a"), named(3, "b"), named(3, "b")]).as_deref(), Some("b"));
+        assert_eq!(of(&[named(3, "first"), named(3, "second")]).as_deref(), Some("first"));
+    }
+}
