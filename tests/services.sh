@@ -68,6 +68,30 @@ start_postgres() {
   export SVIEW_TEST_POSTGRES_URL="postgres://sview@127.0.0.1:$port/postgres"
 }
 
+start_pgbouncer() { # in transaction mode, for every database of the PostgreSQL server, with few sessions for many clients
+  local port dir="$SERVICES/pgbouncer" server=${SVIEW_TEST_POSTGRES_URL##*:}
+  PATH="$PATH:/usr/sbin" need pgbouncer pgbouncer
+  port=$(free_port)
+  mkdir -p "$dir"
+  cat >"$dir/pgbouncer.ini" <<END
+[databases]
+* = host=127.0.0.1 port=${server%%/*} user=sview
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 5
+max_client_conn = 500
+pidfile = $dir/pid
+logfile = $dir/log
+END
+  [ "$(id -u)" = 0 ] && chown -R postgres "$dir"
+  (cd / && PATH="$PATH:/usr/sbin" as_owner pgbouncer -q -d "$dir/pgbouncer.ini")
+  export SVIEW_TEST_PGBOUNCER_URL="postgres://sview@127.0.0.1:$port"
+}
+
 start_redis() {
   local port tls_port tls="$SERVICES/tls"
   need redis-server redis-server
@@ -126,10 +150,12 @@ start_services() {
   trap stop_services EXIT INT TERM
   make_certificates
   start_postgres
+  start_pgbouncer
   start_redis
 }
 
 stop_services() {
+  [ -f "$SERVICES/pgbouncer/pid" ] && kill "$(cat "$SERVICES/pgbouncer/pid")" 2>/dev/null
   [ -n "${STOP_POSTGRES:-}" ] && (cd / && as_owner "$STOP_POSTGRES" -D "$SERVICES/postgres/data" -m immediate stop >/dev/null 2>&1)
   if [ -f "$SERVICES/redis/pid" ]; then
     local redis; redis=$(cat "$SERVICES/redis/pid")

@@ -13,7 +13,7 @@ pub enum Error {
     #[error("database: {}", without_noise(.0))]
     Database(sqlx::Error),
     /// No connection to PostgreSQL could be made.
-    #[error("no connection to {place}: {}", without_noise(error))]
+    #[error("no connection to {place}: {}{}", without_noise(error), advice(error))]
     NoConnection {
         /// The server and the database.
         place: String,
@@ -47,6 +47,12 @@ pub enum Error {
         /// What it may begin with.
         expected: &'static str,
     },
+    /// The address of a database names several servers.
+    #[error(
+        "the database's address names several servers; name one address that leads to the primary server, such as HAProxy, PgBouncer or \
+         a virtual IP address"
+    )]
+    SeveralServers,
     /// Another session holds a lock for so long that waiting for it was given up; nothing was changed.
     #[error("{what} waits for a lock: {holder}")]
     Locked {
@@ -129,6 +135,16 @@ impl Error {
                 code == "53400" || CODES.contains(&code.as_str()) || code.len() == 5 && CLASSES.contains(&&code[..2])
             }),
         }
+    }
+}
+
+/// What to do about an error, where its words do not say.
+fn advice(error: &sqlx::Error) -> &'static str {
+    match error {
+        sqlx::Error::Database(error) if error.message().starts_with("unsupported startup parameter") => {
+            "; this is PgBouncer: take options out of the address, or add options to its ignore_startup_parameters"
+        }
+        _ => "",
     }
 }
 

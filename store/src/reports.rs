@@ -50,6 +50,9 @@ impl Reports {
     /// Opens the database at `url`: `postgres://…` or `sqlite://path`. Connects when first used.
     pub fn open(url: &str, settings: Settings) -> Result<Self> {
         let engine: Arc<dyn Engine> = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            if names_several(url) {
+                return Err(Error::SeveralServers);
+            }
             Arc::new(Postgres::new(PgConnectOptions::from_str(url)?, settings.connections))
         } else if let Some(path) = url.strip_prefix("sqlite://") {
             Arc::new(Sqlite::new(Path::new(path), settings.connections))
@@ -119,5 +122,39 @@ impl Reports {
     /// An error when the database cannot be reached, or takes no writes. It has a connection of its own.
     pub async fn ping(&self) -> Result<()> {
         self.engine.ping().await
+    }
+}
+
+/// Whether the address of PostgreSQL names more than one server, as libpq allows: `postgres://one:5432,two:5432/sentinel`.
+fn names_several(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (server, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = server.split('/').next().unwrap_or_default();
+    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    let listed = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        ["host", "hostaddr", "port"].contains(&name)
+            && (value.contains(',') || value.contains("%2C") || value.contains("%2c"))
+    };
+    hosts.contains(',') || query.split('&').any(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_of_several_servers_is_refused() {
+        for (url, several) in [
+            ("postgres://sview:a,b@one:5432,two:5432/sentinel?target_session_attrs=read-write", true),
+            ("postgresql://one,two/sentinel", true),
+            ("postgres:///sentinel?host=one,two", true),
+            ("postgres:///sentinel?host=one%2Ctwo&user=sview", true),
+            ("postgres://sview:a,b@one:5432/sentinel?options=-c%20search_path%3Da,b", false),
+            ("postgres://[::1]/sentinel", false),
+        ] {
+            let refused = matches!(Reports::open(url, Settings::default()), Err(Error::SeveralServers));
+            assert_eq!(refused, several, "{url}");
+        }
     }
 }

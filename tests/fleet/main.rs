@@ -5,6 +5,7 @@ mod fire;
 mod members;
 mod once;
 mod outages;
+mod pooler;
 mod reports;
 mod suspended;
 

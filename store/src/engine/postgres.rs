@@ -3,6 +3,7 @@
 mod begin;
 mod check;
 mod connect;
+mod migrate;
 mod space;
 
 use std::collections::{HashMap, HashSet};
@@ -14,12 +15,13 @@ use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres as Db, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres as Db, Row as _, SqlStr, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
-use self::begin::begin;
+use self::begin::{begin, reading, writing};
 use self::check::is_usable;
 use self::connect::{connect, no_connection, place};
+use self::migrate::migrate;
 use self::space::Space;
 pub(crate) use self::space::note;
 use super::migrate::migrator;
@@ -29,10 +31,9 @@ use crate::Result;
 
 /// A pool of connections to PostgreSQL.
 pub(crate) struct Postgres {
-    /// How to connect without [`SETTINGS`].
-    unlimited: PgConnectOptions,
-    /// How the pools connect.
     options: PgConnectOptions,
+    /// How a transaction begins that writes, and one that reads.
+    begin: (SqlStr, SqlStr),
     pool: PgPool,
     /// One connection by which [`Engine::ping`] asks.
     probe: PgPool,
@@ -43,23 +44,6 @@ pub(crate) struct Postgres {
 /// Identities that are known to be committed, by token. Identities are never deleted.
 type Identities = Arc<Mutex<HashMap<DeviceToken, i64>>>;
 
-/// What holds for every session, but for what the address says of it (`?options=-c%20lock_timeout%3D0`).
-///
-/// A process that is suspended in a transaction must not hold locks for ever: the server ends its session. Waiting for a lock ends
-/// long before, so that it can be said what is waited for.
-const SETTINGS: [(&str, &str); 3] =
-    [("idle_in_transaction_session_timeout", "60s"), ("lock_timeout", "15s"), ("statement_timeout", "30min")];
-
-/// Lets a session delete any number of rows from compressed chunks: a bucket may be of more than the 100,000 that TimescaleDB allows by
-/// default. Does nothing where that setting is not known.
-const UNPACK: &str = "SELECT set_config(name, '0', false) FROM pg_settings
-    WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'";
-
-fn with_limits(options: PgConnectOptions) -> PgConnectOptions {
-    let said = options.get_options().unwrap_or_default().to_owned();
-    options.options(SETTINGS.into_iter().filter(|(name, _)| !said.contains(name)))
-}
-
 /// The session that holds the lock on each row of `sview_rollup`: its transaction is the one that the row names.
 const HOLDERS: &str = "sview_rollup AS r
     JOIN pg_locks AS l ON l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.transactionid = r.xmax
@@ -68,10 +52,12 @@ const HOLDERS: &str = "sview_rollup AS r
 impl Postgres {
     /// Opens a pool; connects when first used, so that a server may come up later than sview.
     pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
-        let unlimited = options.application_name("sview").options([("TimeZone", "UTC")]);
-        let options = with_limits(unlimited.clone());
+        // A pooler such as PgBouncer gives each transaction another session. It refuses settings that it does not know when a connection
+        // begins, so limits are set by each transaction; and what one transaction prepares under a name, the next may not find.
+        let options = options.application_name("sview").extra_float_digits(None).statement_cache_capacity(0);
+        let begin = (writing(&options), reading(&options));
         let (pool, probe) = (pool(&options, connections, WAIT), pool(&options, 1, PROBE_WAIT));
-        Self { unlimited, options, pool, probe, space: Space::default(), identities: Identities::default() }
+        Self { options, begin, pool, probe, space: Space::default(), identities: Identities::default() }
     }
 }
 
@@ -86,7 +72,6 @@ fn pool(options: &PgConnectOptions, connections: u32, wait: Duration) -> PgPool 
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(wait)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(UNPACK).await.map(drop) }))
         .test_before_acquire(false)
         .before_acquire(|connection, meta| Box::pin(async move { Ok(is_usable(connection, meta).await) }))
         .connect_lazy_with(options.clone())
@@ -117,20 +102,18 @@ impl Engine for Postgres {
             (15, "outline", include_str!("../../../migrations/postgres/0015_outline.sql")),
             (16, "file_read_at", include_str!("../../../migrations/postgres/0016_file_read_at.sql")),
         ];
-        // An index of a large table takes as long as it takes.
-        let pool =
-            PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT).connect_lazy_with(self.unlimited.clone());
-        // A pool would wait for a server that is not there, and then not say why.
-        let _ = connect(&self.unlimited).await?.close().await;
-        let migrated = migrator(&migrations).run(&pool).await;
-        pool.close().await;
-        Ok(migrated?)
+        // Without limits: an index of a large table takes as long as it takes.
+        let mut connection = connect(&self.options).await?;
+        let migrated = migrate(&mut connection, &migrator(&migrations)).await;
+        let _ = connection.close().await;
+        migrated
     }
 
     async fn exists(&self) -> Result<bool> {
-        let mut connection = connect(&self.unlimited).await?;
-        let found = sqlx::query_scalar("SELECT to_regclass('sview_migrations') IS NOT NULL").fetch_one(&mut connection);
-        Ok(found.await?)
+        let mut connection = connect(&self.options).await?;
+        let found = connection.fetch_one("SELECT to_regclass('sview_migrations') IS NOT NULL").await?.try_get(0)?;
+        let _ = connection.close().await;
+        Ok(found)
     }
 
     fn place(&self) -> String {
@@ -139,17 +122,18 @@ impl Engine for Postgres {
 
     async fn ping(&self) -> Result<()> {
         // Changes nothing, and fails with read_only_sql_transaction (25006) where nothing can be written: on a replica, for instance.
-        let writes = self.probe.execute("DELETE FROM sview_migrations WHERE false").await;
-        if let Err(error) = writes {
-            return Err(no_connection(&self.probe, error).await);
-        }
-        self.space.check(&self.probe).await
+        let mut tx = match begin(&self.probe, self.begin.0.clone()).await {
+            Ok(tx) => tx,
+            Err(error) => return Err(no_connection(&self.probe, error).await),
+        };
+        tx.execute("DELETE FROM sview_migrations WHERE false").await?;
+        self.space.check(tx).await
     }
 
     fn apart(&self, connections: u32) -> Arc<dyn Engine> {
         Arc::new(Self {
-            unlimited: self.unlimited.clone(),
             options: self.options.clone(),
+            begin: self.begin.clone(),
             pool: pool(&self.options, connections, WAIT),
             probe: self.probe.clone(),
             space: self.space.clone(),
@@ -158,7 +142,7 @@ impl Engine for Postgres {
     }
 
     async fn begin(&self) -> Result<Box<dyn Tx>> {
-        let tx = match begin(&self.pool, "BEGIN").await {
+        let tx = match begin(&self.pool, self.begin.0.clone()).await {
             Ok(tx) => tx,
             Err(error) => return Err(no_connection(&self.pool, error).await),
         };
@@ -166,7 +150,7 @@ impl Engine for Postgres {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Tx>> {
-        let tx = match begin(&self.pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await {
+        let tx = match begin(&self.pool, self.begin.1.clone()).await {
             Ok(tx) => tx,
             Err(error) => return Err(no_connection(&self.pool, error).await),
         };
@@ -235,6 +219,7 @@ impl Tx for PgTx {
              SELECT $1, $2, bucket, body FROM unnest($3::bigint[], $4::bytea[]) AS t (bucket, body)
              ON CONFLICT (kind, precision, bucket) DO UPDATE SET body = excluded.body",
         )
+        .persistent(false)
         .bind(kind.as_str())
         .bind(precision.as_str())
         .bind(buckets)
@@ -288,8 +273,7 @@ impl Tx for PgTx {
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
         let wrote = space::has_failed() && {
-            let sql = "SELECT txid_current_if_assigned() IS NOT NULL";
-            sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut *self.tx).await?
+            self.tx.fetch_one("SELECT txid_current_if_assigned() IS NOT NULL").await?.try_get::<bool, _>(0)?
         };
         self.tx.commit().await?;
         if wrote {
@@ -335,6 +319,7 @@ impl PgTx {
              WHERE identity.device_token = new.device_token AND identity.sn = '' AND new.sn <> ''
                AND NOT EXISTS (SELECT FROM identity AS o WHERE o.sn = new.sn AND o.device_token = new.device_token)",
         )
+        .persistent(false)
         .bind(&serials)
         .bind(&tokens)
         .execute(&mut *self.tx)
@@ -346,11 +331,13 @@ impl PgTx {
              WHERE sn <> '' OR NOT EXISTS (SELECT FROM identity WHERE identity.device_token = new.device_token)
              ON CONFLICT (sn, device_token) DO NOTHING",
         )
+        .persistent(false)
         .bind(&serials)
         .bind(&tokens)
         .execute(&mut *self.tx)
         .await?;
         let rows = sqlx::query("SELECT device_token, min(id) FROM identity WHERE device_token = ANY($1) GROUP BY 1")
+            .persistent(false)
             .bind(&tokens)
             .fetch_all(&mut *self.tx)
             .await?;

@@ -70,6 +70,7 @@ macro_rules! statements {
                     "SELECT bucket, body FROM sview_tally
                      WHERE kind = $1 AND precision = $2 AND bucket >= $3 AND bucket < $4 ORDER BY bucket",
                 )
+                .persistent(false)
                 .bind(kind.as_str())
                 .bind(precision.as_str())
                 .bind(start)

@@ -1,17 +1,55 @@
 //! Beginning a transaction on a connection of a pool.
 
-use sqlx::{PgPool, Postgres, Transaction};
+use std::fmt::Write as _;
 
-/// Takes a connection and begins a transaction with `statement`, to its end even when the future is dropped.
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr as _, SqlStr, Transaction};
+
+/// The limits of every transaction, but for those that the address sets (`?options=-c%20lock_timeout%3D0`).
+///
+/// A process that is suspended in a transaction must not hold locks for ever: the server ends its session. Waiting for a lock ends
+/// long before, so that it can be said what is waited for.
+const LIMITS: [(&str, &str); 3] =
+    [("idle_in_transaction_session_timeout", "60s"), ("lock_timeout", "15s"), ("statement_timeout", "30min")];
+
+/// Lets a transaction delete any number of rows from compressed chunks: a bucket may be of more than the 100,000 that TimescaleDB allows
+/// by default. Does nothing where that setting is not known.
+const UNPACK: &str = "SELECT set_config(name, '0', true)
+    FROM (VALUES ('timescaledb.max_tuples_decompressed_per_dml_transaction')) AS setting (name)
+    WHERE current_setting(name, true) IS NOT NULL";
+
+/// How a transaction begins that writes.
+pub(super) fn writing(options: &PgConnectOptions) -> SqlStr {
+    AssertSqlSafe(format!("BEGIN{}; {UNPACK}", limits(options))).into_sql_str()
+}
+
+/// How a transaction begins that reads one unchanging state.
+pub(super) fn reading(options: &PgConnectOptions) -> SqlStr {
+    AssertSqlSafe(format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{}", limits(options))).into_sql_str()
+}
+
+fn limits(options: &PgConnectOptions) -> String {
+    let said = options.get_options().unwrap_or_default();
+    let mut text = String::new();
+    for (name, value) in LIMITS.into_iter().filter(|(name, _)| !said.contains(name)) {
+        let _ = write!(text, "; SET LOCAL {name} = '{value}'");
+    }
+    text
+}
+
+/// Takes a connection and begins a transaction with `statements`, to its end even when the future is dropped.
 ///
 /// # Errors
-/// That of the pool, which gave no connection, or of the statement.
-pub(super) async fn begin(pool: &PgPool, statement: &'static str) -> sqlx::Result<Transaction<'static, Postgres>> {
+/// That of the pool, which gave no connection, or of a statement.
+pub(super) async fn begin(pool: &PgPool, statements: SqlStr) -> sqlx::Result<Transaction<'static, Postgres>> {
     // Waiting for a connection may be given up at any point.
     let connection = pool.acquire().await?;
     // sqlx rolls back what it knows to have begun. A BEGIN that was sent, but not answered, is not yet known to it: the connection would
     // go back to the pool within a transaction, and the next one would become part of it. So it is always answered, by a task. Where
     // nobody is left to take it, the task drops the transaction, which rolls it back.
-    let begun = tokio::spawn(Transaction::begin(connection, Some(sqlx::SqlSafeStr::into_sql_str(statement))));
+    //
+    // All statements go in one message. One that fails leaves the connection in a failed transaction, which is looked at and closed
+    // before the connection is used again.
+    let begun = tokio::spawn(Transaction::begin(connection, Some(statements)));
     begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }

@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::{Executor as _, PgConnection, PgPool};
+use sqlx::{Executor as _, PgConnection, Postgres, Transaction};
 
-use super::begin::begin;
 use crate::{Error, Outage, Result};
 use outage::without_noise;
 
@@ -65,12 +64,13 @@ pub(super) struct Space {
 }
 
 impl Space {
-    /// Finds out whether the disk has space. Writes once a minute at most, but for the time after a failure.
+    /// Finds out whether the disk has space, in a transaction that it rolls back. Writes once a minute at most, but for the time after a
+    /// failure.
     ///
     /// # Errors
     ///
     /// That of the probe. Or that of the last statement of this process that the disk refused, for a minute, until a write succeeds.
-    pub(super) async fn check(&self, pool: &PgPool) -> Result<()> {
+    pub(super) async fn check(&self, mut tx: Transaction<'_, Postgres>) -> Result<()> {
         let begun = Instant::now();
         if let Some(failure) = lock(&FAILURE).clone().filter(|failure| begun - failure.at < HOLDS) {
             return Err(Error::Refused { outage: failure.outage, error: failure.error });
@@ -78,9 +78,8 @@ impl Space {
         let last = *lock(&LAST);
         let holds = |found: Instant| begun - found < HOLDS && last.is_none_or(|last| last < found);
         if (*lock(&self.found)).is_some_and(holds) {
-            return Ok(());
+            return Ok(tx.rollback().await?);
         }
-        let mut tx = begin(pool, "BEGIN").await?;
         let taken = take(&mut tx).await;
         // Whoever may make no temporary table has no probe.
         match taken {
