@@ -6,6 +6,7 @@ mod members;
 mod once;
 mod outages;
 mod pooler;
+mod promotion;
 mod reports;
 mod suspended;
 

@@ -55,10 +55,10 @@ enum Outage {
 }
 
 /// How visitors fared: answers by status, and the slowest one.
-type Visits = (HashMap<u16, u64>, Duration);
+pub(crate) type Visits = (HashMap<u16, u64>, Duration);
 
 /// Asks for pages and values until told to stop.
-fn visit(port: u16, stop: &AtomicBool) -> Visits {
+pub(crate) fn visit(port: u16, stop: &AtomicBool) -> Visits {
     let (mut random, mut statuses, mut slowest) = (Random(0xa5a5_a5a5_a5a5_a5a5), HashMap::new(), Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
         let page =
@@ -74,7 +74,7 @@ fn visit(port: u16, stop: &AtomicBool) -> Visits {
 }
 
 /// Waits for a job that began or was done after `since`, and goes well; how long after `since` that was.
-fn work_goes_on(deployment: &Deployment, since: DateTime<Utc>) -> Duration {
+pub(crate) fn work_goes_on(deployment: &Deployment, since: DateTime<Utc>) -> Duration {
     let patience = Patience::of(6 * BACK);
     loop {
         // As a tick of the schedule does.
@@ -91,7 +91,7 @@ fn work_goes_on(deployment: &Deployment, since: DateTime<Utc>) -> Duration {
 }
 
 /// Waits until every value that is precached is there; the fleet computes them.
-fn until_all_is_cached(deployment: &Deployment) {
+pub(crate) fn until_all_is_cached(deployment: &Deployment) {
     let patience = Patience::of(Duration::from_secs(300));
     loop {
         let cached = document(deployment, &["view-cache", "--json"]);

@@ -108,6 +108,11 @@ pub(crate) trait Statements: Send {
 /// An open transaction; dropped without [`Tx::commit`] it changes nothing.
 #[async_trait]
 pub(crate) trait Tx: Statements {
+    /// A number to be added to each revision and generation that others remember. It is another one after PostgreSQL has lost commits by
+    /// a promotion, when the same revision may come a second time with other rows.
+    fn era(&self) -> i64 {
+        0
+    }
     /// Writes tallies, in place of those that there are.
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()>;
     /// Adds the reports of a batch, and the identities that they need; nothing else.

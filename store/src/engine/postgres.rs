@@ -8,7 +8,7 @@ mod space;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres as Db, Row as
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
 
 use self::begin::{begin, reading, writing};
-use self::check::is_usable;
+use self::check::History;
 use self::connect::{connect, no_connection, place};
 use self::migrate::migrate;
 use self::space::Space;
@@ -38,11 +38,8 @@ pub(crate) struct Postgres {
     /// One connection by which [`Engine::ping`] asks.
     probe: PgPool,
     space: Space,
-    identities: Identities,
+    history: History,
 }
-
-/// Identities that are known to be committed, by token. Identities are never deleted.
-type Identities = Arc<Mutex<HashMap<DeviceToken, i64>>>;
 
 /// The session that holds the lock on each row of `sview_rollup`: its transaction is the one that the row names.
 const HOLDERS: &str = "sview_rollup AS r
@@ -56,8 +53,9 @@ impl Postgres {
         // begins, so limits are set by each transaction; and what one transaction prepares under a name, the next may not find.
         let options = options.application_name("sview").extra_float_digits(None).statement_cache_capacity(0);
         let begin = (writing(&options), reading(&options));
-        let (pool, probe) = (pool(&options, connections, WAIT), pool(&options, 1, PROBE_WAIT));
-        Self { options, begin, pool, probe, space: Space::default(), identities: Identities::default() }
+        let history = History::default();
+        let (pool, probe) = (pool(&options, connections, WAIT, &history), pool(&options, 1, PROBE_WAIT, &history));
+        Self { options, begin, pool, probe, space: Space::default(), history }
     }
 }
 
@@ -68,12 +66,20 @@ const WAIT: Duration = Duration::from_secs(10);
 const PROBE_WAIT: Duration = Duration::from_secs(3);
 
 /// A pool that connects when it is first used. Whoever waits longer than `wait` for a connection gets an error.
-fn pool(options: &PgConnectOptions, connections: u32, wait: Duration) -> PgPool {
+fn pool(options: &PgConnectOptions, connections: u32, wait: Duration, history: &History) -> PgPool {
+    let (new, old) = (history.clone(), history.clone());
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(wait)
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| Box::pin(async move { Ok(is_usable(connection, meta).await) }))
+        .after_connect(move |connection, _| {
+            let history = new.clone();
+            Box::pin(async move { history.look(connection).await.map(drop) })
+        })
+        .before_acquire(move |connection, meta| {
+            let history = old.clone();
+            Box::pin(async move { Ok(history.is_usable(connection, meta).await) })
+        })
         .connect_lazy_with(options.clone())
 }
 
@@ -134,10 +140,10 @@ impl Engine for Postgres {
         Arc::new(Self {
             options: self.options.clone(),
             begin: self.begin.clone(),
-            pool: pool(&self.options, connections, WAIT),
+            pool: pool(&self.options, connections, WAIT, &self.history),
             probe: self.probe.clone(),
             space: self.space.clone(),
-            identities: self.identities.clone(),
+            history: self.history.clone(),
         })
     }
 
@@ -146,7 +152,7 @@ impl Engine for Postgres {
             Ok(tx) => tx,
             Err(error) => return Err(no_connection(&self.pool, error).await),
         };
-        Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
+        Ok(Box::new(PgTx { tx, era: self.history.era() }))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Tx>> {
@@ -154,7 +160,7 @@ impl Engine for Postgres {
             Ok(tx) => tx,
             Err(error) => return Err(no_connection(&self.pool, error).await),
         };
-        Ok(Box::new(PgTx { tx, known: self.identities.clone(), fresh: HashMap::new() }))
+        Ok(Box::new(PgTx { tx, era: self.history.era() }))
     }
 
     async fn holders(&self) -> Result<Vec<Holder>> {
@@ -197,15 +203,17 @@ const STATEMENT: usize = 16 << 20;
 
 struct PgTx {
     tx: Transaction<'static, Db>,
-    known: Identities,
-    /// Identities found or made in this transaction: known to all once it is committed.
-    fresh: HashMap<DeviceToken, i64>,
+    era: i64,
 }
 
 statements!(PgTx, Db);
 
 #[async_trait]
 impl Tx for PgTx {
+    fn era(&self) -> i64 {
+        self.era
+    }
+
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()> {
         // A statement at a time of up to some megabytes: a month's tallies together may be more than one can carry.
         if tallies.len() > 1 && tallies.iter().map(|(_, body)| body.len()).sum::<usize>() > STATEMENT {
@@ -279,7 +287,6 @@ impl Tx for PgTx {
         if wrote {
             space::written();
         }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(self.fresh);
         Ok(())
     }
 }
@@ -294,22 +301,20 @@ impl PgTx {
 
     /// Makes unknown identities known, and gives the row number of each token of the batch.
     async fn identify(&mut self, batch: &Batch) -> Result<HashMap<DeviceToken, i64>> {
-        let (mut found, mut unknown) = (HashMap::new(), HashSet::new());
-        {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            for identity in batch.incidents.iter().map(|i| &i.identity) {
-                match known.get(&identity.device_token) {
-                    Some(id) => drop(found.insert(identity.device_token.clone(), *id)),
-                    None => drop(unknown.insert(identity)),
-                }
-            }
-        }
-        unknown.extend(&batch.identities);
+        let all: HashSet<&Identity> = batch.incidents.iter().map(|i| &i.identity).chain(&batch.identities).collect();
+        let all: Vec<&Identity> = all.into_iter().collect();
+        // Nothing is remembered from one transaction to the next: a replica that was promoted may have lost identities, and have given
+        // their numbers to others.
+        let (mut found, rows) = self.identities(&all).await?;
+        let known = |identity: &&Identity| match rows.get(&identity.device_token) {
+            Some(serials) => identity.sn.is_empty() || serials.contains(&identity.sn),
+            None => false,
+        };
+        let mut unknown: Vec<&Identity> = all.into_iter().filter(|identity| !known(identity)).collect();
         if unknown.is_empty() {
             return Ok(found);
         }
         // In one order everywhere, so that two transactions never wait for each other in a circle.
-        let mut unknown: Vec<&Identity> = unknown.into_iter().collect();
         unknown.sort_unstable_by(|a, b| (&a.device_token, &a.sn).cmp(&(&b.device_token, &b.sn)));
         let serials: Vec<&str> = unknown.iter().map(|i| i.sn.as_str()).collect();
         let tokens: Vec<&str> = unknown.iter().map(|i| i.device_token.as_str()).collect();
@@ -336,20 +341,33 @@ impl PgTx {
         .bind(&tokens)
         .execute(&mut *self.tx)
         .await?;
-        let rows = sqlx::query("SELECT device_token, min(id) FROM identity WHERE device_token = ANY($1) GROUP BY 1")
-            .persistent(false)
-            .bind(&tokens)
-            .fetch_all(&mut *self.tx)
-            .await?;
-        for row in rows {
-            let Ok(token) = row.try_get::<String, _>(0)?.parse::<DeviceToken>() else { continue };
-            let id = row.try_get(1)?;
-            self.fresh.insert(token.clone(), id);
-            found.insert(token, id);
-        }
+        found.extend(self.identities(&unknown).await?.0);
         Ok(found)
     }
+
+    /// The row numbers of tokens, the least of each, and with which serial numbers they are known.
+    async fn identities(&mut self, of: &[&Identity]) -> Result<(Ids, Serials)> {
+        let tokens: Vec<&str> = of.iter().map(|identity| identity.device_token.as_str()).collect();
+        let (mut ids, mut serials) = (Ids::new(), Serials::new());
+        if tokens.is_empty() {
+            return Ok((ids, serials));
+        }
+        let sql = "SELECT device_token, id, sn FROM identity WHERE device_token = ANY($1) ORDER BY id DESC";
+        let rows = sqlx::query(sql).persistent(false).bind(&tokens).fetch_all(&mut *self.tx).await?;
+        for row in rows {
+            let Ok(token) = row.try_get::<String, _>(0)?.parse::<DeviceToken>() else { continue };
+            serials.entry(token.clone()).or_default().insert(row.try_get(2)?);
+            ids.insert(token, row.try_get(1)?);
+        }
+        Ok((ids, serials))
+    }
 }
+
+/// The row number of each token.
+type Ids = HashMap<DeviceToken, i64>;
+
+/// The serial numbers that each token is known with.
+type Serials = HashMap<DeviceToken, HashSet<String>>;
 
 /// Text as COPY reads it: backslash, tab, newline and carriage return escaped. (NUL never comes: readers replace it.)
 fn push_escaped(out: &mut String, text: &str) {

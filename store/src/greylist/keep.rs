@@ -136,7 +136,7 @@ impl Greylist<'_> {
 async fn standing(tx: &mut dyn Tx, lock: &str) -> Result<Option<Standing>> {
     let rows = tx.ints(format!("SELECT as_of, generation FROM sview_greylist_state WHERE id = 1 {lock}")).await?;
     let Some([Some(as_of), Some(generation)]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
-    Ok(Some(Standing { as_of: moment(*as_of)?, generation: u64::try_from(*generation).unwrap_or(0) }))
+    Ok(Some(Standing { as_of: moment(*as_of)?, generation: u64::try_from(tx.era() + generation).unwrap_or(0) }))
 }
 
 fn scale() -> Points {

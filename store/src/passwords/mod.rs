@@ -98,9 +98,9 @@ impl Passwords<'_> {
 
     /// What grows whenever sview counts a password. (Another program's counts do not show in it.)
     pub async fn revision(self) -> Result<i64> {
-        let rows =
-            self.reports.engine.snapshot().await?.ints("SELECT revision FROM sview_password_state".to_owned()).await?;
-        Ok(rows.first().and_then(|row| row.first().copied().flatten()).unwrap_or(0))
+        let mut tx = self.reports.engine.snapshot().await?;
+        let rows = tx.ints("SELECT revision FROM sview_password_state".to_owned()).await?;
+        Ok(tx.era() + rows.first().and_then(|row| row.first().copied().flatten()).unwrap_or(0))
     }
 }
 

@@ -126,7 +126,7 @@ pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> 
     let pending = Spans::new(pairs(&tx.ints(sql).await?)).cover(micros(precision.width()));
     // What comes for a time whose reports are forgotten is passed over.
     let pending = pending.after(row.get(2).copied().flatten().unwrap_or(Micros::MIN));
-    Ok(Made { watermark, pending, revision: row.get(1).copied().flatten().unwrap_or(0) })
+    Ok(Made { watermark, pending, revision: tx.era() + row.get(1).copied().flatten().unwrap_or(0) })
 }
 
 /// Up to where the buckets of a precision were made; `lock` holds the row until the transaction ends.
@@ -234,7 +234,7 @@ impl Rollup<'_> {
                     precision: *precision,
                     watermark: row.first().copied().flatten().map(moment),
                     pending: row.get(1).copied().flatten().and_then(|n| n.try_into().ok()).unwrap_or(0),
-                    revision: row.get(2).copied().flatten().unwrap_or(0),
+                    revision: tx.era() + row.get(2).copied().flatten().unwrap_or(0),
                 });
             }
         }

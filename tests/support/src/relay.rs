@@ -2,11 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+/// The host and port that new connections are forwarded to.
+type Target = Arc<Mutex<String>>;
 
 /// Forwards connections to a server until it is cut.
 #[derive(Debug)]
@@ -14,7 +18,7 @@ pub struct Relay {
     /// The server's address with the relay's in place of its host and port.
     pub url: String,
     address: SocketAddr,
-    target: String,
+    target: Target,
     stalled: watch::Sender<bool>,
     running: JoinHandle<()>,
 }
@@ -22,9 +26,8 @@ pub struct Relay {
 impl Relay {
     /// A relay before the server of this URL, on a free port.
     pub async fn before(url: &str) -> Self {
-        let (scheme, rest) = url.split_once("://").expect("the address has a scheme");
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, target) = authority.rsplit_once('@').map_or(("", authority), |(user, target)| (user, target));
+        let (scheme, user, target, path) = parts(url);
+        let target = Arc::new(Mutex::new(target.to_owned()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let at = if user.is_empty() { String::new() } else { format!("{user}@") };
@@ -32,10 +35,15 @@ impl Relay {
         Self {
             url: format!("{scheme}://{at}{address}/{path}"),
             address,
-            target: target.to_owned(),
-            running: forward(listener, target.to_owned(), &stalled),
+            running: forward(listener, target.clone(), &stalled),
+            target,
             stalled,
         }
+    }
+
+    /// Forwards new connections to the server of this URL. Those that there are stay, as with a name that leads elsewhere by now.
+    pub fn redirect(&self, url: &str) {
+        parts(url).2.clone_into(&mut self.target.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Ends all connections; new ones are refused.
@@ -59,13 +67,22 @@ impl Relay {
     }
 }
 
+/// Scheme, user, host with port, and path of a URL.
+fn parts(url: &str) -> (&str, &str, &str, &str) {
+    let (scheme, rest) = url.split_once("://").expect("the address has a scheme");
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, target) = authority.rsplit_once('@').map_or(("", authority), |(user, target)| (user, target));
+    (scheme, user, target, path)
+}
+
 /// Aborting it closes the listener and, with the set of connections, every one of them.
-fn forward(listener: TcpListener, target: String, stalled: &watch::Sender<bool>) -> JoinHandle<()> {
+fn forward(listener: TcpListener, target: Target, stalled: &watch::Sender<bool>) -> JoinHandle<()> {
     let stalled = stalled.subscribe();
     tokio::spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((near, _)) = listener.accept().await {
-            let (target, stalled) = (target.clone(), stalled.clone());
+            let target = target.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let stalled = stalled.clone();
             connections.spawn(async move {
                 if let Ok(far) = TcpStream::connect(target).await {
                     let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
