@@ -1,6 +1,7 @@
 //! A whole fleet at work: killed at random moments, cut off from its servers, asked by a thousand at once.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a panic here is the report of a failed test; figures are printed
 
+mod failover;
 mod fire;
 mod members;
 mod once;
@@ -8,6 +9,8 @@ mod outages;
 mod pooler;
 mod promotion;
 mod reports;
+#[path = "../../queue/tests/failover/servers.rs"]
+mod servers;
 mod suspended;
 
 /// The program under test.

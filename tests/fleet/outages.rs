@@ -15,7 +15,7 @@ use sview_store::{Reports, Settings};
 use sview_testing::{Backend, Deployment, Patience, Random, Relay, http};
 
 use crate::members::{Member, assert_none_ran_twice_at_once, free_port};
-use crate::reports::{assert_whole, batch, document, settle};
+use crate::reports::{assert_whole, batch, document, documented, settle};
 
 /// How long workers take at most to be back, on an idle machine. `just long` prints how long they took.
 const BACK: Duration = Duration::from_secs(10);
@@ -78,8 +78,15 @@ pub(crate) fn work_goes_on(deployment: &Deployment, since: DateTime<Utc>) -> Dur
     let patience = Patience::of(6 * BACK);
     loop {
         // As a tick of the schedule does.
-        let _ = document(deployment, &["refresh", "--json"]);
-        let jobs = document(deployment, &["view-jobs", "--state", "running,done", "--limit", "1000", "--json"]);
+        let _ = documented(deployment, &["refresh", "--json"]);
+        let jobs = match documented(deployment, &["view-jobs", "--state", "running,done", "--limit", "1000", "--json"])
+        {
+            Ok(jobs) => jobs,
+            Err(told) => {
+                patience.look_again_blocking(|| told.clone());
+                continue;
+            }
+        };
         let jobs = jobs["jobs"].as_array().unwrap().iter();
         let times = jobs.flat_map(|job| [&job["started_at"], &job["finished_at"]]).filter_map(|at| at.as_str());
         let first = times.map(|at| at.parse::<DateTime<Utc>>().unwrap()).filter(|at| *at > since).min();

@@ -21,7 +21,7 @@ pub(crate) fn document(deployment: &Deployment, args: &[&str]) -> Value {
 }
 
 /// The same; or what it told, where that is no document.
-fn documented(deployment: &Deployment, args: &[&str]) -> Result<Value, String> {
+pub(crate) fn documented(deployment: &Deployment, args: &[&str]) -> Result<Value, String> {
     let mut command = sview(SVIEW, deployment, args);
     let output = command.env("SVIEW_NOW", NOW).stdin(Stdio::null()).output().unwrap();
     serde_json::from_slice(&output.stdout).map_err(|e| format!("{e}: {}", told(&output)))
