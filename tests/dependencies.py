@@ -13,6 +13,8 @@ import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The crates of ZeroMQ, by where their authors keep them, and the one file that may name them.
+ZEROMQ, ZEROMQ_MODULE = "github.com/paddor/", "dynfw/src/zeromq.rs"
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 
 
@@ -61,6 +63,19 @@ def code_of(package, kind):
     return "\n".join(text)
 
 
+def zeromq_faults(packages, own):
+    """Whether all crates of ZeroMQ are pinned by an exact version, and named by one module."""
+    pinned = {d["name"] for p in packages if p["id"] in own for d in p["dependencies"] if d["req"].startswith("=")}
+    family = {package["name"] for package in packages if ZEROMQ in (package["repository"] or "")}
+    for name in sorted(family - pinned):
+        yield f"{name} is not pinned; give it an exact version beside omq-tokio in Cargo.toml"
+    names = re.compile(rf"\b(?:{'|'.join(name.replace('-', '_') for name in sorted(family))})::")
+    for path in sorted(ROOT.rglob("*.rs")):
+        file = str(path.relative_to(ROOT))
+        if not file.startswith("target/") and file != ZEROMQ_MODULE and names.search(path.read_text()):
+            yield f"{file} names a crate of ZeroMQ, which only {ZEROMQ_MODULE} may"
+
+
 def main():
     command = ["cargo", "metadata", "--format-version", "1", "--all-features", "--locked"]
     ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE)
@@ -86,6 +101,7 @@ def main():
             wrong.append(f"{name} is banned by deny.toml: {banned[package['name']]}")
         if package["rust_version"]:
             newest = max(newest, (version(package["rust_version"]), name))
+    wrong += zeromq_faults(packages, own)
     seen = {package["name"] for package in packages}
     for crate in sorted(exceptions.keys() - seen):
         wrong.append(f"deny.toml has an exception for {crate}, which nothing depends on")

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use omq_tokio::{CurveKeypair, CurvePublicKey, CurveSecretKey};
+use crate::zeromq::{Pair, Public};
 
 /// The largest file that is read as a certificate, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -33,7 +33,7 @@ pub enum CertificateError {
 
 /// The public key of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKey(pub(crate) CurvePublicKey);
+pub struct PublicKey(pub(crate) Public);
 
 impl PublicKey {
     /// Reads a certificate file.
@@ -51,7 +51,7 @@ impl PublicKey {
     pub fn parse(text: &str, place: &str) -> Result<Self, CertificateError> {
         let wrong = |wrong| CertificateError::Content { place: place.to_owned(), wrong };
         let key = value(text, "public-key").ok_or_else(|| wrong("it has no line public-key = \"…\""))?;
-        CurvePublicKey::from_z85(key).map(Self).map_err(|_| wrong("its public key is not 40 characters of Z85"))
+        Public::from_z85(key).map(Self).ok_or_else(|| wrong("its public key is not 40 characters of Z85"))
     }
 
     /// The key as 40 characters of Z85.
@@ -63,19 +63,19 @@ impl PublicKey {
 
 /// A pair of keys.
 #[derive(Clone, Debug)]
-pub struct Certificate(pub(crate) CurveKeypair);
+pub struct Certificate(pub(crate) Pair);
 
 impl Certificate {
     /// A new pair, from the system's randomness.
     #[must_use]
     pub fn generate() -> Self {
-        Self(CurveKeypair::generate())
+        Self(Pair::generate())
     }
 
     /// The public key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.public)
+        PublicKey(self.0.public())
     }
 
     /// Reads a secret certificate file.
@@ -88,12 +88,11 @@ impl Certificate {
         let public = PublicKey::parse(&text, &place)?.0;
         let wrong = |wrong| CertificateError::Content { place: place.clone(), wrong };
         let secret = value(&text, "secret-key").ok_or_else(|| wrong("it has no line secret-key = \"…\""))?;
-        let secret =
-            CurveSecretKey::from_z85(secret).map_err(|_| wrong("its secret key is not 40 characters of Z85"))?;
-        if secret.derive_public() != public {
+        let pair = Pair::from_secret_z85(secret).ok_or_else(|| wrong("its secret key is not 40 characters of Z85"))?;
+        if pair.public() != public {
             return Err(wrong("its keys do not belong together"));
         }
-        Ok(Self(CurveKeypair { public, secret }))
+        Ok(Self(pair))
     }
 
     /// The pair kept in a directory as `NAME.key_secret`; made at the first time, with `NAME.key` beside it for those who need the
@@ -144,9 +143,9 @@ impl Certificate {
     }
 
     fn body(&self, secret: bool) -> String {
-        let mut text = format!("metadata\ncurve\n    public-key = \"{}\"\n", self.0.public.to_z85());
+        let mut text = format!("metadata\ncurve\n    public-key = \"{}\"\n", self.0.public().to_z85());
         if secret {
-            let _ = writeln!(text, "    secret-key = \"{}\"", self.0.secret.to_z85()); // to a string, it cannot fail
+            let _ = writeln!(text, "    secret-key = \"{}\"", self.0.secret_to_z85()); // to a string, it cannot fail
         }
         text
     }
@@ -191,8 +190,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let made = Certificate::load_or_make(directory.path(), "client").unwrap();
         let again = Certificate::load_or_make(directory.path(), "client").unwrap();
-        assert_eq!((made.public(), made.0.secret), (again.public(), again.0.secret));
-        assert_eq!(PublicKey::read(&directory.path().join("client.key")).unwrap(), made.0.public.into());
+        assert_eq!((made.public(), made.0.secret_to_z85()), (again.public(), again.0.secret_to_z85()));
+        assert_eq!(PublicKey::read(&directory.path().join("client.key")).unwrap(), made.public());
         let mut names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["client.key", "client.key_secret"], "nothing unfinished is left");
@@ -226,15 +225,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.key_secret");
         let (one, other) = (Certificate::generate(), Certificate::generate());
-        fs::write(&path, one.secret_text().replace(&one.0.public.to_z85(), &other.0.public.to_z85())).unwrap();
+        fs::write(&path, one.secret_text().replace(&one.public().to_z85(), &other.public().to_z85())).unwrap();
         assert!(Certificate::read(&path).unwrap_err().to_string().contains("do not belong together"));
         fs::write(&path, one.public_text()).unwrap();
         assert!(Certificate::read(&path).unwrap_err().to_string().contains("no line secret-key"));
-    }
-
-    impl From<CurvePublicKey> for PublicKey {
-        fn from(key: CurvePublicKey) -> Self {
-            Self(key)
-        }
     }
 }

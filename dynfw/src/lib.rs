@@ -10,7 +10,7 @@
 //! Everything that comes over the wire is hostile: it is parsed strictly or counted as a [`Fault`], and nothing that a publisher
 //! sends, however fast, makes memory grow.
 //!
-//! ZeroMQ is `omq-tokio`: pure Rust, with both roles of CURVE, and on a PUB socket too.
+//! ZeroMQ is behind one module, `zeromq`.
 
 mod certificate;
 mod counters;
@@ -22,6 +22,7 @@ mod publisher;
 mod serials;
 mod sparing;
 mod subscriber;
+mod zeromq;
 
 pub use certificate::{Certificate, CertificateError, PublicKey};
 pub use counters::{Counters, Topic};

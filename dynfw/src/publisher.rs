@@ -3,17 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use omq_tokio::endpoint::Host;
-use omq_tokio::{Endpoint, OnMute, Options, Socket, SocketType};
-
 use crate::message::{LIST, encode_list};
+use crate::zeromq::Pub;
 use crate::{Certificate, Delta, Event, Message};
-
-/// How many messages wait for a client that reads slowly; what is more is lost to it, and it sees a gap in the serials.
-const WAITING: u32 = 1000;
-
-/// The largest message that a client may send, in bytes: subscriptions are small.
-const LARGEST: usize = 4096;
 
 /// Why nothing is published.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +29,7 @@ pub enum PublishError {
 /// more than some dozens without a pause find their queue full, and are lost.
 #[derive(Debug)]
 pub struct Publisher {
-    socket: Socket,
+    socket: Pub,
     address: SocketAddr,
 }
 
@@ -47,22 +39,9 @@ impl Publisher {
     /// # Errors
     /// When it is not free.
     pub async fn bind(address: SocketAddr, certificate: &Certificate) -> Result<Self, PublishError> {
-        let wrong = |error: omq_tokio::Error| PublishError::Bind { address, reason: error.to_string() };
-        let options = Options::default()
-            .curve_server(certificate.0.clone())
-            .send_hwm(WAITING)
-            .on_mute(OnMute::DropNewest)
-            .max_message_size(LARGEST)
-            .heartbeat_interval(Duration::from_secs(30))
-            .heartbeat_timeout(Duration::from_secs(60));
-        let socket = Socket::try_new(SocketType::Pub, options).map_err(wrong)?;
-        let endpoint = Endpoint::Tcp { host: Host::Ip(address.ip()), port: address.port() };
-        socket.bind(endpoint).await.map_err(wrong)?;
-        let port = match socket.last_bound_endpoint() {
-            Some(Endpoint::Tcp { port, .. }) => port,
-            _ => address.port(),
-        };
-        Ok(Self { socket, address: SocketAddr::new(address.ip(), port) })
+        let (socket, address) =
+            Pub::bind(address, &certificate.0).await.map_err(|reason| PublishError::Bind { address, reason })?;
+        Ok(Self { socket, address })
     }
 
     /// Where it is bound.
@@ -104,8 +83,7 @@ impl Publisher {
     }
 
     async fn send(&self, topic: &'static str, payload: Vec<u8>) -> Result<(), PublishError> {
-        let message = omq_tokio::Message::multipart([topic.as_bytes().to_vec(), payload]);
-        self.socket.send(message).await.map_err(failed)
+        self.socket.send(topic, payload).await.map_err(PublishError::Send)
     }
 
     /// How many clients are connected.
@@ -113,18 +91,12 @@ impl Publisher {
     /// # Errors
     /// When the socket is closed.
     pub async fn clients(&self) -> Result<usize, PublishError> {
-        Ok(self.socket.connections().await.map_err(failed)?.len())
+        self.socket.clients().await.map_err(PublishError::Send)
     }
 
     /// Waits until the socket is closed, by [`close`](Self::close) or because it broke. Clients who come and go close nothing.
     pub async fn closed(&self) -> PublishError {
-        let mut seen = self.socket.connections_generation();
-        loop {
-            match self.socket.connections_changed(seen).await {
-                Ok(now) => seen = now,
-                Err(error) => return failed(error),
-            }
-        }
+        PublishError::Send(self.socket.closed().await)
     }
 
     /// Closes the socket; what is queued is given `linger` to be sent. Nothing can be sent afterwards.
@@ -132,10 +104,6 @@ impl Publisher {
     /// # Errors
     /// When what is queued could not be handed over.
     pub async fn close(&self, linger: Duration) -> Result<(), PublishError> {
-        self.socket.clone().close_with_linger(Some(linger)).await.map_err(failed)
+        self.socket.close(linger).await.map_err(PublishError::Send)
     }
-}
-
-fn failed(error: omq_tokio::Error) -> PublishError {
-    PublishError::Send(error.to_string())
 }
