@@ -49,8 +49,7 @@ pub(super) enum Servers {
 impl fmt::Display for RedisAddress {
     /// Shows hosts and ports, never a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts =
-            |all: &[ConnectionInfo]| all.iter().map(|one| one.addr().to_string()).collect::<Vec<_>>().join(", ");
+        let hosts = |all: &[ConnectionInfo]| all.iter().map(place).collect::<Vec<_>>().join(", ");
         match &*self.servers {
             Servers::Listed(servers) => f.write_str(&hosts(servers)),
             Servers::Sentinels { sentinels, name, .. } => write!(f, "{name} (sentinels {})", hosts(sentinels)),
@@ -146,6 +145,16 @@ fn info(url: &str) -> Result<ConnectionInfo, String> {
     let tcp = tcp.set_user_timeout(std::time::Duration::from_secs(8));
     // The library's errors repeat no part of the address that may hold a password.
     Ok(url.into_connection_info().map_err(|error| error.to_string())?.set_tcp_settings(tcp))
+}
+
+/// Where a server is, for people: its host and port, or its socket.
+pub(super) fn place(info: &ConnectionInfo) -> String {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } if host.contains(':') => {
+            format!("[{host}]:{port}")
+        }
+        address => address.to_string(),
+    }
 }
 
 /// The same way of connecting, to another server.

@@ -144,7 +144,7 @@ impl RedisConnection {
                 Servers::Listed(servers) if servers.len() > 1 && !matches!(node.is_replica().await, Ok(true)) => return,
                 _ => find_master(&connection.0.address).await,
             };
-            // Whoever cannot be asked now is asked again later.
+            // A search that fails now is repeated later.
             let Ok(other) = other else { return };
             if other.replica || other.id.is_none() || other.id == node.id {
                 return;
@@ -266,7 +266,7 @@ impl ConnectionLike for RedisConnection {
 }
 
 /// The server's clock as it was last heard of; by it a taking is given up in time. A command that is sent while the server stands
-/// still is carried out when it goes on, long after whoever sent it has given up: a job would be taken for nobody, and wait for
+/// still is carried out when it goes on, long after its sender has given up: a job would be taken for nobody, and wait for
 /// its rescue.
 #[derive(Debug, Default)]
 pub(super) struct ServerClock(Mutex<Option<(Instant, i64)>>);
@@ -281,5 +281,40 @@ impl ServerClock {
     pub(super) fn deadline(&self) -> i64 {
         let heard = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard.map_or(0, |(at, millis)| millis + crate::machine_time::millis(at.elapsed() + ANSWER))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_another_server_may_not_give_end_a_connection() {
+        let leaves = |answer: &str| {
+            let value = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes()).unwrap();
+            is_of_the_connection(&value.extract_error().unwrap_err())
+        };
+        for answer in [
+            "READONLY You can't write against a read only replica.",
+            "LOADING Redis is loading the dataset in memory",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "NOREPLICAS Not enough good replicas to write.",
+            "MOVED 3999 127.0.0.1:6381",
+            "CLUSTERDOWN The cluster is down",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "ERR Error running script (call to f_1): @user_script:1: -READONLY You can't write",
+        ] {
+            assert!(leaves(answer), "{answer}");
+        }
+        for answer in [
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "MISCONF Redis is configured to save RDB snapshots",
+            "BUSY Redis is busy running a script.",
+            "NOSCRIPT No matching script",
+            "WRONGTYPE Operation against a key",
+            "ERR unknown command 'X'",
+        ] {
+            assert!(!leaves(answer), "{answer}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind};
 
-use super::address::{RedisAddress, Servers, at};
+use super::address::{RedisAddress, Servers, at, place};
 use super::connection::ANSWER;
 
 /// How long a connection may take.
@@ -43,7 +43,7 @@ async fn first_master(servers: &[ConnectionInfo]) -> RedisResult<Node> {
             Ok(node) if !node.replica => return Ok(node),
             Ok(node) => replica = replica.or(Some(node)),
             Err(error) if servers.len() == 1 || error.kind() == ErrorKind::InvalidClientConfig => return Err(error),
-            Err(error) => faults.push(format!("{}: {error}", server.addr())),
+            Err(error) => faults.push(format!("{}: {error}", place(server))),
         }
     }
     replica.ok_or_else(|| (ErrorKind::Io, "no server answers", faults.join("; ")).into())
@@ -57,7 +57,7 @@ async fn named_master(sentinels: &[ConnectionInfo], name: &str) -> RedisResult<(
     for (sentinel, answer) in sentinels.iter().zip(answers) {
         match answer {
             Ok(master) => named.push(master),
-            Err(error) => faults.push(format!("{}: {error}", sentinel.addr())),
+            Err(error) => faults.push(format!("{}: {error}", place(sentinel))),
         }
     }
     newest(named).ok_or_else(|| (ErrorKind::Io, "no sentinel names the master", faults.join("; ")).into())
@@ -124,7 +124,7 @@ impl Node {
 
     /// Where it is, for people.
     pub(super) fn place(&self) -> String {
-        self.client.get_connection_info().addr().to_string()
+        place(self.client.get_connection_info())
     }
 }
 

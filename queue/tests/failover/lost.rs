@@ -32,7 +32,7 @@ async fn lost_writes_cost_time_and_leave_nothing_claimed() {
     while worker.ping().await.is_err() {
         assert!(begun.elapsed() < PATIENCE, "the new master is not reached");
     }
-    // Whoever works on a job whose taking was lost is told so, and its end changes nothing.
+    // A worker hears that its claim was lost, and the end that it tells changes nothing.
     assert_eq!(worker.renew(&taken_after.claim, LEASE).await.unwrap(), Renewed::Lost);
     assert_eq!(worker.finish(&taken_after.claim, &Outcome::Done).await.unwrap(), Finished::Lost);
     // A job that was taken before is still its worker's.

@@ -24,7 +24,7 @@ pub(crate) struct Redis {
     _directory: tempfile::TempDir,
 }
 
-/// A port that nobody has. It is none of those that systems give to whoever asks for any.
+/// A port that nobody has. It is none of those that systems give to programs that ask for any.
 fn free_port() -> u16 {
     loop {
         let port = rand::rng().random_range(20_000..32_000);
@@ -116,7 +116,7 @@ impl Redis {
         }
     }
 
-    /// Waits until nobody is connected but replicas, the master, and whoever asks.
+    /// Waits until nobody is connected but replicas, the master, and this test.
     pub(crate) async fn until_left(&self) {
         let (mut connection, begun) = (self.connect().await, Instant::now());
         loop {
