@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sview_testing::{Backend, Deployment, Server, http, run, sview, told};
+use sview_testing::{Backend, Deployment, Patience, Server, http, run, sview, told};
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 
@@ -325,10 +325,56 @@ fn logs_are_json_where_asked() {
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
-    // It has set up its signals by the time that it logs.
+    // It handles signals by the time that it logs.
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     for line in std::iter::once(first).chain(lines) {
         serde_json::from_str::<serde_json::Value>(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
     }
     assert!(child.wait().unwrap().success());
+}
+
+/// Opens a database in a process of its own and lets nobody else in.
+const HOLDER: &str = "
+import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute('BEGIN EXCLUSIVE')
+print('held', flush=True)
+sys.stdin.read()
+";
+
+/// Whether a process handles SIGTERM itself.
+fn handles_sigterm(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+    u64::from_str_radix(caught, 16).unwrap() & (1 << (15 - 1)) != 0
+}
+
+#[test]
+fn a_process_that_waits_for_a_lock_at_its_start_stops_when_told() {
+    for command in [
+        &["scheduler"][..],
+        &["worker", "aggregation"],
+        &["serve"],
+        &["up"],
+        &["dynfw-publish", "--bind", "127.0.0.1:0"],
+    ] {
+        let deployment = embedded();
+        let mut holder = Command::new("python3")
+            .args(["-c", HOLDER, deployment.data_dir.join("reports.sqlite").to_str().unwrap()])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        let mut child = sview(SVIEW, &deployment, command).spawn().unwrap();
+        let patience = Patience::default();
+        while !handles_sigterm(child.id()) {
+            patience.look_again_blocking(|| format!("{command:?} handles SIGTERM"));
+        }
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        let ended = child.wait().unwrap();
+        assert!(ended.success(), "{command:?}: {ended}");
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+    }
 }

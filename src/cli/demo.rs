@@ -58,8 +58,9 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let _held = hold(&places.data_dir)?;
     begin_anew(&places.data_dir)?;
 
-    let services = process::open(&settings, Queue::ALL).await?;
-    let stop = process::stop_on_signal()?;
+    let Some((services, stop)) = process::open(&settings, Queue::ALL).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let wanted = publish_settings(&settings);
     let publishing = Publishing::open(wanted.clone()).await?;
     follow(&mut settings.dynfw, &publishing, wanted.key());

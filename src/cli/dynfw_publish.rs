@@ -52,8 +52,9 @@ pub struct Args {
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
     drop(bind("--bind", args.bind).await?); // the publisher's own error does not say why
-    let services = process::open(settings, &[]).await?;
-    let stop = process::stop_on_signal()?;
+    let Some((services, stop)) = process::open(settings, &[]).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let directory = args.cert_dir.clone().unwrap_or_else(|| settings.places.data_dir.join("dynfw-publisher"));
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let announced = process::announce(settings, &services, "dynfw-publish", &stop);

@@ -51,11 +51,20 @@ async fn handle_signals((terminate, interrupt): &mut (Signal, Signal), stop: &Ca
     }
 }
 
-/// Opens a deployment for a process that serves these queues.
-pub(super) async fn open(settings: &Settings, queues: &[Queue]) -> anyhow::Result<Services> {
+/// Opens a deployment for a process that serves these queues and runs until it is told to stop. `None` where it was told to meanwhile.
+pub(super) async fn open(
+    settings: &Settings,
+    queues: &[Queue],
+) -> anyhow::Result<Option<(Services, CancellationToken)>> {
+    // Before anything is logged: a supervisor may take the first line for the sign that signals are handled. Opening may wait for a
+    // migration or a lock of another process, so it gives way to a signal.
+    let stop = stop_on_signal()?;
     let pools = Pool::for_queues(queues, settings.workers.concurrency.into());
     let slots = pools.iter().map(|pool| pool.concurrency).sum();
-    let services = Services::open_for(&settings.places, slots, Missing::Make).await?;
+    let services = tokio::select! {
+        services = Services::open_for(&settings.places, slots, Missing::Make) => services?,
+        () = stop.cancelled() => return Ok(None),
+    };
     let place = in_words(&services.reports.place(), 500);
     if services.is_new {
         tracing::info!("new, empty store in {place}");
@@ -69,7 +78,7 @@ pub(super) async fn open(settings: &Settings, queues: &[Queue]) -> anyhow::Resul
             tracing::warn!("{warning}");
         }
     });
-    Ok(services)
+    Ok(Some((services, stop)))
 }
 
 /// Tells the ledger that the process lives, which command it runs and how it is set, until `stop` is cancelled. The task is to be waited

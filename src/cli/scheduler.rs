@@ -6,8 +6,9 @@ use super::{Settings, process};
 use crate::config::AdminListen;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let services = process::open(settings, &[]).await?;
-    let stop = process::stop_on_signal()?;
+    let Some((services, stop)) = process::open(settings, &[]).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let announced = process::announce(settings, &services, "scheduler", &stop);
     let scheduler = process::start_scheduler(&services, &stop);

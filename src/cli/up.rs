@@ -7,8 +7,9 @@ use sview_model::Queue;
 use super::{Settings, process};
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let services = process::open(settings, Queue::ALL).await?;
-    let stop = process::stop_on_signal()?;
+    let Some((services, stop)) = process::open(settings, Queue::ALL).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let (_, server) = process::start_server(settings, &services, &stop).await?;
     let admin = process::start_admin(settings, &services, &stop, process::HERE).await?;
     let announced = process::announce(settings, &services, "up", &stop);

@@ -32,8 +32,9 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
             queues.push(*queue);
         }
     }
-    let services = process::open(settings, &queues).await?;
-    let stop = process::stop_on_signal()?;
+    let Some((services, stop)) = process::open(settings, &queues).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let announced = process::announce(settings, &services, "worker", &stop);
     let workers = process::start_workers(settings, &services, &queues, &stop);
