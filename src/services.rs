@@ -148,7 +148,7 @@ impl Services {
                             part = part.name,
                             error = failure.error,
                             looks,
-                            "a part of the deployment is not ready"
+                            "a part of the deployment does not respond"
                         );
                     }
                 }
@@ -157,7 +157,7 @@ impl Services {
                         tracing::info!(
                             part = part.name,
                             lasted_s = lasted.as_secs(),
-                            "a part of the deployment is ready again"
+                            "a part of the deployment responds again"
                         );
                     }
                 }

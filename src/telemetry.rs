@@ -178,7 +178,7 @@ impl Queue {
             } else if waiting.lost > 0 {
                 let lost = std::mem::take(&mut waiting.lost);
                 drop(waiting);
-                tracing::warn!(lost, "lines of the log were lost: standard error did not take them");
+                tracing::warn!(lost, "dropped log lines because standard error did not accept them");
             }
         }
     }

@@ -127,9 +127,9 @@ async fn a_lasting_outage_of_redis_fills_no_log() {
     assert!(lines.len() <= 8, "{log}");
     assert_eq!(lines.iter().filter(|line| line.contains("a worker pool died")).count(), 1, "{log}");
     relay.restore().await;
-    server.logs("the worker pools work again");
+    server.logs("the worker pools recovered");
     patiently(|| http::get(&format!("{}/readyz", server.url)), |answer| answer.status == 200);
-    server.logs("a part of the deployment is ready again");
+    server.logs("a part of the deployment responds again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

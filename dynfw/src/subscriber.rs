@@ -99,7 +99,7 @@ impl<L: Listener> Subscriber<L> {
             if let Some(left_out) = self.losses.may() {
                 tracing::warn!(
                     publisher = %self.settings.address, why = end.why.as_str(), left_out,
-                    "no connection to the publisher of the dynamic firewall; trying again"
+                    "could not reach the publisher of the dynamic firewall; trying again"
                 );
             }
             tokio::select! {
@@ -156,7 +156,7 @@ impl<L: Listener> Subscriber<L> {
         self.counters.dropped(fault);
         self.listener.heard(News::Fault(fault));
         if let Some(left_out) = self.faults.may() {
-            tracing::warn!(%fault, left_out, "a message of the dynamic firewall was dropped");
+            tracing::warn!(%fault, left_out, "dropped an invalid message of the dynamic firewall");
         }
     }
 }

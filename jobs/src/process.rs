@@ -39,7 +39,7 @@ pub fn announce(queues: &Queues, process: ProcessInfo, stop: &CancellationToken)
         async move {
             loop {
                 if let Err(error) = queues.ledger().announce(&process).await {
-                    tracing::debug!(%error, "a sign of life of the process was not noted");
+                    tracing::debug!(%error, "could not record the heartbeat of the process");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(EVERY) => {}

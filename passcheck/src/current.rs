@@ -98,7 +98,7 @@ impl Current {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
                 // It may be there again in a moment. What is in use stays in use.
-                tracing::warn!(path = %self.path.display(), %error, "the file of hashes cannot be looked at");
+                tracing::warn!(path = %self.path.display(), %error, "could not look for a new file of password hashes");
                 return;
             }
         };
@@ -118,7 +118,7 @@ impl Current {
         match opened {
             Ok(bulk) => {
                 if let Some(bulk) = &bulk {
-                    tracing::info!(path = %self.path.display(), hashes = bulk.facts().hashes, "hashes of passwords are in use");
+                    tracing::info!(path = %self.path.display(), hashes = bulk.facts().hashes, "loaded the file of password hashes");
                 }
                 *state = State { bulk: bulk.map(Arc::new), seen, ..State::default() };
             }
@@ -133,9 +133,9 @@ impl Current {
         }
         state.said = Some(text);
         if state.bulk.is_some() {
-            tracing::error!(%error, "a new file of hashes is refused; the old one stays in use");
+            tracing::error!(%error, "rejected a damaged new file of password hashes; the old one stays in use");
         } else {
-            tracing::error!(%error, "the file of hashes cannot be used; passwords are not checked until it is mended");
+            tracing::error!(%error, "the file of password hashes is damaged; passwords cannot be checked until `sview import-passwords` replaces it");
             state.trouble = Some(error.to_string());
         }
     }

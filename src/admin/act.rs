@@ -33,7 +33,7 @@ async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Optio
                 who = action.who,
                 peer = action.peer,
                 what = sview_jobs::in_words(&action.what, 300),
-                "an operator acts"
+                "an operator requested an action"
             );
             Ok(())
         };
@@ -41,7 +41,7 @@ async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Optio
         // Also of what failed: a part of it may be done.
         admin.forget_dead().await;
         if let Ok(did) = &did {
-            tracing::info!(peer = viewer.peer, said = did.said, "an operator's action is done");
+            tracing::info!(peer = viewer.peer, said = did.said, "completed an operator's action");
         }
         did
     });

@@ -161,7 +161,7 @@ pub(super) async fn scrape(Extract(admin): Extract<Admin>, viewer: Viewer, uri: 
     let fails = |name| readiness.parts.iter().any(|part| part.name == name && part.failure.is_some());
     for (part, answer) in answered {
         if let Err(error) = &answer {
-            tracing::warn!(part, error, "a part of the metrics is missing");
+            tracing::warn!(part, error, "left a part of the metrics out");
         }
         up.get_or_create(&OfPart { part }).set(i64::from(answer.is_ok() && !fails(part)));
     }

@@ -77,7 +77,7 @@ impl Problem {
 
     /// A ledger, cache or database that does not answer (503).
     pub(super) fn unavailable(error: impl std::fmt::Display) -> Self {
-        tracing::error!(%error, "an operator's request could not be answered");
+        tracing::error!(%error, "could not answer a request on the operators' pages");
         let said = format!("What the page is made of does not answer: {error}. Try again in a minute.");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "This cannot be answered at the moment", said)
     }

@@ -245,7 +245,7 @@ pub async fn run(args: Vec<OsString>) -> ExitCode {
         tracing::warn!("{warning}");
     }
     if let Some(now) = settings.places.now {
-        tracing::warn!(%now, "SVIEW_NOW: the clock stands still, so nothing becomes due by itself");
+        tracing::warn!(%now, "SVIEW_NOW freezes the clock, so nothing becomes due by itself");
     }
     if let Err(error) = settings.admin.check().and_then(|()| settings.web.site.check()) {
         return output::fail(&error);

@@ -51,7 +51,7 @@ async fn handle_signals((terminate, interrupt): &mut (Signal, Signal), stop: &Ca
     }
 }
 
-/// Opens a deployment for a process that serves these queues and runs until it is told to stop. `None` where it was told to meanwhile.
+/// Opens a deployment for a process that serves these queues until it receives a signal. `None` where it received one meanwhile.
 pub(super) async fn open(
     settings: &Settings,
     queues: &[Queue],
@@ -67,9 +67,9 @@ pub(super) async fn open(
     };
     let place = in_words(&services.reports.place(), 500);
     if services.is_new {
-        tracing::info!("new, empty store in {place}");
+        tracing::info!("created a new, empty store in {place}");
     } else {
-        tracing::info!("store: {place}");
+        tracing::info!("using the store in {place}");
     }
     let looking = services.clone();
     // Not waited for: a process starts while a part is away.
@@ -160,7 +160,10 @@ pub(super) async fn start_admin(
         Ok(listener) => listener,
         Err(error) if asked.is_none() => {
             let error = causes(&error);
-            tracing::warn!(error, "no operators' pages: set SVIEW_ADMIN_LISTEN to another address, or off");
+            tracing::warn!(
+                error,
+                "could not serve operators' pages: set SVIEW_ADMIN_LISTEN to another address, or to off"
+            );
             return Ok(None);
         }
         Err(error) => return Err(error),
@@ -178,8 +181,8 @@ pub(super) async fn admin_stopped(server: Option<AdminServer>) {
     let Some(server) = server else { return };
     match server.task.await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the operators' server ended"),
-        Err(error) => tracing::warn!(%error, "the operators' server ended"),
+        Ok(Err(error)) => tracing::warn!(%error, "the server of the operators' pages stopped"),
+        Err(error) => tracing::warn!(%error, "the server of the operators' pages stopped"),
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let admin = process::start_admin(settings, &services, &stop, AdminListen::Off).await?;
     let announced = process::announce(settings, &services, "scheduler", &stop);
     let scheduler = process::start_scheduler(&services, &stop);
-    tracing::info!("queueing what is due, every minute");
+    tracing::info!("the scheduler queues what is due every minute");
     scheduler.stopped().await;
     process::admin_stopped(admin).await;
     let _ = announced.await; // a panic in it was logged

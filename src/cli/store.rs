@@ -22,6 +22,10 @@ pub(super) async fn existing_for(settings: &Settings, slots: usize) -> anyhow::R
 pub(super) async fn made(settings: &Settings) -> anyhow::Result<Services> {
     let services = Services::open(&settings.places).await?;
     let place = sview_jobs::in_words(&services.reports.place(), 500);
-    output::note(if services.is_new { format!("new, empty store in {place}") } else { format!("store: {place}") });
+    output::note(if services.is_new {
+        format!("created a new, empty store in {place}")
+    } else {
+        format!("using the store in {place}")
+    });
     Ok(services)
 }

@@ -39,7 +39,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let announced = process::announce(settings, &services, "worker", &stop);
     let workers = process::start_workers(settings, &services, &queues, &stop);
     let names: Vec<_> = queues.iter().map(|q| q.as_str()).collect();
-    tracing::info!("working off {}", names.join(", "));
+    tracing::info!("running the jobs of {}", names.join(", "));
     workers.stopped().await;
     process::admin_stopped(admin).await;
     let _ = announced.await; // a panic in it was logged

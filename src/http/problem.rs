@@ -113,7 +113,7 @@ impl Problem {
 
     /// The store or the queues cannot be reached (503). What happened goes to the log, not to the caller.
     pub(crate) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(error = %cause, "a request could not be answered");
+        tracing::error!(error = %cause, "could not answer a request");
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             heading: "This cannot be answered at the moment".to_owned(),

@@ -144,7 +144,7 @@ pub(crate) async fn serve(
         () = connections.wait() => {}
         () = nothing_to_answer => {}
         () = tokio::time::sleep(DEADLINE) => {
-            tracing::warn!(server = server.as_str(), "answers that are not sent yet are cut off: the time for stopping is over");
+            tracing::warn!(server = server.as_str(), "cut off responses that were not sent within the time for stopping");
         }
     }
     end.cancel();
@@ -163,7 +163,7 @@ async fn serve_connection(
 ) {
     let limit = u32::try_from(UNREAD.as_millis()).unwrap_or(u32::MAX);
     if let Err(error) = set_tcp_user_timeout(&connection.stream, limit) {
-        tracing::debug!(%error, "a connection has no limit for what its client leaves unread");
+        tracing::debug!(%error, "could not limit the unread data of a connection");
     }
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -295,7 +295,7 @@ impl Refusals {
         self.count += 1;
         if self.since.is_none_or(|since| since.elapsed() >= LOGGED) {
             let (server, count) = (server.as_str(), self.count);
-            tracing::warn!(server, why, count, "refused connections since this was last logged");
+            tracing::warn!(server, why, count, "refused connections since the last such line");
             *self = Self { since: Some(Instant::now()), count: 0 };
         }
     }

@@ -158,7 +158,7 @@ impl Feed {
         if self.hub.viewers() > 0
             && let Some(unlogged) = self.fast.may()
         {
-            tracing::warn!(unlogged, "the dynamic firewall goes too fast for viewers: they are not told everything");
+            tracing::warn!(unlogged, "the dynamic firewall sends more events than viewers are shown; dropping some");
         }
         false
     }

@@ -45,7 +45,7 @@ pub(super) async fn show(State(desk): State<Desk>, asked: Result<Query<Asked>, Q
         Some(live) => match tokio::task::spawn_blocking(move || live.look(&asked, now)).await {
             Ok(state) => (LIVE, html(dynfw(&context, &state))).into_response(),
             Err(error) => {
-                tracing::error!(%error, "the live page cannot be made");
+                tracing::error!(%error, "could not render the live page");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         },

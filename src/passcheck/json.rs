@@ -125,7 +125,7 @@ pub(super) fn limited(Refused(after): Refused) -> Response {
 
 /// What is known cannot be read. Why is for the log.
 pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> Response {
-    tracing::error!(error = %cause, "passwords cannot be checked");
+    tracing::error!(error = %cause, "could not check a password");
     ApiError(StatusCode::SERVICE_UNAVAILABLE, "passwords cannot be checked at the moment").into_response()
 }
 

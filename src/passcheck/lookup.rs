@@ -192,7 +192,7 @@ impl Occupied {
     async fn read(&self, reports: &Reports) {
         if let Err(error) = self.read_again(reports).await {
             // What was read stays; whoever asks under one of its prefixes learns of the trouble.
-            tracing::warn!(%error, "the prefixes of counted passwords cannot be read");
+            tracing::warn!(%error, "could not read the prefixes of counted passwords");
         }
     }
 

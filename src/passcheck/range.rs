@@ -121,7 +121,7 @@ pub(crate) async fn range(
     let (entries, tag) = match counts {
         Ok(counts) => counts,
         Err(error) => {
-            tracing::error!(%error, "passwords cannot be checked");
+            tracing::error!(%error, "could not check a password");
             return plain(StatusCode::SERVICE_UNAVAILABLE, "Passwords cannot be checked at the moment");
         }
     };

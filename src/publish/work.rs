@@ -55,7 +55,7 @@ impl<'a> Work<'a> {
         let listed = loop {
             match read(services).await {
                 Ok(listed) => break listed,
-                Err(error) => tracing::warn!(%error, "the greylist cannot be read"),
+                Err(error) => tracing::warn!(%error, "could not read the greylist"),
             }
             tokio::time::sleep(failure::AFTER).await;
         };

@@ -63,9 +63,9 @@ impl Files {
     fn note(&self, away: bool) {
         if self.away.swap(away, Ordering::Relaxed) != away {
             if away {
-                tracing::warn!("the database does not answer; the greylist's files are those that were read last");
+                tracing::warn!("the database does not respond; serving the last known files of the greylist");
             } else {
-                tracing::info!("the database answers again; the greylist's files are read from it");
+                tracing::info!("the database responds again; reading the greylist's files from it");
             }
         }
     }
@@ -253,7 +253,7 @@ impl App {
         match tokio::time::timeout(PATIENCE, read).await {
             Ok(Ok(greylisted)) => greylisted,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the greylist cannot be read");
+                tracing::warn!(%error, "could not read the greylist");
                 Greylisted::Unknown
             }
             Err(_) => Greylisted::Unknown,

@@ -58,7 +58,7 @@ impl Known {
                 let precached: Vec<Request> = Request::precached().collect();
                 while let Some(known) = looking.upgrade() {
                     if let Err(error) = known.look(&precached).await {
-                        tracing::debug!(%error, "the cache does not answer");
+                        tracing::debug!(%error, "the cache does not respond");
                     }
                     drop(known);
                     tokio::time::sleep(LOOK).await;
@@ -89,7 +89,7 @@ impl Known {
         };
         match looked {
             Err(error) if seen.iter().any(Option::is_some) => {
-                tracing::debug!(%error, "the cache does not answer; what was last seen is shown");
+                tracing::debug!(%error, "the cache does not respond; showing the last known values");
                 Ok(seen)
             }
             looked => looked,
@@ -124,9 +124,9 @@ impl Known {
     fn note(&self, away: bool) {
         let mut since = self.away.lock().unwrap_or_else(PoisonError::into_inner);
         if away && since.is_none() {
-            tracing::warn!("the cache does not answer; pages show what was last seen in it");
+            tracing::warn!("the cache does not respond; pages show the last known values");
         } else if !away && since.is_some() {
-            tracing::info!("the cache answers again");
+            tracing::info!("the cache responds again");
         }
         *since = away.then(Instant::now);
     }

@@ -68,7 +68,7 @@ async fn late(context: &Context, limit: &Limit, looks: Vec<(Request, Client)>) -
     let suggestions = match tokio::time::timeout(PATIENCE, considered).await {
         Ok(Ok(suggestions)) => suggestions,
         Ok(Err(error)) => {
-            tracing::debug!(%error, count = requests.len(), "could not find out whether values are out of date");
+            tracing::debug!(%error, count = requests.len(), "could not check whether values are out of date");
             return Vec::new();
         }
         Err(_) => return Vec::new(),
@@ -143,7 +143,7 @@ impl Slots {
                     let wanted: Vec<_> = waiting.drain(..).flatten().collect();
                     let count = wanted.len();
                     if let Err(error) = suggest_all(&context, &limited, wanted).await {
-                        tracing::warn!(%error, count, "refreshes could not be suggested; the next views suggest them again");
+                        tracing::warn!(%error, count, "could not suggest refreshes; the next page views suggest them again");
                     }
                 }
                 Unfailing::Ok(())
@@ -191,7 +191,7 @@ impl Slots {
             let read = entry.and_then(|entry| match entry.data(&request.resource()) {
                 Ok(data) => Some((entry, data)),
                 Err(error) => {
-                    tracing::warn!(%error, %request, "a cached value cannot be read and is computed anew");
+                    tracing::warn!(%error, %request, "could not decode a cached value; it is computed again");
                     None
                 }
             });
@@ -310,7 +310,7 @@ impl Slots {
         let standings = match self.services.jobs.queues.ledger().standing(&keys).await {
             Ok(standings) => Some(keys.into_iter().zip(standings).collect()),
             Err(error) => {
-                tracing::warn!(%error, "the queues do not answer");
+                tracing::warn!(%error, "the queues do not respond");
                 None
             }
         };

@@ -72,11 +72,11 @@ pub async fn aggregate(statistics: &dyn Statistics, job: Aggregate, clock: &Cloc
         match statistics.aggregate(kind, precision, clock.now()).await? {
             Step::Built { span, rows } => {
                 written += rows;
-                tracing::debug!(%kind, %precision, %span, rows, "aggregated");
+                tracing::debug!(%kind, %precision, %span, rows, "aggregated a span");
             }
             // The finer precision's own job ends with a refresh that suggests this one again.
             Step::Blocked => {
-                tracing::debug!(%kind, %precision, "the rest waits for the finer precision");
+                tracing::debug!(%kind, %precision, "the rest of the span waits for the finer precision");
                 return Ok(written);
             }
             Step::Idle => return Ok(written),

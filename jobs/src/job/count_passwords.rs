@@ -33,6 +33,6 @@ impl Job for CountPasswords {
 /// Counts. Whatever ends it, what is committed stays; the next run goes on from there.
 pub(super) async fn handle(_: CountPasswords, statistics: Data<Arc<dyn Statistics>>) -> Result<(), JobError> {
     let days = statistics.count_passwords().await?;
-    tracing::debug!(days, "passwords counted");
+    tracing::debug!(days, "counted passwords");
     Ok(())
 }

@@ -69,7 +69,7 @@ pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Res
     let begun = std::time::Instant::now();
     let entries = reports.greylist().weigh(&settings.rules, now).await?;
     if reports.greylist().keep(now, begun.elapsed(), &entries).await? {
-        tracing::debug!(addresses = entries.len(), "the greylist is made");
+        tracing::debug!(addresses = entries.len(), "made the greylist");
     }
     for day in missing(&reports.greylist().days().await?, now) {
         make_day(greylisting, day, now).await?;
@@ -99,7 +99,7 @@ async fn make_day(greylisting: &Greylisting, day: NaiveDate, now: DateTime<Utc>)
     let midnight = day.and_time(NaiveTime::MIN).and_utc();
     let entries: Vec<Entry> = reports.greylist().weigh(&settings.rules, midnight).await?;
     if reports.greylist().keep_day(day, entries.len(), &csv_rows(&entries), now).await? {
-        tracing::info!(%day, addresses = entries.len(), "the greylist of the day is made");
+        tracing::info!(%day, addresses = entries.len(), "made the greylist of the day");
     }
     Ok(())
 }

@@ -110,7 +110,7 @@ pub(crate) fn after_done(lease: &Lease, follow: impl Future<Output = Result<(), 
             Err(panic) => format!("panicked: {}", panic_message(&*panic)),
         };
         let why = crate::in_words(&why, 300);
-        tracing::warn!(job, %id, why, "what follows from the job was left to the next refresh");
+        tracing::warn!(job, %id, why, "could not queue what depends on the job; the next refresh queues it");
     });
 }
 

@@ -114,7 +114,7 @@ pub async fn consider_all(context: &Context, requests: &[Request], cause: &Cause
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
     };
-    tracing::warn!(why, "could not ask how far aggregations are; what depends on them is left to the next request");
+    tracing::warn!(why, "could not read the watermarks of aggregations; the next request queues what depends on them");
     for (suggestion, request) in suggestions.iter_mut().zip(requests) {
         if depends_on_aggregation((suggestion, request)) {
             suggestion.verdict = Verdict::Skip(Skip::DatabaseAway);

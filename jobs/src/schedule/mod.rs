@@ -229,10 +229,10 @@ impl Scheduler {
 async fn begin(context: &Context) {
     match refresh(context, context.clock.now(), &Cause::Start, false).await {
         Ok(suggestions) => tracing::info!(done = summary(&suggestions), "refresh at start"),
-        Err(error) => tracing::warn!(%error, "no refresh at start; the next tick does it"),
+        Err(error) => tracing::warn!(%error, "the refresh at start failed; the next tick runs it"),
     }
     if let Err(error) = context.queues.send(MakeGreylist {}, &Cause::Start).await {
-        tracing::warn!(%error, "no greylist at start; the next tick does it");
+        tracing::warn!(%error, "the greylist could not be made at start; the next tick makes it");
     }
 }
 
@@ -287,11 +287,11 @@ async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
     let (producer, queues) = (state.producer, &state.context.queues);
     let off = now - at;
     if off.abs() > STALE {
-        tracing::warn!(producer = producer.name, tick = %at, off_s = off.num_seconds(), "a tick out of its time is let go");
+        tracing::warn!(producer = producer.name, tick = %at, off_s = off.num_seconds(), "skipped a late schedule tick; the next one runs as usual");
         return;
     }
     let Ok(_busy) = state.busy.try_lock() else {
-        tracing::warn!(producer = producer.name, tick = %at, "still busy with an earlier tick");
+        tracing::warn!(producer = producer.name, tick = %at, "skipped a schedule tick because an earlier one is still running");
         return;
     };
     let done = async {
@@ -317,7 +317,7 @@ async fn act(state: &State, at: DateTime<Utc>, now: DateTime<Utc>) {
     let mut errors = state.errors.lock().unwrap_or_else(PoisonError::into_inner);
     errors.retain(|(name, _)| *name != producer.name);
     if let Some(error) = error {
-        tracing::warn!(producer = producer.name, tick = %at, error, "a tick failed; the next one does its work");
+        tracing::warn!(producer = producer.name, tick = %at, error, "a schedule tick failed; the next one does its work");
         errors.push((producer.name, error));
     }
 }

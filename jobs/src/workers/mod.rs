@@ -186,7 +186,7 @@ impl TroubledPools {
     fn died(&self, first: bool, worker: &str, place: &str, error: &str) {
         *self.count.lock().unwrap_or_else(PoisonError::into_inner) += usize::from(first);
         if let Some(times) = self.throttle.happened() {
-            tracing::warn!(worker, place, error, times, "a worker pool died; it is started again until it works");
+            tracing::warn!(worker, place, error, times, "a worker pool failed; it is being restarted");
         }
     }
 
@@ -197,7 +197,7 @@ impl TroubledPools {
         if *count == 0
             && let Some(lasted) = self.throttle.over()
         {
-            tracing::info!(worker, lasted_s = lasted.as_secs(), "the worker pools work again");
+            tracing::info!(worker, lasted_s = lasted.as_secs(), "the worker pools recovered");
         }
     }
 }
@@ -227,7 +227,7 @@ async fn supervise(pool: Arc<Running>, queues: Vec<QueueName>, stop: Cancellatio
     care.abort();
     let _ = care.await;
     if let Err(error) = pool.group.gone().await {
-        tracing::debug!(%error, "the end of a worker was not noted");
+        tracing::debug!(%error, "could not record that a worker stopped");
     }
 }
 
@@ -287,7 +287,7 @@ fn work(
 async fn care(pool: Arc<Running>) -> Unfailing {
     loop {
         if let Err(error) = pool.group.beat().await {
-            tracing::debug!(%error, "a sign of life was not noted");
+            tracing::debug!(%error, "could not record the heartbeat of a worker");
         }
         rescue(pool.group.ledger()).await;
         tokio::time::sleep(pool.settings.care).await;
@@ -302,16 +302,16 @@ pub(crate) async fn rescue(ledger: &dyn Ledger) {
                 tracing::warn!(
                     queued = rescued.queued,
                     dead = rescued.dead,
-                    "jobs of vanished workers were taken back"
+                    "reclaimed the jobs of workers whose lease expired"
                 );
             }
             if rescued.mended > 0 {
                 tracing::warn!(
                     mended = rescued.mended,
-                    "keys of the ledger were lost; claims and queues were put right"
+                    "repaired the ledger after Redis lost keys: claims and queues agree again"
                 );
             }
         }
-        Err(error) => tracing::debug!(%error, "no look for vanished workers"),
+        Err(error) => tracing::debug!(%error, "could not look for expired leases"),
     }
 }

@@ -89,7 +89,7 @@ impl<R: Send + 'static> Contained<R> {
         // Not one of the runtime's blocking threads: a priority that was lowered cannot be raised again, and those serve pages too.
         // As many threads at the most as there are slots. One that cannot be started drops `end`.
         if let Err(error) = std::thread::Builder::new().name("job".to_owned()).spawn(run) {
-            tracing::warn!(%error, "no thread could be started for a job; it is tried again");
+            tracing::warn!(%error, "could not start a thread for a job; the job is tried again");
         }
         Self { thread, stop }
     }
@@ -127,7 +127,7 @@ fn yield_to_pages() {
     let lowered = rustix::process::getpriority_process(own)
         .and_then(|priority| rustix::process::setpriority_process(own, priority + NICER));
     if let Err(error) = lowered {
-        tracing::debug!(%error, "the priority of a job's thread was not lowered");
+        tracing::debug!(%error, "could not lower the priority of a job's thread");
     }
 }
 

@@ -55,7 +55,9 @@ async fn follow_always(bell: &Bell, connection: &RedisConnection, channel: &str)
     loop {
         match AssertUnwindSafe(follow(bell, connection, channel)).catch_unwind().await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "not told of pushed jobs for now"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the subscription to pushed jobs failed; workers poll until it is back")
+            }
             Err(_) => tracing::error!("the subscription to pushed jobs panicked; it is started again"),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -157,7 +157,7 @@ impl Flow for SqliteLedger {
         } else if self.ended.fetch_add(1, Ordering::Relaxed) % TRIM_EVERY == TRIM_EVERY - 1 {
             // The ending stands, whatever becomes of this.
             if let Err(error) = self.vacuum().await {
-                tracing::debug!(%error, "ended jobs were not trimmed");
+                tracing::debug!(%error, "could not delete old ended jobs");
             }
         }
         Ok(if cancelled { Finished::Cancelled } else { Finished::AsSaid })

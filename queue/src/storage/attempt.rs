@@ -79,7 +79,7 @@ enum Stopped {
     #[error("the lease was lost")]
     Lost,
     /// The ledger could not be reached for so long that the job may be another's by now.
-    #[error("the lease could not be renewed in time")]
+    #[error("could not renew the lease of a job in time")]
     Unsure,
     #[error("the job was cancelled")]
     Cancelled,
@@ -106,7 +106,7 @@ async fn attempt<R>(
     // Its key must not be free while it still does something.
     drop(handler);
     if tokio::time::timeout(HELD, lease.free()).await.is_err() {
-        tracing::error!(id = %record.id, "a handler works on and does not stop");
+        tracing::error!(id = %record.id, "a handler did not stop when it was cancelled; its result is discarded");
     }
     let outcome = outcome(&inner, record, &ended, begun);
     let settled = match outcome {
@@ -121,7 +121,7 @@ async fn attempt<R>(
             }
         };
         if tokio::time::timeout(AFTERMATH, follow).await.is_err() {
-            tracing::warn!(job = record.name, id = %record.id, "what follows from the job took too long and was left undone");
+            tracing::warn!(job = record.name, id = %record.id, "the follow-up of a job took too long and was abandoned");
         }
     }
     inner.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
@@ -181,7 +181,7 @@ async fn keep(inner: &Inner, lease: &Lease) -> Stopped {
             Ok(Ok(Renewed::Lost)) => return Stopped::Lost,
             Ok(Err(error)) => {
                 if let Some(times) = LEASES.happened() {
-                    tracing::warn!(id = %claim.id, %error, times, "the lease could not be renewed");
+                    tracing::warn!(id = %claim.id, %error, times, "could not renew the lease of a job");
                 }
                 pause = span / 20;
             }
@@ -208,7 +208,7 @@ async fn settle(inner: &Inner, claim: &Claim, outcome: Outcome) -> Option<Outcom
             Ok(Finished::Lost) => return None,
             Err(error) => {
                 if let Some(times) = ENDS.happened() {
-                    tracing::warn!(id = %claim.id, %error, times, "the end of a job could not be recorded yet");
+                    tracing::warn!(id = %claim.id, %error, times, "could not record the end of a job; trying again");
                 }
             }
         }

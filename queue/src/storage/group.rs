@@ -324,7 +324,7 @@ impl Inner {
             // If it cannot go back, its lease runs out and it is reclaimed.
             let back = async move {
                 if let Err(error) = ledger.finish(&lease.taken().claim, &Outcome::Released).await {
-                    tracing::debug!(%error, "a job that nobody began was not handed back; it is reclaimed when its lease expires");
+                    tracing::debug!(%error, "could not return a claimed job that had not started; it is reclaimed when its lease expires");
                 }
             };
             self.attempts.spawn_on(back, &runtime);
@@ -433,15 +433,15 @@ async fn look(inner: Arc<Inner>) {
 async fn care(group: Group) {
     while group.0.seats().looking {
         if let Err(error) = group.beat().await {
-            tracing::debug!(%error, "a sign of life was not noted");
+            tracing::debug!(%error, "could not record the heartbeat of a worker");
         }
         if let Err(error) = group.0.ledger.rescue().await {
-            tracing::debug!(%error, "no look for vanished workers");
+            tracing::debug!(%error, "could not look for expired leases");
         }
         tokio::time::sleep(group.0.config.care).await;
     }
     if let Err(error) = group.gone().await {
-        tracing::debug!(%error, "the end of a worker was not noted");
+        tracing::debug!(%error, "could not record that a worker stopped");
     }
 }
 

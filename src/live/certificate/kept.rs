@@ -16,7 +16,7 @@ pub(super) fn read(url: &HttpsUrl, path: &Path) -> Option<PublicKey> {
         Err(error) => {
             if error.kind() != ErrorKind::NotFound {
                 let file = path.display();
-                tracing::warn!(%error, %file, "the publisher's key of an earlier start cannot be read");
+                tracing::warn!(%error, %file, "could not read the publisher's key from an earlier start");
             }
             return None;
         }
@@ -26,7 +26,7 @@ pub(super) fn read(url: &HttpsUrl, path: &Path) -> Option<PublicKey> {
         return None;
     }
     PublicKey::parse(&text, &path.display().to_string())
-        .inspect_err(|error| tracing::warn!(%error, "the publisher's key of an earlier start is damaged"))
+        .inspect_err(|error| tracing::warn!(%error, "the publisher's key from an earlier start is damaged"))
         .ok()
 }
 

@@ -31,17 +31,17 @@ fn fetched_or_kept(url: &HttpsUrl, path: &Path) -> anyhow::Result<PublicKey> {
         (Ok(key), Some(before)) if before == key => Ok(key),
         (Ok(key), before) => {
             if before.is_some() {
-                tracing::warn!("the publisher of the dynamic firewall has another key than at the last start");
+                tracing::warn!("the publisher of the dynamic firewall has changed its key since the last start");
             }
             // The key that is here serves; only a start at which the site is away would miss it.
             if let Err(error) = kept::write(url, &key, path) {
-                tracing::warn!(%error, %file, "the publisher's key could not be kept for a start at which it cannot be fetched");
+                tracing::warn!(%error, %file, "could not save the publisher's key; the next start must be able to download it");
             }
             Ok(key)
         }
         (Err(error), Some(before)) => {
             let error = crate::causes::causes(&error);
-            tracing::warn!(error, %file, "the publisher's key could not be fetched; the one of an earlier start is used");
+            tracing::warn!(error, %file, "could not download the publisher's key; using the one from an earlier start");
             Ok(before)
         }
         (Err(error), None) => Err(error),

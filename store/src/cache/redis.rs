@@ -150,7 +150,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisCache<C> {
                 let mut touch = cache.scripts.touch.key(cache.uses());
                 touch.key(cache.sizes()).key(cache.key(key.as_str())).arg(key.as_str());
                 if let Err(error) = touch.invoke_async::<()>(&mut cache.connection.clone()).await {
-                    tracing::debug!(%error, "the use of a cached value was not noted");
+                    tracing::debug!(%error, "could not record the use of a cached value");
                 }
             }
             drop(permit);

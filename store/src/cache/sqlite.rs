@@ -59,7 +59,7 @@ impl SqliteCache {
         let (names, pool) = (serde_json::to_string(used).unwrap_or_default(), self.pool.clone());
         tokio::spawn(async move {
             if let Err(error) = sqlx::query(sql).bind(names).execute(&pool).await {
-                tracing::debug!(%error, "the use of cached values was not noted");
+                tracing::debug!(%error, "could not record the use of cached values");
             }
             drop(permit);
         });

@@ -69,7 +69,7 @@ impl Work<'_> {
         if counting != spans {
             tracing::warn!(
                 kind = %self.kind, before = %super::moment(self.forgotten),
-                "reports came for days whose reports are deleted; they do not count"
+                "reports arrived for days before the retention horizon; they do not count"
             );
         }
         let spans = counting;
@@ -160,7 +160,7 @@ impl Work<'_> {
         if !broken.is_empty() {
             tracing::warn!(
                 kind = %self.kind, precision = %self.precision, buckets = broken.len(),
-                "late reports came for buckets whose other reports are deleted; these buckets stay as they are"
+                "late reports arrived for buckets before the retention horizon; these buckets stay as they are"
             );
         }
         Ok(grown.minus(&Spans::new(broken)))

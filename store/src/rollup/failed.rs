@@ -84,7 +84,7 @@ impl Work<'_> {
         let words: String = error.to_string().chars().take(WORDS).collect();
         tracing::error!(
             %kind, %precision, bucket = %moment(start), error = ?words, again_in_s = AGAIN.as_secs(),
-            "a bucket could not be made; it is tried again later, and aggregation goes on without it"
+            "could not make a bucket; it is tried again later, and aggregation goes on without it"
         );
         let sql = format!(
             "INSERT INTO sview_pending (kind, precision, start, finish, error, failed_at)

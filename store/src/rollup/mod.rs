@@ -202,7 +202,7 @@ impl Rollup<'_> {
     pub(crate) async fn locked(self, kind: Kind, precision: Precision, error: Error) -> Error {
         let limit = sview_model::Queue::Aggregation.time_limit();
         if let Err(error) = self.reports.engine.end_suspended(kind, precision, limit).await {
-            tracing::warn!(%kind, %precision, %error, "could not end a session that holds the lock of an aggregation");
+            tracing::warn!(%kind, %precision, %error, "could not terminate a session that holds the lock of an aggregation");
         }
         let of =
             |holder: &crate::engine::Holder| holder.kind == kind.as_str() && holder.precision == precision.as_str();

@@ -67,7 +67,7 @@ impl Rollup<'_> {
         let waiting = pending_of(&mut *tx, kind, FINEST, until).await?;
         if let Some((start, _)) = waiting.iter().find(|(_, finish)| known.is_none_or(|known| *finish > known)) {
             until = floor(start);
-            tracing::info!(%kind, until = %moment(until), "reports of later days wait to be aggregated before they are deleted");
+            tracing::info!(%kind, until = %moment(until), "retention waits until later reports are aggregated before it deletes them");
         }
         if known.is_none_or(|known| known < until) {
             let sql =

@@ -87,7 +87,7 @@ impl Space {
                 // Not noted as a failure, since the next look probes again.
                 return Err(Error::Database(error));
             }
-            Err(error) => tracing::debug!(%error, "the space on PostgreSQL's disk cannot be probed"),
+            Err(error) => tracing::debug!(%error, "could not determine the free space on PostgreSQL's disk"),
             Ok(()) => {}
         }
         tx.rollback().await?;
