@@ -95,7 +95,7 @@ impl Greylist<'_> {
     }
 
     /// Which list there is, and when each address leaves it, in no order: all that the publisher needs, at a small part of what
-    /// [`greylist`](Self::greylist) costs.
+    /// [`listed`](Self::listed) costs.
     pub async fn expiries(self) -> Result<(Option<Standing>, Vec<(IpAddr, DateTime<Utc>)>)> {
         let mut tx = self.reports.engine.snapshot().await?;
         let standing = standing(&mut *tx, "").await?;

@@ -42,7 +42,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Adds a row: the text columns of [`columns`] and its count.
+    /// Adds a row: the text columns of [`columns`](crate::engine::columns) and its count.
     pub(crate) fn row(&mut self, kind: Kind, names: &mut Names, texts: &[Option<&str>], count: u64) -> Result<()> {
         match (kind, texts) {
             (Kind::Incidents, [Some(trap), Some(action), Some(ip), country]) => {
@@ -223,7 +223,7 @@ pub(crate) fn attackers(tally: &Tally) -> u64 {
     tally.main.by(Names::address).len() as u64
 }
 
-/// How often each password, as tallies [hold](long) it, is in a written tally of passwords, whatever the user name.
+/// How often each password, as tallies hold it, is in a written tally of passwords, whatever the user name.
 pub(crate) fn passwords(bytes: &[u8]) -> Result<HashMap<String, i64>> {
     let (mut names, mut draft) = (Names::default(), Draft::default());
     draft.read(Kind::Passwords, &mut names, bytes)?;

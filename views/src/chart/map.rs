@@ -8,7 +8,7 @@ use sview_model::Request;
 use super::{scale, table};
 use crate::{number::grouped, words};
 
-/// Country code and outline, in units of [`VIEW_BOX`]. Made by `data/make_world.py`.
+/// Country code and outline, in units of [`SIZE`]. Made by `data/make_world.py`.
 static SHAPES: LazyLock<Vec<(&str, &str)>> =
     LazyLock::new(|| include_str!("../../data/world.tsv").lines().filter_map(|line| line.split_once('\t')).collect());
 
