@@ -17,10 +17,10 @@ mod counters;
 mod decode;
 mod fault;
 mod follower;
+mod log_throttle;
 mod message;
 mod publisher;
 mod serials;
-mod sparing;
 mod subscriber;
 mod zeromq;
 
@@ -28,10 +28,10 @@ pub use certificate::{Certificate, CertificateError, PublicKey};
 pub use counters::{Counters, Topic};
 pub use fault::Fault;
 pub use follower::{Followed, Follower, List as FollowedList, Why};
+pub use log_throttle::LogThrottle;
 pub use message::{Change, Delta, Event, EventName, List, Message};
 pub use publisher::{PublishError, Publisher};
 pub use serials::{Saved, Serials};
-pub use sparing::Sparing;
 pub use subscriber::{ConnectError, Listener, News, Subscriber, SubscriberSettings};
 
 /// The largest part of a message that is parsed, in bytes: 200,000 IPv4 addresses fit.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::message::{DELTA, EVENT, LIST};
 use crate::zeromq::{Address, Parts, Sub};
-use crate::{Certificate, Counters, Fault, Message, PublicKey, Sparing};
+use crate::{Certificate, Counters, Fault, LogThrottle, Message, PublicKey};
 
 /// The first pause after a failed attempt, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
@@ -66,8 +66,8 @@ pub struct Subscriber<L> {
     settings: SubscriberSettings,
     listener: L,
     counters: Arc<Counters>,
-    faults: Sparing,
-    losses: Sparing,
+    faults: LogThrottle,
+    losses: LogThrottle,
 }
 
 /// How a connection ended.
@@ -80,7 +80,7 @@ struct End {
 impl<L: Listener> Subscriber<L> {
     /// A subscriber that tells `listener`, and counts in `counters`.
     pub fn new(settings: SubscriberSettings, listener: L, counters: Arc<Counters>) -> Self {
-        Self { settings, listener, counters, faults: Sparing::default(), losses: Sparing::default() }
+        Self { settings, listener, counters, faults: LogThrottle::default(), losses: LogThrottle::default() }
     }
 
     /// Hears until told to stop, and gives the listener back. Whatever fails is tried again, after pauses that grow to half a minute.

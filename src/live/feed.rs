@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use sview_dynfw::{Delta, Event, Followed, Follower, Message, News, Sparing};
+use sview_dynfw::{Delta, Event, Followed, Follower, LogThrottle, Message, News};
 use sview_feed::GeoIp;
 use sview_model::CountryCode;
 
@@ -44,7 +44,7 @@ pub(super) struct Feed {
     told_list: Option<Instant>,
     /// Messages that viewers were not told since they came too fast.
     pub(super) held_back: u64,
-    fast: Sparing,
+    fast: LogThrottle,
 }
 
 impl Feed {
@@ -64,7 +64,7 @@ impl Feed {
             owed: false,
             told_list: None,
             held_back: 0,
-            fast: Sparing::default(),
+            fast: LogThrottle::default(),
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
             owed: false,
             told_list: None,
             held_back: 0,
-            fast: Sparing::default(),
+            fast: LogThrottle::default(),
         }
     }
 

@@ -7,12 +7,12 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// Lets one line of a kind through in ten seconds.
 #[derive(Debug, Default)]
-pub struct Sparing {
+pub struct LogThrottle {
     last: Option<Instant>,
     left_out: u64,
 }
 
-impl Sparing {
+impl LogThrottle {
     /// Whether a line may be written now; if so, how many were left out since the one before.
     pub fn may(&mut self) -> Option<u64> {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn the_first_line_is_written_and_the_next_ones_are_counted() {
-        let mut lines = Sparing::default();
+        let mut lines = LogThrottle::default();
         assert_eq!(lines.may(), Some(0));
         assert_eq!((lines.may(), lines.may()), (None, None));
         lines.last = lines.last.map(|last| last - EVERY);
