@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use sview_model::greylist::{Entry, Form, LICENSE, Points, Stamp, license};
-use sview_store::Standing;
+use sview_store::ListVersion;
 use sview_views::pages::{self, GREYLIST, GreylistState, Greylisted};
 use tokio::sync::Mutex;
 
@@ -73,7 +73,7 @@ impl Files {
 
 /// The latest list, and its files: each is made when it is first asked for.
 struct Latest {
-    standing: Standing,
+    standing: ListVersion,
     /// Without evidence, which no file has.
     entries: Vec<Entry>,
     files: [OnceLock<Download>; Form::ALL.len()],
@@ -245,7 +245,7 @@ impl App {
             Ok::<_, sview_store::Error>(match (listed.standing, listed.entries.into_iter().next()) {
                 (None, _) => Greylisted::NotMade,
                 (Some(standing), Some(entry)) => Greylisted::Listed(Box::new(entry), standing.as_of),
-                (Some(Standing { as_of, generation }), None) => {
+                (Some(ListVersion { as_of, generation }), None) => {
                     Greylisted::NotListed { as_of, least: self.least(generation).await? }
                 }
             })

@@ -27,15 +27,15 @@ pub use cache::{Cache, CacheBounds, Entry, EntryInfo, RedisCache, SqliteCache};
 pub use compute::{Computed, Statistics};
 pub use error::{Error, Result};
 pub use files::{Earlier, FileKey, FirstProgress, Progress};
-pub use greylist::{Deed, Greylist, Listed, Standing, Summary as GreylistSummary};
+pub use greylist::{Greylist, IncidentEvent, ListVersion, Listed, Summary as GreylistSummary};
 pub use ingest::Inserted;
 pub use outage::{Outage, restrict};
 pub use overview::Overview;
 pub use passwords::{Passwords, SeenPassword};
 pub use reports::{Reports, Settings};
 pub use rollup::{
-    CountriesAdded, CountryCursor, Coverage, Deleted, Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Rebuilt,
-    Rollup, Step, TallyDifference, WithoutCountry,
+    CountriesAdded, CountryCursor, Coverage, Deleted, Difference, ExpectedDifference, Obstacle, ObstacleCause, Rebuild,
+    Rebuilt, Rollup, Step, TallyDifference, WithoutCountry,
 };
 pub use server::DatabaseServer;
 #[cfg(feature = "testing")]

@@ -7,7 +7,7 @@ use sqlx::Connection as _;
 use sview_model::{
     Action, Batch, Data, Identity, Incident, Kind, Period, Port, Precision, Protocol, Request, Span, Trap,
 };
-use sview_store::{Difference, Excuse, Obstacle, ObstacleCause, Rebuild, Reports, Settings, Step};
+use sview_store::{Difference, ExpectedDifference, Obstacle, ObstacleCause, Rebuild, Reports, Settings, Step};
 use sview_testing::{Deployment, both};
 
 use Kind::{Incidents, Ports};
@@ -313,7 +313,7 @@ both! {
         let cut = "2026-03-13T10:07:00Z".parse().unwrap();
         reports.delete_native(Incidents, cut).await.unwrap();
         let differences = reports.rollup().differences(Incidents, Quarterly, None).await.unwrap();
-        let (gone, open): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(|d| d.excuse == Some(Excuse::ReportsGone));
+        let (gone, open): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(|d| d.excuse == Some(ExpectedDifference::ReportsGone));
         assert!(gone.len() > 100 && gone.iter().all(|d| d.reports == 0), "{gone:?}");
         assert!(open.iter().all(|d| d.bucket == "2026-03-13T10:00:00Z".parse::<DateTime<Utc>>().unwrap()), "{open:?}");
         let before = sums(&reports).await;
@@ -428,7 +428,7 @@ both! {
         let span = reports.rollup().mark_history(Incidents, Hourly).await.unwrap().unwrap();
         assert_eq!(span.finish, Hourly.due_to(now()));
         let pending = reports.rollup().differences(Incidents, Hourly, None).await.unwrap();
-        assert_eq!(pending.iter().map(|d| d.excuse).collect::<Vec<_>>(), [Some(Excuse::Pending)]);
+        assert_eq!(pending.iter().map(|d| d.excuse).collect::<Vec<_>>(), [Some(ExpectedDifference::Pending)]);
         // What aggregation does not mend is wrong, whether it looks at it again or not.
         let doubled = time(&deployment, "2026-03-12T11:00:00Z");
         let double = format!("INSERT INTO incidents_hourly SELECT * FROM incidents_hourly WHERE time = {doubled}");

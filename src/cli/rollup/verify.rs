@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sview_model::{Kind, Precision, Span, counted};
-use sview_store::{Difference, Excuse, Reports, TallyDifference};
+use sview_store::{Difference, ExpectedDifference, Reports, TallyDifference};
 
 use super::super::progress::Progress;
 use super::super::table::{Cell, Table, Tone};
@@ -88,10 +88,10 @@ fn problem(expected: Option<u64>, found: Option<u64>) -> &'static str {
 }
 
 impl Document {
-    fn excused(&mut self, excuse: Option<Excuse>) -> bool {
+    fn excused(&mut self, excuse: Option<ExpectedDifference>) -> bool {
         match excuse {
-            Some(Excuse::Pending) => self.pending += 1,
-            Some(Excuse::ReportsGone) => self.gone += 1,
+            Some(ExpectedDifference::Pending) => self.pending += 1,
+            Some(ExpectedDifference::ReportsGone) => self.gone += 1,
             None => return false,
         }
         true

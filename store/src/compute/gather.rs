@@ -10,18 +10,18 @@ use super::Segment;
 use super::minutes::{MINUTE, MODULUS, Minute, Minutes};
 use crate::Result;
 use crate::engine::{self, Dialect, Micros, Tx};
-use crate::tally::{self, Counts, Draft, Names, Tally};
+use crate::tally::{self, Counts, Interner, Tally, TallyBuilder};
 
 /// What resources are made of: counts per window, and the union of all windows.
 #[derive(Default)]
 pub(super) struct Gathered {
-    pub(super) names: Names,
+    pub(super) names: Interner,
     pub(super) windows: Vec<Window>,
     /// The union of the windows that lagging resources see.
     lagged: Option<Tally>,
     /// The union of all windows.
     whole: Tally,
-    /// Where the rows are that the sieve let pass: the buckets and the minutes that hold any. Empty without a sieve.
+    /// Where the rows are that the filter let pass: the buckets and the minutes that hold any. Empty without a filter.
     pub(super) hits: Vec<Segment>,
 }
 
@@ -57,7 +57,7 @@ impl Gathered {
 }
 
 /// Which rows count, where not all do.
-pub(super) enum Sieve {
+pub(super) enum Filter {
     /// Those of one attacker.
     Attacker(IpAddr),
     /// Those of one password.
@@ -72,7 +72,7 @@ pub(super) struct Rows<'a> {
     pub(super) windows: Windows,
     /// How many of the windows lagging resources see.
     pub(super) lagged: usize,
-    pub(super) sieve: Option<Sieve>,
+    pub(super) filter: Option<Filter>,
     /// What is known already of the latest minutes of reports.
     pub(super) minutes: &'a Minutes,
 }
@@ -82,10 +82,10 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
     let mut all = Gathered::default();
     let kind = rows.kind;
     // What is wanted, and of which part of a row's key.
-    let wanted = rows.sieve.as_ref().map(|sieve| -> (u64, fn(u64) -> u64) {
-        match sieve {
-            Sieve::Attacker(ip) => (all.names.address_key(*ip), Names::address),
-            Sieve::Password(password) => (all.names.word_key(password), Names::second),
+    let wanted = rows.filter.as_ref().map(|filter| -> (u64, fn(u64) -> u64) {
+        match filter {
+            Filter::Attacker(ip) => (all.names.address_key(*ip), Interner::address),
+            Filter::Password(password) => (all.names.word_key(password), Interner::second),
         }
     });
     let recent = rows.windows.span.finish.timestamp_micros() - RECENT;
@@ -94,10 +94,10 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
     let unchanged = rows.minutes.unchanged(tx, rows.dialect, kind, (start, recent + RECENT)).await?;
     for (i, window) in rows.windows.iter().enumerate() {
         let (start, finish) = (window.start.timestamp_micros(), window.finish.timestamp_micros());
-        let mut draft = Draft::default();
+        let mut draft = TallyBuilder::default();
         let names = &mut all.names;
         let sifts = wanted.is_some();
-        let sift = |draft: &mut Draft| {
+        let sift = |draft: &mut TallyBuilder| {
             if let Some((key, part)) = wanted {
                 draft.retain(|k| part(k) == key);
             }
@@ -136,7 +136,7 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
                 match unchanged.get(&at) {
                     Some(body) if whole => draft.read(kind, names, body)?,
                     _ => {
-                        let mut part = Draft::default();
+                        let mut part = TallyBuilder::default();
                         let read = read_reports(tx, rows, (at, next), &mut part, names).await?;
                         if whole {
                             let body = part.finish().write(kind, names);
@@ -185,8 +185,8 @@ async fn read_reports(
     tx: &mut dyn Tx,
     rows: &Rows<'_>,
     span: (Micros, Micros),
-    draft: &mut Draft,
-    names: &mut Names,
+    draft: &mut TallyBuilder,
+    names: &mut Interner,
 ) -> Result<ReadReports> {
     let (sql, texts) = tally::rows(rows.kind, rows.dialect, &engine::table(rows.kind, Precision::Native), span, false);
     let mut read = ReadReports::default();
@@ -214,14 +214,14 @@ fn window_of(kind: Kind, tally: &Tally) -> Window {
 /// The counts of a dimension's labels, by their keys.
 pub(super) fn project(tally: &Tally, by: Dimension, measure: Measure) -> Counts {
     let counts = match by {
-        Dimension::Trap => return tally.types.by(Names::first),
-        Dimension::Action => return tally.types.by(Names::second),
+        Dimension::Trap => return tally.types.by(Interner::first),
+        Dimension::Action => return tally.types.by(Interner::second),
         Dimension::IncidentType => return tally.types.clone(),
         Dimension::Combination | Dimension::Port => return tally.main.clone(),
-        Dimension::Country => Names::country,
-        Dimension::Attacker => Names::address,
-        Dimension::Password => Names::second,
-        Dimension::Username | Dimension::Login => Names::first,
+        Dimension::Country => Interner::country,
+        Dimension::Attacker => Interner::address,
+        Dimension::Password => Interner::second,
+        Dimension::Username | Dimension::Login => Interner::first,
         Dimension::Sighting => return Counts::default(),
     };
     match measure {

@@ -8,11 +8,11 @@ use sview_model::{
     Row, Shape, Span, Windows,
 };
 
-use super::gather::{Gathered, Rows, Sieve, Window, gather, project};
+use super::gather::{Filter, Gathered, Rows, Window, gather, project};
 use super::{Computed, Plan, Statistics, plan};
 use crate::Result;
 use crate::engine::Tx;
-use crate::tally::{self, Names};
+use crate::tally::{self, Interner};
 
 impl Statistics<'_> {
     /// Computes every precached resource of a kind at a period as of `now`, from one unchanging state of the database.
@@ -23,28 +23,33 @@ impl Statistics<'_> {
         now: DateTime<Utc>,
     ) -> Result<Vec<(Request, Computed)>> {
         let mut tx = self.reports.engine.snapshot().await?;
-        let material = self.material(&mut *tx, kind, period, now, None).await?;
+        let gathered = self.gather_group(&mut *tx, kind, period, now, None).await?;
         let resources = ResourceName::precached().filter(|r| r.kind == kind);
         let requests = resources.filter_map(|r| Request::plain(r, period));
-        Ok(requests.map(|request| (request.clone(), material.compute(request.resource()))).collect())
+        Ok(requests.map(|request| (request.clone(), gathered.compute(request.resource()))).collect())
     }
 
-    /// Computes a resource about one attacker or password, from the same rows with a sieve.
-    pub(super) async fn compute_sifted(self, request: &Request, now: DateTime<Utc>, sieve: Sieve) -> Result<Computed> {
+    /// Computes a resource about one attacker or password, from the same rows with a filter.
+    pub(super) async fn compute_sifted(
+        self,
+        request: &Request,
+        now: DateTime<Utc>,
+        filter: Filter,
+    ) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
         let mut tx = self.reports.engine.snapshot().await?;
-        Ok(self.material(&mut *tx, resource.kind, period, now, Some(sieve)).await?.compute(resource))
+        Ok(self.gather_group(&mut *tx, resource.kind, period, now, Some(filter)).await?.compute(resource))
     }
 
     /// Reads what the resources of a kind and period are made of.
-    pub(super) async fn material(
+    pub(super) async fn gather_group(
         self,
         tx: &mut dyn Tx,
         kind: Kind,
         period: Period,
         now: DateTime<Utc>,
-        sieve: Option<Sieve>,
-    ) -> Result<Material> {
+        filter: Option<Filter>,
+    ) -> Result<GroupData> {
         let windows = period.windows(now, false);
         let lagged = period.windows(now, true);
         let Plan { segments, revision } = plan(tx, kind, period.scale().source, windows.span, true).await?;
@@ -54,18 +59,18 @@ impl Statistics<'_> {
             segments: &segments,
             windows,
             lagged: lagged.len(),
-            sieve,
+            filter,
             minutes: &self.reports.minutes,
         };
         let all = gather(tx, &rows).await?;
         let reported = Reported { total: all.union(false).main.total(), ..self.extent(tx, kind, now).await? };
         let span = period.span(now);
-        Ok(Material { all, windows, lagged, period, span, revision, reported })
+        Ok(GroupData { all, windows, lagged, period, span, revision, reported })
     }
 }
 
 /// What the resources of one kind and period are made of. The rest is arithmetic.
-pub(super) struct Material {
+pub(super) struct GroupData {
     pub(super) all: Gathered,
     windows: Windows,
     lagged: Windows,
@@ -75,7 +80,7 @@ pub(super) struct Material {
     pub(super) reported: Reported,
 }
 
-impl Material {
+impl GroupData {
     fn compute(&self, resource: ResourceName) -> Computed {
         let lags = resource.lags_in(self.period);
         let windows = if lags { &self.lagged } else { &self.windows };
@@ -153,18 +158,18 @@ fn top(
 }
 
 /// Whether a key is a label that counts: a known country, a text that is not blank.
-fn known(names: &Names, by: Dimension, key: u64) -> bool {
+fn known(names: &Interner, by: Dimension, key: u64) -> bool {
     let blank = |key: u64| matches!(&*names.word(key), "" | "\n");
     match by {
         Dimension::Country => key != 0,
         Dimension::Password | Dimension::Username => !blank(key),
-        Dimension::Combination => !blank(Names::first(key)) && !blank(Names::second(key)),
+        Dimension::Combination => !blank(Interner::first(key)) && !blank(Interner::second(key)),
         _ => true,
     }
 }
 
-fn labels(names: &Names, by: Dimension, key: u64) -> Vec<Option<String>> {
-    let (first, second) = (|| names.word(Names::first(key)), || names.word(Names::second(key)));
+fn labels(names: &Interner, by: Dimension, key: u64) -> Vec<Option<String>> {
+    let (first, second) = (|| names.word(Interner::first(key)), || names.word(Interner::second(key)));
     match by {
         Dimension::Country => vec![names.country_text(key)],
         Dimension::Attacker => vec![Some(names.ip(key).to_string())],

@@ -15,7 +15,7 @@ use sview_model::{
     Windows,
 };
 
-use self::gather::Sieve;
+use self::gather::Filter;
 pub(crate) use self::minutes::Minutes;
 use self::query::Query;
 use crate::engine::{self, Micros, Tx};
@@ -64,9 +64,9 @@ impl Statistics<'_> {
                 found.ok_or_else(|| Error::Value(format!("{request} is in no group")))
             }
             Parameters::Ip(ip) if is_sightings(request) => self.compute_sightings(request, now, *ip).await,
-            Parameters::Ip(ip) => self.compute_sifted(request, now, Sieve::Attacker(*ip)).await,
+            Parameters::Ip(ip) => self.compute_sifted(request, now, Filter::Attacker(*ip)).await,
             Parameters::Password(password) => {
-                self.compute_sifted(request, now, Sieve::Password(password.clone())).await
+                self.compute_sifted(request, now, Filter::Password(password.clone())).await
             }
             Parameters::Devices(_) => self.compute_wide(request, now).await,
         }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use sview_model::{Data, Period, Precision, Ranking, Request, Row, Shape, floor, label};
 
-use super::gather::Sieve;
+use super::gather::Filter;
 use super::query::Query;
 use super::{Computed, PARTS, Segment, Statistics, count, plan, run};
 use crate::Result;
@@ -19,11 +19,11 @@ impl Statistics<'_> {
     pub(super) async fn compute_sightings(self, request: &Request, now: DateTime<Utc>, ip: IpAddr) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
         let mut tx = self.reports.engine.snapshot().await?;
-        let material = self.material(&mut *tx, resource.kind, period, now, Some(Sieve::Attacker(ip))).await?;
+        let gathered = self.gather_group(&mut *tx, resource.kind, period, now, Some(Filter::Attacker(ip))).await?;
         let mut data = Data::empty(&resource);
-        let mut segments = merged(material.all.hits);
+        let mut segments = merged(gathered.all.hits);
         if segments.len() > PARTS {
-            let plan = plan(&mut *tx, resource.kind, period.scale().source, material.span, false).await?;
+            let plan = plan(&mut *tx, resource.kind, period.scale().source, gathered.span, false).await?;
             segments = plan.segments;
         }
         if let Shape::Ranking { limit, .. } = resource.shape
@@ -32,8 +32,8 @@ impl Statistics<'_> {
             let query = Query::new(self.reports.engine.dialect(), request, segments);
             data = Data::Ranking(of(&mut *tx, &query, period, limit).await?);
         }
-        let reported = data.is_blank().then_some(material.reported);
-        let (span, revision) = (material.span, material.revision);
+        let reported = data.is_blank().then_some(gathered.reported);
+        let (span, revision) = (gathered.span, gathered.revision);
         Ok(Computed { data, span, complete_to: span.finish, revision, reported })
     }
 }

@@ -10,7 +10,7 @@ use crate::Result;
 
 /// What an address did, as one row of reports says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deed {
+pub struct IncidentEvent {
     /// When, UTC.
     pub time: DateTime<Utc>,
     /// What caught it.
@@ -23,7 +23,7 @@ pub struct Deed {
 
 impl Greylist<'_> {
     /// The first `most` incidents after a moment, up to and with another, in their order. Found by the index on time.
-    pub async fn deeds(self, after: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Result<Vec<Deed>> {
+    pub async fn deeds(self, after: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Result<Vec<IncidentEvent>> {
         let d = self.reports.engine.dialect();
         let sql = format!(
             "SELECT {}, {}, {}, {} FROM incidents WHERE time > {} AND time <= {} ORDER BY time LIMIT {most}",
@@ -39,7 +39,7 @@ impl Greylist<'_> {
             let ([Some(ip), Some(trap), Some(action)], [time]) = (row.texts.as_slice(), row.ints.as_slice()) else {
                 return None;
             };
-            Some(Deed {
+            Some(IncidentEvent {
                 time: DateTime::from_timestamp_micros(*time)?,
                 trap: trap.parse().ok()?,
                 action: action.parse().ok()?,

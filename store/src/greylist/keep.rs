@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::{DECIMALS, Entry, MOST, Points, as_text};
 
-use super::{Greylist, Listed, Standing, Summary};
+use super::{Greylist, ListVersion, Listed, Summary};
 use crate::engine::{Row, Tx};
 use crate::{Error, Result};
 
@@ -57,7 +57,7 @@ impl Greylist<'_> {
     }
 
     /// Which list there is; `None` before the first was made. One row by its key.
-    pub async fn standing(self) -> Result<Option<Standing>> {
+    pub async fn standing(self) -> Result<Option<ListVersion>> {
         standing(&mut *self.reports.engine.snapshot().await?, "").await
     }
 
@@ -96,7 +96,7 @@ impl Greylist<'_> {
 
     /// Which list there is, and when each address leaves it, in no order: all that the publisher needs, at a small part of what
     /// [`listed`](Self::listed) costs.
-    pub async fn expiries(self) -> Result<(Option<Standing>, Vec<(IpAddr, DateTime<Utc>)>)> {
+    pub async fn expiries(self) -> Result<(Option<ListVersion>, Vec<(IpAddr, DateTime<Utc>)>)> {
         let mut tx = self.reports.engine.snapshot().await?;
         let standing = standing(&mut *tx, "").await?;
         let mut all = Vec::new();
@@ -133,10 +133,10 @@ impl Greylist<'_> {
     }
 }
 
-async fn standing(tx: &mut dyn Tx, lock: &str) -> Result<Option<Standing>> {
+async fn standing(tx: &mut dyn Tx, lock: &str) -> Result<Option<ListVersion>> {
     let rows = tx.ints(format!("SELECT as_of, generation FROM sview_greylist_state WHERE id = 1 {lock}")).await?;
     let Some([Some(as_of), Some(generation)]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
-    Ok(Some(Standing { as_of: moment(*as_of)?, generation: u64::try_from(tx.era() + generation).unwrap_or(0) }))
+    Ok(Some(ListVersion { as_of: moment(*as_of)?, generation: u64::try_from(tx.era() + generation).unwrap_or(0) }))
 }
 
 fn scale() -> Points {

@@ -6,7 +6,7 @@ mod events;
 mod keep;
 mod weigh;
 
-pub use self::events::Deed;
+pub use self::events::IncidentEvent;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_model::greylist::Entry;
@@ -21,7 +21,7 @@ pub struct Greylist<'a> {
 
 /// Which list there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct ListVersion {
     /// As of when it is, UTC.
     pub as_of: DateTime<Utc>,
     /// Grows whenever the list is written: two of the same generation are the same list.
@@ -32,7 +32,7 @@ pub struct Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Which list.
-    pub standing: Standing,
+    pub standing: ListVersion,
     /// How long weighing the reports took; `None` where an older sview made the list.
     pub took: Option<TimeDelta>,
     /// How many IPv4 addresses are on it.
@@ -45,7 +45,7 @@ pub struct Summary {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
     /// Which list; `None` before the first was made.
-    pub standing: Option<Standing>,
+    pub standing: Option<ListVersion>,
     /// Its entries, by the bytes of their addresses' text.
     pub entries: Vec<Entry>,
 }

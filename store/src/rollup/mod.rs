@@ -36,14 +36,14 @@ pub use self::retention::Deleted;
 pub(crate) use self::spans::Spans;
 use self::step::Work;
 use self::tallies::Buckets;
-pub use self::verify::{Difference, Excuse, TallyDifference};
+pub use self::verify::{Difference, ExpectedDifference, TallyDifference};
 use crate::engine::{Dialect, Micros, Tx, columns};
 use crate::{Error, Reports, Result};
 
 /// What one step of aggregation did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Made the buckets of a span, of so many rows; there may be more to do.
+    /// RollupState the buckets of a span, of so many rows; there may be more to do.
     Built {
         /// The buckets that were looked at.
         span: Span,
@@ -103,7 +103,7 @@ pub(crate) async fn mark(tx: &mut dyn Tx, kind: Kind, precision: Precision, span
 }
 
 /// How far an aggregation has come, within one transaction.
-pub(crate) struct Made {
+pub(crate) struct RollupState {
     pub(crate) watermark: Option<Micros>,
     /// Buckets before the watermark that are still to be made (anew).
     pub(crate) pending: Spans,
@@ -111,7 +111,7 @@ pub(crate) struct Made {
 }
 
 /// How far an aggregation has come, as a transaction sees it.
-pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> Result<Made> {
+pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> Result<RollupState> {
     let sql = format!(
         "SELECT watermark, revision, forgotten FROM sview_rollup WHERE kind = '{kind}' AND precision = '{precision}'"
     );
@@ -126,7 +126,7 @@ pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> 
     let pending = Spans::new(pairs(&tx.ints(sql).await?)).cover(micros(precision.width()));
     // What comes for a time whose reports are forgotten is passed over.
     let pending = pending.after(row.get(2).copied().flatten().unwrap_or(Micros::MIN));
-    Ok(Made { watermark, pending, revision: tx.era() + row.get(1).copied().flatten().unwrap_or(0) })
+    Ok(RollupState { watermark, pending, revision: tx.era() + row.get(1).copied().flatten().unwrap_or(0) })
 }
 
 /// Up to where the buckets of a precision were made; `lock` holds the row until the transaction ends.

@@ -7,7 +7,7 @@ use sview_model::{Kind, Precision};
 use super::Spans;
 use crate::Result;
 use crate::engine::{Dialect, Micros, Tx};
-use crate::tally::{self, Draft, Names};
+use crate::tally::{self, Interner, TallyBuilder};
 
 /// The buckets of a precision in a span, as drafts.
 pub(super) struct Buckets<'a> {
@@ -31,7 +31,7 @@ impl Buckets<'_> {
                  AND bucket >= {start} AND bucket < {finish}"
             );
             self.tx.execute(sql).await?;
-            let mut names = Names::default();
+            let mut names = Interner::default();
             let drafts = match finer {
                 Some(finer) => self.merge_finer(finer, (start, finish), &mut names).await?,
                 None => self.read_rows((start, finish), &mut names).await?,
@@ -65,11 +65,11 @@ impl Buckets<'_> {
     /// are no rows, or no tally that can be read.
     pub(super) async fn wrong(&mut self, span: (Micros, Micros)) -> Result<Vec<(Micros, Option<u64>, Option<u64>)>> {
         let (kind, precision) = (self.kind, self.precision);
-        let mut names = Names::default();
+        let mut names = Interner::default();
         let mut rows = self.read_rows(span, &mut names).await?;
         let mut tallies = BTreeMap::new();
         let mut visit = |bucket: Micros, bytes: &[u8]| {
-            let mut draft = Draft::default();
+            let mut draft = TallyBuilder::default();
             let read = draft.read(kind, &mut names, bytes);
             tallies.insert(bucket, read.ok().map(|()| draft));
             Ok(())
@@ -78,8 +78,8 @@ impl Buckets<'_> {
         let starts: BTreeSet<Micros> = rows.keys().chain(tallies.keys()).copied().collect();
         let mut wrong = Vec::new();
         for start in starts {
-            let rows = rows.remove(&start).map(Draft::finish);
-            let tally = tallies.remove(&start).flatten().map(Draft::finish);
+            let rows = rows.remove(&start).map(TallyBuilder::finish);
+            let tally = tallies.remove(&start).flatten().map(TallyBuilder::finish);
             if rows != tally || rows.is_none() {
                 wrong.push((start, rows.map(|t| t.sum()), tally.map(|t| t.sum())));
             }
@@ -91,10 +91,10 @@ impl Buckets<'_> {
         &mut self,
         finer: Precision,
         span: (Micros, Micros),
-        names: &mut Names,
-    ) -> Result<BTreeMap<Micros, Draft>> {
+        names: &mut Interner,
+    ) -> Result<BTreeMap<Micros, TallyBuilder>> {
         let (kind, width) = (self.kind, self.width);
-        let mut drafts = BTreeMap::<Micros, Draft>::new();
+        let mut drafts = BTreeMap::<Micros, TallyBuilder>::new();
         let mut visit = |bucket: Micros, bytes: &[u8]| {
             drafts.entry(bucket.div_euclid(width) * width).or_default().read(kind, names, bytes)
         };
@@ -102,9 +102,13 @@ impl Buckets<'_> {
         Ok(drafts)
     }
 
-    async fn read_rows(&mut self, span: (Micros, Micros), names: &mut Names) -> Result<BTreeMap<Micros, Draft>> {
+    async fn read_rows(
+        &mut self,
+        span: (Micros, Micros),
+        names: &mut Interner,
+    ) -> Result<BTreeMap<Micros, TallyBuilder>> {
         let (kind, width) = (self.kind, self.width);
-        let mut drafts = BTreeMap::<Micros, Draft>::new();
+        let mut drafts = BTreeMap::<Micros, TallyBuilder>::new();
         let mut visit = |texts: &[Option<&str>], ints: &[i64]| {
             let [time, count] = ints[..] else { return Ok(()) };
             let draft = drafts.entry(time.div_euclid(width) * width).or_default();

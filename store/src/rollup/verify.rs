@@ -12,7 +12,7 @@ use crate::{Reports, Result};
 
 /// Why a difference is none that must be mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Excuse {
+pub enum ExpectedDifference {
     /// The bucket holds too little, or has no tally, and waits to be made (anew): reports came late.
     Pending,
     /// The bucket lies before the oldest report there is, or before what is forgotten: what it is of was deleted, and cannot be
@@ -34,7 +34,7 @@ pub struct Difference {
     /// The number of rows that there are.
     pub rows: i64,
     /// Why it is as it ought to be nevertheless, if it is.
-    pub excuse: Option<Excuse>,
+    pub excuse: Option<ExpectedDifference>,
 }
 
 /// A bucket whose tally is not that of its wide rows.
@@ -48,11 +48,11 @@ pub struct TallyDifference {
     /// things are counted than the rows say.
     pub tally: Option<u64>,
     /// Why it is as it ought to be nevertheless, if it is.
-    pub excuse: Option<Excuse>,
+    pub excuse: Option<ExpectedDifference>,
 }
 
 /// What is verified: buckets in a span, one unchanging state of them.
-struct Look {
+struct Verification {
     tx: Box<dyn Tx>,
     dialect: Dialect,
     width: Micros,
@@ -60,7 +60,7 @@ struct Look {
     pending: Spans,
 }
 
-impl Look {
+impl Verification {
     /// `None` when aggregation has not begun.
     async fn at(reports: &Reports, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Option<Self>> {
         let mut tx = reports.engine.snapshot().await?;
@@ -94,7 +94,9 @@ impl Rollup<'_> {
     /// The buckets before the watermark, within `span` if one is given, whose sum or number of rows differs from a recount of
     /// the native reports, oldest first. Reads every report in the span.
     pub async fn differences(self, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Vec<Difference>> {
-        let Some(mut look) = Look::at(self.reports, kind, precision, span).await? else { return Ok(Vec::new()) };
+        let Some(mut look) = Verification::at(self.reports, kind, precision, span).await? else {
+            return Ok(Vec::new());
+        };
         let (d, within, columns) = (look.dialect, look.within(), columns(kind));
         let native = table(kind, Precision::Native);
         let (bucket, made) = (d.micros(&d.bucket("time", look.width)), d.micros("time"));
@@ -123,10 +125,10 @@ impl Rollup<'_> {
                 excuse: if oldest.is_none_or(|oldest| bucket + look.width <= oldest)
                     || forgotten.is_some_and(|f| bucket < f)
                 {
-                    Some(Excuse::ReportsGone)
+                    Some(ExpectedDifference::ReportsGone)
                 } else {
                     // One that holds too much is looked at, and left alone.
-                    (aggregated < reports && look.pending.contains(bucket)).then_some(Excuse::Pending)
+                    (aggregated < reports && look.pending.contains(bucket)).then_some(ExpectedDifference::Pending)
                 },
             }),
             _ => None,
@@ -142,7 +144,9 @@ impl Rollup<'_> {
         precision: Precision,
         span: Option<Span>,
     ) -> Result<Vec<TallyDifference>> {
-        let Some(mut look) = Look::at(self.reports, kind, precision, span).await? else { return Ok(Vec::new()) };
+        let Some(mut look) = Verification::at(self.reports, kind, precision, span).await? else {
+            return Ok(Vec::new());
+        };
         let table = table(kind, precision);
         let sql = format!("SELECT min(bucket) FROM sview_tally WHERE kind = '{kind}' AND precision = '{precision}'");
         let oldest = [look.oldest(&table).await?, first(&mut *look.tx, sql).await?];
@@ -155,7 +159,7 @@ impl Rollup<'_> {
             let mut buckets =
                 Buckets { tx: &mut *look.tx, dialect: look.dialect, kind, precision, width: look.width, table: &table };
             for (bucket, rows, tally) in buckets.wrong((start, end)).await? {
-                let excuse = (tally.is_none() && look.pending.contains(bucket)).then_some(Excuse::Pending);
+                let excuse = (tally.is_none() && look.pending.contains(bucket)).then_some(ExpectedDifference::Pending);
                 all.push(TallyDifference { bucket: moment(bucket), rows, tally, excuse });
             }
             start = end;

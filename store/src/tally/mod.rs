@@ -9,7 +9,7 @@
 mod codec;
 mod counts;
 mod intern;
-mod names;
+mod interner;
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use sview_model::Kind;
 
 use self::codec::{Reader, Writer, damaged};
 pub(crate) use self::counts::Counts;
-pub(crate) use self::names::Names;
+pub(crate) use self::interner::Interner;
 use crate::engine::{Dialect, Micros};
 use crate::{Error, Result};
 pub(crate) use sview_model::long_text::hash;
@@ -25,7 +25,7 @@ pub(crate) use sview_model::long_text::hash;
 /// A list of counts by key, not summed yet.
 type List = Vec<(u64, u64)>;
 
-/// The rows of a bucket, or of any union of buckets, by key. What a key means is known to [`Names`].
+/// The rows of a bucket, or of any union of buckets, by key. What a key means is known to [`Interner`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Incidents by country and attacker; passwords by user name and password; ports by protocol and number.
@@ -36,14 +36,14 @@ pub(crate) struct Tally {
 
 /// A tally in the making.
 #[derive(Debug, Default)]
-pub(crate) struct Draft {
+pub(crate) struct TallyBuilder {
     main: List,
     types: List,
 }
 
-impl Draft {
+impl TallyBuilder {
     /// Adds a row: the text columns of [`columns`](crate::engine::columns) and its count.
-    pub(crate) fn row(&mut self, kind: Kind, names: &mut Names, texts: &[Option<&str>], count: u64) -> Result<()> {
+    pub(crate) fn row(&mut self, kind: Kind, names: &mut Interner, texts: &[Option<&str>], count: u64) -> Result<()> {
         match (kind, texts) {
             (Kind::Incidents, [Some(trap), Some(action), Some(ip), country]) => {
                 let ip = ip.parse().map_err(|_| Error::Value(format!("{ip:?} is no address")))?;
@@ -80,7 +80,7 @@ impl Draft {
     }
 
     /// Adds a written tally.
-    pub(crate) fn read(&mut self, kind: Kind, names: &mut Names, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn read(&mut self, kind: Kind, names: &mut Interner, bytes: &[u8]) -> Result<()> {
         let mut from = Reader::new(bytes)?;
         let texts = (0..from.len()?).map(|_| Ok(names.held_text(from.text()?))).collect::<Result<Vec<u64>>>()?;
         let text = |i: u64| usize::try_from(i).ok().and_then(|i| texts.get(i)).copied().ok_or_else(damaged);
@@ -131,7 +131,7 @@ impl Tally {
     }
 
     /// Writes the tally.
-    pub(crate) fn write(&self, kind: Kind, names: &Names) -> Vec<u8> {
+    pub(crate) fn write(&self, kind: Kind, names: &Interner) -> Vec<u8> {
         let mut to = Writer::new();
         // Texts get numbers of their own in each tally: small ones, and independent of what else was known.
         let mut local = Local::default();
@@ -220,12 +220,12 @@ pub(crate) fn traps(head: &[u8]) -> Result<Vec<String>> {
 
 /// How many distinct attackers are in a tally of incidents.
 pub(crate) fn attackers(tally: &Tally) -> u64 {
-    tally.main.by(Names::address).len() as u64
+    tally.main.by(Interner::address).len() as u64
 }
 
 /// How often each password, as tallies hold it, is in a written tally of passwords, whatever the user name.
 pub(crate) fn passwords(bytes: &[u8]) -> Result<HashMap<String, i64>> {
-    let (mut names, mut draft) = (Names::default(), Draft::default());
+    let (mut names, mut draft) = (Interner::default(), TallyBuilder::default());
     draft.read(Kind::Passwords, &mut names, bytes)?;
     let mut counts = HashMap::<u64, i64>::new();
     for (key, count) in draft.main {
@@ -326,8 +326,8 @@ mod tests {
         prop::sample::select(Kind::ALL.to_vec()).prop_flat_map(|kind| rows(kind).prop_map(move |rows| (kind, rows)))
     }
 
-    fn tally(kind: Kind, names: &mut Names, rows: &[Row]) -> Tally {
-        let mut draft = Draft::default();
+    fn tally(kind: Kind, names: &mut Interner, rows: &[Row]) -> Tally {
+        let mut draft = TallyBuilder::default();
         for (texts, count) in rows {
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             draft.row(kind, names, &texts, *count).unwrap();
@@ -344,7 +344,7 @@ mod tests {
         older.text(&long);
         // One user name, the first text, with one password, the second, five times.
         [1, 0, 1, 1, 5].into_iter().for_each(|int| older.int(int));
-        let mut names = Names::default();
+        let mut names = Interner::default();
         let newer = tally(Kind::Passwords, &mut names, &[(vec![Some("root".to_owned()), Some(long.clone())], 5)]);
         let newer = newer.write(Kind::Passwords, &names);
         assert!(newer.len() < 300, "{}", newer.len());
@@ -357,31 +357,31 @@ mod tests {
     proptest! {
         #[test]
         fn a_tally_is_read_as_it_was_written_under_any_names((kind, rows) in any_kind(), (_, others) in any_kind()) {
-            let mut names = Names::default();
+            let mut names = Interner::default();
             let made = tally(kind, &mut names, &rows);
             let bytes = made.write(kind, &names);
             // Under names that know other things already, the rows are the same.
-            let mut later = Names::default();
+            let mut later = Interner::default();
             for (texts, _) in &others {
                 for text in texts.iter().flatten() {
                     later.text(text);
                 }
             }
             let expected = tally(kind, &mut later, &rows);
-            let mut draft = Draft::default();
+            let mut draft = TallyBuilder::default();
             draft.read(kind, &mut later, &bytes).unwrap();
             prop_assert_eq!(draft.finish(), expected);
         }
 
         #[test]
         fn damage_is_an_error_and_no_panic((kind, rows) in any_kind(), cut in 0usize..400, flip in 0usize..400) {
-            let mut names = Names::default();
+            let mut names = Interner::default();
             let mut bytes = tally(kind, &mut names, &rows).write(kind, &names);
             if let Some(byte) = bytes.get_mut(flip) {
                 *byte ^= 0x55;
             }
             bytes.truncate(cut);
-            let _ = Draft::default().read(kind, &mut Names::default(), &bytes);
+            let _ = TallyBuilder::default().read(kind, &mut Interner::default(), &bytes);
         }
     }
 }

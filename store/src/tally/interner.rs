@@ -9,7 +9,7 @@ use super::intern::{Address, Addresses, Texts};
 
 /// Texts and addresses by number, and how keys are put together. Valid for one computation.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct Interner {
     texts: Texts,
     addresses: Addresses,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Names {
 /// Addresses take the low 33 bits of an attacker's key; above them is the country, 0 for unknown.
 const ADDRESS_BITS: u32 = 33;
 
-impl Names {
+impl Interner {
     /// The number of a text of a row.
     pub(super) fn text(&mut self, text: &str) -> u64 {
         self.texts.number(&long::held(text)).into()
@@ -63,12 +63,12 @@ impl Names {
         (key >> ADDRESS_BITS).checked_sub(1)
     }
 
-    /// The key of an address, as [`Names::address`] gives it.
+    /// The key of an address, as [`Interner::address`] gives it.
     pub(crate) fn address_key(&mut self, ip: IpAddr) -> u64 {
         self.addresses.number(ip)
     }
 
-    /// The key of a text, as [`Names::first`] and [`Names::second`] give it; of a long one also by what is told of it.
+    /// The key of a text, as [`Interner::first`] and [`Interner::second`] give it; of a long one also by what is told of it.
     pub(crate) fn word_key(&mut self, text: &str) -> u64 {
         self.texts.number(&long::meant(text)).into()
     }
@@ -93,17 +93,17 @@ impl Names {
         key & 0xffff_ffff
     }
 
-    /// The text of a key of [`Names::country`]; `None` is unknown.
+    /// The text of a key of [`Interner::country`]; `None` is unknown.
     pub(crate) fn country_text(&self, key: u64) -> Option<String> {
         key.checked_sub(1).map(|number| self.text_of(number).to_owned())
     }
 
-    /// What is told of the text of a key of [`Names::first`] or [`Names::second`]: all of it, or the beginning of a long one.
+    /// What is told of the text of a key of [`Interner::first`] or [`Interner::second`]: all of it, or the beginning of a long one.
     pub(crate) fn word(&self, key: u64) -> Cow<'_, str> {
         long::shown(self.text_of(key))
     }
 
-    /// The address of a key of [`Names::address`].
+    /// The address of a key of [`Interner::address`].
     pub(crate) fn ip(&self, key: u64) -> IpAddr {
         self.addresses.ip(key)
     }
