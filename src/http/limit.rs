@@ -23,7 +23,7 @@ pub(crate) struct Limit {
     /// Hits a minute; 0 is no limit.
     most: u32,
     ban: Duration,
-    accounts: Arc<Mutex<HashMap<Client, Account>>>,
+    windows: Arc<Mutex<HashMap<Client, ClientWindow>>>,
     /// Who has many addresses is many clients. `None` is no limit.
     all: Option<Arc<Mutex<Bucket>>>,
 }
@@ -63,7 +63,7 @@ impl Bucket {
 
 /// What is known of a client until `ends`.
 #[derive(Clone, Copy, Debug)]
-struct Account {
+struct ClientWindow {
     ends: Instant,
     hits: u32,
     banned: bool,
@@ -73,16 +73,16 @@ struct Account {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(pub(crate) Duration);
 
-/// A hit that is counted. Given back when dropped, unless it was [spent](Charge::spend): what led to no computation costs nothing.
+/// A hit that is counted. Given back when dropped, unless it was [spent](Permit::spend): what led to no computation costs nothing.
 #[derive(Debug)]
-pub(crate) struct Charge(Option<Counted>);
+pub(crate) struct Permit(Option<Counted>);
 
 /// Where a hit was counted.
 #[derive(Debug)]
 struct Counted {
     limit: Limit,
-    /// The client, and the end of its account; `None` where clients are not limited.
-    account: Option<(Client, Instant)>,
+    /// The client, and the end of its window; `None` where clients are not limited.
+    window: Option<(Client, Instant)>,
 }
 
 impl Limit {
@@ -96,38 +96,38 @@ impl Limit {
     /// A limit of so many hits a minute and client, with a count of its own.
     pub(crate) fn of(most: u32, settings: &LimitSettings) -> Self {
         let ban = Duration::from_secs(settings.rlimit_ban_time.into());
-        Self { most, ban, accounts: Arc::default(), all: None }
+        Self { most, ban, windows: Arc::default(), all: None }
     }
 
     /// Counts a hit of a client, or refuses it.
-    pub(crate) fn charge(&self, client: Client) -> Result<Charge, Refused> {
+    pub(crate) fn charge(&self, client: Client) -> Result<Permit, Refused> {
         self.charge_at(client, Instant::now())
     }
 
-    fn charge_at(&self, client: Client, now: Instant) -> Result<Charge, Refused> {
+    fn charge_at(&self, client: Client, now: Instant) -> Result<Permit, Refused> {
         if self.most == 0 {
             self.charge_all(now)?;
-            return Ok(Charge(Some(Counted { limit: self.clone(), account: None })));
+            return Ok(Permit(Some(Counted { limit: self.clone(), window: None })));
         }
-        let mut accounts = self.accounts();
-        if accounts.len() >= CLIENTS && !accounts.contains_key(&client) {
-            make_room(&mut accounts, now);
+        let mut windows = self.windows();
+        if windows.len() >= CLIENTS && !windows.contains_key(&client) {
+            make_room(&mut windows, now);
         }
-        let fresh = Account { ends: now + MINUTE, hits: 0, banned: false };
-        let account = accounts.entry(client).or_insert(fresh);
-        if account.ends <= now {
-            *account = fresh;
+        let fresh = ClientWindow { ends: now + MINUTE, hits: 0, banned: false };
+        let window = windows.entry(client).or_insert(fresh);
+        if window.ends <= now {
+            *window = fresh;
         }
-        if !account.banned && account.hits >= self.most {
-            *account = Account { ends: now + self.ban, hits: 0, banned: true };
+        if !window.banned && window.hits >= self.most {
+            *window = ClientWindow { ends: now + self.ban, hits: 0, banned: true };
         }
-        if account.banned {
-            return Err(Refused(account.ends - now));
+        if window.banned {
+            return Err(Refused(window.ends - now));
         }
         // After the client's own, so that who is refused takes nothing from the others.
         self.charge_all(now)?;
-        account.hits += 1;
-        Ok(Charge(Some(Counted { limit: self.clone(), account: Some((client, account.ends)) })))
+        window.hits += 1;
+        Ok(Permit(Some(Counted { limit: self.clone(), window: Some((client, window.ends)) })))
     }
 
     fn charge_all(&self, now: Instant) -> Result<(), Refused> {
@@ -137,12 +137,12 @@ impl Limit {
         }
     }
 
-    fn accounts(&self) -> MutexGuard<'_, HashMap<Client, Account>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn windows(&self) -> MutexGuard<'_, HashMap<Client, ClientWindow>> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Charge {
+impl Permit {
     /// What costs nothing.
     pub(crate) fn free() -> Self {
         Self(None)
@@ -154,29 +154,29 @@ impl Charge {
     }
 }
 
-impl Drop for Charge {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let Some(Counted { limit, account }) = self.0.take() else { return };
+        let Some(Counted { limit, window }) = self.0.take() else { return };
         if let Some(all) = &limit.all {
             all.lock().unwrap_or_else(PoisonError::into_inner).give_back();
         }
-        let Some((client, ends)) = account else { return };
-        // Only to the account that it was taken from: a later minute or a ban has its own.
-        if let Some(account) = limit.accounts().get_mut(&client).filter(|account| account.ends == ends) {
-            account.hits = account.hits.saturating_sub(1);
+        let Some((client, ends)) = window else { return };
+        // Only to the window that it was taken from: a later minute or a ban has its own.
+        if let Some(window) = limit.windows().get_mut(&client).filter(|window| window.ends == ends) {
+            window.hits = window.hits.saturating_sub(1);
         }
     }
 }
 
-/// Forgets accounts that have ended; where that is not enough, the half that ends first. Bans end last by default.
-fn make_room(accounts: &mut HashMap<Client, Account>, now: Instant) {
-    accounts.retain(|_, account| account.ends > now);
-    if accounts.len() > CLIENTS / 2 {
-        let mut ends: Vec<Instant> = accounts.values().map(|account| account.ends).collect();
+/// Forgets windows that have ended; where that is not enough, the half that ends first. Bans end last by default.
+fn make_room(windows: &mut HashMap<Client, ClientWindow>, now: Instant) {
+    windows.retain(|_, window| window.ends > now);
+    if windows.len() > CLIENTS / 2 {
+        let mut ends: Vec<Instant> = windows.values().map(|window| window.ends).collect();
         let middle = ends.len() / 2;
         let (_, median, _) = ends.select_nth_unstable(middle);
         let median = *median;
-        accounts.retain(|_, account| account.ends > median);
+        windows.retain(|_, window| window.ends > median);
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     fn limit(most: u32, ban: u64) -> Limit {
-        Limit { most, ban: Duration::from_secs(ban), accounts: Arc::default(), all: None }
+        Limit { most, ban: Duration::from_secs(ban), windows: Arc::default(), all: None }
     }
 
     fn client(n: u32) -> Client {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     fn spent(limit: &Limit, client: Client, at: Instant) -> Result<(), Refused> {
-        limit.charge_at(client, at).map(Charge::spend)
+        limit.charge_at(client, at).map(Permit::spend)
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
     fn zero_is_no_limit() {
         let (limit, now) = (limit(0, 10), Instant::now());
         assert!((0..1000).all(|_| spent(&limit, client(1), now).is_ok()));
-        assert!(limit.accounts().is_empty());
+        assert!(limit.windows().is_empty());
     }
 
     #[test]
@@ -266,11 +266,11 @@ mod tests {
             let at = now + Duration::from_micros(n.into());
             assert!(spent(&limit, client(n), at).is_ok(), "newcomers are served");
         }
-        assert!(limit.accounts().len() <= CLIENTS);
+        assert!(limit.windows().len() <= CLIENTS);
         // Of the same moment too.
         for n in 0..CLIENTS as u32 * 2 {
             assert!(spent(&limit, client(u32::MAX - n), now + Duration::from_secs(30)).is_ok());
         }
-        assert!(limit.accounts().len() <= CLIENTS);
+        assert!(limit.windows().len() <= CLIENTS);
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::known::Known;
 use crate::Services;
 use crate::http::client::Client;
-use crate::http::limit::{Charge, Limit, Refused};
+use crate::http::limit::{Limit, Permit, Refused};
 use crate::http::metrics;
 use crate::http::problem::Problem;
 
@@ -49,7 +49,7 @@ impl Batch {
 /// What is wanted of the queues.
 enum Wanted {
     /// A computation, which is paid for.
-    Due(Charge),
+    Due(Permit),
     /// A computation at this client's expense, where late reports have made the value out of date. Only the database knows that.
     IfLate(Client),
 }
@@ -62,7 +62,7 @@ const AT_ONCE: usize = 16;
 
 /// Which of these values are out of date, for late reports, and paid for. A client that has had too much computed goes on with the
 /// values that there are; so do all while the database is slow or away, because other suggestions wait behind these.
-async fn late(context: &Context, limit: &Limit, looks: Vec<(Request, Client)>) -> Vec<(Request, Charge)> {
+async fn late(context: &Context, limit: &Limit, looks: Vec<(Request, Client)>) -> Vec<(Request, Permit)> {
     let (requests, clients): (Vec<Request>, Vec<Client>) = looks.into_iter().unzip();
     let considered = sview_jobs::consider_all(context, &requests, &Cause::Page);
     let suggestions = match tokio::time::timeout(PATIENCE, considered).await {
@@ -344,7 +344,7 @@ impl Slots {
         if outlook == Outlook::UnderWay || self.is_repeated(&key) {
             return Ok(());
         }
-        let charge = if request.resource().precached() { Charge::free() } else { self.limit.charge(client)? };
+        let charge = if request.resource().precached() { Permit::free() } else { self.limit.charge(client)? };
         self.note(key);
         batch.suggestions.push((request.clone(), Wanted::Due(charge)));
         Ok(())
