@@ -9,9 +9,9 @@ use sview_feed::GeoIp;
 use sview_model::CountryCode;
 
 use super::countries::Countries;
-use super::hub::{Full, Hub, Seat};
-use super::pace::Pace;
-use super::told;
+use super::hub::{BroadcastHub, Full, Subscription};
+use super::messages;
+use super::rate_limiter::RateLimiter;
 use crate::config::DynfwSettings;
 use crate::http::client::Client;
 
@@ -26,7 +26,7 @@ pub(super) struct Feed {
     pub(super) follower: Follower,
     /// Grows whenever the list changes.
     pub(super) revision: u64,
-    pub(super) hub: Hub,
+    pub(super) hub: BroadcastHub,
     pub(super) connected: bool,
     /// Since when the publisher is connected or not; `None` before the first attempt came to an end.
     pub(super) since: Option<DateTime<Utc>>,
@@ -38,7 +38,7 @@ pub(super) struct Feed {
     pub(super) changes: VecDeque<Delta>,
     pub(super) countries: Countries,
     geoip: Option<GeoIp>,
-    pace: Pace,
+    pace: RateLimiter,
     /// Viewers were not told of every change, so they need the list.
     owed: bool,
     told_list: Option<Instant>,
@@ -52,7 +52,7 @@ impl Feed {
         Self {
             follower: Follower::default(),
             revision: 0,
-            hub: Hub::new(settings.dynfw_max_viewers, settings.dynfw_max_viewers_per_client),
+            hub: BroadcastHub::new(settings.dynfw_max_viewers, settings.dynfw_max_viewers_per_client),
             connected: false,
             since: None,
             heard_at: None,
@@ -60,7 +60,7 @@ impl Feed {
             changes: VecDeque::with_capacity(KEPT),
             countries: Countries::default(),
             geoip,
-            pace: Pace::default(),
+            pace: RateLimiter::default(),
             owed: false,
             told_list: None,
             held_back: 0,
@@ -107,7 +107,7 @@ impl Feed {
 
     fn turn(&mut self, connected: bool, now: DateTime<Utc>, said: &str) {
         (self.connected, self.since) = (connected, Some(now));
-        self.hub.tell(&told::info(said, connected, self.since));
+        self.hub.tell(&messages::info(said, connected, self.since));
     }
 
     /// Tells the whole list, or owes it: it is large, so once a second is the most.
@@ -118,7 +118,7 @@ impl Feed {
             return;
         }
         if let Some(list) = self.follower.list() {
-            self.hub.tell_list(told::list(list));
+            self.hub.tell_list(messages::list(list));
             (self.owed, self.told_list) = (false, Some(Instant::now()));
         }
     }
@@ -134,7 +134,7 @@ impl Feed {
             self.owed = true;
             self.hub.forget();
         } else {
-            self.hub.tell_change(&told::delta(&delta));
+            self.hub.tell_change(&messages::delta(&delta));
         }
     }
 
@@ -144,7 +144,7 @@ impl Feed {
             self.countries.add(code, now);
         }
         if self.may() {
-            self.hub.tell(&told::event(&event, geo));
+            self.hub.tell(&messages::event(&event, geo));
         }
         keep(&mut self.events, (event, geo));
     }
@@ -171,10 +171,10 @@ impl Feed {
     }
 
     /// Gives a viewer a place.
-    pub(super) fn sit(&mut self, client: Client) -> Result<Seat, Full> {
+    pub(super) fn sit(&mut self, client: Client) -> Result<Subscription, Full> {
         let Self { hub, follower, connected, since, .. } = self;
-        let info = told::info("Connected", *connected, *since);
-        hub.sit(client, info, || follower.list().map(told::list))
+        let info = messages::info("Connected", *connected, *since);
+        hub.sit(client, info, || follower.list().map(messages::list))
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
 
     fn feed() -> Feed {
         Feed {
-            hub: hub::Hub::new(10, 10),
+            hub: hub::BroadcastHub::new(10, 10),
             follower: Follower::default(),
             revision: 0,
             connected: false,
@@ -201,7 +201,7 @@ mod tests {
             changes: VecDeque::new(),
             countries: Countries::default(),
             geoip: None,
-            pace: Pace::default(),
+            pace: RateLimiter::default(),
             owed: false,
             told_list: None,
             held_back: 0,

@@ -23,7 +23,7 @@ pub(super) enum Full {
 }
 
 /// A viewer's end of its queue. What comes first is what happened before.
-pub(super) struct Seat {
+pub(super) struct Subscription {
     id: u64,
     client: Client,
     pub(super) first: Vec<Bytes>,
@@ -36,7 +36,7 @@ struct Viewer {
 }
 
 /// All viewers, and what a new one needs to be up to date.
-pub(super) struct Hub {
+pub(super) struct BroadcastHub {
     most: usize,
     most_of_client: u32,
     next_id: u64,
@@ -51,7 +51,7 @@ pub(super) struct Hub {
     pub(super) lagged: u64,
 }
 
-impl Hub {
+impl BroadcastHub {
     pub(super) fn new(most: u32, most_of_client: u32) -> Self {
         Self {
             most: most as usize,
@@ -78,7 +78,7 @@ impl Hub {
         client: Client,
         info: Bytes,
         list: impl FnOnce() -> Option<Bytes>,
-    ) -> Result<Seat, Full> {
+    ) -> Result<Subscription, Full> {
         if self.places >= self.most {
             return Err(Full::All);
         }
@@ -96,11 +96,11 @@ impl Hub {
         let (sender, queue) = channel(WAITING);
         self.viewers.push(Viewer { id: self.next_id, queue: sender });
         let first = [info].into_iter().chain(self.list.clone()).chain(self.since.iter().cloned()).collect();
-        Ok(Seat { id: self.next_id, client, first, queue })
+        Ok(Subscription { id: self.next_id, client, first, queue })
     }
 
     /// Takes a viewer's place away.
-    pub(super) fn leave(&mut self, seat: &Seat) {
+    pub(super) fn leave(&mut self, seat: &Subscription) {
         self.viewers.retain(|viewer| viewer.id != seat.id);
         self.places -= 1;
         if let Some(taken) = self.taken.get_mut(&seat.client) {
@@ -153,13 +153,13 @@ mod tests {
         Client::of([192, 0, 2, end].into())
     }
 
-    fn sit(hub: &mut Hub, end: u8) -> Result<Seat, Full> {
+    fn sit(hub: &mut BroadcastHub, end: u8) -> Result<Subscription, Full> {
         hub.sit(client(end), Bytes::from_static(b"info"), || Some(Bytes::from_static(b"list")))
     }
 
     #[test]
     fn a_viewer_who_does_not_read_is_dropped_and_the_others_are_told_all() {
-        let mut hub = Hub::new(10, 10);
+        let mut hub = BroadcastHub::new(10, 10);
         let (mut quick, mut slow) = (sit(&mut hub, 1).unwrap(), sit(&mut hub, 2).unwrap());
         for i in 0..2 * WAITING {
             hub.tell(&Bytes::from(i.to_string()));
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn places_are_limited_and_given_back() {
-        let mut hub = Hub::new(3, 2);
+        let mut hub = BroadcastHub::new(3, 2);
         let first = sit(&mut hub, 1).unwrap();
         let _second = sit(&mut hub, 1).unwrap();
         assert_eq!(sit(&mut hub, 1).err(), Some(Full::Client));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn who_comes_late_gets_the_list_and_what_changed_since() {
-        let mut hub = Hub::new(10, 10);
+        let mut hub = BroadcastHub::new(10, 10);
         let _first = sit(&mut hub, 1).unwrap();
         hub.tell_change(&Bytes::from_static(b"one"));
         hub.tell(&Bytes::from_static(b"an event"));

@@ -1,20 +1,20 @@
 //! The live feed: what the dynamic firewall's publisher says, kept as a list, shown on a page and passed on to viewers.
 //!
 //! A task of its own hears the publisher ([`sview_dynfw::Subscriber`]) and tells the `Feed`, which keeps the list, what was
-//! heard lately, and the `Hub` of viewers. Nothing waits for a viewer: each has a bounded queue, and whoever does not keep up is
+//! heard lately, and the `BroadcastHub` of viewers. Nothing waits for a viewer: each has a bounded queue, and whoever does not keep up is
 //! dropped. Everything that is heard was parsed strictly; text of it is escaped where it is shown, like any other.
 
 mod certificate;
 mod countries;
 mod feed;
 mod hub;
+pub(crate) mod messages;
 pub(crate) mod metrics;
-mod pace;
 pub(crate) mod page;
+mod rate_limiter;
 mod search;
 mod server;
 pub(crate) mod socket;
-pub(crate) mod told;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -75,7 +75,8 @@ impl Live {
         spawn_forever("live ticks", stop, move || ticking.clone().ticks());
         let hearing = live.clone();
         let task = spawn_forever("live subscriber", stop, move || {
-            let subscriber = Subscriber::new(subscription.clone(), Ear(hearing.clone()), Arc::clone(&hearing.counters));
+            let subscriber =
+                Subscriber::new(subscription.clone(), FeedListener(hearing.clone()), Arc::clone(&hearing.counters));
             let stop = hearing.stop.clone();
             async move {
                 Box::pin(subscriber.run(stop)).await;
@@ -102,9 +103,9 @@ impl Live {
 }
 
 /// What the subscriber tells.
-struct Ear(Live);
+struct FeedListener(Live);
 
-impl Listener for Ear {
+impl Listener for FeedListener {
     fn heard(&mut self, news: News<'_>) {
         let now = self.0.clock.now();
         self.0.feed().heard(news, now);

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::hub::{Full, Seat};
+use super::hub::{Full, Subscription};
 use super::{Desk, Live};
 use crate::http::client::Client;
 use crate::http::problem::{Error, refuse};
@@ -102,7 +102,7 @@ fn http_request(parts: axum::http::request::Parts) -> axum::http::Request<()> {
 
 /// A seat that is given back when dropped.
 struct Place {
-    seat: Seat,
+    seat: Subscription,
     live: Live,
 }
 

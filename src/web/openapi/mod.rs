@@ -49,7 +49,7 @@ use crate::{live, passcheck};
         health::ready,
     ),
     components(schemas(
-        ResourceName, PeriodName, Form, Digits, Hashing, GreylistFile, Year, DayFile, SchemaFile, live::told::LiveMessage<'_>
+        ResourceName, PeriodName, Form, Digits, Hashing, GreylistFile, Year, DayFile, SchemaFile, live::messages::LiveMessage<'_>
     ))
 )]
 struct Description;

@@ -10,18 +10,18 @@ const WHILE: Duration = Duration::from_millis(100);
 
 /// Lets [`MOST`] messages pass in a while.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     begun: Instant,
     passed: u32,
 }
 
-impl Default for Pace {
+impl Default for RateLimiter {
     fn default() -> Self {
         Self { begun: Instant::now(), passed: 0 }
     }
 }
 
-impl Pace {
+impl RateLimiter {
     /// Whether one more may pass now.
     pub(super) fn may(&mut self) -> bool {
         if self.begun.elapsed() >= WHILE {
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_while_has_its_share() {
-        let mut pace = Pace::default();
+        let mut pace = RateLimiter::default();
         assert_eq!((0..2 * MOST).filter(|_| pace.may()).count(), MOST as usize);
         pace.begun -= WHILE;
         assert!(pace.may());
