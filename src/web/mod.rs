@@ -2,6 +2,7 @@
 //! for a query over reports.
 
 mod api;
+mod card_loader;
 mod crawlers;
 mod details;
 mod devices;
@@ -10,14 +11,13 @@ mod export;
 mod fragment;
 mod greylist;
 mod health;
-mod known;
 mod openapi;
 mod own;
 mod query;
-mod recent;
+mod response_cache;
 mod schemas;
 mod session;
-mod slots;
+mod stale_cache;
 mod statistics;
 
 use std::sync::Arc;
@@ -34,9 +34,9 @@ use sview_views::{LiveFeed, PageContext, Site};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::card_loader::CardLoader;
 use self::crawlers::Security;
-use self::recent::Recent;
-use self::slots::Slots;
+use self::response_cache::ResponseCache;
 use crate::Services;
 use crate::config::{ConnectionSettings, Secret, SiteSettings, TrustedProxies, WebSettings};
 use crate::http::limit::Limit;
@@ -59,9 +59,9 @@ pub struct App {
 struct Parts {
     services: Services,
     site: Arc<Site>,
-    slots: Slots,
+    slots: CardLoader,
     live: Option<Live>,
-    recent: Recent,
+    recent: ResponseCache,
     own_pages: Arc<OwnPages>,
     greylist: greylist::Files,
     checker: Arc<Checker>,
@@ -108,13 +108,13 @@ impl App {
         let checker = Checker::new(&services, &settings.limit, &site, &own_pages);
         let SiteSettings { security_contact, security_expires, .. } = settings.site.clone();
         let security = security_contact.zip(security_expires).map(|(contact, expires)| Security { contact, expires });
-        let slots = Slots::new(services.clone(), Limit::new(&settings.limit));
+        let slots = CardLoader::new(services.clone(), Limit::new(&settings.limit));
         let parts = Parts {
             services,
             site,
             slots,
             live,
-            recent: Recent::default(),
+            recent: ResponseCache::default(),
             own_pages,
             greylist: greylist::Files::default(),
             checker,

@@ -39,14 +39,14 @@ impl Weighter<CacheKey, Entry> for Bytes {
 }
 
 /// The cache, and what was last seen in it.
-pub(super) struct Known {
+pub(super) struct StaleCache {
     cache: Arc<dyn Cache>,
     values: Values<CacheKey, Entry, Bytes>,
     /// Since when the cache does not answer, as of the last time that it was asked.
     away: Mutex<Option<Instant>>,
 }
 
-impl Known {
+impl StaleCache {
     /// Over a cache; keeps looking at what is precached for as long as somebody else holds it.
     pub(super) fn new(cache: Arc<dyn Cache>) -> Arc<Self> {
         let values = Values::with_weighter(VALUES, BYTES, Bytes);

@@ -14,7 +14,7 @@ use sview_views::{Ready, Refresh, Slot, moment};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::known::Known;
+use super::stale_cache::StaleCache;
 use crate::Services;
 use crate::http::client::Client;
 use crate::http::limit::{Limit, Permit, Refused};
@@ -120,15 +120,15 @@ fn version(entry: &Entry) -> String {
 }
 
 /// Reads slots and suggests refreshes.
-pub(super) struct Slots {
+pub(super) struct CardLoader {
     services: Services,
-    known: Arc<Known>,
+    known: Arc<StaleCache>,
     suggest: mpsc::Sender<Vec<(Request, Wanted)>>,
     limit: Limit,
     recent: Mutex<HashMap<CacheKey, Instant>>,
 }
 
-impl Slots {
+impl CardLoader {
     pub(super) fn new(services: Services, limit: Limit) -> Self {
         let (suggest, suggestions) = mpsc::channel::<Vec<(Request, Wanted)>>(WAITING);
         let (context, limited) = (services.jobs.clone(), limit.clone());
@@ -149,7 +149,7 @@ impl Slots {
                 Unfailing::Ok(())
             }
         });
-        let known = Known::new(services.jobs.cache.clone());
+        let known = StaleCache::new(services.jobs.cache.clone());
         Self { services, known, suggest, limit, recent: Mutex::default() }
     }
 

@@ -14,7 +14,7 @@ const MEANWHILE: Duration = Duration::from_secs(5);
 
 /// Keeps the last answer of each address. Addresses are those of precached values and of pages of them: some hundreds.
 #[derive(Default)]
-pub(super) struct Recent {
+pub(super) struct ResponseCache {
     cells: RwLock<HashMap<String, Arc<Cell>>>,
 }
 
@@ -32,7 +32,7 @@ impl Cell {
     }
 }
 
-impl Recent {
+impl ResponseCache {
     /// The answer of an address: the one kept, or the one that `make` comes to, which says besides whether it may be kept. `make` is
     /// dropped where another is at hand.
     pub(super) async fn get<E>(
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_hundred_askers_make_one_answer() {
-        let (recent, made) = (Recent::default(), AtomicU32::new(0));
+        let (recent, made) = (ResponseCache::default(), AtomicU32::new(0));
         let ask = || {
             recent.get("/", async {
                 made.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_may_not_be_kept_is_made_each_time() {
-        let (recent, made) = (Recent::default(), AtomicU32::new(0));
+        let (recent, made) = (ResponseCache::default(), AtomicU32::new(0));
         for _ in 0..3 {
             let answer = recent.get("/", async {
                 made.fetch_add(1, Ordering::Relaxed);
