@@ -35,7 +35,7 @@ pub(crate) fn data_dir(path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(
         !path.exists() || path.is_dir(),
         "SVIEW_DATA_DIR {}: that is a file; name a directory",
-        sview_jobs::in_words(&path.display().to_string(), 500)
+        sview_jobs::sanitise_line(&path.display().to_string(), 500)
     );
     let make = || {
         std::fs::create_dir_all(path)?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use sview_jobs::{Context, Greylisting, LogThrottle, Queues, RedisConnection, in_words, redis_ledger, sqlite_ledger};
+use sview_jobs::{
+    Context, Greylisting, LogThrottle, Queues, RedisConnection, redis_ledger, sanitise_line, sqlite_ledger,
+};
 use sview_store::{Cache, Outage, RedisCache, Reports, SqliteCache};
 use tokio::sync::Mutex;
 use tokio::time::error::Elapsed;
@@ -187,7 +189,7 @@ impl Services {
 
 /// The name of a place, fit for a terminal.
 fn shown(place: &str) -> String {
-    in_words(place, 500)
+    sanitise_line(place, 500)
 }
 
 /// What is logged of database, cache and queues that are not ready.

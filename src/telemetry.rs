@@ -50,7 +50,7 @@ pub fn start(settings: &LogSettings, default: &str) {
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let message = sview_jobs::in_words(panic.payload_as_str().unwrap_or("no message"), 1000);
+    let message = sview_jobs::sanitise_line(panic.payload_as_str().unwrap_or("no message"), 1000);
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     let backtrace = std::backtrace::Backtrace::capture(); // where RUST_BACKTRACE asks for it

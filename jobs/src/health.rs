@@ -167,7 +167,7 @@ where
                 pause = PAUSES.0;
             }
             metrics::loop_restarted(&name);
-            let (error, again_in_ms) = (crate::in_words(&why, 300), pause.as_millis());
+            let (error, again_in_ms) = (crate::sanitise_line(&why, 300), pause.as_millis());
             tracing::error!(r#loop = name, error, again_in_ms, "a background loop failed; it is started again");
             heartbeat.fail(why);
             tokio::select! {

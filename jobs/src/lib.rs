@@ -28,8 +28,8 @@ pub use apalis_ledger::{
     Action, AttemptError, Backoff, CancelOutcome, Claim, ClockShift, Ended, Error as LedgerError, Filter, Finished,
     HourCount, HourOfRuns, JobId, KEPT_ACTIONS, KindOfRuns, Ledger, LedgerServer, LedgerSettings, LogThrottle,
     MAX_WORDS, NewAction, NewJob, Outcome, ProcessInfo, Pushed, QueueCounts, QueueName, Record, RedisAddress,
-    RedisConnection, Renewed, Rescued, RunHour, Standing, State, Take, Taken, WorkerInfo, host, in_words,
-    kinds_of_runs, machine_now,
+    RedisConnection, Renewed, Rescued, RunHour, Standing, State, Take, Taken, WorkerInfo, host, kinds_of_runs,
+    machine_now, sanitise_line,
 };
 pub use cause::Cause;
 pub use context::{Context, Statistics};

@@ -3,7 +3,7 @@
 use sview_model::DeviceToken;
 
 use crate::job::{CacheResource, Job as _};
-use crate::{MAX_WORDS, Record, in_words};
+use crate::{MAX_WORDS, Record, sanitise_line};
 
 /// The payload of a job for people and programs that look at it. Device tokens in it are replaced by their hash: a holder of one
 /// reads the device's data.
@@ -25,7 +25,7 @@ pub(crate) fn shown_words(name: &str, payload: &str, words: String) -> String {
         return words;
     }
     match serde_json::from_str::<CacheResource>(payload) {
-        Ok(job) => in_words(&job.words(), MAX_WORDS),
+        Ok(job) => sanitise_line(&job.words(), MAX_WORDS),
         Err(_) => "caching what this version cannot read".to_owned(),
     }
 }

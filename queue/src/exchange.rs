@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::QueueName;
-use crate::record::{JobId, MAX_WORDS, Record, State, in_words};
+use crate::record::{JobId, MAX_WORDS, Record, State, sanitise_line};
 
 /// A job to be queued.
 #[derive(Clone, Debug)]
@@ -153,9 +153,9 @@ impl Outcome {
     pub(crate) fn parts(&self) -> (&'static str, String, Duration) {
         match self {
             Self::Done => ("done", String::new(), Duration::ZERO),
-            Self::Retry { after, error } => ("retry", in_words(error, MAX_WORDS), *after),
-            Self::PutOff { after, error } => ("put-off", in_words(error, MAX_WORDS), *after),
-            Self::Dead { error } => ("dead", in_words(error, MAX_WORDS), Duration::ZERO),
+            Self::Retry { after, error } => ("retry", sanitise_line(error, MAX_WORDS), *after),
+            Self::PutOff { after, error } => ("put-off", sanitise_line(error, MAX_WORDS), *after),
+            Self::Dead { error } => ("dead", sanitise_line(error, MAX_WORDS), Duration::ZERO),
             Self::Released => ("release", String::new(), Duration::ZERO),
             Self::Cancelled => ("cancelled", String::new(), Duration::ZERO),
         }

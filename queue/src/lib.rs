@@ -42,7 +42,7 @@ pub use outage::Outage;
 pub use overview::{
     CancelOutcome, Ended, Filter, HourCount, LedgerServer, ProcessInfo, QueueCounts, Rescued, Standing, WorkerInfo,
 };
-pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, in_words};
+pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, sanitise_line};
 #[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisConnection, RedisLedger};
 pub use run_times::{HourOfRuns, KindOfRuns, RunHour, kinds_of_runs};

@@ -29,7 +29,11 @@ impl QueueName {
     /// # Errors
     /// When the name has other characters than lower-case letters, digits and hyphens, or not 1 to 64 of them.
     pub fn leak(name: &str) -> Result<Self> {
-        if is_name(name) { Ok(Self(Box::leak(name.into()))) } else { Err(Error::Name(crate::in_words(name, LONGEST))) }
+        if is_name(name) {
+            Ok(Self(Box::leak(name.into())))
+        } else {
+            Err(Error::Name(crate::sanitise_line(name, LONGEST)))
+        }
     }
 
     /// The name as text.

@@ -63,7 +63,7 @@ impl FromStr for State {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|s| s.as_str() == text);
-        found.ok_or_else(|| Error::Record(format!("no state {:?}", in_words(text, 40))))
+        found.ok_or_else(|| Error::Record(format!("no state {:?}", sanitise_line(text, 40))))
     }
 }
 
@@ -82,7 +82,7 @@ impl AttemptError {
     /// An error of an attempt, `at` milliseconds since 1970. The message is escaped and cut.
     #[must_use]
     pub fn new(attempt: u32, at: i64, message: &str) -> Self {
-        Self { attempt, at, message: in_words(message, MAX_WORDS) }
+        Self { attempt, at, message: sanitise_line(message, MAX_WORDS) }
     }
 
     /// When, in UTC.
@@ -163,7 +163,7 @@ impl Reader {
     /// The queue of this name.
     pub(crate) fn queue(&self, name: &str) -> Result<QueueName, Error> {
         let found = self.queues.iter().find(|queue| queue.as_str() == name);
-        found.copied().ok_or_else(|| Error::Record(format!("no queue {:?} in this ledger", in_words(name, 40))))
+        found.copied().ok_or_else(|| Error::Record(format!("no queue {:?} in this ledger", sanitise_line(name, 40))))
     }
 
     /// A worker as another process told of it; `None` when this program cannot read it.
@@ -187,7 +187,7 @@ impl Reader {
 /// One line of at most `max` characters for people and logs: control characters and what could pass for markup of a terminal are
 /// escaped.
 #[must_use]
-pub fn in_words(text: &str, max: usize) -> String {
+pub fn sanitise_line(text: &str, max: usize) -> String {
     let mut words = String::new();
     for (n, c) in text.chars().enumerate() {
         if n == max {
@@ -209,8 +209,8 @@ mod tests {
 
     #[test]
     fn words_are_one_short_line() {
-        assert_eq!(in_words("a\nb\u{1b}[31m", 99), "a\\nb\\u{1b}[31m");
-        assert_eq!(in_words("žluťoučký", 3), "žlu…");
+        assert_eq!(sanitise_line("a\nb\u{1b}[31m", 99), "a\\nb\\u{1b}[31m");
+        assert_eq!(sanitise_line("žluťoučký", 3), "žlu…");
     }
 
     #[test]

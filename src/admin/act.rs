@@ -32,7 +32,7 @@ async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Optio
             tracing::info!(
                 who = action.who,
                 peer = action.peer,
-                what = sview_jobs::in_words(&action.what, 300),
+                what = sview_jobs::sanitise_line(&action.what, 300),
                 "an operator requested an action"
             );
             Ok(())

@@ -4,7 +4,7 @@ use axum::extract::{Query, State as Extract};
 use axum::http::Uri;
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
-use sview_jobs::{Filter, Record, Search, State, Steering, in_words, matching};
+use sview_jobs::{Filter, Record, Search, State, Steering, matching, sanitise_line};
 use sview_model::counted;
 use sview_views::admin::{self, Ask, Confirm};
 
@@ -79,11 +79,11 @@ fn meant(search: &Search) -> String {
     let parts = [
         states,
         filter.queue.map(|queue| format!("in queue {queue}")),
-        filter.name.as_ref().map(|name| format!("of kind {}", in_words(name, 60))),
-        filter.text.as_ref().map(|text| format!("with “{}” in their words", in_words(text, 200))),
+        filter.name.as_ref().map(|name| format!("of kind {}", sanitise_line(name, 60))),
+        filter.text.as_ref().map(|text| format!("with “{}” in their words", sanitise_line(text, 200))),
         filter.from.map(|from| format!("queued at or after {}", exact(from))),
         filter.until.map(|until| format!("queued before {}", exact(until))),
-        search.error.as_ref().map(|error| format!("of those whose last error is like “{}”", in_words(error, 200))),
+        search.error.as_ref().map(|error| format!("of those whose last error is like “{}”", sanitise_line(error, 200))),
         Some(&search.ids).filter(|ids| !ids.is_empty()).map(|ids| format!("of {} named ones", ids.len())),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();

@@ -78,7 +78,7 @@ pub(super) fn run(command: &mut Command, args: &Args) -> anyhow::Result<ExitCode
         let known: Vec<_> = at.get_subcommands().map(|below| below.get_name().to_owned()).collect();
         let above = at.get_bin_name().unwrap_or("sview").to_owned();
         let Some(below) = at.find_subcommand(name) else {
-            let shown = sview_jobs::in_words(name, 60);
+            let shown = sview_jobs::sanitise_line(name, 60);
             let known = known.iter().map(String::as_str).chain((above == "sview").then_some(SETTINGS));
             match nearest(name, known) {
                 Some(nearest) => bail!("{above} has no command {shown}; is {nearest} meant?"),
@@ -132,7 +132,7 @@ fn settings(command: &Command, words: &[String], json: bool) -> anyhow::Result<E
     let found = |arg: &&Arg| is_setting(arg) && words.iter().all(|word| Setting::of(arg).mentions(word));
     let args: Vec<_> = command.get_arguments().filter(found).cloned().collect();
     if args.is_empty() {
-        let words = sview_jobs::in_words(&words.join(" "), 60);
+        let words = sview_jobs::sanitise_line(&words.join(" "), 60);
         bail!("no setting mentions {words}; `sview help settings` lists them all");
     }
     if json {

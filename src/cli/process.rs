@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sview_jobs::{
-    Pool, Registry, Scheduler, Unfailing, WorkerSettings, Workers, in_words, log_activity, spawn_forever, this_process,
+    Pool, Registry, Scheduler, Unfailing, WorkerSettings, Workers, log_activity, sanitise_line, spawn_forever,
+    this_process,
 };
 use sview_model::Queue;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -65,7 +66,7 @@ pub(super) async fn open(
         services = Services::open_for(&settings.places, slots, Missing::Make) => services?,
         () = stop.cancelled() => return Ok(None),
     };
-    let place = in_words(&services.reports.place(), 500);
+    let place = sanitise_line(&services.reports.place(), 500);
     if services.is_new {
         tracing::info!("created a new, empty store in {place}");
     } else {

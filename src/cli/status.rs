@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
-use sview_jobs::in_words;
+use sview_jobs::sanitise_line;
 use sview_model::counted;
 
 use super::table::{Cell, Table, Tone};
@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     servers(&status);
     processes(&status);
     for warning in &status.warnings {
-        output::line(format!("warning: {}", in_words(warning, 600)));
+        output::line(format!("warning: {}", sanitise_line(warning, 600)));
     }
     if status.warnings.is_empty() {
         output::line("Nothing is wrong as far as can be seen from here.");

@@ -21,7 +21,7 @@ pub(super) async fn existing_for(settings: &Settings, slots: usize) -> anyhow::R
 /// Opens a deployment for a command that fills it, and says where it is.
 pub(super) async fn made(settings: &Settings) -> anyhow::Result<Services> {
     let services = Services::open(&settings.places).await?;
-    let place = sview_jobs::in_words(&services.reports.place(), 500);
+    let place = sview_jobs::sanitise_line(&services.reports.place(), 500);
     output::note(if services.is_new {
         format!("created a new, empty store in {place}")
     } else {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
-use sview_jobs::{MAX_WORDS, in_words};
+use sview_jobs::{MAX_WORDS, sanitise_line};
 
 /// What a cell says besides its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) struct Cell {
 impl Cell {
     /// A cell of any text.
     pub(super) fn new(tone: Tone, text: impl fmt::Display) -> Self {
-        Self { text: in_words(&text.to_string(), MAX_WORDS), tone, right: false }
+        Self { text: sanitise_line(&text.to_string(), MAX_WORDS), tone, right: false }
     }
 
     /// A cell of any text in no tone.

@@ -46,5 +46,5 @@ fn source(arg: &Arg, args: &[OsString]) -> Option<String> {
         return Some(variable.to_string_lossy().into_owned());
     }
     let file = named(args)?;
-    Some(format!("{} in {}", arg.get_id(), sview_jobs::in_words(&file.display().to_string(), 300)))
+    Some(format!("{} in {}", arg.get_id(), sview_jobs::sanitise_line(&file.display().to_string(), 300)))
 }

@@ -20,7 +20,7 @@ pub(crate) fn unknown(command: &Command, names: impl Iterator<Item = String>) ->
     }
     names.sort();
     let warning = |name: &String| {
-        let shown = sview_jobs::in_words(name, 60);
+        let shown = sview_jobs::sanitise_line(name, 60);
         match nearest(&name[PREFIX.len()..], known.iter().map(|other| &other[PREFIX.len()..])) {
             Some(nearest) => format!("{shown} is no setting and has no effect; is {PREFIX}{nearest} meant?"),
             None => format!("{shown} is no setting and has no effect; `sview help settings` lists them all"),

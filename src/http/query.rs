@@ -11,7 +11,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
-use sview_jobs::in_words;
+use sview_jobs::sanitise_line;
 use sview_model::Period;
 use utoipa::IntoParams;
 use utoipa::openapi::content::ContentBuilder;
@@ -95,7 +95,7 @@ impl Accepted {
             let read = decoded(name).filter(|name| names.contains(name));
             let Some(name) = read else {
                 let name = decoded(name).unwrap_or_else(|| name.to_owned());
-                return Err(refusal(format!("This address has no parameter {}", in_words(&name, SHOWN))));
+                return Err(refusal(format!("This address has no parameter {}", sanitise_line(&name, SHOWN))));
             };
             if decoded(value).is_none() {
                 return Err(refusal(format!("The value of {name} is not percent-encoded UTF-8")));

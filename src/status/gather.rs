@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sview_jobs::{ProcessInfo, disagreements, in_words, machine_now};
+use sview_jobs::{ProcessInfo, disagreements, machine_now, sanitise_line};
 use sview_store::{Arrivals, LastReport, MOST_DEVICES};
 use tokio::time::{Instant, timeout};
 
@@ -138,7 +138,7 @@ impl Reports {
                 .files
                 .iter()
                 .map(|file| File {
-                    name: in_words(&file.name, SHOWN),
+                    name: sanitise_line(&file.name, SHOWN),
                     format: file.format.clone(),
                     lines: file.lines,
                     finished: file.finished,
@@ -151,7 +151,7 @@ impl Reports {
 
 impl From<(ProcessInfo, DateTime<Utc>)> for Process {
     fn from((process, heard): (ProcessInfo, DateTime<Utc>)) -> Self {
-        let text = |text: &str| in_words(text, SHOWN);
+        let text = |text: &str| sanitise_line(text, SHOWN);
         Self {
             role: text(&process.role),
             host: text(&process.host),
@@ -167,10 +167,10 @@ impl From<sview_jobs::Disagreement> for Disagreement {
     fn from(found: sview_jobs::Disagreement) -> Self {
         let named = |process: &ProcessInfo| format!("{} on {}, process {}", process.role, process.host, process.pid);
         let held = |(value, of): (Option<String>, Vec<ProcessInfo>)| Held {
-            value: value.map(|value| in_words(&value, SHOWN)),
-            processes: of.iter().map(|process| in_words(&named(process), SHOWN)).collect(),
+            value: value.map(|value| sanitise_line(&value, SHOWN)),
+            processes: of.iter().map(|process| sanitise_line(&named(process), SHOWN)).collect(),
         };
-        Self { setting: in_words(&found.setting, SHOWN), values: found.values.into_iter().map(held).collect() }
+        Self { setting: sanitise_line(&found.setting, SHOWN), values: found.values.into_iter().map(held).collect() }
     }
 }
 
@@ -183,7 +183,7 @@ fn disk(directory: &Path) -> Option<Disk> {
     let (free, all) = (known.f_bavail.saturating_mul(known.f_frsize), known.f_blocks.saturating_mul(known.f_frsize));
     let shown = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
     let low = free < LOW.0 || free < all / LOW.1;
-    Some(Disk { directory: in_words(&shown.display().to_string(), SHOWN), free_bytes: free, bytes: all, low })
+    Some(Disk { directory: sanitise_line(&shown.display().to_string(), SHOWN), free_bytes: free, bytes: all, low })
 }
 
 #[cfg(not(unix))]

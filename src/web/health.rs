@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use sview_jobs::in_words;
+use sview_jobs::sanitise_line;
 
 use super::App;
 
@@ -44,7 +44,7 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
         let name = component.as_str();
         if let Err(why) = &is {
             // Whatever ended or restarted was logged when it did. Anybody may ask here, as often as they like.
-            tracing::debug!(part = name, error = in_words(why, 300), "a dependency of this process is not ready");
+            tracing::debug!(part = name, error = sanitise_line(why, 300), "a dependency of this process is not ready");
             good = false;
         }
         report.insert(name.to_owned(), Value::from(if is.is_ok() { "ok" } else { "failing" }));

@@ -109,7 +109,7 @@ pub(crate) fn after_done(lease: &Lease, follow: impl Future<Output = Result<(), 
             Ok(Err(error)) => error.to_string(),
             Err(panic) => format!("panicked: {}", panic_message(&*panic)),
         };
-        let why = crate::in_words(&why, 300);
+        let why = crate::sanitise_line(&why, 300);
         tracing::warn!(job, %id, why, "could not queue what depends on the job; the next refresh queues it");
     });
 }

@@ -113,7 +113,7 @@ fn log_end(record: &Record, outcome: Option<&Outcome>, ran: Duration) {
             )
         };
     }
-    let cut = |error: &str| crate::in_words(error, 300);
+    let cut = |error: &str| crate::sanitise_line(error, 300);
     match outcome {
         Some(Outcome::Done) => end!(debug, "job done"),
         Some(Outcome::Retry { after, error }) => {

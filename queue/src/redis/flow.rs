@@ -12,7 +12,7 @@ use crate::ledger::{Flow, new_id, new_token};
 use crate::machine_time::millis;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueName, Renewed, Rescued, State, Take, Taken,
-    in_words,
+    sanitise_line,
 };
 use crate::{Error, Result};
 
@@ -112,8 +112,8 @@ impl RedisLedger {
             Arg::Text(&job.name),
             Arg::Text(&job.key),
             Arg::Text(&job.payload),
-            Arg::Owned(in_words(&job.words, MAX_WORDS)),
-            Arg::Owned(in_words(&job.cause, MAX_WORDS)),
+            Arg::Owned(sanitise_line(&job.words, MAX_WORDS)),
+            Arg::Owned(sanitise_line(&job.cause, MAX_WORDS)),
             Arg::Int(i64::from(job.max_attempts.max(1))),
             Arg::Int(millis(job.delay)),
             Arg::Int(i64::try_from(self.settings.bound.min(job.room)).unwrap_or(i64::MAX)),

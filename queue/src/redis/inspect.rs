@@ -153,10 +153,10 @@ impl Inspect for RedisLedger {
         let valkey = field("valkey_version");
         Ok(LedgerServer {
             kind: if valkey.is_some() { "Valkey" } else { "Redis" },
-            version: crate::in_words(valkey.or_else(|| field("redis_version")).unwrap_or("unknown"), 40),
+            version: crate::sanitise_line(valkey.or_else(|| field("redis_version")).unwrap_or("unknown"), 40),
             bytes: number("used_memory").unwrap_or(0),
             limit: number("maxmemory").filter(|limit| *limit > 0),
-            policy: field("maxmemory_policy").map(|policy| crate::in_words(policy, 40)),
+            policy: field("maxmemory_policy").map(|policy| crate::sanitise_line(policy, 40)),
             now: self.time().await?,
         })
     }
@@ -252,7 +252,7 @@ impl Inspect for RedisLedger {
         let info: String = redis::cmd("INFO").arg("memory").query_async(&mut self.connection.clone()).await?;
         let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::trim);
         Ok(policy.filter(|policy| *policy != "noeviction").map(|policy| {
-            let policy = crate::in_words(policy, 40);
+            let policy = crate::sanitise_line(policy, 40);
             format!("Redis may evict jobs: its maxmemory-policy is {policy}; set it to noeviction")
         }))
     }

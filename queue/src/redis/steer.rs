@@ -9,7 +9,7 @@ use super::flow::parse_id;
 use super::{Arg, RedisLedger};
 use crate::ledger::{KEPT_ACTIONS, Steer};
 use crate::machine_time::millis;
-use crate::{CancelOutcome, Error, JobId, MAX_WORDS, NewAction, Pushed, QueueName, Result, in_words};
+use crate::{CancelOutcome, Error, JobId, MAX_WORDS, NewAction, Pushed, QueueName, Result, sanitise_line};
 
 #[async_trait]
 impl Steer for RedisLedger {
@@ -71,9 +71,9 @@ impl Steer for RedisLedger {
 
     async fn note_action(&self, action: &NewAction) -> Result<()> {
         let action = NewAction {
-            who: in_words(&action.who, MAX_WORDS),
-            peer: in_words(&action.peer, MAX_WORDS),
-            what: in_words(&action.what, MAX_WORDS),
+            who: sanitise_line(&action.who, MAX_WORDS),
+            peer: sanitise_line(&action.peer, MAX_WORDS),
+            what: sanitise_line(&action.what, MAX_WORDS),
         };
         let last = i64::try_from(KEPT_ACTIONS).unwrap_or(i64::MAX) - 1;
         let args = [Arg::Owned(serde_json::to_string(&action)?), Arg::Int(last)];

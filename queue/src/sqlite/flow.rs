@@ -14,7 +14,7 @@ use crate::machine_time::millis;
 use crate::run_times::Run;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueName, Renewed, Rescued, State, Take, Taken,
-    in_words,
+    sanitise_line,
 };
 use crate::{Error, Result};
 
@@ -260,8 +260,8 @@ impl SqliteLedger {
         .bind(job.queue.as_str())
         .bind(&job.key)
         .bind(&job.payload)
-        .bind(in_words(&job.words, MAX_WORDS))
-        .bind(in_words(&job.cause, MAX_WORDS))
+        .bind(sanitise_line(&job.words, MAX_WORDS))
+        .bind(sanitise_line(&job.cause, MAX_WORDS))
         .bind(state.as_str())
         .bind(i64::from(job.max_attempts.max(1)))
         .bind(now)

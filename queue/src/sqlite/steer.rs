@@ -9,7 +9,7 @@ use super::{SqliteLedger, end};
 use crate::Result;
 use crate::ledger::{KEPT_ACTIONS, Steer};
 use crate::machine_time::millis;
-use crate::{CancelOutcome, JobId, MAX_WORDS, NewAction, Pushed, QueueName, State, in_words};
+use crate::{CancelOutcome, JobId, MAX_WORDS, NewAction, Pushed, QueueName, State, sanitise_line};
 
 #[async_trait]
 impl Steer for SqliteLedger {
@@ -103,9 +103,9 @@ impl Steer for SqliteLedger {
         let mut tx = self.begin().await?;
         sqlx::query("INSERT INTO action (at, who, peer, what) VALUES (?1, ?2, ?3, ?4)")
             .bind(self.now())
-            .bind(in_words(&action.who, MAX_WORDS))
-            .bind(in_words(&action.peer, MAX_WORDS))
-            .bind(in_words(&action.what, MAX_WORDS))
+            .bind(sanitise_line(&action.who, MAX_WORDS))
+            .bind(sanitise_line(&action.peer, MAX_WORDS))
+            .bind(sanitise_line(&action.what, MAX_WORDS))
             .execute(&mut *tx)
             .await?;
         sqlx::query("DELETE FROM action WHERE id <= (SELECT max(id) FROM action) - ?1")

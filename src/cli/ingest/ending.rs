@@ -30,7 +30,7 @@ impl<'a> Last<'a> {
 
 impl fmt::Display for Last<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = sview_jobs::in_words(&self.place, 500);
+        let place = sview_jobs::sanitise_line(&self.place, 500);
         let Some(overview) = self.overview else { return write!(f, "There are no reports in {place}.") };
         let (oldest, newest) = (units::moment(overview.oldest), units::moment(overview.newest));
         writeln!(f, "Reports in {place}: {oldest} to {newest} UTC")?;
