@@ -201,7 +201,7 @@ fn circles_are_found() {
             "mod places;\n// use crate::web::App;\n/// See [`crate::cli`].\npub use places::Places;\n",
         ),
         source("config/places.rs", "use super::Places;\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\n"),
-        source("web/mod.rs", "use crate::{Services, live::{self, page::Page}};\nmod api;\nmod slots;\n"),
+        source("web/mod.rs", "use crate::{Services, live::{self, page::Page}};\nmod api;\nmod card_loader;\n"),
         source("web/api.rs", "use super::App;\nuse super::slots::Slot;\n"),
         source("web/slots.rs", "use super::App;\n"),
         source("live/mod.rs", "use crate::config::Places;\n"),

@@ -218,7 +218,7 @@ fn help_of_an_unknown_command_names_the_nearest() {
     for (topic, told_as) in [
         (&["ingets"][..], "sview has no command ingets; is ingest meant?"),
         (&["setting"], "sview has no command setting; is settings meant?"),
-        (&["rollup", "verfy"], "sview rollup has no command verfy; is verify meant?"),
+        (&["rollup", "reverify"], "sview rollup has no command reverify; is verify meant?"),
         (&["weather"], "sview has no command weather; `sview --help` lists the commands"),
         (&["ingest", "--json"], "--json is for settings: sview help settings --json"),
     ] {
