@@ -3,26 +3,26 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// What somebody is about to do. Texts are escaped and cut by the ledger.
+/// An operator's action that is about to begin. The ledger escapes and cuts its texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAction {
-    /// By which right: the kind of token.
+    /// The kind of the operator's token.
     pub who: String,
-    /// From which address, and by way of which trusted proxy.
+    /// The operator's address, and that of the trusted proxy in between.
     pub peer: String,
-    /// What, in words.
+    /// The action, for people.
     pub what: String,
 }
 
-/// What somebody did.
+/// An operator's action, as the log has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Action {
-    /// When, UTC by the ledger's clock.
+    /// The time of the action, UTC by the ledger's clock.
     pub at: DateTime<Utc>,
-    /// By which right: the kind of token.
+    /// The kind of the operator's token.
     pub who: String,
-    /// From which address.
+    /// The operator's address.
     pub peer: String,
-    /// What, in words; escaped.
+    /// The action, for people; escaped.
     pub what: String,
 }

@@ -1,10 +1,10 @@
-//! The bell: rung whenever something may be there to take, so that idle workers need not look often.
+//! The notifier of this process: it wakes idle workers when there may be a job to take, so they need not look often.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Wakes the workers of this process. Clones are the same bell.
+/// Wakes the workers of this process. Clones are the same notifier.
 #[derive(Clone, Debug)]
 pub struct Bell(Arc<watch::Sender<u64>>);
 
@@ -20,7 +20,7 @@ impl Bell {
         self.0.send_modify(|rings| *rings = rings.wrapping_add(1));
     }
 
-    /// An ear for what rings from now on: subscribe first, then look, then wait, and no ring is missed.
+    /// Returns a waiter for everything from now on. Subscribe first, then look, then wait: so no wake-up is missed.
     #[must_use]
     pub fn listen(&self) -> Ear {
         Ear(self.0.subscribe())
@@ -32,7 +32,7 @@ impl Bell {
 pub struct Ear(watch::Receiver<u64>);
 
 impl Ear {
-    /// Waits for a ring since the last one that was heard, or since the ear was made.
+    /// Waits for a wake-up since the last one that was heard, or since the waiter was made.
     pub async fn heard(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await; // the ledger is gone; whoever waits is about to be dropped too

@@ -1,4 +1,4 @@
-//! What can go wrong in the ledger.
+//! Errors of the ledger and their kinds.
 
 use outage::Outage;
 
@@ -19,7 +19,7 @@ pub enum Error {
     /// Too many jobs wait already; nothing was queued. The producer tries again at its next occasion.
     #[error("the queue {queue} is full (waiting jobs: {waiting}); are its workers running?")]
     Full {
-        /// Which queue.
+        /// The full queue.
         queue: QueueName,
         /// How many wait in it.
         waiting: u64,
@@ -30,14 +30,14 @@ pub enum Error {
     /// A queue's name has other characters than lower-case letters, digits and hyphens, or not 1 to 64 of them.
     #[error("{0:?} is no name for a queue: use 1 to 64 lower-case letters, digits and hyphens")]
     Name(String),
-    /// What the ledger keeps as JSON cannot be written so.
+    /// A value cannot be written as JSON for the ledger.
     #[error("payload of a job: {0}")]
     Payload(#[from] serde_json::Error),
     /// The address of Redis has none of the forms that are known.
     #[cfg(feature = "redis")]
     #[error("{0}")]
     Address(String),
-    /// What another worker was told of an error of the ledger.
+    /// A copy of an error of the ledger that another worker got first.
     #[error("{0}")]
     Shared(String),
     /// The file was written by a later version.

@@ -1,4 +1,4 @@
-//! What producers, the ledger and workers say to each other.
+//! The values that producers, the ledger and workers exchange.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::record::{JobId, MAX_WORDS, Record, State, sanitise_line};
 pub struct NewJob {
     /// Its id; `None`: the ledger gives it one. One that was given before is a job of its own, and nothing is queued.
     pub id: Option<JobId>,
-    /// What kind of job, for the code that reads its payload.
+    /// The kind of the job. It tells the program how to read the payload.
     pub name: String,
-    /// Where it waits.
+    /// The queue that the job waits in.
     pub queue: QueueName,
     /// Its unique key: at most one job of a key is queued, scheduled or running. ASCII and bounded.
     pub key: String,
@@ -20,9 +20,9 @@ pub struct NewJob {
     pub payload: String,
     /// The job in words, for people. Escaped and cut here, whatever it holds.
     pub words: String,
-    /// What made it, in words.
+    /// The reason why the job is queued, for people.
     pub cause: String,
-    /// After how many failed attempts it is given up; at least 1.
+    /// The number of failed attempts after which the job is dead; at least 1.
     pub max_attempts: u32,
     /// How long it waits before it may run.
     pub delay: Duration,
@@ -33,16 +33,16 @@ pub struct NewJob {
     pub on_demand: bool,
 }
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
     /// Queued under this id.
     Queued(JobId),
     /// Nothing was queued: a job of the same key is under way.
     Already {
-        /// That job.
+        /// The id of the job under way.
         id: JobId,
-        /// Its state.
+        /// The state of the job under way.
         state: State,
     },
 }
@@ -50,13 +50,13 @@ pub enum Pushed {
 /// The right to run a job's attempt and to say how it went. A claim whose lease was lost can do neither.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The job.
+    /// The id of the leased job.
     pub id: JobId,
-    /// What tells this attempt from every other.
+    /// A random token that identifies this attempt.
     pub(crate) token: String,
 }
 
-/// What a worker took.
+/// A job that a worker took, and its lease.
 #[derive(Clone, Debug)]
 pub struct Taken {
     /// The job, already counted as being attempted once more.
@@ -68,11 +68,11 @@ pub struct Taken {
 /// The answer to a worker that looks for a job.
 #[derive(Clone, Debug)]
 pub enum Take {
-    /// A job.
+    /// The job that was taken.
     Job(Box<Taken>),
     /// Nothing is ready.
     Nothing {
-        /// When the next scheduled job will be.
+        /// The time until the next scheduled job is due.
         next_in: Option<Duration>,
     },
 }
@@ -91,25 +91,25 @@ pub enum Renewed {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Well.
+    /// The job succeeded.
     Done,
-    /// Not well; to be tried again.
+    /// The attempt failed, and the job is retried.
     Retry {
         /// After this long.
         after: Duration,
-        /// Why it failed.
+        /// The reason of the failure.
         error: String,
     },
-    /// A server that it needs is away: put off, as if it had never been taken.
+    /// A server that the job needs is away. The job is snoozed, and the attempt does not count.
     PutOff {
         /// For this long.
         after: Duration,
-        /// What failed.
+        /// The failure of the server.
         error: String,
     },
-    /// Not well, for good.
+    /// The attempt failed, and the job is dead.
     Dead {
-        /// Why.
+        /// The reason of the failure.
         error: String,
     },
     /// Handed back unfinished, as if it had never been taken.
@@ -118,10 +118,10 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// What the ledger made of the end of an attempt.
+/// What the ledger recorded at the end of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finished {
-    /// What was said.
+    /// The outcome that the worker reported.
     AsSaid,
     /// An operator had asked for the job to end, so it was not queued again.
     Cancelled,

@@ -1,11 +1,12 @@
-//! The ledger of jobs, which is the queue itself: pushing, claiming the unique key and recording are one atomic step, and so are
-//! taking, counting the attempt and leasing; so that there is nothing to be out of step.
+//! The ledger of jobs, which is the queue itself. Push, unique key and record are one atomic step. So are taking a job, counting the
+//! attempt and leasing. Nothing can get out of step.
 //!
-//! A job is **leased** to the worker that took it. The lease is measured by the ledger's clock (the Redis server's, the machine's
-//! for SQLite) and renewed every third of it. Every claim carries a token, and whoever lost the lease can neither renew it nor
-//! say how the attempt ended; its worker stops the handler as soon as it hears so. Two workers run one job at the same time only
-//! while a worker that was cut off or suspended for longer than its lease has not noticed yet, which it does within a third of
-//! a lease of running on; jobs are idempotent for that case. A clock that jumps ahead ends no lease by itself, see
+//! A job is **leased** to the worker that took it. The ledger's clock measures the lease: the Redis server's, or the machine's for SQLite.
+//! Workers renew it every third of its time. Every claim carries a token. A worker that lost the lease can neither renew it nor record how
+//! the attempt ended. It stops the handler as soon as it learns of the loss.
+//!
+//! Two workers can run one job at the same time in one case only. A worker was cut off or suspended for longer than its lease. It notices
+//! within a third of a lease after it runs on. Jobs are idempotent for that case. A clock that jumps ahead ends no lease by itself, see
 //! [`Flow::rescue`].
 
 use std::fmt::Debug;
@@ -36,7 +37,7 @@ pub struct LedgerSettings {
     /// Returns the words of a stored job as they are shown, from its name, its payload and the words that were stored. For words
     /// that an older program wrote and that nobody may see any more. Default: as stored.
     pub show_words: fn(name: &str, payload: &str, words: String) -> String,
-    /// For tests.
+    /// The shift of the clock, for tests.
     pub clock: ClockShift,
 }
 
@@ -76,11 +77,11 @@ pub trait Flow: Send + Sync {
     /// Says how an attempt ended. A job that an operator asked to end is not queued again, whatever is said.
     async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<Finished>;
 
-    /// Takes jobs back from workers that vanished: one whose lease has run out, and who has not renewed it for half a lease
-    /// after that was first noticed. The second condition is for clocks that jump ahead: the living renew before it is met.
+    /// Reclaims jobs from workers that vanished. The lease must have expired, and half a lease must have passed without a renewal after
+    /// that was first noticed. The second condition is for clocks that jump ahead: living workers renew before it is met.
     ///
-    /// Mends as well what a lost key of the ledger left behind, in bounded steps: repeated calls free every claim that no job holds,
-    /// and find every job that is under way but in no queue.
+    /// Also repairs the ledger after the loss of a key, in bounded steps. Repeated calls free every claim without a job. They find every
+    /// job that is under way but in no queue.
     async fn rescue(&self) -> Result<Rescued>;
 
     /// Rings whenever something may be there to take.
@@ -99,7 +100,7 @@ pub trait Inspect: Send + Sync {
     /// How many jobs there are, a queue each, most urgent first.
     async fn counts(&self) -> Result<Vec<QueueCounts>>;
 
-    /// One job.
+    /// Returns the job with this id.
     async fn get(&self, id: JobId) -> Result<Option<Record>>;
 
     /// Jobs, newest first.
@@ -108,32 +109,31 @@ pub trait Inspect: Send + Sync {
     /// The workers that were heard of in the last two minutes, with the time of that, ordered by name.
     async fn workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
 
-    /// The workers that vanished without a word in the last seven days, with the time when they were last heard of, latest first; the last
-    /// 500 at the most.
+    /// Returns the workers that vanished without a word in the last seven days, latest first, 500 at the most. The time is when each was
+    /// last heard of.
     async fn lost_workers(&self) -> Result<Vec<(WorkerInfo, DateTime<Utc>)>>;
 
-    /// The attempts that ended in each hour from the one of `since` on, by kind of job; those of the last 24 whole hours and the one
-    /// under way at the most. An attempt that was snoozed or handed back does not count.
+    /// Returns the attempts that ended in each hour from the one of `since` on, by kind of job. It covers the last 24 whole hours and the
+    /// current one at the most. Attempts that were snoozed or handed back do not count.
     async fn run_hours(&self, since: DateTime<Utc>) -> Result<Vec<RunHour>>;
 
-    /// What ended since then, newest first, at the most so many of each queue and way to end. Records that were forgotten
-    /// meanwhile are missing.
+    /// Returns the jobs that ended since then, newest first. `most` limits them for each queue and way to end. Purged records are missing.
     async fn ended(&self, since: DateTime<Utc>, most: usize) -> Result<Vec<Ended>>;
 
-    /// How many jobs ended in each hour from the one of `since` on, those of the last 24 whole hours and the one under way at the
-    /// most. They are counted as they end, so those whose records were forgotten meanwhile count as well.
+    /// Returns the number of jobs that ended in each hour from the one of `since` on. It covers the last 24 whole hours and the current one
+    /// at the most. Jobs are counted as they end, so purged ones count as well.
     async fn ended_hourly(&self, since: DateTime<Utc>) -> Result<Vec<HourCount>>;
 
-    /// The time by the ledger's clock, which the times in records are told by. It may differ from this host's.
+    /// Returns the time by the ledger's clock, which also sets the times in records. It may differ from this host's.
     async fn time(&self) -> Result<DateTime<Utc>>;
 
-    /// What operators did, newest first; the ledger keeps the last [`KEPT_ACTIONS`].
+    /// Returns operators' actions, newest first. The ledger keeps the last [`KEPT_ACTIONS`].
     async fn actions(&self, most: usize) -> Result<Vec<Action>>;
 
     /// The last tick that was claimed of a producer.
     async fn last_tick(&self, producer: &str) -> Result<Option<DateTime<Utc>>>;
 
-    /// Where the ledger is, for people: a file, or a server without the password.
+    /// Returns the ledger's location, for people: a file, or a server without the password.
     fn place(&self) -> String;
 
     /// An error when the ledger cannot be reached, or takes no writes.
@@ -145,7 +145,7 @@ pub trait Inspect: Send + Sync {
     /// Asks the ledger's server about itself.
     async fn server(&self) -> Result<LedgerServer>;
 
-    /// What an operator ought to change in the settings of the ledger's server, in a sentence; `None` when all is well.
+    /// Returns one sentence about a setting of the ledger's server that an operator should change. `None` when all is well.
     async fn advice(&self) -> Result<Option<String>> {
         Ok(None)
     }
@@ -163,11 +163,11 @@ pub trait Steer: Send + Sync {
     /// Has a job that is queued or scheduled run after this long; whether it waited.
     async fn reschedule(&self, id: JobId, after: Duration) -> Result<bool>;
 
-    /// Forgets a job that does not run; whether there was one.
+    /// Deletes a job that does not run. Returns whether there was one.
     async fn delete(&self, id: JobId) -> Result<bool>;
 
-    /// Forgets that the last jobs of these unique keys died, so that they are suggested again at once; returns of how many keys
-    /// that was known.
+    /// Deletes the notes that the last jobs of these unique keys are dead, so they are suggested again at once. Returns the number of
+    /// deleted notes.
     async fn forget_failures(&self, keys: &[String]) -> Result<u64>;
 
     /// Takes nothing more from a queue until it is resumed, or takes from it again. Jobs can be pushed all the while.
@@ -177,14 +177,14 @@ pub trait Steer: Send + Sync {
     async fn note_action(&self, action: &NewAction) -> Result<()>;
 }
 
-/// Housekeeping.
+/// Maintenance of the ledger.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Forgets ended jobs and failures by [`LedgerSettings`]; returns how many jobs.
+    /// Purges ended jobs and notes of dead ones by [`LedgerSettings`]. Returns the number of jobs.
     async fn vacuum(&self) -> Result<u64>;
 
-    /// Claims a tick (a whole second) of a producer; `true` for the one who may act on it. A claim holds for five minutes around
-    /// the moment it is made, by the ledger's clock: where a clock was set back, the same wall time is another tick.
+    /// Claims a tick (a whole second) of a periodic job. Returns `true` to the one process that may act on it. A claim holds for five
+    /// minutes around the moment it is made, by the ledger's clock. After a clock is set back, the same wall time is another tick.
     async fn claim_tick(&self, producer: &str, tick: DateTime<Utc>) -> Result<bool>;
 
     /// Notes that a worker lives, and what it does.
@@ -225,7 +225,7 @@ pub(crate) const TICK_WINDOW: Duration = Duration::from_secs(300);
 /// For how many hours it is known how many jobs ended: 24 whole ones and the one under way.
 pub(crate) const HOURS: i64 = 25;
 
-/// Of how many unique keys it is known that their last job died; the oldest are forgotten first.
+/// The number of unique keys with a note that their last job is dead. The oldest are purged first.
 #[cfg(feature = "sqlite")]
 pub(crate) const MAX_FAILURES: i64 = 10_000;
 
@@ -241,7 +241,7 @@ pub(crate) fn new_id() -> JobId {
     *last
 }
 
-/// What tells one attempt from every other.
+/// Returns a random token that identifies an attempt.
 pub(crate) fn new_token() -> String {
     JobId::generate().to_string()
 }

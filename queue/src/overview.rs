@@ -1,4 +1,4 @@
-//! What the ledger shows to producers and operators.
+//! The views of the ledger for producers and operators.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use crate::record::{JobId, Record, State};
 pub struct Standing {
     /// The job that is queued, scheduled or running.
     pub under_way: Option<(JobId, State)>,
-    /// When the last one died, unless one has succeeded since.
+    /// The time when the last job was found dead; `None` if one has succeeded since.
     pub failed_at: Option<DateTime<Utc>>,
 }
 
 /// How many jobs of a queue are in each state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueCounts {
-    /// Which queue.
+    /// The queue that was counted.
     pub queue: QueueName,
     /// How many, in the order of [`State::ALL`].
     counts: [u64; 6],
-    /// Since when the oldest of the queued could have run.
+    /// The time from which the oldest of the queued jobs could have run.
     pub oldest_waiting: Option<DateTime<Utc>>,
     /// Whether nothing is taken from it.
     pub paused: bool,
@@ -56,7 +56,7 @@ impl QueueCounts {
     }
 }
 
-/// Which records to list. The default is all, in pages of 100.
+/// Selects the records to list. The default is all, in pages of 100.
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// Only in these states; empty: in any.
@@ -105,7 +105,7 @@ impl Default for Filter {
     }
 }
 
-/// What became of a cancellation.
+/// The result of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelOutcome {
     /// It waited, and will not run.
@@ -123,17 +123,17 @@ pub enum CancelOutcome {
 pub struct WorkerInfo {
     /// Its name: never the same for two starts.
     pub name: String,
-    /// The machine.
+    /// The name of the machine.
     pub host: String,
-    /// The process.
+    /// The id of the process.
     pub pid: u32,
     /// The queues that it serves, most urgent first.
     pub queues: Vec<QueueName>,
     /// How many jobs it runs at once.
     pub slots: usize,
-    /// Since when.
+    /// The time when the worker started.
     pub since: DateTime<Utc>,
-    /// What it is at: ids and words.
+    /// The jobs that it runs: ids and summaries.
     pub running: Vec<(JobId, String)>,
 }
 
@@ -148,9 +148,9 @@ pub struct LedgerServer {
     pub bytes: u64,
     /// How many bytes of memory the server may use; `None` where there is no limit.
     pub limit: Option<u64>,
-    /// What the server does at that limit (`maxmemory-policy`); escaped. `None` for a file.
+    /// The server's policy at that limit (`maxmemory-policy`); escaped. `None` for a file.
     pub policy: Option<String>,
-    /// What time it is by the ledger's clock, UTC.
+    /// The time by the ledger's clock, UTC.
     pub now: DateTime<Utc>,
 }
 
@@ -159,26 +159,26 @@ pub struct LedgerServer {
 pub struct ProcessInfo {
     /// Its name: never the same for two starts.
     pub name: String,
-    /// What it is: the command that it runs.
+    /// The command that the process runs.
     pub role: String,
-    /// The machine.
+    /// The name of the machine.
     pub host: String,
     /// The number of the process on that machine.
     pub pid: u32,
     /// The version of the program.
     pub version: String,
-    /// Since when it runs, UTC by its machine's clock.
+    /// The start of the process, UTC by its machine's clock.
     pub since: DateTime<Utc>,
     /// Settings that ought to be the same in all processes, by name. No secrets.
     pub settings: BTreeMap<String, String>,
 }
 
-/// What a rescue did.
+/// The counts of a rescue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rescued {
     /// Jobs of vanished workers that are queued again.
     pub queued: u64,
-    /// Jobs that were given up, because their attempts are used up.
+    /// Jobs that are dead now, because their attempts are used up.
     pub dead: u64,
     /// Claims, queues and records that were put right after a key of the ledger was lost.
     pub mended: u64,
@@ -189,24 +189,24 @@ pub struct Rescued {
 pub struct HourCount {
     /// The hour's start, UTC.
     pub start: DateTime<Utc>,
-    /// The queue.
+    /// The queue of the jobs.
     pub queue: QueueName,
     /// Done, dead or cancelled.
     pub state: State,
-    /// How many.
+    /// The number of jobs.
     pub count: u64,
 }
 
 /// A job that ended, as far as figures need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Its queue.
+    /// The queue of the job.
     pub queue: QueueName,
-    /// What kind of job.
+    /// The kind of the job.
     pub name: String,
     /// Done, dead or cancelled.
     pub state: State,
-    /// When.
+    /// The time when the job ended.
     pub finished_at: DateTime<Utc>,
     /// How long its last attempt took; `None` when it never ran.
     pub ran: Option<Duration>,

@@ -11,7 +11,7 @@ use crate::{Error, QueueName, WorkerInfo};
 /// How long a job's words, cause and errors may be, in characters.
 pub const MAX_WORDS: usize = 300;
 
-/// Where a job is in its life.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -21,9 +21,9 @@ pub enum State {
     Scheduled,
     /// A worker is at it.
     Running,
-    /// Ended well.
+    /// Succeeded.
     Done,
-    /// Given up: out of attempts, or not readable.
+    /// Dead: out of attempts, or not readable.
     Dead,
     /// Ended by an operator.
     Cancelled,
@@ -67,14 +67,14 @@ impl FromStr for State {
     }
 }
 
-/// Why an attempt failed.
+/// The failure of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptError {
-    /// Which attempt, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// When, in milliseconds since 1970 by the ledger's clock.
+    /// The time of the failure, in milliseconds since 1970 by the ledger's clock.
     at: i64,
-    /// Why, in words; escaped.
+    /// The reason of the failure, for people; escaped.
     pub message: String,
 }
 
@@ -85,7 +85,7 @@ impl AttemptError {
         Self { attempt, at, message: sanitise_line(message, MAX_WORDS) }
     }
 
-    /// When, in UTC.
+    /// Returns the time of the failure, in UTC.
     #[must_use]
     pub fn at(&self) -> DateTime<Utc> {
         crate::machine_time::moment(self.at)
@@ -102,9 +102,9 @@ impl AttemptError {
 pub struct Record {
     /// Its id; ids of one process are ordered by creation.
     pub id: JobId,
-    /// What kind of job.
+    /// The kind of the job.
     pub name: String,
-    /// Where it waits or waited.
+    /// The queue that the job waits or waited in.
     pub queue: QueueName,
     /// Its unique key.
     pub key: String,
@@ -112,25 +112,25 @@ pub struct Record {
     pub payload: String,
     /// The job in words; escaped.
     pub words: String,
-    /// What made it, in words.
+    /// The reason why the job was queued, for people.
     pub cause: String,
-    /// Where it is in its life.
+    /// The present state.
     pub state: State,
     /// How many attempts were begun, this one included while it runs.
     pub attempts: u32,
-    /// After how many it is given up.
+    /// The number of attempts after which the job is dead.
     pub max_attempts: u32,
-    /// When it was queued.
+    /// The time when the job was queued.
     pub created_at: DateTime<Utc>,
-    /// When it may or might run (again).
+    /// The time from which the job may run, or might have run.
     pub run_at: DateTime<Utc>,
-    /// When its last attempt began.
+    /// The time when the last attempt began.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// The time when the job ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// The worker of its last attempt.
     pub worker: Option<String>,
-    /// Why attempts failed, oldest first; the last 20 at the most.
+    /// The failures of attempts, oldest first; the last 20 at the most.
     pub errors: Vec<AttemptError>,
     /// Whether an operator asked the running job to end.
     pub cancel_asked: bool,
@@ -150,7 +150,7 @@ impl Record {
     }
 }
 
-/// What a ledger needs to read what it stored.
+/// The context that a ledger needs to read its stored values.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     /// The ledger's queues, most urgent first.

@@ -1,5 +1,5 @@
-//! How long attempts took, by kind of job and hour. Ledgers count them in buckets that grow with the time, so what they keep is bounded
-//! however many attempts there are, and percentiles are right to an eighth.
+//! The run times of attempts, by kind of job and hour. Ledgers count them in buckets that grow with the time. So the stored size is bounded
+//! for any number of attempts, and percentiles are right to an eighth.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const LAST_BUCKET: u16 = 239;
 #[cfg(feature = "sqlite")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
-    /// Well.
+    /// The attempt succeeded.
     Done,
     /// By a failure, whether another attempt follows or not.
     Failed,
@@ -86,7 +86,7 @@ pub struct KindOfRuns {
     pub p50: Option<Duration>,
     /// 95 of 100 took no longer, to an eighth.
     pub p95: Option<Duration>,
-    /// The longest.
+    /// The longest run time.
     pub max: Option<Duration>,
     /// Hour by hour, oldest first: 24 whole hours and the one under way.
     pub hours: Vec<HourOfRuns>,

@@ -18,7 +18,7 @@ const FORMS: &str = "write redis://HOST:PORT/DB for a server, redis://HOST1:PORT
 /// The port of a sentinel whose address has none.
 const SENTINEL_PORT: u16 = 26379;
 
-/// Where Redis is: read with [`str::parse`] from one of these forms.
+/// The address of Redis, read with [`str::parse`] from one of these forms.
 ///
 /// - `redis://HOST:PORT/DB`: one server, or a name or proxy that leads to the present master. `redis+unix://PATH` is a socket.
 /// - `redis://HOST1:PORT,HOST2:PORT/DB`: several servers. The first that is a master is used.
@@ -37,7 +37,7 @@ pub(super) enum Servers {
     Listed(Vec<ConnectionInfo>),
     /// Sentinels that name the master.
     Sentinels {
-        /// At least one.
+        /// The addresses of the sentinels, at least one.
         sentinels: Vec<ConnectionInfo>,
         /// The master's name.
         name: String,
@@ -135,8 +135,8 @@ fn parse_sentinels(scheme: &str, user: &str, hosts: &[&str], tail: &str) -> Resu
     })
 }
 
-/// How to connect to a server. Connections whose other end is silently gone (a host without power, a network that drops packets)
-/// break after some seconds, and not after the quarter of an hour that TCP would take.
+/// Returns how to connect to a server. The other end of a connection may be silently gone: a host without power, or a network that drops
+/// packets. Such a connection breaks after some seconds, not after the quarter of an hour that TCP would take.
 fn info(url: &str) -> Result<ConnectionInfo, String> {
     let keepalive = TcpKeepalive::new().with_time(std::time::Duration::from_secs(5));
     let keepalive = keepalive.with_interval(std::time::Duration::from_secs(2));
@@ -147,7 +147,7 @@ fn info(url: &str) -> Result<ConnectionInfo, String> {
     Ok(url.into_connection_info().map_err(|error| error.to_string())?.set_tcp_settings(tcp))
 }
 
-/// Where a server is, for people: its host and port, or its socket.
+/// Returns a server's location, for people: its host and port, or its socket.
 pub(super) fn place(info: &ConnectionInfo) -> String {
     match info.addr() {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } if host.contains(':') => {

@@ -25,12 +25,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// A connection to Redis that follows the master. Cheap to clone; clones share the connection.
 ///
-/// It is made at its first use, and made anew when it breaks, when an answer is late, and when the server says that it cannot
-/// do a master's work: `READONLY`, `LOADING`, `MASTERDOWN`, `MOVED` and the like. Then names are resolved and sentinels asked again.
-/// A command that was refused so is sent once more, to the new master.
+/// It is made at its first use. It is replaced when it breaks, when an answer is late, and when the server cannot do a master's work.
+/// Servers say that by `READONLY`, `LOADING`, `MASTERDOWN`, `MOVED` and the like. Then names are resolved and sentinels asked again. A
+/// refused command is sent once more, to the new master.
 ///
-/// A master that was replaced and does not know it refuses nothing. So the address is followed anew every five seconds of use, and where
-/// it leads to another server, that one is used from then on.
+/// A demoted master that does not know of its demotion refuses nothing. So the address is followed again every five seconds of use. If it
+/// leads to another server, that one is used from then on.
 #[derive(Clone)]
 pub struct RedisConnection(Arc<Inner>);
 
@@ -140,7 +140,7 @@ impl RedisConnection {
         let (connection, attempt, node) = (self.clone(), attempt.clone(), node.clone());
         tokio::spawn(async move {
             let other = match &*connection.0.address.servers {
-                // Of several servers nobody says which is the master: one that still is remains in use.
+                // Without sentinels, nobody says which of several servers is the master. The one in use stays in use while it is a master.
                 Servers::Listed(servers) if servers.len() > 1 && !matches!(node.is_replica().await, Ok(true)) => return,
                 _ => find_master(&connection.0.address).await,
             };
@@ -181,7 +181,7 @@ impl RedisConnection {
             return answer;
         };
         self.leave(&attempt);
-        // What the server refused it has not carried out. What broke off it may have.
+        // The server has not executed a command that it refused. A command whose connection broke may have been executed.
         let refused = fault.into_server_errors().is_some();
         let next = self.attempt();
         if refused
@@ -265,9 +265,8 @@ impl ConnectionLike for RedisConnection {
     }
 }
 
-/// The server's clock as it was last heard of; by it a taking is given up in time. A command that is sent while the server stands
-/// still is carried out when it goes on, long after its sender has given up: a job would be taken for nobody, and wait for
-/// its rescue.
+/// The server's clock, as the last answer gave it. It limits how late a command to take a job may run. A server that hangs executes queued
+/// commands later, after their sender has timed out. Then a job would be taken for nobody, and wait until it is reclaimed.
 #[derive(Debug, Default)]
 pub(super) struct ServerClock(Mutex<Option<(Instant, i64)>>);
 

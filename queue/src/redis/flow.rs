@@ -87,7 +87,7 @@ impl Flow for RedisLedger {
     async fn rescue(&self) -> Result<Rescued> {
         let args: Vec<Arg<'_>> = self.reader.queues.iter().map(|queue| Arg::Text(queue.as_str())).collect();
         let (queued, dead): (u64, u64) = self.run(&self.scripts.rescue, &args).await?;
-        // What was rescued counts, whatever becomes of the reconciliation: the next one looks at the same jobs again.
+        // Reclaimed jobs count even if the reconciliation fails. The next reconciliation looks at the same jobs again.
         let mended = self.reconcile().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "could not reconcile claims and records of jobs; the next round tries again");
             0
@@ -131,7 +131,7 @@ fn sets(queues: &[QueueName]) -> impl Iterator<Item = (QueueName, State)> {
     queues.iter().flat_map(move |queue| states.map(|state| (*queue, state)))
 }
 
-/// Where the next step of the reconciliation begins: in the claims, and in each of [`sets`].
+/// The positions for the next step of the reconciliation: in the claims, and in each of [`sets`].
 pub(super) struct Cursors(Vec<String>);
 
 impl Cursors {

@@ -65,7 +65,7 @@ impl Inspect for RedisLedger {
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Record>> {
-        // Who looks for a word reads many to find a few.
+        // A search for a word reads many records to find a few.
         let page = if filter.text.is_none() && filter.name.is_none() { PAGE.min(filter.limit.max(1)) } else { PAGE };
         let mut found = Vec::new();
         let mut before = filter.before.map(|id| id.to_string());
@@ -128,7 +128,7 @@ impl Inspect for RedisLedger {
                     "done" => kind.done = count,
                     "failed" => kind.failed = count,
                     "max" => kind.max = Duration::from_millis(count),
-                    // What another version counts and this one does not know is not shown.
+                    // Buckets of another version that this one does not know are not shown.
                     bucket => drop(bucket.parse().map(|bucket: u16| kind.buckets.insert(bucket, count))),
                 }
             }
@@ -201,7 +201,7 @@ impl Inspect for RedisLedger {
         let mut all = Vec::new();
         for (hour, counts) in (first..).zip(rows) {
             for (of, count) in counts {
-                // What another version counts and this one does not know is not shown.
+                // Queues and states of another version that this one does not know are not shown.
                 let Some((Ok(queue), Ok(state))) = of.split_once(':').map(|(q, s)| (self.reader.queue(q), s.parse()))
                 else {
                     continue;
@@ -223,7 +223,7 @@ impl Inspect for RedisLedger {
             return Ok(Vec::new());
         }
         let texts: Vec<String> = self.connection.clone().lrange(self.key("actions"), 0, last).await?;
-        // What another version wrote and this one cannot read is not shown.
+        // Values of another version that this one cannot read are not shown.
         let of = |text: &String| {
             let (at, action) = text.split_once(' ')?;
             let NewAction { who, peer, what } = serde_json::from_str(action).ok()?;
@@ -258,7 +258,7 @@ impl Inspect for RedisLedger {
     }
 }
 
-/// What those who were heard of said of themselves, and when. What another version wrote and this one cannot read is not shown.
+/// Reads announcements and their times. Those of another version that this one cannot read are left out.
 fn read_heard<T>(texts: &[String], read: impl Fn(&str) -> Option<T>) -> Vec<(T, DateTime<Utc>)> {
     let of = |text: &String| {
         let (seen, info) = text.split_once(' ')?;
@@ -268,7 +268,7 @@ fn read_heard<T>(texts: &[String], read: impl Fn(&str) -> Option<T>) -> Vec<(T, 
 }
 
 impl RedisLedger {
-    /// What living workers said of themselves, and what vanished ones did.
+    /// Returns the announcements of living workers, and those of vanished ones.
     async fn heard_workers(&self) -> Result<(Vec<String>, Vec<String>)> {
         let args = [Arg::Int(millis(FORGET_WORKER)), Arg::Int(millis(KEEP_LOST))];
         self.run(&self.scripts.workers, &args).await
@@ -293,7 +293,7 @@ impl RedisLedger {
         }
         let sets: Vec<Vec<(String, f64)>> = pipe.query_async(&mut self.connection.clone()).await?;
         let cut = sets.iter().filter(|set| set.len() >= depth).filter_map(|set| set.last());
-        // What was created before this moment may be in a part that was not read.
+        // Jobs created before this moment may be in a part that was not read.
         let known_from = cut.map(|(_, score)| *score as i64).max().map(|score| score.saturating_add(millis(SKEW)));
         let floor = known_from.map(|at| JobId::from_parts(u64::try_from(at).unwrap_or(0), 0).to_string());
         let fit =

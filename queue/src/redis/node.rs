@@ -21,7 +21,7 @@ pub(super) struct Node {
     pub(super) connection: MultiplexedConnection,
     /// Whether it said that it is a replica.
     pub(super) replica: bool,
-    /// What tells this process of a server apart from others; unknown where the user may not ask.
+    /// The id of this run of a server; `None` if the user may not ask for it.
     pub(super) id: Option<String>,
 }
 
@@ -49,8 +49,8 @@ async fn first_master(servers: &[ConnectionInfo]) -> RedisResult<Node> {
     replica.ok_or_else(|| (ErrorKind::Io, "no server answers", faults.join("; ")).into())
 }
 
-/// Asks all sentinels at once which server the master is. A sentinel that is cut off beside a master that others have replaced still
-/// names the old one; the number of the last failover that each knows of says who is right.
+/// Asks all sentinels at once which server is the master. A sentinel that is cut off beside a replaced master still names the old one. Each
+/// sentinel knows the number of its last failover, and the highest number decides.
 async fn named_master(sentinels: &[ConnectionInfo], name: &str) -> RedisResult<(String, u16)> {
     let answers = join_all(sentinels.iter().map(|sentinel| ask(sentinel, name))).await;
     let (mut named, mut faults) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ async fn named_master(sentinels: &[ConnectionInfo], name: &str) -> RedisResult<(
     newest(named).ok_or_else(|| (ErrorKind::Io, "no sentinel names the master", faults.join("; ")).into())
 }
 
-/// What a sentinel says of a master.
+/// A sentinel's answer about a master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Named {
     /// The number of the failover that made it the master; it grows.
@@ -122,7 +122,7 @@ impl Node {
         Ok(Info::ask(&mut self.connection.clone()).await?.is_replica())
     }
 
-    /// Where it is, for people.
+    /// Returns the server's location, for people.
     pub(super) fn place(&self) -> String {
         place(self.client.get_connection_info())
     }
@@ -133,7 +133,7 @@ fn unusable(why: &'static str) -> RedisError {
     (ErrorKind::InvalidClientConfig, why).into()
 }
 
-/// What a server says of itself; nothing where its user may not ask.
+/// A server's answer to INFO; empty if its user may not ask.
 struct Info(String);
 
 impl Info {

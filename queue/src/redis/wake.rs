@@ -9,7 +9,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use super::connection::{ANSWER, RedisConnection};
 use crate::bell::{Bell, Ear};
 
-/// Rings the bell of this process for each message on the ledger's channel, from the first listener on.
+/// Wakes this process for each message on the ledger's channel, from the first listener on.
 pub(super) struct Wake {
     bell: Bell,
     connection: RedisConnection,

@@ -173,7 +173,7 @@ impl Inspect for SqliteLedger {
         let mut all = Vec::with_capacity(rows.len());
         for row in &rows {
             let (queue, state): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-            // What another version counts and this one does not know is not shown.
+            // Queues and states of another version that this one does not know are not shown.
             let (Ok(queue), Ok(state)) = (self.reader.queue(&queue), state.parse()) else { continue };
             let (hour, count): (i64, i64) = (row.try_get(0)?, row.try_get(3)?);
             all.push(HourCount { start: moment(hour * HOUR), queue, state, count: u64::try_from(count).unwrap_or(0) });
@@ -220,8 +220,8 @@ impl Inspect for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// What those in a table said of themselves, and when: those who were heard of more than the first and at most the second number of
-    /// milliseconds ago. What another version wrote and this one cannot read is not shown.
+    /// Reads the announcements in a table and their times. Their age in milliseconds is more than the first number and at most the second.
+    /// Those of another version that this one cannot read are left out.
     async fn heard<T>(
         &self,
         table: &'static str,

@@ -192,7 +192,7 @@ async fn count_run(connection: &mut SqliteConnection, id: &str, run: Run, now: i
     Ok(())
 }
 
-/// Ends a job: the claim is free by its state, and the key's failure is noted or forgotten.
+/// Ends a job. Its new state frees the claim. The note that the key's last job is dead is written or deleted.
 async fn end(connection: &mut SqliteConnection, id: &str, key: &str, state: State, at: i64) -> Result<()> {
     sqlx::query("UPDATE job SET state = ?2, finished_at = ?3, token = NULL, cancel_asked = 0 WHERE id = ?1")
         .bind(id)

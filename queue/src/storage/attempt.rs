@@ -17,13 +17,13 @@ use super::Lease;
 use super::group::{Group, Inner};
 use crate::{Claim, Finished, LogThrottle, Outcome, Record, Renewed};
 
-/// How long something may [hold](Lease::hold) a job whose handler has ended before its slot is given up on.
+/// The time for which a [hold](Lease::hold) keeps the slot of a job whose handler has ended. After it, the slot is freed anyway.
 const HELD: Duration = Duration::from_secs(10);
 
 /// How long what follows from a job's success may take.
 const AFTERMATH: Duration = Duration::from_secs(60);
 
-/// What is logged of leases that cannot be renewed, and of ends of jobs that cannot be recorded: each job tries again and again.
+/// Throttles the log of leases that cannot be renewed, and of ends of jobs that cannot be recorded. Each job tries again and again.
 static LEASES: LogThrottle = LogThrottle::new();
 static ENDS: LogThrottle = LogThrottle::new();
 
@@ -39,7 +39,7 @@ impl<S> Layer<S> for LeaseLayer {
     }
 }
 
-/// What [`LeaseLayer`] makes.
+/// The service that [`LeaseLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct LeaseService<S> {
     inner: S,
@@ -72,7 +72,7 @@ where
     }
 }
 
-/// Why an attempt came to no result of its own.
+/// The reason why an attempt has no result of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Stopped {
     /// The job is another's or gone: nothing is left to say about it.
@@ -135,7 +135,7 @@ pub(super) async fn refuse(inner: Arc<Inner>, lease: Lease, error: BoxDynError) 
     let _ = attempt(inner, lease, refused).await; // recorded
 }
 
-/// What the ledger is told; `None` when there is nothing to tell.
+/// Returns the outcome for the ledger; `None` when there is nothing to record.
 fn outcome<R>(inner: &Inner, record: &Record, ended: &Result<R, BoxDynError>, begun: Instant) -> Option<Outcome> {
     let error = match ended {
         Ok(_) => return Some(Outcome::Done),

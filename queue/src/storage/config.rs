@@ -11,7 +11,7 @@ pub struct Backoff {
     pub first: Duration,
     /// How much longer after each further one.
     pub factor: u32,
-    /// The longest.
+    /// The longest wait.
     pub max: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What pages about queues, workers and tasks ask for, such as those of apalis-board.
+//! Answers for pages about queues, workers and tasks, such as those of apalis-board.
 
 use apalis_core::backend::{
     Filter as Asked, ListAllTasks, ListQueues, ListTasks, ListWorkers, Metrics, QueueInfo, RunningWorker, StatType,

@@ -17,9 +17,9 @@ use super::lease::Slot;
 use super::{Lease, LedgerStorage, StorageConfig, outcome_of};
 use crate::{Error, JobId, Ledger, Outcome, QueueName, Record, Result, Take, Taken, WorkerInfo, machine_now};
 
-/// What a program decides about its jobs, and what it is told of them. Every method has a default.
+/// A program's decisions about its jobs, and its hooks for their events. Every method has a default.
 pub trait Policy: Send + Sync + 'static {
-    /// What becomes of a job whose handler, or a layer round it, gave an error. `age` is how long ago it was queued.
+    /// Decides on a job whose handler, or a layer round it, gave an error. `age` is the time since it was queued.
     fn outcome(&self, error: &BoxDynError, record: &Record, age: TimeDelta, config: &StorageConfig) -> Outcome {
         let _ = age;
         outcome_of(error, record, config)
@@ -42,7 +42,7 @@ pub trait Policy: Send + Sync + 'static {
 /// The workers of a process that share [`StorageConfig::slots`], one for each queue. A job is taken only while a slot is free, and from a
 /// queue only while no job waits in a more urgent one.
 ///
-/// In the ledger they are one worker with one name. A worker that died is replaced by one over a new [storage](Self::storage).
+/// In the ledger they are one worker with one name. A worker that ended is replaced by one over a new [storage](Self::storage).
 #[derive(Clone)]
 pub struct Group(Arc<Inner>);
 
@@ -56,13 +56,13 @@ pub(super) struct Inner {
     /// Whether it tells by itself that it lives, and looks for vanished workers. Otherwise its owner does.
     cares: bool,
     started: Instant,
-    /// When that was by the ledger's clock, once it is known.
+    /// The start by the ledger's clock, once it is known.
     since: OnceLock<DateTime<Utc>>,
     slots: Option<Arc<Semaphore>>,
     seats: Mutex<Seats>,
-    /// Told when a seat asks for a job, or is left.
+    /// Notified when a worker asks for a job or leaves the group.
     changed: Notify,
-    /// The attempts in progress. They outlive a worker that dies, and finish.
+    /// The attempts in progress. They outlive a worker that ended, and finish.
     pub(super) attempts: TaskTracker,
     /// Told when nobody waits any more for what is in progress: it is handed back.
     pub(super) abandon: CancellationToken,
@@ -86,10 +86,10 @@ struct Seat {
     life: Option<u64>,
     /// Whether its worker waits for a job.
     asks: bool,
-    /// What was found for it. With slots of its own a group finds more than one before its worker comes for them.
+    /// The jobs that were found for it. With slots of its own a group finds more than one before its worker comes for them.
     found: VecDeque<Found>,
     waker: Option<Waker>,
-    /// Its worker. One that was told to stop takes nothing more, though it is not asked again before its jobs in progress have ended.
+    /// The worker. After its stop it takes nothing more, though it is not asked again before its jobs in progress have ended.
     worker: Option<WorkerContext>,
 }
 
@@ -99,7 +99,7 @@ impl Seat {
     }
 }
 
-/// What was found for a worker.
+/// The result of a look for a worker.
 pub(super) type Found = Result<Lease>;
 
 impl Slot for Option<OwnedSemaphorePermit> {}
@@ -160,7 +160,7 @@ impl Group {
         &self.0.name
     }
 
-    /// What it is, and what it does.
+    /// Returns the group's announcement: its name, its queues and its jobs in progress.
     #[must_use]
     pub fn info(&self) -> WorkerInfo {
         let inner = &self.0;
@@ -188,8 +188,8 @@ impl Group {
         self.0.ledger.beat(&self.info()).await
     }
 
-    /// Waits until nothing is in progress any more. After `grace` what still runs is handed back. Call it when the workers were
-    /// told to stop, or have died.
+    /// Waits until nothing is in progress any more. After `grace` the jobs that still run are handed back. Call it after the workers were
+    /// stopped, or have ended.
     pub async fn finish(&self, grace: Duration) {
         self.0.attempts.close();
         if tokio::time::timeout(grace, self.0.attempts.wait()).await.is_err() {
@@ -217,7 +217,7 @@ impl Group {
         self.0.ledger.gone(&self.0.name).await
     }
 
-    /// The ledger.
+    /// Returns the ledger that the group takes jobs from.
     #[must_use]
     pub fn ledger(&self) -> &dyn Ledger {
         &*self.0.ledger
@@ -239,7 +239,7 @@ impl Group {
         life
     }
 
-    /// What was found for a worker; looks for it, if nobody does.
+    /// Returns what was found for a worker. Starts to look if nobody does.
     pub(super) fn poll_found(
         &self,
         seat: usize,
@@ -331,8 +331,8 @@ impl Inner {
         }
     }
 
-    /// The queues to look in: those whose workers wait for a job. With slots of its own the group knows that a free one can be used, so
-    /// a worker that has a seat takes a job though it has not asked again yet; otherwise a less urgent queue would come first.
+    /// Returns the queues to look in: those whose workers wait for a job. With slots of its own the group knows that a free one can be
+    /// used. So a subscribed worker gets a job before it has asked again. Otherwise a less urgent queue would come first.
     fn wanted(&self, seats: &Seats) -> Vec<QueueName> {
         let wants = |seat: &Seat| {
             let ready = if self.slots.is_some() { seat.waker.is_some() } else { seat.asks && seat.found.is_empty() };
@@ -374,9 +374,11 @@ fn wake_leaving(seats: &mut Seats) {
     }
 }
 
-/// Looks for jobs as long as somebody waits for one: takes at once, then whenever the bell rings, a scheduled job's time comes, or a
-/// while has passed. A task of its own: apalis stops polling the backend while a stopping worker waits for its jobs in progress, and
-/// a look that stood still half-way would keep the ledger's only writer from them.
+/// Looks for jobs as long as somebody waits for one. It takes at once, then after each notification, at a scheduled job's time, or after a
+/// while.
+///
+/// This runs as a task of its own, because apalis stops polling the backend while a stopping worker waits for its jobs in progress. A look
+/// that stood still half-way would keep the ledger's only writer from those jobs.
 async fn look(inner: Arc<Inner>) {
     loop {
         let slot = match &inner.slots {

@@ -11,11 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::{Record, Taken};
 
-/// What follows from a job's success.
+/// A continuation after a job's success.
 pub(super) type Follow = BoxFuture<'static, ()>;
 
-/// The lease of a running job. Handlers take it as an argument, to see the job's [record](Self::record), to hold the lease
-/// while a thread works on, or to do something after the end is recorded.
+/// The lease of a running job, an argument of handlers. They read the job's [record](Self::record) from it. They can hold the lease while a
+/// thread works on, or do something after the end is recorded.
 #[derive(Clone)]
 pub struct Lease(Arc<Inner>);
 
@@ -28,7 +28,7 @@ struct Inner {
     slot: Mutex<Option<Box<dyn Slot>>>,
 }
 
-/// What is given back by being dropped.
+/// A slot that is freed when it is dropped.
 pub(super) trait Slot: Send {}
 
 impl Slot for OwnedSemaphorePermit {}
@@ -65,7 +65,7 @@ impl Lease {
         self.0.follow.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(follow));
     }
 
-    /// What is to follow.
+    /// Returns the continuations, and leaves none.
     pub(super) fn follow(&self) -> Vec<Follow> {
         std::mem::take(&mut *self.0.follow.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -90,7 +90,7 @@ pub struct LedgerStorage<Args> {
     /// The workers that it takes jobs for, and its place among them.
     group: Group,
     seat: usize,
-    /// Which of the storages that had this place, so that one that was replaced takes nothing away from its successor.
+    /// The number of this storage among those with this place. So a replaced one takes nothing away from its successor.
     life: Option<u64>,
     /// Jobs that were sent, and not pushed yet.
     outbox: Vec<NewJob>,
@@ -125,13 +125,13 @@ impl<Args> LedgerStorage<Args> {
         }
     }
 
-    /// The ledger.
+    /// Returns the ledger that the storage belongs to.
     #[must_use]
     pub fn ledger(&self) -> &Arc<dyn Ledger> {
         &self.ledger
     }
 
-    /// The queue.
+    /// Returns the queue that the storage takes from.
     #[must_use]
     pub fn queue(&self) -> QueueName {
         self.queue

@@ -13,14 +13,14 @@ use apalis_core::task::{ExecutionContext, Task};
 use super::StorageConfig;
 use crate::{Error, JobId, NewJob, QueueName, Record, Result, State};
 
-/// What a push may say of its job besides what apalis knows: `TaskBuilder::new(job).metadata(&JobMeta { … })`.
+/// The properties of a job that apalis does not know: `TaskBuilder::new(job).metadata(&JobMeta { … })`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobMeta {
-    /// What kind of job, for a [`Router`](crate::Router). Empty: [`StorageConfig::name`].
+    /// The kind of the job, for a [`Router`](crate::Router). Empty: [`StorageConfig::name`].
     pub name: String,
     /// The job in words, for people. Empty: its name.
     pub words: String,
-    /// What made it, in words.
+    /// The reason why the job is queued, for people.
     pub cause: String,
     /// How many jobs may wait in its queue already for this one to be queued too, besides the ledger's own bound.
     pub room: Option<u64>,

@@ -1,4 +1,4 @@
-//! What becomes of a job whose handler failed.
+//! Decides what happens to a job whose handler failed.
 
 use std::error::Error as _;
 use std::fmt;
@@ -52,7 +52,7 @@ fn without_quotes(error: &str) -> String {
     }
 }
 
-/// What becomes of a job whose handler, or a layer round it, gave an error.
+/// Decides what happens to a job whose handler, or a layer round it, gave an error.
 ///
 /// | error | outcome |
 /// |---|---|
@@ -63,7 +63,7 @@ fn without_quotes(error: &str) -> String {
 /// | [`UnreadableError`] | tried again as [`StorageConfig::unreadable`] says |
 /// | any other, a panic, a time-out | tried again as [`StorageConfig::backoff`] says |
 ///
-/// What would be tried again is dead when its attempts are used up.
+/// A job that would be retried is dead when its attempts are used up.
 #[must_use]
 pub fn outcome_of(error: &BoxDynError, record: &Record, config: &StorageConfig) -> Outcome {
     let again = |after: Duration, error: String| {

@@ -19,7 +19,7 @@ use crate::{Error, Ledger, Record, Result, State};
 /// How often a job is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What came of a job that has ended. Results travel by other ways than the queue, so of one that is done only `()` is known.
+/// Returns the result of an ended job. Results travel by other ways than the queue, so only `()` is known of a successful one.
 fn result<T: DeserializeOwned>(record: &Record) -> TaskResult<T> {
     let result = match record.state {
         State::Done => serde_json::from_value(serde_json::Value::Null)
@@ -35,12 +35,12 @@ fn result<T: DeserializeOwned>(record: &Record) -> TaskResult<T> {
     }
 }
 
-/// What became of a job that was deleted, or never there.
+/// Returns the result for a job that was deleted, or never there.
 fn gone<T>(id: TaskId) -> TaskResult<T> {
     TaskResult { task_id: id, attempt: 0, status: Status::Killed, result: Err("there is no such job".to_owned()) }
 }
 
-/// What came of a job, once it has ended.
+/// Returns the result of a job, once it has ended.
 async fn ended<T: DeserializeOwned>(ledger: &dyn Ledger, id: TaskId) -> Result<TaskResult<T>> {
     let job = task::job_id(&id)?;
     loop {

@@ -15,7 +15,7 @@ pub(crate) const URGENT: QueueName = QueueName::new("urgent");
 pub(crate) const QUICK: QueueName = QueueName::new("quick");
 pub(crate) const SLOW: QueueName = QueueName::new("slow");
 
-/// Where a test's ledger lives.
+/// A test's ledger and its server or file.
 pub(crate) struct Lab {
     pub(crate) server: Option<Server>,
     pub(crate) settings: LedgerSettings,

@@ -173,7 +173,7 @@ both! {
         lab.queues.retry(lost.record.id).await.unwrap();
         let taken = lab.take(&[QUICK]).await;
         assert_eq!(lab.queues.renew(&taken.claim, LEASE).await.unwrap(), Renewed::Held);
-        // What has done its work by then is done.
+        // A job that succeeded before the cancellation stays done.
         lab.queues.cancel(taken.record.id).await.unwrap();
         assert_eq!(lab.queues.finish(&taken.claim, &Outcome::Done).await.unwrap(), Finished::AsSaid);
         assert_eq!(lab.queues.get(taken.record.id).await.unwrap().unwrap().state, State::Done);

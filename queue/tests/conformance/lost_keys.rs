@@ -14,7 +14,8 @@ impl Lab {
         Some(self.server.as_ref()?.connect().await)
     }
 
-    /// What can be lost: the keys of Redis; the records and the tables of SQLite. In the same order for the same contents.
+    /// Returns the parts that can be lost: the keys of Redis; the records and the tables of SQLite. The order is the same for the same
+    /// contents.
     async fn parts(&self) -> Vec<String> {
         let mut parts: Vec<String> = if let Some(mut connection) = self.redis_connection().await {
             redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap()

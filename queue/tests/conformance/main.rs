@@ -1,4 +1,4 @@
-//! What every ledger must do: one text, run over SQLite and over Redis.
+//! Tests for every ledger. The same text runs over SQLite and over Redis.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failure
 
 mod busy;

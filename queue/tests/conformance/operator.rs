@@ -1,4 +1,4 @@
-//! Looking at jobs and steering them.
+//! Tests of inspection and administration of jobs.
 
 use std::time::Duration;
 

@@ -154,7 +154,7 @@ impl Redis {
             .await;
     }
 
-    /// Where the sentinel says that the master is.
+    /// Returns the master's address, as the sentinel has it.
     async fn master(&self) -> String {
         let mut cmd = redis::cmd("SENTINEL");
         cmd.arg("GET-MASTER-ADDR-BY-NAME").arg(NAME);

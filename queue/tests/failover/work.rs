@@ -42,8 +42,8 @@ pub(crate) async fn take(ledger: &RedisLedger, lease: Duration) -> Taken {
     }
 }
 
-/// Pushes jobs, takes them and finishes them as a worker does, errors or not, until these are done, each at least once; says what
-/// it took, unless `what` is empty. Then nothing is under way and no key is held.
+/// Pushes jobs, takes them and finishes them as a worker does, errors or not, until each of these is done at least once. Prints what it
+/// took, unless `what` is empty. Then nothing is under way and no key is held.
 pub(crate) async fn works(ledger: &RedisLedger, keys: &[&str], what: &str) {
     let begun = Instant::now();
     let mut first = None;
