@@ -1,4 +1,4 @@
-//! What the jobs of this process did, in a line of the log a minute.
+//! Sums up this process' jobs in a line of the log a minute.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,14 +18,14 @@ const EVERY: Duration = Duration::from_secs(60);
 pub struct Activity {
     /// Jobs that were done, by kind.
     pub done: BTreeMap<&'static str, u64>,
-    /// Attempts that failed, or were put off for an outage.
+    /// Attempts that failed, or were snoozed for an outage.
     pub failed: u64,
-    /// Jobs that were given up.
+    /// Jobs that became dead.
     pub dead: u64,
 }
 
 impl Activity {
-    /// That of this process up to now.
+    /// Returns the activity of this process up to now.
     #[must_use]
     pub fn now() -> Self {
         let mut activity = Self::default();
@@ -40,7 +40,7 @@ impl Activity {
         activity
     }
 
-    /// What came since an earlier moment. Kinds without a job that was done are left out.
+    /// Returns the activity since an earlier moment. Kinds without a successful job are left out.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let before = |job| earlier.done.get(job).copied().unwrap_or(0);
@@ -58,15 +58,15 @@ impl Activity {
         self.done.values().sum()
     }
 
-    /// What was done, by kind: `2 aggregate, 21 cache-group`.
+    /// Returns the successful jobs by kind: `2 aggregate, 21 cache-group`.
     fn words(&self) -> String {
         let kinds: Vec<String> = self.done.iter().map(|(job, count)| format!("{count} {job}")).collect();
         if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
     }
 }
 
-/// Logs once a minute what the jobs of this process did, and how many reports it stored, until it is told to stop. `reports` returns how
-/// many that were since the process began.
+/// Logs once a minute the activity of this process, with the number of reports that it stored, until `stop` is cancelled. `reports` returns
+/// the number of stored reports since the process began.
 pub fn log_activity(reports: fn() -> u64, stop: &CancellationToken) -> JoinHandle<()> {
     let stopped = stop.clone();
     spawn_forever("summary of jobs", stop, move || {

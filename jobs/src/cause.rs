@@ -1,8 +1,8 @@
-//! What makes somebody queue a job.
+//! The reasons why jobs are queued.
 
 use std::fmt;
 
-/// What made somebody queue a job.
+/// The reason why a job is queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// A tick of the schedule: the producer's name.

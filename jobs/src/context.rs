@@ -1,4 +1,4 @@
-//! What jobs, the refresh and the schedule work with.
+//! The services that jobs, the refresh and the schedule work with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sview_store::{Cache, Computed, Coverage, Deleted, Obstacle, Reports, Step};
 
 use crate::{CacheGroup, Greylisting, Queues};
 
-/// What jobs ask of the store. [`Reports`] is the one that counts; tests put others in its place, which panic, hang or fail.
+/// The interface of the store for jobs. [`Reports`] implements it for production. Tests use others, which panic, hang or fail.
 #[async_trait]
 pub trait Statistics: Send + Sync + 'static {
     /// One step of an aggregation: see [`sview_store::Rollup::aggregate`].
@@ -43,7 +43,8 @@ pub trait Statistics: Send + Sync + 'static {
         let _ = now;
         Ok(Deleted::default())
     }
-    /// What keeps aggregations from being complete, and has done so for at least `patience`: see [`sview_store::Rollup::obstacles`].
+    /// Returns what keeps aggregations from being complete, and has done so for at least `patience`. See
+    /// [`sview_store::Rollup::obstacles`].
     async fn obstacles(&self, patience: Duration) -> sview_store::Result<Vec<Obstacle>> {
         let _ = patience;
         Ok(Vec::new())
@@ -97,15 +98,15 @@ impl Statistics for Reports {
 /// A deployment, as jobs see it. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
-    /// The reports.
+    /// The statistics of the reports.
     pub statistics: Arc<dyn Statistics>,
-    /// The cache.
+    /// The cache of computed values.
     pub cache: Arc<dyn Cache>,
-    /// The queues.
+    /// The queues of jobs.
     pub queues: Queues,
-    /// What the greylist is made from.
+    /// The sources and settings of the greylist.
     pub greylist: Greylisting,
-    /// What time it is, for everything about statistics.
+    /// The clock for everything about statistics.
     pub clock: Clock,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong between producers, the ledger and workers.
+//! Errors between producers, the ledger and workers.
 
 use outage::Outage;
 
@@ -20,7 +20,7 @@ pub enum Error {
     /// A producer that was run by hand came to no end.
     #[error("{producer} took longer than {seconds} s")]
     Slow {
-        /// Its name.
+        /// The name of the periodic job.
         producer: &'static str,
         /// How long it was waited for.
         seconds: u64,

@@ -12,7 +12,7 @@ use sview_store::Outage;
 
 use crate::JobError;
 
-/// Where the list of a day is, below the directory.
+/// Returns the path of a day's list, below the directory.
 fn path_of(directory: &Path, form: Form, day: NaiveDate) -> PathBuf {
     directory.join("archive").join(day.year().to_string()).join(form.day_file(day))
 }
@@ -69,7 +69,7 @@ async fn blocking<T: Send + 'static>(
 /// How the names of files begin that are being written; published ones begin with `greylist-`.
 const UNFINISHED: &str = ".writing-";
 
-/// What is unfinished for so long was left by a worker that was killed.
+/// The age at which an unfinished file counts as left by a killed worker.
 const LEFT: Duration = Duration::from_hours(1);
 
 /// Removes what killed workers left in a directory. That it cannot is no reason to write nothing.
@@ -125,8 +125,8 @@ fn refuse_links(directory: &Path, path: &Path) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Writes a file under another name, has it on the disk, and gives it its name. The other name is random and is never one that is
-/// there already, so no link that somebody put into the directory leads the writing elsewhere.
+/// Writes a file under another name, has it on the disk, and gives it its name. The other name is random and never exists yet. So no link
+/// that somebody put into the directory leads the writing elsewhere.
 fn write_whole(path: &Path, text: &str) -> Result<(), JobError> {
     let write = || {
         let directory = path.parent().unwrap_or(Path::new("."));

@@ -30,7 +30,7 @@ pub enum Component {
     Loop,
     /// A pool of workers.
     Pool,
-    /// The schedule.
+    /// The schedule of periodic jobs.
     Schedule,
 }
 
@@ -61,9 +61,9 @@ struct Listed {
 
 #[derive(Debug)]
 struct Condition {
-    /// When it last beat.
+    /// The time of the last beat.
     beat: Instant,
-    /// Why it cannot work, since it last beat.
+    /// The reason why it cannot work, since the last beat.
     failure: Option<String>,
 }
 

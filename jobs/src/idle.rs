@@ -12,14 +12,14 @@ use crate::workers::{Pool, WorkerSettings, Workers};
 use crate::{Activity, Cause, Filter, QueueCounts, Record, State};
 use crate::{Context, Error, Result};
 
-/// What working until idle came to.
+/// The result of working until idle.
 #[derive(Clone, Debug, Default)]
 pub struct Worked {
     /// How many jobs were queued on the way.
     pub queued: usize,
     /// How many jobs this process has done.
     pub done: u64,
-    /// The jobs that died meanwhile, newest first; empty when all went well.
+    /// The jobs that became dead meanwhile, newest first; empty when all succeeded.
     pub dead: Vec<Record>,
 }
 
@@ -46,7 +46,7 @@ pub async fn work_until_idle(
     work_until_idle_with(context, cause, concurrency, settings, |_| {}).await
 }
 
-/// The same as [`work_until_idle`]; `progress` is told several times a second how far it has come.
+/// The same as [`work_until_idle`], but calls `progress` with the state several times a second.
 pub async fn work_until_idle_with(
     context: &Context,
     cause: &Cause,

@@ -1,10 +1,10 @@
 //! Jobs: typed jobs, workers, the minute's refresh and the schedule.
 //!
-//! apalis carries the workers and the cron streams, over the storage of [`apalis_ledger`], where jobs wait and where it is recorded what
-//! becomes of them.
+//! apalis carries the workers and the cron streams. They work over the storage of [`apalis_ledger`], where jobs wait and their ends are
+//! recorded.
 //!
-//! To add a job, write its file in `job/`, with its handler, and name both in the table `jobs!`; to have it done by the clock, add a row
-//! to [`PRODUCERS`].
+//! To add a job, write its file in `job/`, with its handler, and name both in the table `jobs!`. To run it by the clock, add a row to
+//! [`PRODUCERS`].
 
 mod activity;
 mod cause;

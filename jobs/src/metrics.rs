@@ -1,4 +1,4 @@
-//! What this process measures about the jobs that it runs, for Prometheus.
+//! The metrics of the jobs that this process runs, for Prometheus.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::Outcome;
 use crate::job::JOB_NAMES;
 
-/// What a ledger may hold besides the jobs of sview counts as this, so that labels stay few.
+/// The label of all jobs in a ledger that are not sview's, so that labels stay few.
 const UNKNOWN: &str = "unknown";
 
 /// How attempts end.

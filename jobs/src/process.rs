@@ -56,7 +56,7 @@ pub fn announce(queues: &Queues, process: ProcessInfo, stop: &CancellationToken)
 /// A setting that is not the same in all processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
-    /// Its name.
+    /// The name of the setting.
     pub setting: String,
     /// Every value, with the processes that have it, most processes first. `None`: these processes do not know the setting.
     pub values: Vec<(Option<String>, Vec<ProcessInfo>)>,

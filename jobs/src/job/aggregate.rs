@@ -15,7 +15,7 @@ use crate::{Cause, Context, Statistics, refresh};
 /// Aggregates what is due of a kind into a precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aggregate {
-    /// Which reports.
+    /// The kind of the reports.
     pub kind: Kind,
     /// Into which buckets.
     pub precision: Precision,

@@ -15,7 +15,7 @@ use crate::Statistics;
 /// Computes the precached resources of a kind at a period and caches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CacheGroup {
-    /// Of which reports.
+    /// The kind of the reports.
     pub kind: Kind,
     /// At which period.
     pub period: Period,

@@ -1,5 +1,5 @@
-//! The job that computes one resource and puts it into the cache: one about an attacker, a password or devices, which somebody
-//! asked for. What is precached comes in groups.
+//! The job that computes one resource on demand and puts it into the cache: one about an attacker, a password or devices. Precached
+//! resources come in groups.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,12 +49,12 @@ pub(super) async fn handle(
     cache_resource(&**statistics, &**cache, &job.0, &clock).await.map(drop)
 }
 
-/// What caching a resource came to.
+/// The result of caching a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
     /// A new value is in the cache.
     Cached,
-    /// What is cached is as fresh as can be; nothing was computed.
+    /// The cached value is as fresh as can be; nothing was computed.
     Fresh,
     /// Another worker cached a later value meanwhile; this one was dropped.
     Overtaken,

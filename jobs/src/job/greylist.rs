@@ -17,25 +17,25 @@ use crate::greylist_files as files;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MakeGreylist {}
 
-/// What the greylist is made from, and where it goes.
+/// The sources of the greylist, and where it goes.
 #[derive(Clone, Debug)]
 pub struct Greylisting {
     /// The reports, and the list.
     pub reports: Reports,
-    /// What the operator decided.
+    /// The operator's settings.
     pub settings: Arc<GreylistSettings>,
 }
 
-/// What the operator decided about the greylist.
+/// The operator's settings of the greylist.
 #[derive(Clone, Debug, Default)]
 pub struct GreylistSettings {
-    /// Who is never listed.
+    /// The rules with the addresses that are never listed.
     pub rules: Rules,
     /// Under which terms the list may be used: lines of a file of their own.
     pub terms: String,
-    /// Where that file is, for the comment of each list: see [`Stamp::license`].
+    /// The location of that file, for the comment of each list: see [`Stamp::license`].
     pub license: String,
-    /// Where files are written, besides the list in the database; nowhere where it is `None`.
+    /// The directory for the files, besides the list in the database. `None` writes no files.
     pub directory: Option<PathBuf>,
     /// For how many days the lists of days are kept; 0: for good.
     pub keep_days: u32,
@@ -62,8 +62,8 @@ pub(super) async fn handle(_: MakeGreylist, greylist: Data<Greylisting>, clock: 
     make_greylist(&greylist, clock.now()).await
 }
 
-/// Makes the list as of `now` and keeps it, makes the lists of days that are missing, and writes the files. What was done already
-/// is not done again, so it may be stopped anywhere and called again.
+/// Makes the list as of `now` and keeps it, makes the lists of missing days, and writes the files. Finished steps are not repeated, so it
+/// may be stopped anywhere and called again.
 pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Result<(), JobError> {
     let Greylisting { reports, settings } = greylisting;
     let begun = std::time::Instant::now();
@@ -78,7 +78,7 @@ pub async fn make_greylist(greylisting: &Greylisting, now: DateTime<Utc>) -> Res
         reports.greylist().forget_days(settings.keep_days, now).await?;
     }
     if let Some(directory) = &settings.directory {
-        // What is kept, which may be newer: a worker that was held up must not take the files back.
+        // The kept list may be newer: a worker that was held up must not take the files back.
         let listed = reports.greylist().listed().await?;
         let as_of = listed.standing.map_or(now, |standing| standing.as_of);
         let stamp = Stamp { as_of, license: settings.license.clone() };
@@ -104,7 +104,7 @@ async fn make_day(greylisting: &Greylisting, day: NaiveDate, now: DateTime<Utc>)
     Ok(())
 }
 
-/// The days whose lists are to be made: today, and those that were missed since the last one, as far back as reports count at all.
+/// Returns the days that need a list: today, and those missed since the last one. It looks back as far as reports count.
 fn missing(days: &[(NaiveDate, u64)], now: DateTime<Utc>) -> Vec<NaiveDate> {
     let today = now.date_naive();
     let last = days.iter().map(|(day, _)| *day).filter(|day| *day <= today).max();

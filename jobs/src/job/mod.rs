@@ -29,7 +29,7 @@ use crate::Context;
 use crate::health::panic_message;
 use crate::workers::Contained;
 
-/// Why an attempt failed.
+/// The reason why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
     /// Another attempt may do better: a database that was away, a deadlock.
@@ -84,17 +84,17 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const MAX_ATTEMPTS: u32 = 5;
     /// How many jobs may wait in its queue already for this one to be queued too, besides the ledger's own bound.
     const ROOM: u64 = u64::MAX;
-    /// Whether visitors cause such jobs, as many as they can type parameters. Of those that ended fewer are kept, by
+    /// Whether visitors cause such jobs, as many as they can type parameters. Fewer ended ones are kept, by
     /// [`crate::LedgerSettings::max_on_demand`].
     const ON_DEMAND: bool = false;
 
-    /// Where it waits.
+    /// Returns the queue that the job waits in.
     fn queue(&self) -> Queue;
 
     /// Its unique key: jobs of one key do the same. ASCII and bounded, whatever the payload holds.
     fn key(&self) -> String;
 
-    /// What it does, in words. They are logged and shown to every operator, so nothing private is in them.
+    /// Returns a summary of the job. It is logged and shown to every operator, so nothing private is in it.
     fn words(&self) -> String;
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn after_done(lease: &Lease, follow: impl Future<Output = Result<(), 
 pub struct Registry(Router);
 
 impl Registry {
-    /// One job more.
+    /// Adds a kind of job with its handler.
     #[must_use]
     pub fn with<J, Handler, Extracted>(self, handler: Handler) -> Self
     where

@@ -37,26 +37,26 @@ pub struct HourlyEnds {
     pub end: DateTime<Utc>,
     /// How many ended well.
     pub done: u64,
-    /// How many died.
+    /// The number of jobs that became dead.
     pub dead: u64,
 }
 
 /// Figures of a queue over the last 24 hours.
 #[derive(Clone, Debug)]
 pub struct Figures {
-    /// Which queue.
+    /// The queue that was counted.
     pub queue: QueueName,
     /// How many ended well.
     pub done: u64,
-    /// How many died.
+    /// The number of jobs that became dead.
     pub dead: u64,
-    /// How long the last attempts took of the [`RUNS`] jobs that were done or died last.
+    /// The run times of the last attempts of the [`RUNS`] jobs that were done or dead last.
     pub run_times: Option<RunTimes>,
     /// Hour by hour, oldest first: 24 whole hours and the one under way.
     pub hours: Vec<HourlyEnds>,
 }
 
-/// Of so many jobs run times are told; the records of more may be forgotten.
+/// The number of jobs with run times; the records of more may be purged.
 pub const RUNS: usize = 2_000;
 
 impl Figures {
@@ -90,7 +90,7 @@ impl Figures {
         }
     }
 
-    /// Which part of what ended has died, from 0 to 1; `None` when nothing ended.
+    /// Returns the share of dead jobs among those that ended, from 0 to 1; `None` when nothing ended.
     #[must_use]
     pub fn failure_rate(&self) -> Option<f64> {
         let all = self.done + self.dead;

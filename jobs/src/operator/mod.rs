@@ -1,5 +1,5 @@
-//! What an operator sees and does, beyond single records: why a job waits, figures of what ended, actions on one or on many, and
-//! the log of actions.
+//! Inspection and actions for operators, beyond single records. It finds out why a job waits, counts what ended, acts on one job or many,
+//! and logs actions.
 
 mod figures;
 mod search;

@@ -23,10 +23,10 @@ pub enum Order {
     Ran,
 }
 
-/// Which jobs to look for.
+/// A search for jobs.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// What ledgers look for, and how many at the most.
+    /// The ledger's filter, with the highest number of jobs.
     pub filter: Filter,
     /// Only those whose last attempt failed with an error [like](error_pattern) this one.
     pub error: Option<String>,
@@ -53,8 +53,8 @@ fn last_error(record: &Record) -> Option<&str> {
     record.errors.last().map(|error| error.message.as_str())
 }
 
-/// Returns what errors have in common that differ in numbers and ids: every word with a digit in it is `#`, and so is a row of such words
-/// between punctuation. It is never empty, and neither begins nor ends with blanks: forms and addresses lose those.
+/// Returns the common pattern of errors that differ in numbers and ids. Every word with a digit in it becomes `#`. So does a row of such
+/// words between punctuation. The pattern is never empty. It neither begins nor ends with blanks, because forms and addresses lose those.
 #[must_use]
 pub fn error_pattern(error: &str) -> String {
     match error.trim() {
@@ -69,7 +69,7 @@ const NO_TEXT: &str = "(no text)";
 fn pattern(error: &str) -> String {
     let mut pattern = String::with_capacity(error.len());
     let mut word = String::new();
-    // What stands between a number and the next word; it goes when that is a number too.
+    // The text between a number and the next word. It is dropped when that word is a number too.
     let mut between: Option<String> = None;
     for c in error.chars().map(Some).chain([None]) {
         match c {
@@ -154,15 +154,15 @@ async fn look_through(queues: &Queues, search: &Search) -> Result<Vec<Record>> {
 /// Dead jobs whose last errors are alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadGroup {
-    /// What the errors have in common: [`error_pattern`].
+    /// The pattern that the errors share: see [`error_pattern`].
     pub pattern: String,
     /// The last error of the newest; escaped.
     pub example: String,
     /// How many there are.
     pub count: usize,
-    /// When the first and the last of them ended, UTC by the ledger's clock.
+    /// The times when the first and the last of them ended, UTC by the ledger's clock.
     pub ended: (DateTime<Utc>, DateTime<Utc>),
-    /// What kinds of jobs they are.
+    /// The kinds of the jobs.
     pub names: Vec<String>,
 }
 

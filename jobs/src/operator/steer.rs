@@ -3,14 +3,14 @@
 use super::search::{Order, Search};
 use crate::{CancelOutcome, JobId, Pushed, QueueName, Queues, Record, Result, State};
 
-/// What can be done to jobs.
+/// An operator's actions on jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Steering {
     /// Queue again what has ended; run at once what is scheduled.
     Retry,
     /// End what waits or runs.
     Cancel,
-    /// Forget what does not run.
+    /// Delete a job that does not run.
     Delete,
 }
 
@@ -26,7 +26,7 @@ impl Steering {
     }
 }
 
-/// What an action came to.
+/// The counts of an action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effect {
     /// Jobs that it changed.

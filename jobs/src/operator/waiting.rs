@@ -1,4 +1,4 @@
-//! Why a job waits, from what is known of queues, workers and running jobs.
+//! Finds out why a job waits, from the state of queues, workers and running jobs.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,11 +12,11 @@ use crate::{Context, Filter, JobId, QueueCounts, QueueName, Record, Result, Stat
 /// A running job that others wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocker {
-    /// Its id.
+    /// The id of the running job.
     pub id: JobId,
     /// The job in words; escaped.
     pub words: String,
-    /// Since when it runs, UTC by the ledger's clock; `None` when it has just ended.
+    /// The time when the job started, UTC by the ledger's clock; `None` when it has just ended.
     pub since: Option<DateTime<Utc>>,
     /// The worker that runs it.
     pub worker: String,
@@ -33,16 +33,16 @@ pub enum Reason {
     NextAttempt {
         /// How much later.
         left: TimeDelta,
-        /// Which attempt that will be.
+        /// The number of that attempt.
         attempt: u32,
-        /// Of how many.
+        /// The number of attempts that the job has.
         of: u32,
     },
-    /// What it needs was away or held by another, which cost it no attempt.
+    /// A server or lock that it needs was away or held by another, which cost it no attempt.
     Snoozed {
         /// How much later it runs again.
         left: TimeDelta,
-        /// Why its last attempt did not count; escaped.
+        /// The reason why its last attempt did not count; escaped.
         why: String,
     },
     /// It was queued for later.
@@ -61,7 +61,7 @@ pub enum Reason {
     },
     /// Jobs of a more urgent queue go first on every worker that serves this one.
     MoreUrgent {
-        /// That queue.
+        /// The more urgent queue.
         queue: QueueName,
         /// How many wait in it.
         waiting: u64,
@@ -125,12 +125,12 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What the reasons are found in.
+/// The state of queues, workers and running jobs, in which the reasons are found.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// What time it is by the ledger's clock.
+    /// The time by the ledger's clock.
     pub now: DateTime<Utc>,
-    /// Every queue.
+    /// The counts of every queue.
     pub counts: Vec<QueueCounts>,
     /// The living workers, and when they were last heard of.
     pub workers: Vec<(WorkerInfo, DateTime<Utc>)>,
@@ -139,7 +139,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Looks around.
+    /// Reads the present state from the ledger.
     pub async fn look(context: &Context) -> Result<Self> {
         let queues = &context.queues;
         let running = Filter { states: vec![State::Running], limit: 1_000, ..Filter::default() };
@@ -151,7 +151,7 @@ impl Surroundings {
         })
     }
 
-    /// What is known of a running job.
+    /// Returns the details of a running job.
     #[must_use]
     pub fn blocker(&self, id: JobId) -> Option<Blocker> {
         let record = self.running.get(&id)?;
@@ -159,7 +159,7 @@ impl Surroundings {
         Some(Blocker { id, words: record.words.clone(), since: record.started_at, worker })
     }
 
-    /// Why a job waits, the weightiest reason first; empty for one that has ended or simply runs.
+    /// Returns the reasons why a job waits, the weightiest first; empty for one that has ended or simply runs.
     #[must_use]
     pub fn reasons(&self, record: &Record) -> Vec<Reason> {
         match record.state {
@@ -194,11 +194,11 @@ impl Surroundings {
         reasons
     }
 
-    /// What holds up a job that is ready, on the workers that serve its queue.
+    /// Returns the reasons that hold up a ready job, on the workers that serve its queue.
     fn held_up(&self, record: &Record, serving: &[&WorkerInfo]) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let slots: usize = serving.iter().map(|worker| worker.slots).sum();
-        // What the ledger says of running jobs is newer than a worker's last sign of life.
+        // The ledger's record of running jobs is newer than a worker's last announcement.
         let on = |worker: &WorkerInfo| {
             let jobs = self.running.values().filter(|job| job.worker.as_deref() == Some(worker.name.as_str()));
             jobs.filter_map(|job| self.blocker(job.id)).collect::<Vec<_>>()

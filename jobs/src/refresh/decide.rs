@@ -10,10 +10,10 @@ use super::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
 use crate::Standing;
 use crate::job::{Aggregate, Job as _};
 
-/// For how long a job that died is not suggested again.
+/// The time for which a dead job is not suggested again.
 pub const HOLD_OFF: TimeDelta = TimeDelta::minutes(10);
 
-/// When the last job of a key died, if that holds it off `now`, by the ledger's clock.
+/// Returns the time when the last job of a key became dead, if that holds it off `now`, by the ledger's clock.
 pub(super) fn failed_lately(standing: Standing, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     // A time in the future is that of a clock which was set back since; it says nothing.
     standing.failed_at.filter(|at| *at <= now + TimeDelta::minutes(1) && *at + HOLD_OFF > now)
@@ -29,24 +29,24 @@ pub struct Cached {
     pub finish: DateTime<Utc>,
     /// Until when it is complete.
     pub complete_to: DateTime<Utc>,
-    /// When it ought to be computed again.
+    /// The time when the value is due again.
     pub refresh_at: DateTime<Utc>,
-    /// When it was computed.
+    /// The time when the value was computed.
     pub computed_at: DateTime<Utc>,
-    /// Of which revision of the aggregates it was made.
+    /// The revision of the aggregates that it was made of.
     pub revision: i64,
 }
 
 /// Everything that the decision looks at.
 #[derive(Clone, Debug, Default)]
 pub struct Situation {
-    /// What time it is for statistics.
+    /// The time for statistics.
     pub now: DateTime<Utc>,
-    /// What time it is by the ledger's clock, which stamps deaths. It may differ from this host's, and never stands still.
+    /// The time by the ledger's clock, which stamps dead jobs. It may differ from this host's, and never stands still.
     pub ledger_now: DateTime<Utc>,
     /// How far aggregations have come.
     pub coverage: Vec<Coverage>,
-    /// What is cached.
+    /// The cached values.
     pub cached: HashMap<CacheKey, Cached>,
     /// How jobs stand, by their unique keys.
     pub standing: HashMap<String, Standing>,
@@ -54,13 +54,13 @@ pub struct Situation {
     pub eager: bool,
 }
 
-/// What a refresh is about.
+/// The scope of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every aggregation and every precached resource.
     All,
-    /// What rests on an aggregation that has just ended. That one, and finer ones, are not suggested again and hold up nobody, even
-    /// if reports that came meanwhile made them due: otherwise a steady flow of late reports would hold up everything for ever.
+    /// Everything that rests on an aggregation that has just ended. That aggregation and finer ones are not suggested again and hold up
+    /// nobody. That holds even if newer reports made them due. Otherwise a steady flow of late reports would hold up everything for ever.
     After(Aggregate),
 }
 
@@ -139,7 +139,7 @@ impl Situation {
         self.standing.get(key).copied().unwrap_or_default()
     }
 
-    /// When the last job of a key died, if that is lately.
+    /// Returns the time when the last job of a key became dead, if that holds it off now.
     fn failed_lately(&self, standing: Standing) -> Option<DateTime<Utc>> {
         failed_lately(standing, self.ledger_now)
     }

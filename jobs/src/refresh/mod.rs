@@ -29,7 +29,7 @@ pub async fn refresh(context: &Context, now: DateTime<Utc>, cause: &Cause, dry_r
 /// A part of all that is refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// All aggregations and all precached resources.
     All,
     /// The aggregations of all kinds into a precision.
     Into(Precision),
@@ -73,11 +73,11 @@ pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Res
     Ok(suggestion)
 }
 
-/// Decides whether the caching of one resource is due, and queues nothing: the same decision as the refresh's. A command is
-/// eager, as [`Situation::eager`] says.
+/// Decides whether the caching of one resource is due, and queues nothing. The decision is the same as the refresh's. A command is eager,
+/// see [`Situation::eager`].
 ///
-/// A request that is not precached has nobody else to suggest it later, so it is not held up by aggregations under way; its value
-/// says until when it is complete, and is due again when the aggregation is.
+/// Nobody else suggests a request later that is not precached, so aggregations under way do not hold it up. Its value says until when it is
+/// complete, and is due again when the aggregation is.
 pub async fn consider(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
     let considered = consider_all(context, std::slice::from_ref(request), cause).await?.pop();
     considered.ok_or_else(|| Error::Undecided(request.to_string()))
@@ -102,7 +102,7 @@ pub async fn consider_all(context: &Context, requests: &[Request], cause: &Cause
         Verdict::Skip(Skip::UpToDate { .. }) => true,
         Verdict::Skip(_) => false,
     };
-    // What is missing or out of date can be queued while the database is away.
+    // Missing and outdated values can be queued while the database is away.
     if !suggestions.iter().zip(requests).any(depends_on_aggregation) {
         return Ok(suggestions);
     }
@@ -175,7 +175,7 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
     })
 }
 
-/// Queues what is due, in one round trip. What somebody else queued meanwhile, or what has no room, becomes a skip. Of several
+/// Queues the due jobs, in one round trip. A job that somebody else queued meanwhile, or that has no room, becomes a skip. Of several
 /// suggestions of the same job one queues it, and the others say that it is under way.
 pub async fn queue_all(context: &Context, suggestions: &mut [Suggestion], cause: &Cause) -> Result<()> {
     let mut due: Vec<(usize, String)> = Vec::new();

@@ -1,4 +1,4 @@
-//! What becomes of a value that is due, as far as the ledger alone tells: pages have no time to ask the database.
+//! Tells from the ledger alone whether a due value will be refreshed: pages have no time to ask the database.
 
 use chrono::{DateTime, Utc};
 use sview_model::Request;
@@ -18,9 +18,9 @@ pub enum Outlook {
     UnderWay,
     /// That job, or an aggregation that it waits for, is a dead job. Times are UTC, by the ledger's clock.
     Failed {
-        /// When the job died.
+        /// The time when the job became dead.
         at: DateTime<Utc>,
-        /// When it is queued again.
+        /// The time when it is queued again.
         again: DateTime<Utc>,
     },
 }
@@ -29,7 +29,7 @@ impl Outlook {
     /// The unique keys of the jobs that it depends on: first the one that computes the value, then the aggregations which that waits for.
     pub fn keys(request: &Request) -> impl Iterator<Item = String> {
         let caching = Work::caching(request).key();
-        // What is asked for on demand waits for no aggregation.
+        // A resource on demand waits for no aggregation.
         let built_on = if request.resource().precached() { request.period().scale().source.built_on() } else { &[] };
         let kind = request.resource().kind;
         std::iter::once(caching)

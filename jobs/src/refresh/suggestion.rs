@@ -1,4 +1,4 @@
-//! What a refresh suggests, in types and in words.
+//! The suggestions of a refresh, as types and as text.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ impl Work {
         }
     }
 
-    /// Where it waits.
+    /// Returns the queue that the job waits in.
     #[must_use]
     pub fn queue(&self) -> Queue {
         match self {
@@ -65,13 +65,13 @@ impl fmt::Display for Work {
 /// A job, and what is to become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suggestion {
-    /// Which job; its `Display` is in words.
+    /// The suggested job; its `Display` is a summary.
     pub work: Work,
     /// Queue it, or why not.
     pub verdict: Verdict,
 }
 
-/// What is to become of a suggested job.
+/// The decision about a suggested job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is due, and is queued (or would be, in a dry run).
@@ -80,59 +80,59 @@ pub enum Verdict {
     Skip(Skip),
 }
 
-/// Why a suggested job is not queued.
+/// The reason why a suggested job is not queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Skip {
     /// Nothing is to be done before then.
     UpToDate {
-        /// When it is due again.
+        /// The time when it is due again.
         until: DateTime<Utc>,
     },
     /// The same job is under way.
     SameJob {
-        /// That job.
+        /// The id of the job under way.
         id: JobId,
-        /// Its state.
+        /// The state of the job under way.
         state: State,
     },
     /// An aggregation that it rests on holds it up.
     Aggregation {
-        /// Of which reports.
+        /// The kind of the aggregated reports.
         kind: Kind,
         /// Into which buckets.
         precision: Precision,
-        /// What is with it.
+        /// The reason why the aggregation holds it up.
         why: Hold,
     },
-    /// The same job died lately.
+    /// The last job of the same key is dead, and not long ago.
     HeldOff {
-        /// When it is tried again.
+        /// The time when it is tried again.
         until: DateTime<Utc>,
     },
     /// Too many jobs wait in its queue.
     QueueFull {
-        /// How many.
+        /// The number of waiting jobs.
         waiting: u64,
     },
     /// The database does not say how far the aggregations are that it rests on.
     DatabaseAway,
 }
 
-/// Why an aggregation holds up what rests on it.
+/// The reason why an aggregation holds up what rests on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// It is due itself; what rests on it follows when it is done.
     Due,
     /// It is under way.
     UnderWay {
-        /// Its job.
+        /// The id of the aggregation's job.
         id: JobId,
-        /// That job's state.
+        /// The state of the aggregation's job.
         state: State,
     },
-    /// It died lately.
+    /// Its last job is dead, and not long ago.
     Failed {
-        /// When.
+        /// The time when that job became dead.
         at: DateTime<Utc>,
     },
 }

@@ -1,7 +1,7 @@
-//! The schedule: every producer in one table, on apalis' cron streams. Any number of schedulers may run; of each tick one acts.
+//! The schedule: every periodic job in one table, on apalis' cron streams. Any number of schedulers may run; of each tick one acts.
 //!
-//! Ticks come by the machine's time, even under a frozen clock. One that comes at another time than its own (a suspended host,
-//! a clock that was set) is let go: what it would have done is derived from watermarks and times, so the next one does it.
+//! Ticks come by the machine's time, even under a frozen clock. A tick that comes late or early is skipped, after a host was suspended or a
+//! clock was set. The next tick does its work, because that work is derived from watermarks and times.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,9 +28,9 @@ use crate::{
 pub struct Producer {
     /// Its name, in records and claims.
     pub name: &'static str,
-    /// When it ticks.
+    /// The times of the ticks.
     pub schedule: Schedule,
-    /// What it does, in words.
+    /// A summary of its work, for people.
     pub what: &'static str,
     effect: fn(Context, Cause) -> BoxFuture<'static, Result<String>>,
 }
@@ -133,7 +133,7 @@ pub struct Ticking {
     pub producer: &'static Producer,
     /// The last tick that somebody acted on, in any process.
     pub last: Option<DateTime<Utc>>,
-    /// The next one.
+    /// The time of the next tick.
     pub next: Option<DateTime<Utc>>,
 }
 
@@ -240,7 +240,7 @@ struct State {
     producer: &'static Producer,
     context: Context,
     errors: Arc<Mutex<Vec<(&'static str, String)>>>,
-    /// Held while the producer acts: a tick that comes meanwhile is let go.
+    /// Held while the periodic job acts: a tick that comes meanwhile is skipped.
     busy: tokio::sync::Mutex<()>,
     /// Beats with each tick that was acted on, here or elsewhere.
     heartbeat: Option<Heartbeat>,

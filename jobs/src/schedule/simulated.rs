@@ -42,7 +42,7 @@ impl Statistics for Prompt {
     }
 }
 
-/// What was done, by its words: how often, over all the minutes.
+/// The jobs that were done, by summary, with their number over all the minutes.
 type Done = BTreeMap<String, usize>;
 
 fn start() -> DateTime<Utc> {

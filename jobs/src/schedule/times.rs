@@ -1,4 +1,5 @@
-//! When a producer ticks. All of it is UTC, whose days all have 86,400 seconds: a schedule is seconds after the start of a period.
+//! The times of periodic jobs' ticks. All of it is UTC, whose days all have 86,400 seconds: a schedule is seconds after the start of a
+//! period.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::machine_now;
 
-/// When a producer ticks, in UTC.
+/// The times of a periodic job's ticks, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule(Rule);
 
@@ -20,7 +21,7 @@ enum Rule {
 }
 
 impl Schedule {
-    /// Every second.
+    /// Ticks every second.
     pub const SECONDLY: Self = Self(Rule::Secondly);
 
     /// Every minute at this second.
@@ -99,7 +100,7 @@ impl Schedule {
     }
 }
 
-/// As a cron expression with seconds in front: second, minute, hour, day of month, month, day of week.
+/// Writes a cron expression with seconds in front: second, minute, hour, day of month, month, day of week.
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -117,7 +118,7 @@ impl fmt::Display for Schedule {
 /// How far the machine's clock may lag behind a tick that has come. A clock that lags further was set back.
 const LAG: TimeDelta = TimeDelta::seconds(1);
 
-/// What apalis-cron asks for the next tick of a schedule, by the machine's clock.
+/// The schedule as apalis-cron asks for its next tick, by the machine's clock.
 #[derive(Clone, Debug)]
 pub(super) struct Ticks {
     schedule: Schedule,

@@ -1,8 +1,8 @@
 //! Worker pools: apalis workers over the ledger, supervised.
 //!
-//! A pool serves its queues in strict order with so many slots; a job is taken only when a slot is free. A pool whose ledger
-//! fails dies, as apalis' workers do, and is started again with growing pauses, for ever; its jobs in progress go on meanwhile.
-//! The pool of the slow queue is one of its own, so that it never holds up the others.
+//! A pool serves its queues in strict order with a number of slots. It takes a job only when a slot is free. If its ledger fails, the pool
+//! ends, as apalis' workers do. It is started again with growing pauses, for ever, and its jobs in progress go on meanwhile. The slow queue
+//! has a pool of its own, so that it never holds up the others.
 
 mod policy;
 mod thread;
@@ -82,12 +82,12 @@ impl Pool {
     }
 }
 
-/// What ails a pool.
+/// The reason why a pool cannot work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// The error of its last death.
     pub error: String,
-    /// Since when it cannot work.
+    /// The time since when it cannot work.
     pub since: DateTime<Utc>,
     /// How often it was started again since.
     pub restarts: u32,
@@ -98,7 +98,7 @@ pub struct Trouble {
 pub struct PoolHealth {
     /// The worker, and what it runs.
     pub worker: WorkerInfo,
-    /// What ails it; `None` when it works.
+    /// The reason why it cannot work; `None` when it works.
     pub trouble: Option<Trouble>,
 }
 
@@ -172,7 +172,7 @@ impl Workers {
     }
 }
 
-/// What is logged of the pools of this process that cannot work.
+/// Throttles the log of this process' pools that cannot work.
 struct TroubledPools {
     throttle: LogThrottle,
     /// How many they are.
@@ -202,10 +202,10 @@ impl TroubledPools {
     }
 }
 
-/// Keeps a pool running until it is told to stop, then lets it finish.
+/// Keeps a pool running until `stop` is cancelled, then lets it finish.
 ///
-/// apalis' `Monitor` is not enough for that: it starts a worker that died again without a pause, with all that the worker has in progress
-/// dropped, and tells nobody how it is.
+/// apalis' `Monitor` is not enough for that. It restarts a failed worker without a pause, and drops all that the worker has in progress. It
+/// reports no health either.
 async fn supervise(pool: Arc<Running>, queues: Vec<QueueName>, stop: CancellationToken) {
     let cared_for = pool.clone();
     let care = spawn_forever("care of workers", &stop, move || care(cared_for.clone()));
@@ -231,7 +231,7 @@ async fn supervise(pool: Arc<Running>, queues: Vec<QueueName>, stop: Cancellatio
     }
 }
 
-/// Keeps the worker of a queue running until it is told to stop.
+/// Keeps the worker of a queue running until `stop` is cancelled.
 async fn serve(pool: &Arc<Running>, queue: QueueName, stop: &CancellationToken) {
     // The first command after a server's return may still be told of its absence, so a worker is back after two of the longest.
     const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));

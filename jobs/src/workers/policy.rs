@@ -1,4 +1,4 @@
-//! What becomes of sview's jobs, and what is told of them: outages, health, metrics and log lines.
+//! Decides what happens to sview's jobs, and reports it: outages, health, metrics and log lines.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Watch {
         }
     }
 
-    /// A worker of the pool died.
+    /// Notes that a worker of the pool ended with an error.
     pub(super) fn died(&self, worker: &str, place: &str, error: &str) {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         self.heartbeat.fail(error.to_owned());

@@ -30,7 +30,7 @@ impl<S> Layer<S> for OwnThread {
     }
 }
 
-/// What [`OwnThread`] makes.
+/// The service that [`OwnThread`] makes.
 #[derive(Clone, Debug)]
 pub(super) struct OwnThreadService<S>(S);
 
@@ -60,7 +60,7 @@ type Ended<R> = std::thread::Result<Option<Result<R, BoxDynError>>>;
 
 /// A future that runs on a thread. It stops at its next `await` when this is dropped.
 pub(crate) struct Contained<R> {
-    /// How it ended; within, `None`: it was told to stop.
+    /// Receives the job's end. An inner `None` means that the job was stopped.
     thread: oneshot::Receiver<Ended<R>>,
     stop: CancellationToken,
 }
@@ -115,8 +115,8 @@ impl<R> Drop for Contained<R> {
     }
 }
 
-/// How much lower the priority of a thread that computes is (see `nice(2)`): enough for a page that wakes up to get its core at once, and
-/// little enough for jobs to get a third of a core beside one busy thread.
+/// The number by which the priority of computing threads is lower (see `nice(2)`). A page that wakes up gets its core at once. Beside one
+/// busy thread, jobs still get a third of a core.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 

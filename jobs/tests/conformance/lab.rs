@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::Server;
 
-/// Where a test's ledger lives.
+/// A test's ledger and its server or file.
 pub(crate) struct Lab {
     pub(crate) server: Option<Server>,
     pub(crate) settings: LedgerSettings,
@@ -118,7 +118,7 @@ pub(crate) fn new_job(queue: Queue, key: &str) -> NewJob {
     }
 }
 
-/// What a probe does when it runs.
+/// The behaviour of a probe when it runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Does {
     Succeed,
@@ -148,7 +148,7 @@ pub(crate) struct Probe {
     pub(crate) does: Does,
 }
 
-/// What a probe lived through.
+/// An event in the life of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Started(String),
@@ -158,7 +158,7 @@ pub(crate) enum Event {
     After(String),
 }
 
-/// Where probes report, and how those that wait are told to end.
+/// Receives the probes' reports, and ends the probes that wait.
 #[derive(Clone)]
 pub(crate) struct Desk {
     events: mpsc::UnboundedSender<Event>,

@@ -320,7 +320,7 @@ both! {
     }
 }
 
-/// The runtime has one thread: a job that computed on it would keep this test from going on, and the pages of a server from being served.
+/// The runtime has one thread. A job that computed on it would hold up this test, and the pages of a server.
 #[tokio::test]
 async fn jobs_that_compute_hold_up_nothing_else() {
     let lab = Lab::sqlite(LedgerSettings::default()).await;
