@@ -1,5 +1,5 @@
-//! How long the greylist takes to be made and to be kept: `cargo run -p sview-store --example greylist -- DATABASE_URL NOW`.
-//! What is kept replaces the list that is there.
+//! Measures how long the greylist takes to be made and to be kept: `cargo run -p sview-store --example greylist -- DATABASE_URL NOW`. The
+//! new list replaces the one in the database.
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // an example, for people
 
 use std::time::Instant;

@@ -1,7 +1,7 @@
-//! Whether reports arrive: how many an hour, the newest of each source, devices that were heard of, and files that were read lately.
+//! The arrival of reports: how many an hour, the newest of each source, active devices, and files that were read lately.
 //!
-//! Everything is bounded. Counts come from buckets that are aggregated, and from reports only for the last hours. What is newest is looked
-//! for among the [`NEWEST`] newest incidents, which the index gives, and then in the beginnings of tallies.
+//! Everything is bounded. Counts come from aggregated buckets, and from reports only for the last hours. The newest reports are looked for
+//! among the [`NEWEST`] newest incidents, which the index gives, and then in the beginnings of tallies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const FILES: u32 = 8;
 /// How many hours are counted: 24 whole ones, and the one under way.
 const HOURS: i64 = 25;
 
-/// Of so many hours, the one under way included, reports are counted that are not aggregated yet.
+/// The number of hours, the current one included, for which reports are counted that are not aggregated yet.
 const NATIVE_HOURS: i64 = 3;
 
 /// How many days back a trap's newest report is looked for.
@@ -51,7 +51,7 @@ pub struct HourOfReports {
 /// after the other.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// When something was reported last.
+/// The time of the last report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastReport {
     /// At this moment.
@@ -67,7 +67,7 @@ pub enum LastReport {
 pub struct HeardDevice {
     /// The hash of its token ([`DeviceToken::hash`]); the token is a secret.
     pub hash: String,
-    /// When its newest incident happened, UTC.
+    /// The time of its newest incident, UTC.
     pub last: DateTime<Utc>,
 }
 
@@ -82,18 +82,18 @@ pub struct ReadFile {
     pub lines: u64,
     /// Whether that is all of them.
     pub finished: bool,
-    /// When it was read last, UTC by the database's clock.
+    /// The time when it was read last, UTC by the database's clock.
     pub at: DateTime<Utc>,
 }
 
-/// What arrives. Times are UTC.
+/// The arrival of reports. Times are UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrivals {
     /// How many reports of each kind happened in each hour, oldest first; the last hour is under way.
     pub hours: Vec<(Kind, Vec<HourOfReports>)>,
-    /// When each trap reported last.
+    /// The last report of each trap.
     pub traps: Vec<(Trap, LastReport)>,
-    /// When passwords and ports were reported last.
+    /// The last reports of passwords and of ports.
     pub kinds: Vec<(Kind, LastReport)>,
     /// How many devices ever reported an incident, [`MOST_DEVICES`] at the most; one more stands for any number.
     pub devices: u64,
@@ -195,7 +195,7 @@ impl Reports {
         Ok(ends.zip(counts).map(|(end, count)| HourOfReports { end, count }).collect())
     }
 
-    /// When each trap reported last; and how many devices the newest incidents are from, and since when these are.
+    /// Returns the last report of each trap. Also returns the number of devices in the newest incidents, and the time since when these are.
     async fn traps(
         &self,
         tx: &mut dyn Tx,
@@ -229,7 +229,7 @@ impl Reports {
                 );
                 let Some(head) = tx.blob(sql).await? else { continue };
                 let within = LastReport::Within(Span { start: moment(start)?, finish: moment(start + width)? });
-                // What cannot be read is as if it were not there: these are nobody's numbers.
+                // Unreadable entries count as missing, because these numbers belong to nobody.
                 for trap in tally::traps(&head).unwrap_or_default() {
                     if let Ok(trap) = trap.parse() {
                         last.entry(trap).or_insert(within);

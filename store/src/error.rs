@@ -1,4 +1,4 @@
-//! What can go wrong in the store, told so that an operator knows what to do.
+//! Errors of the store. Their texts say what an operator can do.
 
 use sqlx::migrate::MigrateError;
 
@@ -17,7 +17,7 @@ pub enum Error {
     NoConnection {
         /// The server and the database.
         place: String,
-        /// Why.
+        /// The reason from the driver.
         error: sqlx::Error,
     },
     /// All connections that this process may open are in use, and none became free in time. The server is not at fault.
@@ -28,7 +28,7 @@ pub enum Error {
     /// PostgreSQL's disk refused a statement of this process a short time ago, and no write has succeeded since.
     #[error("database: {error}")]
     Refused {
-        /// Why the disk refused it.
+        /// The reason why the disk refused it.
         outage: Outage,
         /// The error of the statement.
         error: String,
@@ -42,9 +42,9 @@ pub enum Error {
     /// The address of a database is of no known kind.
     #[error("{what} must begin with {expected}")]
     Address {
-        /// Which setting.
+        /// The name of the setting.
         what: &'static str,
-        /// What it may begin with.
+        /// The allowed beginnings of its value.
         expected: &'static str,
     },
     /// The address of a database names several servers.
@@ -53,12 +53,12 @@ pub enum Error {
          a virtual IP address"
     )]
     SeveralServers,
-    /// Another session holds a lock for so long that waiting for it was given up; nothing was changed.
+    /// Another session holds a lock, and waiting for it took too long; nothing was changed.
     #[error("{what} waits for a lock: {holder}")]
     Locked {
-        /// What needs the lock.
+        /// The operation that needs the lock.
         what: String,
-        /// Who has it, in words.
+        /// The session that holds it, for people.
         holder: String,
     },
     /// Two processes read the same file; only one of them may count it.
@@ -125,9 +125,9 @@ impl Error {
 
     /// Whether the rows that were read or written may be at fault, so that it would go well without them.
     pub(crate) fn is_of_rows(&self) -> bool {
-        // Of PostgreSQL: cardinality, data, integrity, triggers, limits of the program, damage; and TimescaleDB's limits.
+        // PostgreSQL: cardinality, data, integrity, triggers, limits of the program, damage; and TimescaleDB's limits.
         const CLASSES: [&str; 9] = ["21", "22", "23", "27", "38", "39", "54", "P0", "XX"];
-        // Of SQLite: an error of the statement, damage, too big, constraint, mismatch.
+        // SQLite: an error of the statement, damage, too big, constraint, mismatch.
         const CODES: [&str; 5] = ["1", "11", "18", "19", "20"];
         match self {
             Self::Value(_) | Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
@@ -138,7 +138,7 @@ impl Error {
     }
 }
 
-/// What to do about an error, where its words do not say.
+/// Returns what to do about an error whose text does not say it.
 fn advice(error: &sqlx::Error) -> &'static str {
     match error {
         sqlx::Error::Database(error) if error.message().starts_with("unsupported startup parameter") => {

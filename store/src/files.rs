@@ -1,4 +1,4 @@
-//! What is known of files that were read: which they are, how far they were read, what they have grown to, and what they begin with.
+//! Progress of files that were read: their identity, how far they were read, their growth, and their beginnings.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{Error, Reports, Result};
 /// The table of files that were read in a format.
 const FILES: &str = "sview_file";
 
-/// What makes a file the same file, whatever its name and compression.
+/// The identity of a file, whatever its name and compression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileKey {
     /// The SHA-256 of its decompressed content, in lower-case hex.
@@ -22,7 +22,7 @@ pub struct FileKey {
 /// How far a file was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Which file.
+    /// The file that is read.
     pub file: FileKey,
     /// The size of its decompressed content, in bytes.
     pub size: u64,
@@ -36,14 +36,14 @@ pub struct Progress {
     pub finished: bool,
     /// The file as it was read before it grew, whose lines count as read.
     pub grown_from: Option<FileKey>,
-    /// What is kept when the file is new, and was not kept yet.
+    /// The first progress, for a new file that is not kept yet.
     pub first: Option<Arc<FirstProgress>>,
 }
 
-/// What is kept with a file's first progress.
+/// The data kept with a file's first progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstProgress {
-    /// What the file begins with.
+    /// The outline of the file's beginning.
     pub outline: Outline,
     /// The [`Reports::files_turn`] before it was found that the file is new.
     pub as_of: i64,
@@ -52,7 +52,7 @@ pub struct FirstProgress {
 /// A file that was read before, and may have grown since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
-    /// Which file it was then.
+    /// The file's identity at that time.
     pub file: FileKey,
     /// The size of its decompressed content then, in bytes.
     pub size: u64,
@@ -173,7 +173,7 @@ impl Reports {
 pub(crate) async fn keep(tx: &mut dyn Tx, dialect: Dialect, progress: &Progress) -> Result<()> {
     let first = progress.first.as_deref().filter(|_| !progress.file.format.is_empty());
     if let Some(first) = first {
-        // Of two processes that add files at once, the second one must see the first one's.
+        // If two processes add files at once, the second one must see the first one's.
         if dialect == Dialect::Postgres {
             tx.execute(format!("SELECT pg_advisory_xact_lock({ADDING})")).await?;
         }
@@ -226,7 +226,7 @@ const ADDING: i64 = 0x7376_6965_7766;
 /// How many steps of an outline are written with one statement: about 3 MB.
 const STEPS: usize = 1_000;
 
-/// Whether a file of the same format that was added since may begin like this one: where both have a step, they have the same one.
+/// Returns whether a file of the same format, added since, may begin like this one: both have the same step wherever both have one.
 async fn begins_like_a_new_one(tx: &mut dyn Tx, progress: &Progress, first: &FirstProgress) -> Result<bool> {
     let steps = first.outline.steps();
     let sql = format!(
@@ -275,8 +275,8 @@ async fn keep_outline(tx: &mut dyn Tx, dialect: Dialect, progress: &Progress, ou
     Ok(())
 }
 
-/// Where a file is kept: the table, the columns of its key, and their values. Files without a format are in the table of processes that
-/// know of none, so that both kinds of processes know of them.
+/// Returns where a file is kept: the table, the columns of its key, and their values. Files without a format stay in the table of older
+/// processes, which know of no formats. So both kinds of processes know of them.
 fn table(file: &FileKey) -> (&'static str, &'static str, Vec<String>) {
     let FileKey { digest, format } = file.clone();
     if format.is_empty() {

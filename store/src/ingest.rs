@@ -8,15 +8,15 @@ use crate::files::{Progress, keep};
 use crate::rollup::{Spans, mark};
 use crate::{Error, Reports, Result, metrics};
 
-/// What an insertion did.
+/// The counts of an insertion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Inserted {
     /// Rows of reports added.
     pub rows: u64,
 }
 
-/// Buckets with gaps of up to this many quarters between them are noted as one span: a clean bucket that is looked at again
-/// costs less than a mark of its own.
+/// The longest gap between buckets, in quarters, that is noted as part of one span. Looking at a clean bucket again costs less than a mark
+/// of its own.
 const NEARBY: i64 = 8;
 
 impl Reports {
@@ -47,8 +47,8 @@ impl Reports {
         Ok(Inserted { rows: (batch.len() - batch.identities.len()) as u64 })
     }
 
-    /// Ends the ingest of a file or pipe: notes how far it was read, and keeps the sessions that are open at its end. Of all files,
-    /// the [`OpenSession::MOST`] sessions that were kept last remain.
+    /// Ends the ingest of a file or pipe: notes how far it was read, and keeps the sessions that are open at its end. The
+    /// [`OpenSession::MOST`] latest sessions remain, over all files.
     ///
     /// # Errors
     /// [`Error::ReadElsewhere`] when another process has read on in the file meanwhile.

@@ -1,4 +1,4 @@
-//! What this process measures about the reports that it stores, for Prometheus.
+//! The metrics of the reports that this process stores, for Prometheus.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! What there is, at a glance: from when to when there are reports, and how many of the latest lack a country.
+//! An overview of the reports: the first, the last, and how many of the latest lack a country.
 
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision};
@@ -7,10 +7,10 @@ use crate::engine::{Micros, table};
 use crate::rollup::{BEGINNING, first};
 use crate::{Reports, Result};
 
-/// Of how many of the latest incidents countries are counted, at the most.
+/// The highest number of latest incidents that are checked for countries.
 const LATEST: u32 = 10_000;
 
-/// From when to when there are reports.
+/// The times of the first and last reports, and missing countries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overview {
     /// The time of the oldest report, UTC.

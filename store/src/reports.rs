@@ -21,8 +21,8 @@ pub struct Settings {
     pub keep: Option<TimeDelta>,
     /// The most connections to the database.
     pub connections: u32,
-    /// Whether what is counted from the reports is told of passwords by SHA-1. Not where another program counts the same reports into
-    /// `passwords_pwned`: there each would count twice.
+    /// Whether counts from the reports are shown for passwords by SHA-1. `false` if another program counts the same reports into
+    /// `passwords_pwned`: otherwise each would count twice.
     pub count_passwords: bool,
 }
 
@@ -108,7 +108,7 @@ impl Reports {
         self.engine.exists().await
     }
 
-    /// Where the database is, for people: an absolute path, or a server and a database without the password.
+    /// Returns the database's location, for people: an absolute path, or a server and a database without the password.
     #[must_use]
     pub fn place(&self) -> String {
         self.engine.place()

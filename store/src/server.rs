@@ -1,4 +1,4 @@
-//! What is known of the database's server.
+//! The state of the database's server.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct DatabaseServer {
     pub version: String,
     /// The size of the database in bytes.
     pub bytes: u64,
-    /// What time it is by its clock, UTC.
+    /// The time by its clock, UTC.
     pub now: DateTime<Utc>,
 }
 

@@ -1,4 +1,4 @@
-//! What only tests do to a database: the deeds of other programs. Compiled with the feature `testing`.
+//! Changes to a database that only tests make, as other programs would. Compiled with the feature `testing`.
 
 use chrono::{DateTime, Utc};
 use sview_model::{Batch, Identity, Kind, Precision};
@@ -59,8 +59,8 @@ impl Reports {
         Ok(rows.into_iter().filter_map(|row| row.first().copied().flatten()).collect())
     }
 
-    /// The plain way to aggregate, for measuring against: one INSERT … SELECT over the whole history for each kind and precision,
-    /// into tables of its own, which are emptied first.
+    /// Aggregates the plain way, as a reference for measurements. One INSERT … SELECT runs over the whole history for each kind and
+    /// precision. It fills tables of its own, which are emptied first.
     pub async fn aggregate_plainly(&self, until: DateTime<Utc>) -> Result<u64> {
         let (mut rows, d) = (0, self.engine.dialect());
         for kind in Kind::ALL {

@@ -50,7 +50,7 @@ async fn put_for(cache: &dyn Cache, key: &CacheKey, bytes: usize, ttl: Duration)
     assert!(cache.put(key, &entry, ttl, finish + TimeDelta::seconds(1)).await.unwrap());
 }
 
-/// Which of the first attackers have a value; looking at them all is not using them.
+/// Returns which of the first attackers have a value; looking at them all is not using them.
 async fn cached(cache: &dyn Cache) -> Vec<u8> {
     let listed: Vec<String> = cache.list().await.unwrap().into_iter().map(|entry| entry.key).collect();
     (0..100).filter(|n| listed.contains(&attacker(*n).to_string())).collect()

@@ -135,7 +135,7 @@ both! {
         let unknown = all.iter().filter(|i| country(&i.ip.to_string()).is_none()).count();
         assert!(unknown > 300, "the rows of addresses that are not known stay: {unknown}");
 
-        // What comes late afterwards, with a country or without, counts.
+        // Late reports count, with a country or without.
         let late = [true, false].map(|known| incident(now() - TimeDelta::hours(30), 4, known)).to_vec();
         insert(&reports, late.clone()).await;
         all.extend(late);
@@ -161,7 +161,7 @@ both! {
                 }
             })
         };
-        // What is dropped with its connections, in the middle of a transaction, is as good as killed.
+        // A process that is dropped in the middle of a transaction, with its connections, is as good as killed.
         let mut delay = 1;
         while !beside.is_finished() {
             delay = delay * 7 % 97 + 1;

@@ -1,5 +1,5 @@
-//! Aggregation under fire: the process is killed at random moments, again and again, while reports keep coming, some of them
-//! late; then it is let finish, and every precision equals a sum over the raw rows.
+//! Aggregation under fire. The process is killed at random moments, again and again, while reports keep coming, some of them late. Then it
+//! may finish, and every precision must equal a sum over the raw rows.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use std::io::{BufRead as _, BufReader};

@@ -54,7 +54,7 @@ async fn aggregate(reports: &Reports, precisions: &[Precision], now: DateTime<Ut
     }
 }
 
-/// What the rules say of the reports themselves, without any database.
+/// Returns the list that the rules make of the reports themselves, without any database.
 fn expected(incidents: &[Incident], rules: &Rules, now: DateTime<Utc>) -> Vec<Entry> {
     let mut ips: Vec<IpAddr> = incidents.iter().map(|i| i.ip).filter(|ip| rules.never(*ip).is_none()).collect();
     ips.sort_unstable();

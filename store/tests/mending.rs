@@ -337,7 +337,7 @@ both! {
         assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, 0, "nothing is aggregated yet");
         aggregate(&reports).await;
         let before = sums(&reports).await;
-        // Of the 12th there is one that came late and is not aggregated yet.
+        // On the 12th there is a late report that is not aggregated yet.
         let late = Incident { time: now() - TimeDelta::days(3), raw_count: 1, ..batch.incidents[0].clone() };
         reports.insert(&Batch { incidents: vec![late], ..Batch::default() }, None).await.unwrap();
 
@@ -351,13 +351,13 @@ both! {
         assert_eq!(reports.rollup().forget_reports(now()).await.unwrap().rows, 0);
         assert_eq!(deployment.sql("UPDATE incidents SET raw_count = raw_count").await, 1_000 - incidents(13));
 
-        // What was aggregated of them stays.
+        // The aggregates of the deleted reports stay.
         let total = |sums: &[Vec<i64>]| sums.iter().map(|sums| sums.iter().sum::<i64>()).collect::<Vec<_>>();
         assert_eq!(total(&sums(&reports).await), total(&before).iter().map(|sum| sum + 1).collect::<Vec<_>>());
         assert_eq!(faults(&reports).await, []);
 
-        // What comes later than that does not count, and does no harm: not where a bucket has less of the same, nor where there is
-        // none, nor from a probe that is years behind. The gap between two reports of the 11th is as good as any.
+        // Later reports for that time do not count, and do no harm. That holds where a bucket has less of the same, where there is none,
+        // and for a probe that is years behind. The gap between two reports of the 11th is as good as any.
         let before = sums(&reports).await;
         let port = batch.ports.iter().find(|port| port.time < midnight(12)).unwrap();
         let too_late = [
@@ -429,7 +429,7 @@ both! {
         assert_eq!(span.finish, Hourly.due_to(now()));
         let pending = reports.rollup().differences(Incidents, Hourly, None).await.unwrap();
         assert_eq!(pending.iter().map(|d| d.excuse).collect::<Vec<_>>(), [Some(ExpectedDifference::Pending)]);
-        // What aggregation does not mend is wrong, whether it looks at it again or not.
+        // Differences that aggregation does not repair are wrong, whether it looks at them again or not.
         let doubled = time(&deployment, "2026-03-12T11:00:00Z");
         let double = format!("INSERT INTO incidents_hourly SELECT * FROM incidents_hourly WHERE time = {doubled}");
         assert!(deployment.sql(&double).await > 0);

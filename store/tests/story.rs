@@ -255,7 +255,7 @@ both! {
         reports.finish(None, &sessions(0..2)).await.unwrap();
         reports.finish(None, &sessions(2..3)).await.unwrap();
         assert_eq!(reports.open_sessions().await.unwrap(), sessions(0..3));
-        // What is known already stays in its turn, and what is known otherwise is known anew.
+        // A known session keeps its turn, and a changed one is stored again.
         reports.finish(None, &[session(1, Trap::Telnet), session(0, Trap::Haas)]).await.unwrap();
         let kept = reports.open_sessions().await.unwrap();
         assert_eq!(kept, [session(1, Trap::Telnet), session(2, Trap::Telnet), session(0, Trap::Haas)]);

@@ -1,5 +1,5 @@
-//! What is special with TimescaleDB: chunks, compressed ones too. `tests/timescale.sh URL` runs this over a server that has the
-//! extension. Everywhere else plain PostgreSQL stands in, with a view and a function of the names that sview asks for.
+//! Tests of TimescaleDB's chunks, compressed ones too. `tests/timescale.sh URL` runs this over a server that has the extension. Everywhere
+//! else plain PostgreSQL stands in, with a view and a function of the names that sview asks for.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,5 +1,5 @@
-//! Tallies and plain SQL over the wide rows are two ways to the same numbers: they agree on every precached resource, in every
-//! period, at awkward moments, with late reports, and where aggregation has come only so far.
+//! Tallies and plain SQL over the wide rows are two ways to the same numbers. They agree on every precached resource, in every period, and
+//! at awkward moments. Late reports and unfinished aggregation make no difference.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -19,19 +19,19 @@ use crate::Result;
 pub struct Entry {
     /// The data as the API serves it: the output of [`sview_model::Data::to_json`].
     pub json: Arc<str>,
-    /// What the API's form has no place for: the output of [`sview_model::Data::supplement`].
+    /// The part of the value that the API's form lacks: the output of [`sview_model::Data::supplement`].
     pub supplement: Option<Arc<str>>,
     /// The end of the last window: until when the value tells.
     pub finish: DateTime<Utc>,
     /// Until when the value is complete; before `finish` when aggregations are behind.
     pub complete_to: DateTime<Utc>,
-    /// When it was computed.
+    /// The time when the value was computed.
     pub computed_at: DateTime<Utc>,
-    /// When it ought to be computed again.
+    /// The time when the value is due again.
     pub refresh_at: DateTime<Utc>,
-    /// Of which revision of the aggregates it was made.
+    /// The revision of the aggregates that it was made of.
     pub revision: i64,
-    /// Which reports there are, where the value is blank. `None` as well where an older sview cached it.
+    /// The span of reports, if the value is blank. `None` as well for values that an older sview cached.
     pub reported: Option<Reported>,
 }
 
@@ -76,8 +76,8 @@ fn supplement(stamped: &str, computed_at: DateTime<Utc>) -> Option<Arc<str>> {
     (stamp.parse() == Ok(computed_at.timestamp_micros())).then(|| supplement.into())
 }
 
-/// How much is cached of values whose key [has a parameter](CacheKey::has_parameter): visitors can ask for any number of them. When
-/// there would be more, the least recently used go first; the newest is kept, whatever its size. What is precached is not counted.
+/// Limits of cached values whose key [has a parameter](CacheKey::has_parameter): visitors can ask for any number of them. Beyond a limit,
+/// the least recently used go first. The newest is kept, whatever its size. Precached values are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheBounds {
     /// How many of them. Default 10,000.
@@ -93,8 +93,8 @@ impl Default for CacheBounds {
 }
 
 impl CacheBounds {
-    /// Uses are numbered. One is noted only when more than so many others came since the last that was noted: reading what is popular
-    /// must not write each time.
+    /// Uses are numbered. A use is noted only if more than this many others came since the last noted one. Otherwise each read of a popular
+    /// value would be a write.
     fn slack(self) -> i64 {
         i64::try_from(self.values / 16).unwrap_or(i64::MAX)
     }
@@ -107,15 +107,15 @@ pub struct EntryInfo {
     pub key: String,
     /// The value's size in bytes.
     pub bytes: u64,
-    /// When it was computed.
+    /// The time when the value was computed.
     pub computed_at: DateTime<Utc>,
-    /// When it ought to be computed again.
+    /// The time when the value is due again.
     pub refresh_at: DateTime<Utc>,
     /// How much longer it is kept.
     pub ttl: Duration,
 }
 
-/// Where values are cached. Shared by every process of a deployment.
+/// A cache of values, shared by every process of a deployment.
 #[async_trait]
 pub trait Cache: Send + Sync + 'static {
     /// The value of a key, stale or not; `None` when it was never cached or its TTL ran out.
@@ -124,15 +124,16 @@ pub trait Cache: Send + Sync + 'static {
     /// The values of many keys, in their order, in one round trip.
     async fn get_many(&self, keys: &[CacheKey]) -> Result<Vec<Option<Entry>>>;
 
-    /// Keeps a value for `ttl`. A value that tells of an earlier time than the one that is there is dropped: a worker that
-    /// was held up must not undo what another did meanwhile; unless the one that is there was computed after `now`, under a clock
-    /// that was set back since. Returns whether it was kept.
+    /// Keeps a value for `ttl`. Returns whether it was kept.
+    ///
+    /// A value for an earlier time than the cached one is dropped, so a worker that was held up undoes nobody's work. There is one
+    /// exception: the cached value was computed after `now`, under a clock that was set back since.
     async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool>;
 
     /// Every entry, without its data, ordered by key.
     async fn list(&self) -> Result<Vec<EntryInfo>>;
 
-    /// Forgets every value; returns how many there were.
+    /// Deletes every value. Returns how many there were.
     async fn clear(&self) -> Result<u64>;
 
     /// Makes every value of a period due for refresh at once; returns how many there are. Values stay.

@@ -1,9 +1,9 @@
 //! The cache in Redis, shared by every process of a deployment.
 //!
-//! A value is a hash at `{prefix}:cache:KEY`; the set `{prefix}:cached` names the keys, so that listing needs no SCAN of a
-//! database that may hold much else. Of values with a parameter the sorted set `{prefix}:cache-used` has the keys by their last use,
-//! and the hash `{prefix}:cache-sizes` the bytes, with their sum under the empty name. All keys share one hash tag: on Redis Cluster
-//! they live in one slot.
+//! A value is a hash at `{prefix}:cache:KEY`. The set `{prefix}:cached` names the keys, so listing needs no SCAN of a database that may
+//! hold much else. Two more keys cover the values with a parameter. The sorted set `{prefix}:cache-used` has their keys by last use. The
+//! hash `{prefix}:cache-sizes` has their bytes, with the sum under the empty name. All keys share one hash tag: on Redis Cluster they live
+//! in one slot.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,9 +61,12 @@ local function forget(name)
 end
 ";
 
-/// Keeps the value unless the one that is there tells of a later time, and drops what is too much then: a bounded number a call.
-/// KEYS: uses, sizes, value, names. ARGV: JSON, finish, complete_to, computed_at, refresh_at, ttl (ms), name, now, revision, whether it
-/// has a parameter (1 or 0), most values, most bytes, root of values, which reports there are, supplement.
+/// Keeps the value unless the cached one is for a later time. Then drops the excess, a bounded number a call. KEYS: uses, sizes, value,
+/// names. ARGV in this order:
+///
+/// - JSON, finish, complete_to, computed_at, refresh_at, ttl (ms), name, now, revision
+/// - whether it has a parameter (1 or 0), most values, most bytes
+/// - root of values, the span of reports, supplement
 const PUT: &str = "
 local there = redis.call('HMGET', KEYS[3], 'finish', 'computed_at')
 if there[1] and tonumber(there[1]) > tonumber(ARGV[2]) and tonumber(there[2]) <= tonumber(ARGV[8]) then return 0 end
@@ -92,7 +95,7 @@ const TOUCH: &str = "
 if redis.call('EXISTS', KEYS[3]) == 1 and redis.call('ZSCORE', used, ARGV[1]) then use(ARGV[1], KEYS[3]) end
 return 1";
 
-/// Forgets the name of a value that has expired. KEYS: uses, sizes, value, names. ARGV: name.
+/// Deletes the name of a value that has expired. KEYS: uses, sizes, value, names. ARGV: name.
 const FORGET: &str = "
 if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 redis.call('SREM', KEYS[4], ARGV[1])
@@ -205,7 +208,7 @@ fn entry(mut fields: HashMap<String, String>) -> Result<Option<Entry>> {
         complete_to: moment(&fields, "complete_to")?,
         computed_at,
         refresh_at: moment(&fields, "refresh_at")?,
-        // What an older sview cached has none: it is as good as of another revision.
+        // Values that an older sview cached have none. They count as values of another revision.
         revision: fields.get("revision").and_then(|text| text.parse().ok()).unwrap_or(-1),
         reported: fields.get("reported").and_then(|text| read_reported(text)),
     }))

@@ -50,8 +50,8 @@ impl SqliteCache {
         Self { bounds, ..self }
     }
 
-    /// Notes that values were used which were not used lately. Nobody waits for it, since the file may be locked for long: one such note
-    /// at a time, and a value that is left out loses some of its rank.
+    /// Notes the use of values that were not used lately. Nobody waits for it, since the file may be locked for long. Only one such note
+    /// runs at a time. A value that is left out loses some of its rank.
     fn touch(&self, used: &[String]) {
         let Ok(permit) = Arc::clone(&self.touching).try_acquire_owned() else { return };
         let sql = "UPDATE cache SET used = (SELECT max(used) + 1 FROM cache WHERE used IS NOT NULL)

@@ -1,5 +1,5 @@
-//! Gathering the tallies of a period: read once for all resources of a kind, window by window, so that memory holds one window
-//! and one union, however long the period is.
+//! Gathers the tallies of a period. They are read once for all resources of a kind, window by window. So memory holds one window and one
+//! union, however long the period is.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::Result;
 use crate::engine::{self, Dialect, Micros, Tx};
 use crate::tally::{self, Counts, Interner, Tally, TallyBuilder};
 
-/// What resources are made of: counts per window, and the union of all windows.
+/// The input of resources: counts per window, and the union of all windows.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) names: Interner,
@@ -21,11 +21,11 @@ pub(super) struct Gathered {
     lagged: Option<Tally>,
     /// The union of all windows.
     whole: Tally,
-    /// Where the rows are that the filter let pass: the buckets and the minutes that hold any. Empty without a filter.
+    /// The buckets and minutes with rows that passed the filter. Empty without a filter.
     pub(super) hits: Vec<Segment>,
 }
 
-/// What happened in one window.
+/// The counts of one window.
 pub(super) struct Window {
     /// The sum of all counts.
     pub(super) total: u64,
@@ -56,7 +56,7 @@ impl Gathered {
     }
 }
 
-/// Which rows count, where not all do.
+/// A filter for rows.
 pub(super) enum Filter {
     /// Those of one attacker.
     Attacker(IpAddr),
@@ -73,7 +73,7 @@ pub(super) struct Rows<'a> {
     /// How many of the windows lagging resources see.
     pub(super) lagged: usize,
     pub(super) filter: Option<Filter>,
-    /// What is known already of the latest minutes of reports.
+    /// The known tallies of the latest minutes of reports.
     pub(super) minutes: &'a Minutes,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Rows<'a> {
 pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered> {
     let mut all = Gathered::default();
     let kind = rows.kind;
-    // What is wanted, and of which part of a row's key.
+    // The wanted key, and the part of a row's key to compare with it.
     let wanted = rows.filter.as_ref().map(|filter| -> (u64, fn(u64) -> u64) {
         match filter {
             Filter::Attacker(ip) => (all.names.address_key(*ip), Interner::address),

@@ -69,7 +69,7 @@ impl Statistics<'_> {
     }
 }
 
-/// What the resources of one kind and period are made of. The rest is arithmetic.
+/// The data behind all resources of one kind and period. The rest is arithmetic.
 pub(super) struct GroupData {
     pub(super) all: Gathered,
     windows: Windows,

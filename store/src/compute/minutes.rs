@@ -1,8 +1,8 @@
-//! Tallies of the latest minutes of reports, in memory: what a refresh a minute later need not read again.
+//! Tallies of the latest minutes of reports, in memory. A refresh a minute later need not read them again.
 //!
-//! The hour is computed every minute, from reports as they are. A minute that was read before is taken from here when the database
-//! still has as many reports of it, with the same sum, and as many with a country: reports are only ever added, and countries with them or
-//! later, so a late one, whoever wrote it, shows at once, and nobody has to tell.
+//! The hour is computed every minute, from reports as they are. A minute that was read before is taken from here if the database agrees. It
+//! must have as many reports of it, with the same sum, and as many with a country. That suffices, because reports are only ever added, and
+//! countries with them or later. So a late report shows at once, whoever wrote it, without a notification.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use sview_model::Kind;
 use crate::Result;
 use crate::engine::{Dialect, Micros, Tx};
 
-/// Counts are summed modulo this prime to tell whether a minute is as it was: a sum of whole counts may be larger than the databases can
-/// say, and an overflow would cost every value that reads the minute.
+/// Counts are summed modulo this prime to find out whether a minute has changed. A sum of whole counts may exceed the databases' integers.
+/// An overflow would cost every value that reads the minute.
 pub(super) const MODULUS: i64 = 1_000_000_007;
 
 /// A minute in microseconds.
@@ -43,7 +43,7 @@ pub(super) struct Minute {
 }
 
 impl Minutes {
-    /// Which minutes of a span are kept and are in this state of the database as they were.
+    /// Returns the kept minutes of a span that are unchanged in this state of the database.
     pub(super) async fn unchanged(
         &self,
         tx: &mut dyn Tx,

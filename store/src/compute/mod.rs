@@ -34,15 +34,15 @@ pub(crate) struct Segment {
 /// A computed resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Computed {
-    /// The value.
+    /// The value of the resource.
     pub data: Data,
-    /// What it tells of.
+    /// The span that the value covers.
     pub span: Span,
     /// Until when it is complete: the span's end.
     pub complete_to: DateTime<Utc>,
-    /// Of which revision of the aggregates it was made. A value of another one lacks late reports.
+    /// The revision of the aggregates that it was made of. A value of another one lacks late reports.
     pub revision: i64,
-    /// Which reports there are, where the value is blank.
+    /// The span of reports, if the value is blank.
     pub reported: Option<Reported>,
 }
 
@@ -53,9 +53,9 @@ pub struct Statistics<'a> {
 }
 
 impl Statistics<'_> {
-    /// Computes a resource as of `now`, from one unchanging state of the database. What is precached comes out of its group
-    /// ([`Statistics::compute_group`]), what is about one attacker or password out of the same tallies; tallies know no devices, so
-    /// what is about devices comes from the wide rows, by index.
+    /// Computes a resource as of `now`, from one unchanging state of the database. Precached resources come out of their group
+    /// ([`Statistics::compute_group`]). Those about one attacker or password come from the same tallies. Tallies know no devices, so
+    /// resources about devices come from the wide rows, by index.
     pub async fn compute(self, request: &Request, now: DateTime<Utc>) -> Result<Computed> {
         match request.parameters() {
             Parameters::None => {
@@ -134,9 +134,9 @@ impl Statistics<'_> {
     }
 }
 
-/// Which rows make up a span: those of the source's precision where its buckets are made, finer ones where they are not
-/// made yet or (`exactly`) are to be made anew, down to the reports themselves. So a value is complete however far
-/// aggregation is.
+/// Returns the rows that make up a span. These are rows of the source's precision where its buckets are made. Elsewhere they are finer
+/// ones, down to the reports themselves, so a value is complete however far aggregation is. With `exactly`, finer rows also replace buckets
+/// that are still to be made again.
 pub(crate) async fn plan(tx: &mut dyn Tx, kind: Kind, source: Precision, span: Span, exactly: bool) -> Result<Plan> {
     let mut rest = Spans::new(vec![(span.start.timestamp_micros(), span.finish.timestamp_micros())]);
     let mut plan = Plan { segments: Vec::new(), revision: 0 };
@@ -169,7 +169,7 @@ fn is_sightings(request: &Request) -> bool {
 /// How many tables' parts a query may be put together of; SQLite's own bound is 500.
 pub(crate) const PARTS: usize = 200;
 
-/// Where the rows of a value are.
+/// The locations of a value's rows.
 pub(crate) struct Plan {
     pub(crate) segments: Vec<Segment>,
     revision: i64,

@@ -83,7 +83,7 @@ impl<'a> Query<'a> {
         (format!("SELECT {label}, {window}, {measure} FROM {source} AS reports GROUP BY {label}, {window}"), binds)
     }
 
-    /// What all rows count together.
+    /// Returns the sum over all rows.
     pub(crate) fn whole(&self) -> (String, Vec<String>) {
         let (source, binds) = self.source(true);
         (format!("SELECT {} FROM {source} AS reports", self.measure()), binds)

@@ -1,4 +1,4 @@
-//! From when to when there are reports of a kind.
+//! Finds the first and the last report of a kind.
 
 use chrono::{DateTime, Utc};
 use sview_model::{Kind, Precision, Reported};

@@ -1,7 +1,7 @@
-//! What an attacker did: by trap, action and country, with the first and the last time.
+//! An attacker's activity: by trap, action and country, with the first and the last time.
 //!
-//! Tallies do not tell an attacker's traps, and wide rows have no index by address. So the tallies say which buckets hold the attacker,
-//! and only the wide rows of those are read.
+//! Tallies lack an attacker's traps, and wide rows have no index by address. So the tallies give the buckets with the attacker, and only
+//! the wide rows of those are read.
 
 use std::net::IpAddr;
 

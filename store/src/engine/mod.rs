@@ -1,6 +1,6 @@
-//! What differs between PostgreSQL and SQLite: spelling, transactions, bulk insertion. Everything else is written once, above.
+//! The differences between PostgreSQL and SQLite: spelling, transactions, bulk insertion. Everything else is written once, above.
 //!
-//! SQL made here holds words of sview's own enumerations and integers only; what comes from outside is always bound.
+//! SQL made here holds words of sview's own enumerations and integers only. Values from outside are always bound.
 
 mod migrate;
 mod postgres;
@@ -32,10 +32,10 @@ pub(crate) struct Row {
 /// The most text columns of a query whose rows are visited.
 pub(crate) const TEXTS: usize = 4;
 
-/// What is done with each row: its text columns, then its integers.
+/// Visits each row: its text columns, then its integers.
 pub(crate) type Visit<'a> = &'a mut (dyn FnMut(&[Option<&str>], &[i64]) -> Result<()> + Send);
 
-/// What is done with each written tally: its bucket's start, and its bytes.
+/// Visits each written tally: its bucket's start, and its bytes.
 pub(crate) type VisitTally<'a> = &'a mut (dyn FnMut(Micros, &[u8]) -> Result<()> + Send);
 
 /// A session that holds the lock of an aggregation.
@@ -43,9 +43,9 @@ pub(crate) type VisitTally<'a> = &'a mut (dyn FnMut(Micros, &[u8]) -> Result<()>
 pub(crate) struct Holder {
     pub(crate) kind: String,
     pub(crate) precision: String,
-    /// Which session, and what it does, in words.
+    /// The session and its activity, for people.
     pub(crate) words: String,
-    /// When its transaction began, and for how long it has held the lock at most.
+    /// The start of its transaction, and the longest time for which it may have held the lock.
     pub(crate) since: Micros,
     pub(crate) held: Duration,
 }
@@ -59,7 +59,7 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn migrate(&self) -> Result<()>;
     /// Whether sview's tables are there, or were made once. Makes nothing.
     async fn exists(&self) -> Result<bool>;
-    /// Where it is, for people: a file, or a server and a database without the password.
+    /// Returns the location, for people: a file, or a server and a database without the password.
     fn place(&self) -> String;
     /// An error when it cannot be reached, or takes no writes. Waits for no connection that others use.
     async fn ping(&self) -> Result<()>;
@@ -80,7 +80,7 @@ pub(crate) trait Engine: Send + Sync + 'static {
     }
 }
 
-/// What is asked of an open transaction in SQL. A macro in `statements.rs` writes it for each engine.
+/// The SQL requests to an open transaction. A macro in `statements.rs` writes them for each engine.
 #[async_trait]
 pub(crate) trait Statements: Send {
     /// Runs one statement; returns the number of rows changed.
@@ -117,7 +117,7 @@ pub(crate) trait Tx: Statements {
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()>;
     /// Adds the reports of a batch, and the identities that they need; nothing else.
     async fn insert(&mut self, batch: &Batch) -> Result<()>;
-    /// Makes it so.
+    /// Commits the transaction.
     async fn commit(self: Box<Self>) -> Result<()>;
 }
 
@@ -164,7 +164,7 @@ impl Dialect {
         }
     }
 
-    /// What time it is for the database, as [`Micros`].
+    /// Returns the SQL for the database's time, as [`Micros`].
     pub(crate) fn now(self) -> &'static str {
         match self {
             Self::Postgres => "(date_part('epoch', clock_timestamp()) * 1000000)::bigint",
@@ -244,7 +244,7 @@ impl Dialect {
         }
     }
 
-    /// What locks the selected row against other writers until the transaction ends.
+    /// Returns the SQL that locks the selected row against other writers until the transaction ends.
     pub(crate) fn for_update(self) -> &'static str {
         match self {
             Self::Postgres => "FOR UPDATE",
@@ -261,7 +261,7 @@ pub(crate) fn table(kind: Kind, precision: Precision) -> String {
     }
 }
 
-/// The columns besides `time` and `raw_count`: what rows of a kind are told apart by.
+/// Returns the columns that identify a row of a kind, besides `time` and `raw_count`.
 pub(crate) fn columns(kind: Kind) -> &'static str {
     match kind {
         Kind::Incidents => "identity_id, trap, action, ip, country",

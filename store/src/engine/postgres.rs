@@ -62,7 +62,7 @@ impl Postgres {
 /// How long a connection is waited for.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// How long [`Engine::ping`] waits for its connection. Who asks for readiness waits six seconds for all.
+/// The time that [`Engine::ping`] waits for its connection. A readiness request waits six seconds for all.
 const PROBE_WAIT: Duration = Duration::from_secs(3);
 
 /// A pool that connects when it is first used. Whoever waits longer than `wait` for a connection gets an error.

@@ -33,7 +33,8 @@ impl Greylist<'_> {
         rows.iter().map(read).collect()
     }
 
-    /// When the list of a day was made, in microseconds since 1970; `None` where there is none. One row by its key, without the list.
+    /// Returns when the list of a day was made, in microseconds since 1970; `None` if there is none. Reads one row by its key, without the
+    /// list.
     pub async fn day_made(self, day: NaiveDate) -> Result<Option<i64>> {
         let sql = "SELECT made FROM sview_greylist_day WHERE day = $1".to_owned();
         let rows = self.reports.engine.snapshot().await?.rows(sql, 0, &[day.to_string()]).await?;
@@ -47,7 +48,7 @@ impl Greylist<'_> {
         Ok(rows.into_iter().next().and_then(|row| row.texts.into_iter().next().flatten()))
     }
 
-    /// Forgets the lists of days that are more than `keep` days before `now`; returns how many.
+    /// Deletes the lists of days that are more than `keep` days before `now`. Returns how many.
     pub async fn forget_days(self, keep: u32, now: DateTime<Utc>) -> Result<u64> {
         let Some(first) = now.date_naive().checked_sub_signed(TimeDelta::days(keep.into())) else { return Ok(0) };
         let mut tx = self.reports.engine.begin().await?;

@@ -1,4 +1,4 @@
-//! What was reported just now, for the live feed.
+//! The newest incident events, for the live feed.
 
 use std::net::IpAddr;
 
@@ -8,16 +8,16 @@ use sview_model::{Action, Trap};
 use super::Greylist;
 use crate::Result;
 
-/// What an address did, as one row of reports says.
+/// An incident event: one row of reports about an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IncidentEvent {
-    /// When, UTC.
+    /// The time of the event, UTC.
     pub time: DateTime<Utc>,
-    /// What caught it.
+    /// The trap that caught it.
     pub trap: Trap,
-    /// What it did.
+    /// The attacker's action.
     pub action: Action,
-    /// Who.
+    /// The attacker's address.
     pub ip: IpAddr,
 }
 

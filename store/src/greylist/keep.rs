@@ -10,8 +10,8 @@ use super::{Greylist, ListVersion, Listed, Summary};
 use crate::engine::{Row, Tx};
 use crate::{Error, Result};
 
-/// A list that is older than the one that is there by less than this was made by a worker that was held up, and is dropped. One
-/// that is older by more was made under a clock that was set back since.
+/// The limit that tells a slow worker from a clock that was set back. A list that is older than the kept one by less than this is dropped:
+/// its worker was held up. A list that is older by more replaces it: the kept one was made under a clock that was set back since.
 const HELD_UP: TimeDelta = TimeDelta::hours(1);
 
 /// Rows in one statement: below SQLite's bound of 32,766 parameters.
@@ -56,7 +56,7 @@ impl Greylist<'_> {
         Ok(true)
     }
 
-    /// Which list there is; `None` before the first was made. One row by its key.
+    /// Returns the version of the list; `None` before the first was made. Reads one row by its key.
     pub async fn standing(self) -> Result<Option<ListVersion>> {
         standing(&mut *self.reports.engine.snapshot().await?, "").await
     }
@@ -81,7 +81,8 @@ impl Greylist<'_> {
         Ok(full.then_some(*least as Points / scale()))
     }
 
-    /// What is said of the list; `None` before the first was made. Counts its rows, so it is for operators and not for pages.
+    /// Returns a summary of the list; `None` before the first was made. It counts the list's rows, so it is for operators and not for
+    /// pages.
     pub async fn summary(self) -> Result<Option<Summary>> {
         let mut tx = self.reports.engine.snapshot().await?;
         let Some(standing) = standing(&mut *tx, "").await? else { return Ok(None) };
@@ -94,8 +95,8 @@ impl Greylist<'_> {
         Ok(Some(Summary { standing, took: took.map(TimeDelta::microseconds), ipv4: all.saturating_sub(ipv6), ipv6 }))
     }
 
-    /// Which list there is, and when each address leaves it, in no order: all that the publisher needs, at a small part of what
-    /// [`listed`](Self::listed) costs.
+    /// Returns the list's version, and when each address leaves it, in no order. The publisher needs no more. It costs a small part of
+    /// [`listed`](Self::listed).
     pub async fn expiries(self) -> Result<(Option<ListVersion>, Vec<(IpAddr, DateTime<Utc>)>)> {
         let mut tx = self.reports.engine.snapshot().await?;
         let standing = standing(&mut *tx, "").await?;

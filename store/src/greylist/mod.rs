@@ -19,19 +19,19 @@ pub struct Greylist<'a> {
     pub(crate) reports: &'a Reports,
 }
 
-/// Which list there is.
+/// The version of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListVersion {
-    /// As of when it is, UTC.
+    /// The time that the list is for, UTC.
     pub as_of: DateTime<Utc>,
     /// Grows whenever the list is written: two of the same generation are the same list.
     pub generation: u64,
 }
 
-/// What is said of a list without reading it.
+/// A summary of a list, made without reading all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Which list.
+    /// The version of the list.
     pub standing: ListVersion,
     /// How long weighing the reports took; `None` where an older sview made the list.
     pub took: Option<TimeDelta>,
@@ -44,7 +44,7 @@ pub struct Summary {
 /// The list, or a part of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// Which list; `None` before the first was made.
+    /// The version of the list; `None` before the first was made.
     pub standing: Option<ListVersion>,
     /// Its entries, by the bytes of their addresses' text.
     pub entries: Vec<Entry>,

@@ -12,15 +12,15 @@ use crate::engine::Tx;
 use crate::{Error, Result};
 
 impl Greylist<'_> {
-    /// The greylist that the reports make, as of `now`: from one unchanging state of the database, from aggregated rows where there
-    /// are some, and the same however far aggregation is. In the order of addresses.
+    /// Returns the greylist that the reports make, as of `now`, in the order of addresses. It reads one unchanging state of the database,
+    /// from aggregated rows where there are some. The result is the same however far aggregation is.
     ///
-    /// Rows come in the order of their addresses, so one address at a time is in memory, and those that are listed.
+    /// Rows come in the order of their addresses. So memory holds one address at a time, and the listed ones.
     pub async fn weigh(self, rules: &Rules, now: DateTime<Utc>) -> Result<Vec<Entry>> {
         let mut tx = self.reports.engine.snapshot().await?;
         let mut listed: Vec<Entry> = Vec::new();
         let mut weigh = |address: &str, sightings: &[Sighting]| {
-            // What is no address was written by another program, and is nobody to list.
+            // Another program may have written texts that are no addresses; nobody is listed for them.
             let Ok(ip) = address.parse::<IpAddr>() else { return };
             let entry = Entry::of(ip, &History::of(sightings, now), now);
             listed.extend(entry.filter(|_| rules.never(ip).is_none()));
@@ -49,7 +49,7 @@ impl Greylist<'_> {
         Ok(listed)
     }
 
-    /// What one address did as far as it counts, as of `now`. This is a query over reports, too slow for a page.
+    /// Returns the activity of one address as far as it counts, as of `now`. This is a query over reports, too slow for a page.
     pub async fn history(self, ip: IpAddr, now: DateTime<Utc>) -> Result<History> {
         let mut tx = self.reports.engine.snapshot().await?;
         let spellings = spellings(ip);

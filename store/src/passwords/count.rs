@@ -1,9 +1,8 @@
-//! Counting passwords from the reports, by the days' tallies: each report once, however often this runs and however late it came.
+//! Counts passwords from the reports, by the days' tallies: each report once, however often this runs and however late it came.
 //!
-//! Of every day the tally is kept as it was counted. A day whose tally is another one by now is counted anew: what it holds more (or
-//! less, where an operator rebuilt it) is added, and the new tally is kept, in one transaction. So the sum over all days is at any
-//! time what those tallies say, and nothing rests on when or how often this is called. That retention takes reports and tallies
-//! away takes nothing off the counts.
+//! Every day's tally is kept as it was counted. If a day's tally has changed since, the day is counted again. One transaction adds the
+//! difference, which is negative after a rebuild that removed rows, and keeps the new tally. So the sum over all days always equals those
+//! tallies. It does not matter when or how often this is called. Retention deletes reports and tallies, but takes nothing off the counts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,13 +18,13 @@ use crate::tally::{hash, passwords};
 const ROWS: usize = 400;
 
 impl Passwords<'_> {
-    /// Counts the passwords of all days that were aggregated and are not counted as they are now, the oldest first, each in a
-    /// transaction of its own: whatever ends it half-way, what was counted stays. Returns how many days there were. Where
-    /// another program counts as well, this one does for what that does not tell: NTLM, and the days.
+    /// Counts the passwords of all aggregated days that have changed since their last count, the oldest first. Each day has a transaction
+    /// of its own, so an interruption keeps all finished days. Returns the number of days. If another program counts as well, this one
+    /// counts only what the other lacks: NTLM, and the days.
     ///
     /// # Errors
-    /// The first one of a day whose rows are at fault, after the others have been counted; that day is tried again the next time. Any
-    /// other error ends the counting at once.
+    /// Returns the first error of a day whose rows are at fault, after the others have been counted. That day is tried again the next time.
+    /// Any other error ends the counting at once.
     pub async fn count(self) -> Result<u64> {
         let mut tx = self.reports.engine.snapshot().await?;
         let counted = tx.ints("SELECT watermark, made FROM sview_password_state".to_owned()).await?;
@@ -102,7 +101,7 @@ impl Passwords<'_> {
     }
 }
 
-/// What is more in one tally than in another; less is negative.
+/// Returns the difference between two tallies; negative where the first has less.
 fn difference(now: &HashMap<String, i64>, before: &HashMap<String, i64>) -> Vec<(String, i64)> {
     let grown = now.iter().map(|(password, count)| (password, count - before.get(password).copied().unwrap_or(0)));
     let gone =

@@ -11,12 +11,12 @@ use sview_model::{HashKind, HashPrefix, PasswordHash, Source, Sources};
 use crate::engine::Dialect;
 use crate::{Reports, Result};
 
-/// What the database knows of a password.
+/// The database's record of a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeenPassword {
     /// How often it was seen, at least once.
     pub count: u64,
-    /// Where, as far as that is known: reports of passwords do not say.
+    /// The sources of the password, as far as they are known: reports of passwords do not name them.
     pub sources: Sources,
     /// The start of the first day on which it was seen, UTC; `None` where that is not known.
     pub first_seen: Option<DateTime<Utc>>,
@@ -61,7 +61,7 @@ impl Passwords<'_> {
         for row in tx.rows(sql, 2, binds).await? {
             let [Some(hash), source] = &row.texts[..] else { continue };
             let [count, first, last] = row.ints[..] else { continue };
-            // What is no hash in another program's table is no password that anybody could ask for.
+            // Another program's table may hold texts that are no hashes; nobody can ask for them.
             let Some(hash) = PasswordHash::from_hex(kind, hash.trim().as_bytes()) else { continue };
             let Ok(count) = u64::try_from(count) else { continue };
             let seen = all.entry(hash).or_default();
@@ -96,7 +96,7 @@ impl Passwords<'_> {
         Ok(prefixes)
     }
 
-    /// What grows whenever sview counts a password. (Another program's counts do not show in it.)
+    /// Returns a number that grows whenever sview counts a password. (Another program's counts do not change it.)
     pub async fn revision(self) -> Result<i64> {
         let mut tx = self.reports.engine.snapshot().await?;
         let rows = tx.ints("SELECT revision FROM sview_password_state".to_owned()).await?;

@@ -8,9 +8,9 @@ use super::{Spans, chunk, first, mark, micros};
 use crate::Result;
 use crate::engine::{Micros, columns};
 
-/// What became of a span.
+/// The result of building a span.
 pub(super) struct Built {
-    /// What is done with.
+    /// The finished span.
     pub(super) span: (Micros, Micros),
     /// How many wide rows were written.
     pub(super) rows: u64,
@@ -134,8 +134,8 @@ impl Work<'_> {
         Ok(!made.is_empty() || !adopted.is_empty())
     }
 
-    /// Of buckets that grew, those none of whose rows shrank: where one did, finer rows were deleted since, and the bucket made
-    /// anew would lose what they told. It is left as it is.
+    /// Returns the grown buckets none of whose rows shrank. A row shrinks if finer rows were deleted since. Building that bucket again
+    /// would lose the deleted counts, so it is left as it is.
     async fn whole(&mut self, grown: Spans) -> Result<Spans> {
         let (d, mut broken) = (self.dialect, Vec::new());
         let (columns, bucket) = (columns(self.kind), d.micros(&d.bucket("time", self.width)));

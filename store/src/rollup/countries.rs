@@ -1,11 +1,12 @@
 //! Countries for incidents that were stored without one: in the reports, and in all that was aggregated from them.
 //!
-//! Aggregation alone cannot do it: a bucket whose rows move from no country to one sums to no more than before, and rows of it shrink.
-//! So one transaction changes the same addresses of a day in the reports and in the buckets of every precision. It holds the locks of all
-//! aggregations of incidents: each sees either none of the change or all of it, and a bucket is still what its finer rows make. A report
-//! that is committed meanwhile has its pending span, and makes its bucket grow as ever.
+//! Aggregation alone cannot add countries. When rows of a bucket move from no country to one, its sum does not grow, and some rows shrink.
+//! So one transaction changes the same addresses of a day in the reports and in the buckets of every precision.
 //!
-//! What was done is told by the rows alone, so it may be stopped anywhere and be repeated.
+//! The transaction holds the locks of all aggregations of incidents. So each of them sees either none of the change or all of it, and a
+//! bucket still equals its finer rows. A report that is committed meanwhile has its pending span, and makes its bucket grow as usual.
+//!
+//! The rows alone hold the progress, so it may be stopped anywhere and repeated.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const ADDRESSES: usize = 20_000;
 
 const KIND: Kind = Kind::Incidents;
 
-/// Where to go on. Its default is the beginning.
+/// The position to go on from. Its default is the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CountryCursor {
     day: Micros,
@@ -36,11 +37,11 @@ pub struct WithoutCountry {
     pub day: Span,
     /// The addresses as the database writes them, 20,000 at the most. Each is there once.
     pub addresses: Vec<String>,
-    /// Where the next ones are.
+    /// The position of the next ones.
     pub next: CountryCursor,
 }
 
-/// What [`Rollup::add_countries`] changed.
+/// The counts of changes by [`Rollup::add_countries`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CountriesAdded {
     /// Reports that have a country now.
@@ -61,7 +62,7 @@ fn within(d: Dialect, (start, finish): (Micros, Micros)) -> String {
 }
 
 impl Rollup<'_> {
-    /// Returns the next addresses of a day that have incidents without a country, in reports or aggregated rows; `None` when there are no
+    /// Returns the next addresses of a day with incidents without a country, in reports or aggregated rows. `None` means that there are no
     /// more before `until`. Oldest days come first.
     pub async fn without_country(self, from: &CountryCursor, until: DateTime<Utc>) -> Result<Option<WithoutCountry>> {
         let (d, width, until) =
@@ -114,12 +115,12 @@ impl Rollup<'_> {
         }
     }
 
-    /// Gives incidents of a day the countries of their addresses where they have none, in one transaction: reports, aggregated rows, also
-    /// those whose reports are deleted, and tallies. Values that were computed from these buckets are due at once. `dry_run` does it
-    /// all, and takes it back.
+    /// Adds missing countries of addresses to incidents of a day, in one transaction. It changes reports, tallies and aggregated rows, also
+    /// those whose reports are deleted. Values that were computed from these buckets are due at once. `dry_run` does it all, and rolls it
+    /// back.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another session holds the lock of an aggregation for two minutes.
+    /// Returns [`Error::Locked`] if another session holds the lock of an aggregation for two minutes.
     pub async fn add_countries(
         self,
         day: Span,
@@ -172,7 +173,7 @@ impl Rollup<'_> {
 
 /// The countries of addresses as a table `sview_country`, for statements of one transaction.
 struct LookedUp {
-    /// What a statement begins with.
+    /// The beginning of the statement.
     with: String,
     /// Its parameters.
     binds: Vec<String>,

@@ -15,42 +15,42 @@ use crate::{Error, Result};
 /// After this time a bucket that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(10 * 60);
 
-/// Of one kind and precision so many buckets are set aside at the most. When more fail, their rows are not at fault.
+/// The highest number of buckets that are set aside for one kind and precision. When more fail, their rows are not at fault.
 const MOST: Micros = 20;
 
 /// The most characters that are kept of an error.
 const WORDS: usize = 1_000;
 
-/// What keeps an aggregation from being complete.
+/// An obstacle that keeps an aggregation from being complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// Of which reports.
+    /// The kind of the reports.
     pub kind: Kind,
     /// Into which buckets.
     pub precision: Precision,
-    /// What it is.
+    /// The cause of the obstacle.
     pub cause: ObstacleCause,
 }
 
-/// What an [`Obstacle`] is.
+/// The cause of an [`Obstacle`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObstacleCause {
     /// A bucket could not be made.
     Bucket {
-        /// The bucket.
+        /// The bucket that failed.
         span: Span,
-        /// Why not, in the database's words. Strings from reports may be in it.
+        /// The database's error text. Strings from reports may be in it.
         error: String,
-        /// When it was tried last, by the database's clock.
+        /// The time of the last attempt, by the database's clock.
         failed_at: DateTime<Utc>,
-        /// When it is tried again.
+        /// The time of the next attempt.
         again_at: DateTime<Utc>,
     },
     /// Another session holds the lock; PostgreSQL only.
     Lock {
-        /// Which session, and what it does, in words.
+        /// The session and its activity, for people.
         holder: String,
-        /// When its transaction began, by the database's clock.
+        /// The start of its transaction, by the database's clock.
         since: DateTime<Utc>,
     },
 }
@@ -98,7 +98,8 @@ impl Work<'_> {
 }
 
 impl Rollup<'_> {
-    /// What keeps aggregations from being complete: buckets that failed, and sessions that have held a lock for at least `patience`.
+    /// Returns what keeps aggregations from being complete: buckets that failed, and sessions that have held a lock for at least
+    /// `patience`.
     pub async fn obstacles(self, patience: Duration) -> Result<Vec<Obstacle>> {
         let sql = "SELECT kind, precision, error, start, finish, failed_at FROM sview_pending
              WHERE failed_at IS NOT NULL ORDER BY kind, precision, start";

@@ -8,10 +8,12 @@ use crate::Result;
 use crate::engine::table;
 
 impl Rollup<'_> {
-    /// Notes that every bucket of a precision before its watermark is to be looked at again, as far back as there are finer
-    /// rows, or buckets without a tally may be. Aggregation then makes those that are missing or hold less than their finer
-    /// rows; nothing is counted twice, however often this is done. Returns the span; `None` when there are no rows, or when
-    /// aggregation has not begun (its first step looks at all of history anyway).
+    /// Marks every bucket of a precision before its watermark, as far back as there are finer rows or may be buckets without a tally.
+    /// Aggregation then looks at them again. It makes those that are missing or hold less than their finer rows. Nothing is counted twice,
+    /// however often this is done.
+    ///
+    /// Returns the span. `None` means that there are no rows, or that aggregation has not begun; its first step looks at all of history
+    /// anyway.
     pub async fn mark_history(self, kind: Kind, precision: Precision) -> Result<Option<Span>> {
         let Some((span, mut tx)) = self.history(kind, precision).await? else { return Ok(None) };
         let spans = Spans::new(vec![(span.start.timestamp_micros(), span.finish.timestamp_micros())]);

@@ -1,19 +1,19 @@
 //! Aggregation: every report counts exactly once in every precision, however often, late or concurrently this runs.
 //!
-//! For each kind and precision there is a **watermark** — buckets that end by it were made — and a set of **pending** spans
-//! before it, whose buckets are still to be made, or to be made anew. Whoever changes finer rows adds pending spans in the same
-//! transaction, without asking or locking anything. One *step* takes a chunk off the pending spans (newest first), makes its
-//! buckets and commits both together; a step that is killed has not happened.
+//! Each kind and precision has a **watermark**: all buckets that end by it were made. It also has a set of **pending** spans before the
+//! watermark. Their buckets are still to be made, or to be made again. A writer of finer rows adds pending spans in the same transaction,
+//! without asking or locking anything. One *step* takes a chunk off the pending spans (newest first), makes its buckets and commits both
+//! together. A step that is killed has not happened.
 //!
 //! Two rules make it safe:
-//! - A pending span that a step can see was committed together with its rows, and the step reads rows after it has taken the
-//!   span: so it reads them too. A span committed later is still there for the next step.
-//! - Reports are only ever added, so a bucket is made anew exactly when the finer rows sum to *more* than it holds, and no row of
-//!   it would shrink. A bucket whose finer rows were deleted since (retention), or that an older program counted twice, is left
-//!   alone.
 //!
-//! Steps of one kind and precision take turns by a lock on the watermark's row, rebuilding ([`Rollup::rebuild`]) and the adding of
-//! countries ([`Rollup::add_countries`]) included.
+//! - A visible pending span was committed together with its rows. The step takes the span first and reads the rows afterwards, so it reads
+//!   them too. A span that is committed later is still there for the next step.
+//! - Reports are only ever added. So a bucket is made again exactly when the finer rows sum to *more* than it holds, and no row of it would
+//!   shrink. A bucket is left alone if its finer rows were deleted since (retention), or if an older program counted it twice.
+//!
+//! Steps of one kind and precision take turns by a lock on the watermark's row. Rebuilding ([`Rollup::rebuild`]) and the adding of
+//! countries ([`Rollup::add_countries`]) take the same lock.
 
 mod build;
 mod countries;
@@ -40,7 +40,7 @@ pub use self::verify::{Difference, ExpectedDifference, TallyDifference};
 use crate::engine::{Dialect, Micros, Tx, columns};
 use crate::{Error, Reports, Result};
 
-/// What one step of aggregation did.
+/// The result of one step of aggregation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// RollupState the buckets of a span, of so many rows; there may be more to do.
@@ -59,7 +59,7 @@ pub enum Step {
 /// How far aggregation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    /// Of which reports.
+    /// The kind of the reports.
     pub kind: Kind,
     /// Into which buckets.
     pub precision: Precision,
@@ -124,7 +124,7 @@ pub(crate) async fn state(tx: &mut dyn Tx, kind: Kind, precision: Precision) -> 
         watermark.unwrap_or(0)
     );
     let pending = Spans::new(pairs(&tx.ints(sql).await?)).cover(micros(precision.width()));
-    // What comes for a time whose reports are forgotten is passed over.
+    // Spans before the retention horizon are skipped.
     let pending = pending.after(row.get(2).copied().flatten().unwrap_or(Micros::MIN));
     Ok(RollupState { watermark, pending, revision: tx.era() + row.get(1).copied().flatten().unwrap_or(0) })
 }
@@ -196,9 +196,9 @@ impl Rollup<'_> {
         Ok(step)
     }
 
-    /// Says who holds the lock of an aggregation, after waiting for it was given up. A session that cannot belong to a job any more,
-    /// since no job of aggregation runs for so long, is ended where it waits for a process that is suspended: the server itself ends
-    /// only one that has read its last answer.
+    /// Returns the error that names the session with the lock of an aggregation, after waiting took too long. No job of aggregation runs
+    /// for so long, so an old session cannot belong to a job any more. Such a session is ended if it waits for a suspended process. The
+    /// server itself ends a session only if the process has read its last answer.
     pub(crate) async fn locked(self, kind: Kind, precision: Precision, error: Error) -> Error {
         let limit = sview_model::Queue::Aggregation.time_limit();
         if let Err(error) = self.reports.engine.end_suspended(kind, precision, limit).await {

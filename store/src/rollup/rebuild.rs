@@ -1,11 +1,10 @@
-//! Mending aggregates unconditionally: buckets are deleted and made anew from the finer rows, with their tallies.
+//! Repairs aggregates unconditionally: buckets are deleted and made again from the finer rows, with their tallies.
 //!
-//! Aggregation makes a bucket anew only when the finer rows sum to *more* than it holds, so it never loses history; but neither
-//! does it mend a bucket that holds too much. This does, and therefore refuses what would lose history.
+//! Aggregation makes a bucket again only if the finer rows sum to *more* than it holds. So it never loses history, but it does not repair a
+//! bucket that holds too much either. This module does, and therefore refuses whatever would lose history.
 //!
-//! It is as safe beside running aggregations as they are beside each other: it holds the lock on the watermark's row, and it takes
-//! no pending span away. Finer rows that are committed after it has read them have their pending span still, by which a step
-//! finds that the bucket has grown.
+//! It is as safe beside running aggregations as they are beside each other. It holds the lock on the watermark's row, and it takes no
+//! pending span away. Finer rows that are committed after its read keep their pending span. By that a step finds that the bucket has grown.
 
 use sview_model::{Kind, Precision, Span};
 
@@ -23,10 +22,10 @@ pub struct Rebuild {
     pub dry_run: bool,
 }
 
-/// What one step of rebuilding did.
+/// The result of one step of rebuilding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// What is done with: from here to the finish that was asked for nothing is left to do.
+    /// The finished span: nothing is left to do from its start to the requested finish.
     pub span: Span,
     /// Wide rows written.
     pub rows: u64,
@@ -35,17 +34,18 @@ pub struct Rebuilt {
 }
 
 impl Rollup<'_> {
-    /// Deletes and makes anew the newest chunk of buckets in a span, in one transaction; `None` when there is none before the
-    /// watermark. Go on with a span that ends where [`Rebuilt::span`] starts.
+    /// Deletes and makes again the newest chunk of buckets in a span, in one transaction; `None` if there is none before the watermark. Go
+    /// on with a span that ends where [`Rebuilt::span`] starts.
     ///
-    /// A bucket is refused when it holds a row that none of its finer rows makes, or when it holds more than they do and the
-    /// oldest finer row there is lies in it: then finer rows were deleted, and what they told would be lost.
+    /// A bucket is refused if rebuilding would lose the counts of deleted finer rows. That is so in two cases:
     ///
-    /// Coarser buckets are marked, which mends those that hold too little; those that hold too much are to be rebuilt as well,
-    /// after this.
+    /// - The bucket holds a row that none of its finer rows makes.
+    /// - The bucket holds more than its finer rows, and the oldest finer row of all lies in it.
+    ///
+    /// Coarser buckets are marked, which repairs those that hold too little. Those that hold too much must be rebuilt as well, after this.
     ///
     /// # Errors
-    /// [`Error::Locked`](crate::Error::Locked) when another session holds the lock of this aggregation for two minutes.
+    /// Returns [`Error::Locked`](crate::Error::Locked) if another session holds the lock of this aggregation for two minutes.
     pub async fn rebuild(self, kind: Kind, precision: Precision, span: Span, how: Rebuild) -> Result<Option<Rebuilt>> {
         const TRIES: u32 = 8;
         let mut tries = 1;
@@ -135,7 +135,7 @@ impl Work<'_> {
             }
         }
         let lossy = lossy.into_iter().map(|start| (start, start + self.width));
-        // What is left of a time that is forgotten came too late to count.
+        // Rows left before the retention horizon came too late to count.
         let forgotten = if self.source == self.kind.as_str() { forgotten(self.tx, self.kind).await? } else { None };
         Ok(Spans::new(lossy.chain(forgotten.map(|until| (span.0, until.min(span.1)))).collect()))
     }

@@ -1,5 +1,5 @@
-//! Deleting reports that are long aggregated. First it is noted, under the lock of aggregation, up to when they are forgotten; from then
-//! on nothing that comes for that time counts any more. Deleting them is only tidying up, in as many pieces as one likes.
+//! Deletes reports that are long aggregated. First it records the retention horizon, under the lock of aggregation. From then on later
+//! reports for the time before it do not count any more. The deletion itself only tidies up, in any number of pieces.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const PIECES: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::minutes(1), Time
 /// faster one, and half of it after one that took twice as long.
 const PACE: Duration = Duration::from_millis(100);
 
-/// What retention deleted.
+/// The counts of rows that retention deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
     /// Rows that were deleted one by one.
@@ -27,12 +27,11 @@ pub struct Deleted {
 }
 
 impl Rollup<'_> {
-    /// Deletes the reports of whole days that ended at least [`crate::Settings::keep`] before `now`, if they are aggregated; none where
-    /// that is `None`. What was aggregated of them stays, and what comes later for these days does not count. It may be stopped
-    /// anywhere; the next call goes on.
+    /// Deletes the reports of whole days that ended at least [`crate::Settings::keep`] before `now`, if they are aggregated; none if that
+    /// is `None`. Their aggregates stay, and later reports for these days do not count. It may be stopped anywhere; the next call goes on.
     ///
-    /// A hypertable of TimescaleDB loses whole chunks only, so its reports stay up to a chunk longer (7 days by default): to delete the
-    /// rows of a part of a compressed chunk, the server would have to unpack them first.
+    /// A hypertable of TimescaleDB loses whole chunks only, so its reports stay up to a chunk longer (7 days by default). To delete rows of
+    /// a part of a compressed chunk, the server would have to unpack them first.
     pub async fn forget_reports(self, now: DateTime<Utc>) -> Result<Deleted> {
         let mut deleted = Deleted::default();
         let Some(keep) = self.reports.settings.keep else { return Ok(deleted) };
@@ -54,7 +53,7 @@ impl Rollup<'_> {
         Ok(deleted)
     }
 
-    /// Notes that the reports of a kind are forgotten up to a moment, or as far as they are aggregated; returns up to when they are.
+    /// Records the retention horizon of a kind: a moment, or the end of aggregation if that is earlier. Returns the horizon.
     async fn forget_until(self, kind: Kind, before: Micros) -> Result<Option<Micros>> {
         const FINEST: Precision = Precision::Quarterly;
         let floor = |at: Micros| Precision::Daily.floor(moment(at)).timestamp_micros();
@@ -62,7 +61,7 @@ impl Rollup<'_> {
         let lock = self.reports.engine.dialect().for_update();
         let Some(made_to) = watermark(&mut *tx, kind, FINEST, lock).await? else { return Ok(None) };
         let known = forgotten(&mut *tx, kind).await?;
-        // What another program wrote without telling is still to be found up to there.
+        // Aggregation must still find rows that another program wrote without a pending span, up to there.
         let mut until = floor(before.min(made_to - micros(self.reports.settings.reread)));
         let waiting = pending_of(&mut *tx, kind, FINEST, until).await?;
         if let Some((start, _)) = waiting.iter().find(|(_, finish)| known.is_none_or(|known| *finish > known)) {
@@ -78,14 +77,14 @@ impl Rollup<'_> {
         Ok(known.max(Some(until)))
     }
 
-    /// Deletes the rows before a moment, oldest first, in pieces of bounded time; returns how many there were.
+    /// Deletes the rows before a moment, oldest first, in pieces of bounded time. Returns how many there were.
     ///
-    /// Each piece begins where the last one ended: a look at the table from its beginning would pass over every index entry of the
-    /// rows that were deleted before, and the whole would take time by the square of the history.
+    /// Each piece begins where the last one ended. From the table's beginning, a scan would pass over every index entry of the rows deleted
+    /// before. The whole would take time by the square of the history.
     async fn delete_rows(self, kind: Kind, before: Micros) -> Result<u64> {
         let d = self.reports.engine.dialect();
         let [mut piece, shortest, longest] = PIECES.map(micros);
-        // What has no valid time is older than anything.
+        // Rows without a valid time count as older than anything.
         let mut rows = self.delete_piece(kind, format!("time < {}", d.time(BEGINNING))).await?;
         let (mut start, mut gap) = (BEGINNING, true);
         while start < before {
@@ -150,7 +149,7 @@ impl Rollup<'_> {
     }
 }
 
-/// Up to when the reports of a kind are forgotten.
+/// Returns the retention horizon of a kind.
 pub(super) async fn forgotten(tx: &mut dyn Tx, kind: Kind) -> Result<Option<Micros>> {
     let sql = format!("SELECT forgotten FROM sview_rollup WHERE kind = '{kind}' AND precision = 'quarterly'");
     first(tx, sql).await

@@ -41,17 +41,17 @@ impl Spans {
         Self::new(self.iter().map(|(s, f)| (floor(s), floor(f + width - 1))).collect())
     }
 
-    /// What lies before `limit`.
+    /// Returns the parts before `limit`.
     pub(crate) fn before(&self, limit: Micros) -> Self {
         Self::new(self.iter().map(|(s, f)| (s, f.min(limit))).collect())
     }
 
-    /// What lies from `limit` on.
+    /// Returns the parts from `limit` on.
     pub(crate) fn after(&self, limit: Micros) -> Self {
         Self::new(self.iter().map(|(s, f)| (s.max(limit), f)).collect())
     }
 
-    /// What is in this set and not in the other.
+    /// Returns the parts of this set that are not in the other.
     pub(crate) fn minus(&self, other: &Self) -> Self {
         let mut rest = Vec::new();
         for (mut start, finish) in self.iter() {

@@ -26,7 +26,7 @@ pub(super) struct Work<'a> {
     pub(super) source: String,
     pub(super) target: String,
     pub(super) width: Micros,
-    /// Up to when the finer rows are forgotten: buckets before that stay as they are.
+    /// The retention horizon of the finer rows: buckets before it stay as they are.
     pub(super) forgotten: Micros,
     /// Whether a chunk that fails is tried in ever smaller pieces, so that a single bucket can be set aside.
     pub(super) careful: bool,
@@ -113,7 +113,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Has reports from a moment on count again, where such a clock had them forgotten: they are yet to come.
+    /// Moves the retention horizon back to a moment, after a fast clock had set it too late. Reports from there on count again.
     async fn remember_from(&mut self, from: Micros) -> Result<()> {
         let (kind, precision) = (self.kind, self.precision);
         let sql = format!(

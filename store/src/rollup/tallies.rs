@@ -21,8 +21,8 @@ pub(super) struct Buckets<'a> {
 }
 
 impl Buckets<'_> {
-    /// Makes the tallies of all buckets in these spans: from the finer tallies where `finer` says that all of them are there,
-    /// else from the wide rows.
+    /// Makes the tallies of all buckets in these spans. If `finer` says that all finer tallies are there, they are the source. Otherwise
+    /// the wide rows are.
     pub(super) async fn make(&mut self, spans: &Spans, finer: Option<Precision>) -> Result<()> {
         for (start, finish) in spans.iter() {
             let (kind, precision) = (self.kind, self.precision);
@@ -61,8 +61,8 @@ impl Buckets<'_> {
         Ok(Spans::new(starts.map(|at| (floor(at), floor(at) + self.width)).collect()))
     }
 
-    /// The buckets in a span whose tally is not that of their wide rows: start, the rows' sum and the tally's, `None` where there
-    /// are no rows, or no tally that can be read.
+    /// Returns the buckets in a span whose tally differs from their wide rows. Each has its start, the rows' sum and the tally's sum. A sum
+    /// is `None` if there are no rows, or no readable tally.
     pub(super) async fn wrong(&mut self, span: (Micros, Micros)) -> Result<Vec<(Micros, Option<u64>, Option<u64>)>> {
         let (kind, precision) = (self.kind, self.precision);
         let mut names = Interner::default();

@@ -10,13 +10,12 @@ use super::{BEGINNING, Buckets, Rollup, Spans, chunk, columns, first, micros, mo
 use crate::engine::{Dialect, Micros, Tx, limit_statements, table};
 use crate::{Reports, Result};
 
-/// Why a difference is none that must be mended.
+/// The reason why a difference is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedDifference {
     /// The bucket holds too little, or has no tally, and waits to be made (anew): reports came late.
     Pending,
-    /// The bucket lies before the oldest report there is, or before what is forgotten: what it is of was deleted, and cannot be
-    /// recounted.
+    /// The bucket lies before the oldest report, or before the retention horizon: its reports were deleted, and cannot be recounted.
     ReportsGone,
 }
 
@@ -33,7 +32,7 @@ pub struct Difference {
     pub rows_expected: i64,
     /// The number of rows that there are.
     pub rows: i64,
-    /// Why it is as it ought to be nevertheless, if it is.
+    /// The reason why the difference is expected, if it is.
     pub excuse: Option<ExpectedDifference>,
 }
 
@@ -47,11 +46,11 @@ pub struct TallyDifference {
     /// The sum that the tally holds; `None` when there is none, or none that can be read. It may equal the rows' sum where other
     /// things are counted than the rows say.
     pub tally: Option<u64>,
-    /// Why it is as it ought to be nevertheless, if it is.
+    /// The reason why the difference is expected, if it is.
     pub excuse: Option<ExpectedDifference>,
 }
 
-/// What is verified: buckets in a span, one unchanging state of them.
+/// The scope of a verification: buckets in a span, in one unchanging state.
 struct Verification {
     tx: Box<dyn Tx>,
     dialect: Dialect,
@@ -91,8 +90,8 @@ impl Verification {
 }
 
 impl Rollup<'_> {
-    /// The buckets before the watermark, within `span` if one is given, whose sum or number of rows differs from a recount of
-    /// the native reports, oldest first. Reads every report in the span.
+    /// Returns the buckets before the watermark whose sum or number of rows differs from a recount of the native reports. They lie within
+    /// `span` if one is given, oldest first. Reads every report in the span.
     pub async fn differences(self, kind: Kind, precision: Precision, span: Option<Span>) -> Result<Vec<Difference>> {
         let Some(mut look) = Verification::at(self.reports, kind, precision, span).await? else {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What the keys of tallies mean.
+//! The meaning of the keys of tallies.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -68,7 +68,8 @@ impl Interner {
         self.addresses.number(ip)
     }
 
-    /// The key of a text, as [`Interner::first`] and [`Interner::second`] give it; of a long one also by what is told of it.
+    /// Returns the key of a text, as [`Interner::first`] and [`Interner::second`] give it. The displayed form of a long text gives the same
+    /// key.
     pub(crate) fn word_key(&mut self, text: &str) -> u64 {
         self.texts.number(&long::meant(text)).into()
     }
@@ -98,7 +99,7 @@ impl Interner {
         key.checked_sub(1).map(|number| self.text_of(number).to_owned())
     }
 
-    /// What is told of the text of a key of [`Interner::first`] or [`Interner::second`]: all of it, or the beginning of a long one.
+    /// Returns the text of a key of [`Interner::first`] or [`Interner::second`]: all of it, or the beginning of a long one.
     pub(crate) fn word(&self, key: u64) -> Cow<'_, str> {
         long::shown(self.text_of(key))
     }

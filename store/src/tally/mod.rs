@@ -1,10 +1,10 @@
-//! Tallies: a bucket's rows as far as resources ask for them, in a few bytes a distinct row. They are kept beside the wide rows,
-//! written in the same transaction, and read instead of them: by country and attacker, by trap and action, by user name and
-//! password, by port.
+//! Tallies: a bucket's rows as far as resources ask for them, in a few bytes a distinct row. They are kept beside the wide rows, written in
+//! the same transaction, and read instead of them. They count by country and attacker, by trap and action, by user name and password, and
+//! by port.
 //!
-//! Distinct attackers over any union of buckets are exact: a tally holds every (country, address) pair of its bucket, sorted, so
-//! a union is a merge of sorted lists. (Compressed bitmaps were weighed: addresses of attackers are scattered over the whole of
-//! 2^32, where a bitmap is no smaller than a sorted list, and rankings need the counts as well.)
+//! Distinct attackers over any union of buckets are exact. A tally holds every (country, address) pair of its bucket, sorted, so a union is
+//! a merge of sorted lists. (Compressed bitmaps were weighed. Addresses of attackers are scattered over the whole of 2^32, where a bitmap
+//! is no smaller than a sorted list. Rankings need the counts as well.)
 
 mod codec;
 mod counts;
@@ -25,7 +25,7 @@ pub(crate) use sview_model::long_text::hash;
 /// A list of counts by key, not summed yet.
 type List = Vec<(u64, u64)>;
 
-/// The rows of a bucket, or of any union of buckets, by key. What a key means is known to [`Interner`].
+/// The rows of a bucket, or of any union of buckets, by key. [`Interner`] has the meaning of the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Incidents by country and attacker; passwords by user name and password; ports by protocol and number.
@@ -269,7 +269,7 @@ fn groups(
     }
 }
 
-/// The query for the rows of a table in a span that tallies are made of, and how many text columns it gives before the count; with
+/// Returns the query for a table's rows in a span, from which tallies are made, and its number of text columns before the count. With
 /// `times`, the time in microseconds comes between.
 pub(crate) fn rows(
     kind: Kind,

@@ -24,7 +24,7 @@ const HOLDS: Duration = Duration::from_secs(5);
 const TIMELINE: &str = "SELECT current_setting('transaction_read_only'), CASE current_setting('transaction_read_only')
     WHEN 'off' THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
 
-/// What connections tell of the server's history. Shared by all pools to one database.
+/// The server's history, as its connections report it. Shared by all pools to one database.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History(Arc<Inner>);
 
@@ -37,8 +37,8 @@ struct Inner {
 }
 
 impl History {
-    /// What sets apart the numbers of one history from those of another. 0 on the first timeline. PostgreSQL begins a new one with each
-    /// promotion, and commits that were lost by then were on the old one alone.
+    /// Returns the offset that sets apart the numbers of one history from those of another. It is 0 on the first timeline. PostgreSQL
+    /// begins a new timeline with each promotion. Commits that were lost by then were on the old one alone.
     pub(super) fn era(&self) -> i64 {
         (self.0.timeline.load(Ordering::Relaxed) - 1).max(0) << 32
     }

@@ -53,8 +53,8 @@ async fn attempt(options: &PgConnectOptions, limit: Duration) -> sqlx::Result<Pg
     timeout(limit, PgConnection::connect_with(options)).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
-/// The error of a pool that gave no connection. A pool of which all connections are in use says nothing about the server; of a server
-/// that cannot be reached one more attempt finds out the cause.
+/// Returns the error of a pool that gave no connection. A pool whose connections are all in use says nothing about the server. One more
+/// attempt finds out why a server cannot be reached.
 pub(super) async fn no_connection(pool: &PgPool, error: sqlx::Error) -> Error {
     let options = pool.connect_options();
     let error = match error {

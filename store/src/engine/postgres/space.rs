@@ -21,7 +21,7 @@ const PROBE: &str = "SET LOCAL temp_tablespaces = '';
 /// The last statement of this process that PostgreSQL's disk refused, unless a write has succeeded since.
 static FAILURE: Mutex<Option<Failure>> = Mutex::new(None);
 
-/// When a statement of this process met a disk that was full or failing last.
+/// The last time when a statement of this process met a disk that was full or failing.
 static LAST: Mutex<Option<Instant>> = Mutex::new(None);
 
 #[derive(Clone, Debug)]
@@ -56,10 +56,10 @@ pub(super) fn written() {
     *lock(&FAILURE) = None;
 }
 
-/// What earlier probes have shown.
+/// The results of earlier probes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Space {
-    /// When the disk had space.
+    /// The last time when the disk had space.
     found: Arc<Mutex<Option<Instant>>>,
 }
 
