@@ -1,6 +1,7 @@
 //! An error with its causes in one line.
 
-/// The error and all its causes, outermost first. Libraries repeat a cause in the text of the error that it caused; here it is told once.
+/// Returns the error and all its causes, outermost first. Libraries repeat a cause in the text of the error that it caused; here each
+/// appears once.
 pub(crate) fn causes(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -18,7 +18,7 @@ mod whole_file;
 
 pub use services::{Missing, Services};
 
-/// Computations take and give back tens of megabytes from changing threads, which the C library's allocator keeps in an arena a
-/// thread; this one gives them back to the system.
+/// Computations take and free tens of megabytes from changing threads. The C library's allocator keeps them in an arena a thread. This one
+/// gives them back to the system.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

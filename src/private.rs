@@ -1,4 +1,4 @@
-//! What this process writes is its user's alone: reports, device tokens, passwords, keys.
+//! Files of this process are its user's alone: reports, device tokens, passwords, keys.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a deployment consists of, opened once a process: reports, cache, queues, clock.
+//! The parts of a deployment, opened once a process: reports, cache, queues, clock.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -24,18 +24,18 @@ pub struct Services {
     pub reports: Reports,
     /// The directory of the process' files.
     pub data_dir: PathBuf,
-    /// Where files of hashes of passwords are.
+    /// The directory with files of hashes of passwords.
     pub passwords: PathBuf,
-    /// What jobs, pages and commands share: statistics, cache, queues, clock.
+    /// The context that jobs, pages and commands share: statistics, cache, queues, clock.
     pub jobs: Context,
     /// Whether the database was empty, and its tables were made now.
     pub is_new: bool,
-    /// Where database, cache and queues are, each with its setting.
+    /// The locations of database, cache and queues, each with its setting.
     named: Arc<[String; 3]>,
     checked: Arc<Mutex<LastCheck>>,
 }
 
-/// What is done where a deployment's places hold nothing yet.
+/// What to do if a deployment's places hold nothing yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// They are made.
@@ -44,7 +44,7 @@ pub enum Missing {
     Refuse,
 }
 
-/// What the last look at the parts found, and when that was.
+/// The result of the last check of the parts, and its time.
 type LastCheck = Option<(Instant, Arc<Readiness>)>;
 
 impl Services {
@@ -133,7 +133,7 @@ impl Services {
         self.jobs.queues.ledger().time().await.map(drop).with_context(|| self.named[2].clone())
     }
 
-    /// How the parts are that the process needs. Whoever asks within a second is told the same, so that asking costs little.
+    /// Checks the parts that the process needs. All callers within a second get the same result, so that asking costs little.
     pub async fn check(&self) -> Arc<Readiness> {
         let mut last = self.checked.lock().await;
         if let Some((at, readiness)) = &*last
@@ -192,7 +192,7 @@ fn shown(place: &str) -> String {
     sanitise_line(place, 500)
 }
 
-/// What is logged of database, cache and queues that are not ready.
+/// Throttles the log of database, cache and queues that are not ready.
 static UNREADY: [LogThrottle; 3] = [LogThrottle::new(), LogThrottle::new(), LogThrottle::new()];
 
 /// How long the parts of a deployment are taken to be as they were seen.
@@ -207,14 +207,14 @@ const PATIENCE_AT_START: Duration = Duration::from_secs(2);
 /// How the parts of a deployment are, as a process sees them.
 #[derive(Clone, Debug)]
 pub struct Readiness {
-    /// The parts.
+    /// The state of each part.
     pub parts: Vec<Part>,
-    /// What an operator ought to change, in sentences. It keeps nothing from working now.
+    /// Advice for operators, in sentences. It keeps nothing from working now.
     pub warnings: Vec<String>,
 }
 
 impl Readiness {
-    /// What is wrong and what ought to be changed, for operators: a sentence each.
+    /// Returns failures and advice, for operators: a sentence each.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
         let failing = |part: &Part| {
@@ -228,16 +228,16 @@ impl Readiness {
 /// A part of a deployment: the database, the cache, or the queues.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Its name.
+    /// The name of the part.
     pub name: &'static str,
-    /// Why it cannot be used; `None` when it can.
+    /// The reason why it cannot be used; `None` if it can.
     pub failure: Option<PartFailure>,
 }
 
-/// Why a part cannot be used.
+/// The reason why a part cannot be used.
 #[derive(Clone, Debug)]
 pub struct PartFailure {
-    /// Of which kind that is, where it is known.
+    /// The kind of the outage, if it is known.
     pub outage: Option<Outage>,
     /// The error, for operators only.
     pub error: String,

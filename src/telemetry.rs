@@ -20,10 +20,10 @@ const ROOM: usize = 1 << 20;
 /// How long the end of the process waits for lines that are not written yet.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Returns what is logged: what the settings say, or else `default`, and more of sview's own where `--verbose` asks for it.
+/// Returns the log filter: the settings' filter, or else `default`, and more of sview's own lines if `--verbose` is given.
 ///
-/// Statements are not logged, not even slow ones: they would fill the log. Who wants them asks for `sqlx::query=warn`. apalis logs
-/// every start and every death of a worker, which the jobs' own lines do better.
+/// Statements are not logged, not even slow ones: they would fill the log. `sqlx::query=warn` shows them. apalis logs every start and every
+/// end of a worker, which the jobs' own lines do better.
 #[must_use]
 pub fn filter(settings: &LogSettings, default: &str) -> EnvFilter {
     let asked = settings.log.as_deref().unwrap_or(default);
@@ -72,8 +72,8 @@ pub(crate) fn draw(text: &str) {
     QUEUE.push(text.as_bytes());
 }
 
-/// Waits until all lines so far are written: for a second at the most, and not at all where nothing was written in the last such wait.
-/// To be called before the process ends.
+/// Waits until all lines so far are written, for a second at the most. If nothing was written in the last such wait, it does not wait at
+/// all. Call it before the process ends.
 pub fn flush() {
     QUEUE.flush(LAST_LINES);
 }

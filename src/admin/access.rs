@@ -1,7 +1,7 @@
-//! Who may look, and who may act.
+//! Decides who may look, and who may act.
 //!
-//! Without a token set, everybody who reaches the listener has every right: it is on loopback then. A request must name this very listener as
-//! its host, so that a foreign page cannot reach it under a name of its own (DNS rebinding), and must not come through a proxy, which
+//! Without a token set, everybody who reaches the listener has every right: it is on loopback then. A request must name this very listener
+//! as its host. Otherwise a foreign page could reach it under a name of its own (DNS rebinding). It must not come through a proxy, which
 //! could let in anybody. With tokens, a request shows one as `Authorization: Bearer`, or the cookie that the login form set.
 
 use std::net::{IpAddr, SocketAddr};
@@ -35,7 +35,7 @@ const LASTS: i64 = 12 * 60 * 60;
 pub(super) struct Access {
     full: Option<[u8; 32]>,
     read: Option<[u8; 32]>,
-    /// Where the server listens.
+    /// The address that the server listens on.
     here: SocketAddr,
 }
 
@@ -45,7 +45,7 @@ impl Access {
         Self { full: hash(&settings.admin_token), read: hash(&settings.admin_read_token), here }
     }
 
-    /// What signs cookies: a login ends when a token is changed.
+    /// Returns the key that signs cookies: a login ends when a token is changed.
     pub(super) fn key(&self, secret: &Secret) -> Key {
         let mut material = secret.bytes().to_vec();
         material.extend_from_slice(b"operators");
@@ -137,8 +137,8 @@ fn names(host: &str, here: SocketAddr) -> bool {
 
 /// Whether a request came to a listener on loopback from a program on this machine, without a proxy and by the listener's own name.
 ///
-/// A proxy that sends no header of its own and names this listener as its host looks like such a program. Of those, nginx speaks
-/// HTTP/1.0 unless it is told otherwise, which browsers and today's tools do not.
+/// A proxy that sends no header of its own and names this listener as its host looks like such a program. nginx is an example, but it
+/// speaks HTTP/1.0 unless it is configured otherwise. Browsers and today's tools do not.
 fn is_from_here(request: &Request, here: SocketAddr) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
@@ -207,7 +207,7 @@ pub(super) async fn guard(
     response
 }
 
-/// Where a request comes from, in words: both the client and the proxy that sent it on.
+/// Returns the origin of a request, for people: the client, and the proxy that sent it on.
 fn named(peer: IpAddr, client: IpAddr) -> String {
     if client == peer { peer.to_string() } else { format!("{client} by way of {peer}") }
 }
@@ -240,12 +240,12 @@ pub(super) fn login_cookie(right: Right, tls: OverTls) -> Cookie<'static> {
     cookie(COOKIE, format!("{}.{}", right.as_str(), machine_now().timestamp() + LASTS), tls)
 }
 
-/// What ends a login.
+/// Returns the cookie that ends a login.
 pub(super) fn logout_cookie() -> Cookie<'static> {
     Cookie::build((COOKIE, "")).path("/").build()
 }
 
-/// What is to be said on the next page.
+/// Returns the cookie with the message for the next page.
 pub(super) fn said_cookie(words: String, tls: OverTls) -> Cookie<'static> {
     cookie(SAID, words, tls)
 }

@@ -27,7 +27,7 @@ async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Optio
     let task = tokio::spawn(async move {
         let note = async |what: String| {
             let action = NewAction { who: viewer.who.clone(), peer: viewer.peer.clone(), what };
-            // What cannot be written down is not done.
+            // An action that cannot be logged is not done.
             admin.services.jobs.queues.ledger().note_action(&action).await?;
             tracing::info!(
                 who = action.who,

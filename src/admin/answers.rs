@@ -1,5 +1,4 @@
-//! What the operators' JSON says: one type an answer, from which the description is made too. Times are RFC 3339 in UTC, spans
-//! are seconds.
+//! The operators' JSON: one type an answer, from which the description is made too. Times are RFC 3339 in UTC, spans are seconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +32,7 @@ pub(super) struct Jobs {
 pub(super) struct Job {
     /// A ULID.
     id: String,
-    /// What kind of job.
+    /// The kind of the job.
     name: String,
     queue: &'static str,
     /// queued, scheduled, running, done, dead or cancelled.
@@ -42,20 +41,20 @@ pub(super) struct Job {
     key: String,
     /// The job for people.
     words: String,
-    /// What made it.
+    /// The reason why it was queued.
     cause: String,
-    /// The job as JSON, as a text. What attackers typed may be in it; device tokens are replaced by their hashes.
+    /// The job as JSON, as a text. It may hold input of attackers; device tokens are replaced by their hashes.
     payload: String,
     /// How many attempts were begun.
     attempts: u32,
-    /// After how many it is given up.
+    /// The number of attempts after which it is dead.
     max_attempts: u32,
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it may or might run (again).
+    /// The time from which it may run, or might have run.
     #[schema(format = DateTime)]
     run_at: String,
-    /// When its last attempt began.
+    /// The start of its last attempt.
     #[schema(format = DateTime)]
     started_at: Option<String>,
     #[schema(format = DateTime)]
@@ -66,16 +65,16 @@ pub(super) struct Job {
     cancel_asked: bool,
     /// How long its last attempt took.
     ran_seconds: Option<f64>,
-    /// Why attempts failed, oldest first.
+    /// The failures of attempts, oldest first.
     errors: Vec<AttemptError>,
-    /// Why it waits.
+    /// The reasons why it waits.
     waits: Vec<Wait>,
 }
 
-/// Why an attempt failed.
+/// The failure of an attempt.
 #[derive(Serialize, ToSchema)]
 struct AttemptError {
-    /// From 1.
+    /// The number of the attempt, from 1.
     attempt: u32,
     #[schema(format = DateTime)]
     at: String,
@@ -147,7 +146,7 @@ pub(super) struct Counts {
 /// The attempts of a kind of job. Run times are right to an eighth, but for the longest.
 #[derive(Serialize, ToSchema)]
 pub(super) struct KindRuns {
-    /// What kind of job.
+    /// The kind of the job.
     job: String,
     /// Attempts that ended well.
     done: u64,
@@ -199,18 +198,18 @@ pub(super) struct Dead {
 /// Dead jobs whose last errors are alike.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeadGroup {
-    /// What the errors have in common: numbers and ids are `#`.
+    /// The pattern that the errors share: numbers and ids are `#`.
     error: String,
     /// The last error of the newest.
     example: String,
     count: usize,
-    /// When the first of them ended.
+    /// The time when the first of them ended.
     #[schema(format = DateTime)]
     first: String,
-    /// When the last of them ended.
+    /// The time when the last of them ended.
     #[schema(format = DateTime)]
     last: String,
-    /// What kinds of jobs they are.
+    /// The kinds of the jobs.
     jobs: Vec<String>,
 }
 
@@ -235,18 +234,18 @@ pub(super) struct Queue {
     paused: bool,
     /// How many jobs are in each state.
     states: BTreeMap<&'static str, u64>,
-    /// Since when the oldest of the queued could have run.
+    /// The time from which the oldest of the queued jobs could have run.
     #[schema(format = DateTime)]
     oldest_waiting: Option<String>,
-    /// Which part of what ended has died, from 0 to 1; null when nothing ended.
+    /// The share of dead jobs among those that ended, from 0 to 1; null when nothing ended.
     failure_rate: Option<f64>,
     run_seconds: Option<Percentiles>,
     /// Hour by hour, oldest first; the last one is under way.
     hours: Vec<Hour>,
 }
 
-/// How long the last attempts took of the jobs that were done or died last, 2,000 of the last 24 hours at the most, as far as they are
-/// remembered: half of them, 95 and 99 of 100 no longer.
+/// Run times of the last attempts of jobs that were done or dead, as far as they are kept. These are 2,000 of the last 24 hours at the
+/// most. The three values are the times that half, 95 and 99 of 100 attempts did not exceed.
 #[derive(Serialize, ToSchema)]
 struct Percentiles {
     p50: f64,
@@ -254,7 +253,7 @@ struct Percentiles {
     p99: f64,
 }
 
-/// What ended in an hour.
+/// The jobs that ended in an hour.
 #[derive(Serialize, ToSchema)]
 struct Hour {
     #[schema(format = DateTime)]
@@ -300,10 +299,10 @@ pub(super) struct LostWorker {
     slots: usize,
     #[schema(format = DateTime)]
     since: String,
-    /// When it was last heard of.
+    /// The time when it was last heard of.
     #[schema(format = DateTime)]
     heard: String,
-    /// What it was at when it was last heard of.
+    /// The jobs that it ran when it was last heard of.
     was_running: Vec<LeftJob>,
 }
 
@@ -313,7 +312,7 @@ struct LeftJob {
     id: String,
     /// null: its record was purged since.
     words: Option<String>,
-    /// Where it is now.
+    /// The present state of the job.
     state: Option<&'static str>,
 }
 
@@ -351,7 +350,7 @@ pub(super) struct Worker {
     slots: usize,
     #[schema(format = DateTime)]
     since: String,
-    /// When it was last heard of.
+    /// The time when it was last heard of.
     #[schema(format = DateTime)]
     heard: String,
     running: Vec<WorkInHand>,
@@ -374,7 +373,7 @@ impl Worker {
     }
 }
 
-/// What is done by the clock.
+/// The periodic jobs.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Schedule {
     pub(super) producers: Vec<Producer>,
@@ -414,14 +413,14 @@ pub(super) struct Actions {
     pub(super) actions: Vec<Noted>,
 }
 
-/// What somebody did.
+/// An operator's action.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Noted {
     #[schema(format = DateTime)]
     at: String,
-    /// By which right.
+    /// The right by which the operator acted.
     who: String,
-    /// From which address or machine.
+    /// The operator's address or machine.
     peer: String,
     what: String,
 }
@@ -432,7 +431,7 @@ impl From<&Action> for Noted {
     }
 }
 
-/// Why a request was not answered.
+/// The reason why a request was not answered.
 #[derive(ToSchema)]
 #[allow(dead_code)] // it stands for what `Problem` says
 pub(super) struct Error {

@@ -36,7 +36,7 @@ pub(super) async fn page(
     }
 }
 
-/// What happens to jobs, in words.
+/// Returns what an action does to jobs, for people.
 fn consequence(steering: Steering) -> &'static str {
     match steering {
         Steering::Retry => {
@@ -71,7 +71,7 @@ fn listed(words: &[String]) -> String {
     }
 }
 
-/// Which jobs a filter means, as its fields say it.
+/// Describes the jobs that a filter selects, by its fields.
 fn meant(search: &Search) -> String {
     let filter = &search.filter;
     let states: Vec<_> = filter.states.iter().map(ToString::to_string).collect();
@@ -137,7 +137,7 @@ async fn question(admin: &Admin, order: Order) -> Result<Confirm, Problem> {
         }
         Order::Matching { steering, mut search, mut typed } => {
             let mut consequences = vec![meant(&search)];
-            // What is queued after this page was made is not meant.
+            // Jobs that are queued after this page was made are not selected.
             if typed.until.is_empty() {
                 // By the clock that jobs are queued by, which may not be this host's.
                 let now = queues.ledger().time().await?;

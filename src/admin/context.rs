@@ -11,12 +11,12 @@ use sview_views::admin::AdminContext;
 use super::Admin;
 use super::problem::Problem;
 
-/// What somebody may do.
+/// The rights of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
     /// Look and act.
     Full,
-    /// Look.
+    /// Look only.
     Read,
 }
 
@@ -34,21 +34,21 @@ impl Right {
 #[derive(Clone, Debug)]
 pub(super) struct Viewer {
     pub(super) right: Right,
-    /// By which right, in words, for the log of actions.
+    /// The right by which the operator acts, for the log of actions.
     pub(super) who: String,
-    /// From which address, and by way of which trusted proxy.
+    /// The operator's address, and that of the trusted proxy in between.
     pub(super) peer: String,
     pub(super) signed_in: bool,
-    /// What came of their last action.
+    /// The result of the operator's last action.
     pub(super) said: Option<String>,
-    /// What time it is by the ledger's clock, which stamps the times on pages.
+    /// The time by the ledger's clock, which stamps the times on pages.
     pub(super) now: DateTime<Utc>,
 }
 
 /// How long a page waits for the ledger's time before it goes by this host's.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What time it is by the ledger's clock; by this host's while the ledger does not answer.
+/// Returns the time by the ledger's clock; by this host's while the ledger does not answer.
 pub(super) async fn ledger_now(admin: &Admin) -> DateTime<Utc> {
     match tokio::time::timeout(PATIENCE, admin.services.jobs.queues.ledger().time()).await {
         Ok(Ok(now)) => now,
@@ -57,7 +57,7 @@ pub(super) async fn ledger_now(admin: &Admin) -> DateTime<Utc> {
 }
 
 impl Viewer {
-    /// What their page needs to know.
+    /// Returns the context of the operator's page.
     pub(super) fn context(&self) -> AdminContext {
         AdminContext {
             now: self.now,

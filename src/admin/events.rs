@@ -1,4 +1,4 @@
-//! Tells open pages that something changed, by server-sent events. What changed they ask for themselves.
+//! Notifies open pages of changes, by server-sent events. Pages then ask for the changes themselves.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -19,7 +19,7 @@ use super::problem::Problem;
 /// How often a stream looks whether something changed.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What would change a page: how many jobs there are in which states, which queues are paused.
+/// Returns a digest of everything that would change a page: jobs by state, and paused queues.
 async fn digest(admin: &Admin) -> Option<u64> {
     let counts = admin.services.jobs.queues.ledger().counts().await.ok()?;
     let mut hasher = DefaultHasher::new();

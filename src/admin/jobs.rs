@@ -19,7 +19,7 @@ const PAGE: usize = 50;
 /// Groups of dead jobs on a page.
 const GROUPS: usize = 100;
 
-/// What can be done to all that match, as far as it can do anything to jobs in these states.
+/// Returns the actions for all matching jobs that apply to these states.
 fn bulk(query: &JobsQuery, states: &[State]) -> Vec<Ask> {
     let all = [
         ("Retry", "retry", Steering::Retry),
@@ -59,7 +59,7 @@ pub(super) async fn dead(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Ur
     }
 }
 
-/// The list.
+/// Lists jobs.
 pub(super) async fn list(
     Extract(admin): Extract<Admin>,
     viewer: Viewer,
@@ -95,7 +95,7 @@ pub(super) fn id(text: &str) -> Result<JobId, Problem> {
         .map_err(|_| Problem::expected("That is no id of a job", "26 letters and digits, as lists of jobs show it"))
 }
 
-/// One job.
+/// Shows one job.
 pub(super) async fn one(
     Extract(admin): Extract<Admin>,
     viewer: Viewer,
@@ -103,7 +103,7 @@ pub(super) async fn one(
     Path(text): Path<String>,
 ) -> Response {
     let shown = async {
-        // What cannot be the id of a job never was one.
+        // A text that cannot be the id of a job never was one.
         let id = text.parse().map_err(|_| Problem::not_found())?;
         let record = admin.services.jobs.queues.ledger().get(id).await?;
         let record = record.ok_or_else(|| admin.no_such_job())?;

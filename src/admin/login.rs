@@ -46,7 +46,7 @@ fn form(next: &str, wrong: bool) -> Response {
     ([(header::CACHE_CONTROL, "private, no-store")], html(login(&context, next, wrong))).into_response()
 }
 
-/// The form.
+/// Shows the form.
 pub(super) async fn page(State(admin): State<Admin>, Query(query): Query<Next>) -> Response {
     let next = own(query.next);
     if admin.access.is_closed() { form(&next, false) } else { Redirect::to(&next).into_response() }

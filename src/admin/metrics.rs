@@ -60,7 +60,7 @@ fn seconds(span: TimeDelta) -> f64 {
     (span.num_milliseconds() as f64 / 1000.0).max(0.0)
 }
 
-/// What the ledger says of queues and workers.
+/// Adds the ledger's metrics of queues and workers.
 async fn queues(admin: &Admin, registry: &mut Registry) -> sview_jobs::Result<()> {
     let queues = &admin.services.jobs.queues;
     let (counts, workers, now) =
@@ -87,13 +87,13 @@ async fn queues(admin: &Admin, registry: &mut Registry) -> sview_jobs::Result<()
     Ok(())
 }
 
-/// What the store says.
+/// Adds the store's metrics.
 async fn database(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
     aggregations(admin, registry).await?;
     greylist(admin, registry).await
 }
 
-/// What the store says of aggregations.
+/// Adds the store's metrics of aggregations.
 async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
     let jobs = &admin.services.jobs;
     let (coverage, now) = (jobs.statistics.coverage().await?, jobs.clock.now());
@@ -120,7 +120,7 @@ async fn aggregations(admin: &Admin, registry: &mut Registry) -> sview_store::Re
     Ok(())
 }
 
-/// What the store says of the greylist. Moments are seconds since 1970, 0 where there is none.
+/// Adds the store's metrics of the greylist. Moments are seconds since 1970, 0 where there is none.
 async fn greylist(admin: &Admin, registry: &mut Registry) -> sview_store::Result<()> {
     let summary = admin.services.reports.greylist().summary().await?;
     let moment = |at: DateTime<Utc>| at.timestamp_millis() as f64 / 1000.0;

@@ -1,7 +1,7 @@
 //! Operators' pages, their JSON, and metrics, on a listener of their own.
 //!
-//! Who may do what is decided in one place, `access`: it stands before every route but the login form and the files that pages
-//! load, and what changes state passes its guard against foreign sites. What is done is written to the log of actions first.
+//! One place, `access`, decides on rights. It stands before every route but the login form and the files that pages load. Requests that
+//! change state also pass its guard against foreign sites. Each action is written to the log of actions first.
 
 mod access;
 mod act;
@@ -60,7 +60,7 @@ const DEAD: Duration = Duration::from_secs(5);
 /// How long a status is shown again: every look asks the database and the ledger a dozen questions.
 const STATUS: Duration = Duration::from_secs(15);
 
-/// What was read last, and when.
+/// The value that was read last, and when.
 type Kept<T> = Arc<tokio::sync::Mutex<Option<(Instant, Arc<T>)>>>;
 
 /// Dead jobs by their errors.
@@ -79,12 +79,12 @@ struct AllFigures {
     kinds: Vec<KindOfRuns>,
 }
 
-/// What every handler needs. Cheap to clone.
+/// The state that every handler needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Admin {
     services: Services,
     access: Arc<Access>,
-    /// Who is believed when they say that a request came over TLS.
+    /// The proxies that are believed when they say that a request came over TLS.
     proxies: Arc<TrustedProxies>,
     /// Signs cookies; another one whenever a token changes.
     key: Key,
@@ -141,7 +141,7 @@ impl Admin {
         }
     }
 
-    /// What is answered about a job that is unknown.
+    /// Returns the answer about a job that is unknown.
     fn no_such_job(&self) -> Problem {
         Problem::no_such_job(&self.ledger)
     }

@@ -1,4 +1,4 @@
-//! What an operator orders: read from a form or JSON, told in words, carried out.
+//! An operator's order: read from a form or JSON, described, carried out.
 
 use serde::{Deserialize, Serialize};
 use sview_jobs::{Cause, Effect, JobId, PRODUCERS, Producer, Search, Steering, steer};
@@ -48,7 +48,7 @@ pub(super) enum Order {
     Run(&'static Producer),
 }
 
-/// What became of an order.
+/// The result of an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Did {
     /// In words.
@@ -74,7 +74,7 @@ pub(super) const fn name(steering: Steering) -> &'static str {
 }
 
 impl Asked {
-    /// The order.
+    /// Returns the order, if its fields are complete.
     pub(super) fn order(self) -> Result<Order, Problem> {
         let steering = match self.action.as_str() {
             "retry" => Steering::Retry,
@@ -122,7 +122,7 @@ impl Asked {
     }
 }
 
-/// Which jobs a filter means, for the log of actions.
+/// Describes the jobs that a filter selects, for the log of actions.
 fn told(filter: &JobsFilter) -> String {
     let parts: Vec<String> = filter.fields().iter().map(|(name, value)| format!("{name}={value}")).collect();
     match filter {

@@ -70,12 +70,12 @@ pub(super) async fn overview(Extract(admin): Extract<Admin>, viewer: Viewer, uri
     respond(page.await, &viewer, &uri)
 }
 
-/// The workers.
+/// Shows the workers.
 pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let page = async {
         let around = Surroundings::look(&admin.services.jobs).await?;
         let row = |(worker, heard): &(sview_jobs::WorkerInfo, DateTime<Utc>)| {
-            // What the ledger says of running jobs is newer than a worker's last sign of life.
+            // The ledger's record of running jobs is newer than a worker's last announcement.
             let mut running: Vec<_> =
                 around.running.values().filter(|r| r.worker.as_deref() == Some(worker.name.as_str())).collect();
             running.sort_by_key(|record| (record.started_at, record.id));
@@ -101,7 +101,7 @@ pub(super) async fn workers(Extract(admin): Extract<Admin>, viewer: Viewer, uri:
     respond(page.await, &viewer, &uri)
 }
 
-/// The schedule.
+/// Shows the schedule.
 pub(super) async fn schedule(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let page = async {
         let row = |ticking: sview_jobs::Ticking| ProducerRow {
@@ -129,7 +129,7 @@ fn job_of(suggestion: &Suggestion, around: &Surroundings) -> Option<(String, Str
     Some((id.to_string(), if blocks { format!("blocked by {told}") } else { told }))
 }
 
-/// When aggregations and values are due: what a refresh would do now.
+/// Shows when aggregations and values are due: what a refresh would do now.
 pub(super) async fn due(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri) -> Response {
     let page = async {
         let jobs = &admin.services.jobs;
@@ -167,14 +167,14 @@ pub(super) async fn due(Extract(admin): Extract<Admin>, viewer: Viewer, uri: Uri
     respond(page.await, &viewer, &uri)
 }
 
-/// Which cached values to show.
+/// The query for cached values.
 #[derive(Deserialize)]
 pub(super) struct CacheQuery {
     text: Option<String>,
     after: Option<String>,
 }
 
-/// The cache.
+/// Shows the cache.
 pub(super) async fn cache(
     Extract(admin): Extract<Admin>,
     viewer: Viewer,

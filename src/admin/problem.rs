@@ -1,5 +1,5 @@
-//! What an operator gets when something is wrong: pages for people, `{"error":…}` for programs. Unlike the public server's, it
-//! says what failed: whoever sees it runs the thing.
+//! Answers to an operator's request that failed: pages for people, `{"error":…}` for programs. Unlike the public server's, they name the
+//! failure, because operators run the deployment.
 
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -39,7 +39,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, heading, format!("Expected: {}.", expected.to_string()))
     }
 
-    /// What the framework refused to read, with its status and reason.
+    /// An input that the framework refused to read, with its status and reason.
     pub(super) fn unreadable(heading: &str, status: StatusCode, reason: &str) -> Self {
         Self::new(http::unreadable(status), heading, format!("{reason}."))
     }

@@ -1,4 +1,4 @@
-//! What lists of jobs are asked for, parsed once for pages, JSON and actions.
+//! The queries of lists of jobs, parsed once for pages, JSON and actions.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub(super) struct JobsQuery {
     pub(super) limit: Option<String>,
     /// queued: newest first, as without it. ran: the longest run time first, of the newest 5,000 that match; these come on one page.
     pub(super) sort: Option<String>,
-    /// What the last error has in common with others: numbers and ids in it are `#`.
+    /// The pattern that the last error shares with others: numbers and ids in it are `#`.
     pub(super) error: Option<String>,
     /// Ids, joined by commas, 100 at the most: only these.
     pub(super) ids: Option<String>,
@@ -57,7 +57,7 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 impl JobsQuery {
-    /// What to look for; `limit` is that of a page when none is asked for.
+    /// Returns the search; `limit` is that of a page when none is asked for.
     pub(super) fn search(&self, limit: usize) -> Result<Search, Problem> {
         let order = match some(&self.sort) {
             None | Some("queued") => Order::Queued,

@@ -10,7 +10,7 @@ use sview_views::admin::{
 
 use super::Admin;
 
-/// A job in a list. What waits says why, when somebody looked around; what failed says how.
+/// Returns the row of a job in a list. A waiting job shows its reason if `around` is given. A failed one shows its error.
 pub(super) fn job(record: &Record, around: Option<&Surroundings>) -> JobRow {
     let waits = around.and_then(|around| around.reasons(record).first().map(ToString::to_string));
     let failed = || record.errors.last().filter(|_| record.state != State::Done).map(|error| error.message.clone());
@@ -28,7 +28,7 @@ pub(super) fn job(record: &Record, around: Option<&Surroundings>) -> JobRow {
     }
 }
 
-/// Why a job waits.
+/// Returns the reasons why a job waits.
 pub(super) fn waits(record: &Record, around: &Surroundings) -> Vec<Wait> {
     let blockers = |reason: &sview_jobs::Reason| match reason {
         sview_jobs::Reason::Busy { blockers, .. } => {
@@ -40,7 +40,7 @@ pub(super) fn waits(record: &Record, around: &Surroundings) -> Vec<Wait> {
     reasons.iter().map(|reason| Wait { words: reason.to_string(), blockers: blockers(reason) }).collect()
 }
 
-/// What keeps an aggregation from being complete.
+/// Returns the row of an obstacle that keeps an aggregation from being complete.
 pub(super) fn obstacle(obstacle: Obstacle) -> ObstacleRow {
     let name = format!("{}/{}", obstacle.kind, obstacle.precision);
     match obstacle.cause {
@@ -56,12 +56,12 @@ pub(super) fn obstacle(obstacle: Obstacle) -> ObstacleRow {
 pub(super) struct Lost {
     pub(super) worker: WorkerInfo,
     pub(super) heard: DateTime<Utc>,
-    /// What it was at, as far as that is remembered.
+    /// The jobs that it ran, as far as their records are kept.
     pub(super) running: Vec<(JobId, Option<Record>)>,
 }
 
-/// The workers that vanished in the last seven days, latest first. What they were at is told in the ledger's words: those of an older
-/// worker's sign of life may hold what visitors typed.
+/// Returns the workers that vanished in the last seven days, latest first. Their jobs are described by the ledger's records, because an
+/// older worker's announcement may hold input of visitors.
 pub(super) async fn lost(admin: &Admin) -> sview_jobs::Result<Vec<Lost>> {
     let queues = &admin.services.jobs.queues;
     let record = |id: JobId| async move { Ok::<_, Error>((id, queues.ledger().get(id).await?)) };
@@ -124,7 +124,7 @@ pub(super) fn dead_group(group: &DeadGroup) -> DeadRow {
 /// So many workers that vanished are shown.
 const MOST_LOST: usize = 50;
 
-/// What can be done to a job.
+/// Returns the actions that apply to a job.
 pub(super) fn asks(record: &Record) -> Vec<Ask> {
     let id = || ("id", record.id.to_string());
     let cancel = Ask::one("Cancel", "cancel", true, id());

@@ -16,7 +16,7 @@ use super::context::Viewer;
 use crate::http::html;
 use crate::status::{Reports, Server, Status};
 
-/// The page.
+/// Shows the page.
 pub(super) async fn page(Extract(admin): Extract<Admin>, viewer: Viewer) -> Response {
     html(admin::status(&viewer.context(), &shown(&*admin.status().await)))
 }

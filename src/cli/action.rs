@@ -1,8 +1,8 @@
-//! What somebody does by a command is written to the log of actions, as what they do on the operators' pages is.
+//! Writes operators' commands to the log of actions, like actions on the operators' pages.
 
 use sview_jobs::{NewAction, Queues};
 
-/// Writes down what a command is about to do. What cannot be written down is not done.
+/// Logs the action that a command begins. An action that cannot be logged is not done.
 pub(super) async fn note(queues: &Queues, what: String) -> anyhow::Result<()> {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let who = user.map_or_else(|_| "command".to_owned(), |user| format!("command by {user}"));

@@ -1,4 +1,4 @@
-//! How words on the command line are read: the model's own words, so that help lists them and mistakes are told.
+//! Parsers of arguments. They use the model's own words, so that help lists them and mistakes are reported.
 
 use std::str::FromStr;
 

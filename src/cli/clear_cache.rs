@@ -1,4 +1,4 @@
-//! `sview clear-cache`: forgets every cached value.
+//! `sview clear-cache`: deletes every cached value.
 
 use std::process::ExitCode;
 

@@ -114,7 +114,7 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// Forgets the failures of these jobs, or only finds them.
+/// Deletes the notes that these jobs are dead, or only finds them.
 async fn note(queues: &Queues, how: How, what: String) -> anyhow::Result<()> {
     if how.dry_run { Ok(()) } else { action::note(queues, what).await }
 }

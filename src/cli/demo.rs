@@ -101,7 +101,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// What there is to see, for who has just started it.
+/// Prints a tour of the demonstration for somebody who has just started it.
 fn tour(
     rows: u64,
     took: &str,

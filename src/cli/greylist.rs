@@ -105,7 +105,7 @@ async fn why(services: &Services, ip: IpAddr, now: DateTime<Utc>, json: bool) ->
     let history = services.reports.greylist().history(ip, now).await?;
     let entry = Entry::of(ip, &history, now);
     let least = services.reports.greylist().least().await?;
-    // Of a full list only itself knows who of many alike was left out.
+    // Only the full list itself knows which of many equal addresses was left out.
     let room = least.is_none() || !services.reports.greylist().entry(ip).await?.entries.is_empty();
     let listed = never.is_none() && entry.is_some() && room;
     let score = history.score(now);

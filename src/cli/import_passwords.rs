@@ -148,7 +148,7 @@ fn import(directory: &Path, args: &Args) -> anyhow::Result<ExitCode> {
 /// A list to read.
 struct List {
     path: PathBuf,
-    /// What its file is named by, if that is a prefix.
+    /// The prefix that the file is named by, if any.
     prefix: Option<HashPrefix>,
     /// Its length in bytes; 0 where that is not known.
     size: u64,

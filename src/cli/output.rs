@@ -1,8 +1,8 @@
-//! What commands print: results on standard output, all else on standard error.
+//! Output of commands: results on standard output, all else on standard error.
 //!
-//! No write panics. Results wait for whoever reads them; notes wait for nobody, for servers write them too.
-//! Colours are for terminals only: they are left out where the output is none, and where `NO_COLOR` is set. Whatever comes from
-//! reports or records is escaped before it gets here, by [`super::table`], or here, by [`json`] and [`fail`].
+//! No write panics. Results wait for their reader. Notes wait for nobody, for servers write them too. Colours are for terminals only: they
+//! are left out where the output is none, and where `NO_COLOR` is set. Everything from reports or records is escaped before it gets here,
+//! by [`super::table`], or here, by [`json`] and [`fail`].
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -62,8 +62,8 @@ fn written(result: std::io::Result<()>) {
     std::process::exit(code);
 }
 
-/// A text without characters that a terminal could take for commands: they are written as JSON writes them, and within JSON they can only
-/// be in strings.
+/// Returns a text without characters that a terminal could take for commands. They are written as JSON writes them. Within JSON they can
+/// only be in strings.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

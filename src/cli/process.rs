@@ -142,7 +142,7 @@ pub(super) async fn start_server(
 
 /// The operators' server.
 pub(super) struct AdminServer {
-    /// Where it listens.
+    /// The address that it listens on.
     pub(super) address: SocketAddr,
     task: JoinHandle<std::io::Result<()>>,
 }
@@ -177,7 +177,7 @@ pub(super) async fn start_admin(
     Ok(Some(AdminServer { address, task: tokio::spawn(admin::serve(listener, admin)) }))
 }
 
-/// Waits for the operators' server to end once it was told to. How it ends is no reason for the process to fail.
+/// Waits for the operators' server to end after it was stopped. An error at its end does not make the process fail.
 pub(super) async fn admin_stopped(server: Option<AdminServer>) {
     let Some(server) = server else { return };
     match server.task.await {
@@ -187,5 +187,5 @@ pub(super) async fn admin_stopped(server: Option<AdminServer>) {
     }
 }
 
-/// Where operators' pages are when nothing else is said, for processes that serve pages.
+/// The default address of operators' pages, for processes that serve pages.
 pub(super) const HERE: AdminListen = AdminListen::At(ADMIN_DEFAULT);

@@ -27,7 +27,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins to tell. Nothing is told where the answer is for a program, or the log is JSON.
+    /// Begins to show progress. Nothing is shown if the answer is for a program, or the log is JSON.
     pub(super) fn begin(settings: &Settings, json: bool) -> Self {
         let (now, begun) = (Arc::new(Mutex::new(String::new())), Instant::now());
         let bar = ProgressBar::with_draw_target(None, if json { ProgressDrawTarget::hidden() } else { terminal() });

@@ -53,7 +53,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// When a source reported last, in words.
+/// Returns when a source reported last, for people.
 fn last(source: &Source, now: DateTime<Utc>) -> Cell {
     match (source.from, source.until) {
         (Some(from), Some(until)) if from == until => {

@@ -1,4 +1,4 @@
-//! What was or would be queued, and why the rest is not: the same on every command that suggests jobs.
+//! Prints which jobs were or would be queued, and why the others are not. All commands that suggest jobs share it.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use sview_jobs::{Skip, Suggestion, Verdict};
 use super::output;
 use super::table::{Cell, Table, Tone};
 
-/// What every command that suggests jobs can be told.
+/// The options of every command that suggests jobs.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Suggesting {
     /// Queue nothing; say what would be queued, and why the rest is not

@@ -5,7 +5,7 @@ use std::fmt;
 use anstyle::{AnsiColor, Style};
 use sview_jobs::{MAX_WORDS, sanitise_line};
 
-/// What a cell says besides its text.
+/// The meaning of a cell besides its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Tone {
     #[default]
@@ -83,8 +83,8 @@ impl Table {
         }
     }
 
-    /// Prints the table, if it has rows, no wider than the terminal, if the output is one. Where it would be wider, it lacks as many of
-    /// the columns `spare` as have to go, in their order, and its widest column is cut. Returns whether anything is missing.
+    /// Prints the table, if it has rows. If the output is a terminal, the table is no wider than it. A wider one loses columns of `spare`,
+    /// in their order, as many as needed, and its widest column is cut. Returns whether anything is missing.
     pub(super) fn print_within_terminal(&self, spare: &[&str]) -> bool {
         let fitted = super::output::terminal_width().and_then(|width| self.fitted(width, spare));
         fitted.as_ref().unwrap_or(self).print();

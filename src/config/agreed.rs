@@ -7,12 +7,12 @@ use sview_model::HashKind;
 
 use super::Places;
 
-/// The most characters of a value that are told; of a longer one the beginning and a hash.
+/// The most characters of a value that are shown. A longer one is shown as its beginning and a hash.
 const SHOWN: usize = 60;
 
 impl Places {
-    /// Returns the settings that ought to be the same in all processes, by the names of their variables. They are told to all operators,
-    /// so no secret is among them.
+    /// Returns the settings that ought to be the same in all processes, by the names of their variables. All operators see them, so no
+    /// secret is among them.
     #[must_use]
     pub fn agreed(&self) -> BTreeMap<String, String> {
         let (ledger, cache, greylist) = (&self.ledger, &self.cache, &self.greylist);

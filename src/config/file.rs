@@ -48,7 +48,7 @@ pub fn with_file(command: Command, args: &[OsString]) -> anyhow::Result<Command>
     Ok(command)
 }
 
-/// What is wrong with a file that is no TOML, and in which line. The line itself may hold a secret.
+/// Returns an error about a file that is no TOML, with the line's number. The line itself may hold a secret.
 fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);

@@ -57,7 +57,7 @@ pub struct GreylistSettings {
 }
 
 impl GreylistSettings {
-    /// What decides who is listed.
+    /// Returns the rules that decide which addresses are listed.
     #[must_use]
     pub fn rules(&self) -> Rules {
         Rules {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 
-/// An address `https://…`. Whom one is there and what is asked may be secrets: neither `Display` nor `Debug` shows them.
+/// An address `https://…`. Its user and its query may be secrets: neither `Display` nor `Debug` shows them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpsUrl(String);
 
@@ -46,7 +46,7 @@ impl fmt::Debug for HttpsUrl {
     }
 }
 
-/// What may be shown of an address, whole or relative: host and path.
+/// Returns the part of an address, whole or relative, that may be shown: host and path.
 pub(crate) fn shown(address: &str) -> String {
     let address = address.split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = address.split_once("//") else { return address.to_owned() };

@@ -3,7 +3,7 @@
 use clap::Args;
 use sview_model::Networks;
 
-/// Settings of the limit on computations. What is precached is never limited; each web process counts by itself.
+/// Settings of the limit on computations. Precached values are never limited. Each web process counts by itself.
 #[derive(Clone, Debug, Args)]
 pub struct LimitSettings {
     /// Most values a minute that one client may have computed, beyond precached ones (0: no limit). A client is an IPv4 address or

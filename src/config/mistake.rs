@@ -1,4 +1,4 @@
-//! What an error of the command line says of a wrong value: by the name under which it was given, and never a secret.
+//! Errors of the command line about a wrong value. They use the name under which it was given, and never show a secret.
 
 use std::ffi::OsString;
 
@@ -7,8 +7,8 @@ use clap::{Arg, Command};
 
 use super::file::named;
 
-/// An error of the command line that names a setting as it was given: as a flag, a variable, or a key of the file. It is without the
-/// value that is wrong where that may be a secret: as in `--help`, the values of settings that hide those of their variable.
+/// Returns an error of the command line. It names a setting as it was given: as a flag, a variable, or a key of the file. It lacks the
+/// wrong value if that may be a secret. `--help` hides the values of the same settings.
 pub(crate) fn explained(command: &mut Command, args: &[OsString], mut error: clap::Error) -> clap::Error {
     let wrong = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => argument.clone(),
@@ -31,7 +31,7 @@ fn find<'a>(command: &'a Command, argument: &str, asked: &impl Fn(&Arg) -> bool)
     own.or_else(|| command.get_subcommands().find_map(|below| find(below, argument, asked)))
 }
 
-/// Where the value of a setting comes from, other than from a flag.
+/// Returns the source of a setting's value, if it is no flag.
 fn source(arg: &Arg, args: &[OsString]) -> Option<String> {
     let flag = format!("--{}", arg.get_long()?);
     let is_flag = |given: &OsString| {

@@ -1,4 +1,4 @@
-//! Where data live, and what time it is.
+//! Settings of data and clock.
 
 use std::path::PathBuf;
 
@@ -87,7 +87,7 @@ impl Places {
         std::path::absolute(&self.data_dir).unwrap_or_else(|_| self.data_dir.clone())
     }
 
-    /// Where files of hashes of passwords are.
+    /// Returns the directory with files of hashes of passwords.
     #[must_use]
     pub fn passwords(&self) -> PathBuf {
         self.data_dir.join("passwords")

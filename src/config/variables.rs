@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-/// What every setting's variable begins with.
+/// The beginning of every setting's variable.
 const PREFIX: &str = "SVIEW_";
 
 /// A setting is likely meant where this share of its letters is the same at least.

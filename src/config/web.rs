@@ -51,7 +51,7 @@ pub struct WebSettings {
 }
 
 impl WebSettings {
-    /// What is the same on every page: what the settings say of the site, with nothing else in the bar.
+    /// Returns the parts that are the same on every page: the site's settings, with nothing else in the bar.
     #[must_use]
     pub fn site(&self) -> Site {
         let SiteSettings { site_name, about, contact, privacy_url, source_url, .. } = self.site.clone();

@@ -119,8 +119,8 @@ fn compress(body: &[u8], worth: usize) -> Option<Bytes> {
     encoder.finish().ok().map(Bytes::from)
 }
 
-/// A body in the form of gzip, but stored and not compressed: its length follows from the body's length, and tells nothing of what
-/// the body holds. `None` for a request that does not accept gzip.
+/// Returns a body in the form of gzip, but stored and not compressed. Its length follows from the body's length, and does not depend on the
+/// content. `None` for a request that does not accept gzip.
 pub(crate) fn stored(request: &HeaderMap, body: &[u8]) -> Option<Bytes> {
     if !reads_gzip(request) {
         return None;

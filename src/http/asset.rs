@@ -20,7 +20,7 @@ async fn favicon() -> Response {
     (head, FAVICON).into_response()
 }
 
-/// A file.
+/// Serves a file.
 fn serve(headers: &HeaderMap, asset: &'static Asset) -> Response {
     let cache = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
     let etag = (header::ETAG, format!("\"{}\"", asset.path));

@@ -15,7 +15,7 @@ pub(crate) async fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<T
     bound.map_err(|error| no_listener(address, error)).with_context(|| format!("{setting} {address}"))
 }
 
-/// Why an address cannot be had, with advice.
+/// Returns the error of an address that cannot be listened on, with advice.
 pub(crate) fn no_listener(address: SocketAddr, error: Error) -> anyhow::Error {
     let port = address.port();
     let advice = match error.kind() {

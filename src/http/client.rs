@@ -1,4 +1,4 @@
-//! Who made a request, as far as limits tell clients apart.
+//! Identifies the client of a request, for limits.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,7 +26,7 @@ where
 }
 
 impl Client {
-    /// Who sends a request with these extensions and headers, as far as these proxies are believed.
+    /// Returns the client of a request with these extensions and headers, as far as these proxies are believed.
     pub(crate) fn sending(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
@@ -48,7 +48,7 @@ pub(crate) fn sender(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies
     let lists: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
     let mut hops = lists.iter().rev().flat_map(|list| list.rsplit(','));
     while proxies.contains(client) {
-        // What is no address tells nothing about those before it: then the proxy that sent it counts.
+        // A hop that is no address says nothing about those before it: then the proxy that sent it counts.
         let Some(hop) = hops.next().and_then(read) else { break };
         client = hop;
     }
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(seen("203.0.113.1", &["198.51.100.1"], "10.0.0.0/8"), "203.0.113.1");
         assert_eq!(seen("10.0.0.1", &["198.51.100.1"], "10.0.0.0/8"), "198.51.100.1");
         assert_eq!(seen("::ffff:10.0.0.1", &["198.51.100.1"], "10.0.0.0/8"), "198.51.100.1");
-        // What a client claims of itself stands left of what the proxy saw.
+        // A client's own claims stand left of the address that the proxy saw.
         assert_eq!(seen("10.0.0.1", &["192.0.2.66, 198.51.100.1"], "10.0.0.0/8"), "198.51.100.1");
         assert_eq!(seen("10.0.0.1", &["192.0.2.66", "198.51.100.1, 10.2.3.4"], "10.0.0.0/8"), "198.51.100.1");
         assert_eq!(seen("10.0.0.1", &["10.9.9.9"], "10.0.0.0/8"), "10.9.9.9");

@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, header};
 pub(crate) struct ForeignSite;
 
 impl ForeignSite {
-    /// What is wrong, for people.
+    /// The problem, for people.
     pub(crate) const HEADING: &str = "Another site sent this form";
-    /// What they can do.
+    /// The advice, for people.
     pub(crate) const ADVICE: &str = "Open the page here and send the form from it.";
 }
 

@@ -1,4 +1,4 @@
-//! What every response carries, and the limits of every request.
+//! Headers of every response, and limits of every request.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const BODY: usize = 16 * 1024;
 /// The longest that a request may take. Nothing here computes: longer means that the cache hangs.
 pub(crate) const TIME: Duration = Duration::from_secs(15);
 
-/// What tells requests apart, in logs and answers.
+/// The header with the id of a request, in logs and answers.
 const ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Pages load their own files and nothing else; nothing inline runs; nobody frames them.
@@ -47,7 +47,7 @@ fn wrapped<S: Clone + Send + Sync + 'static>(router: Router<S>, server: Server, 
         .layer(from_fn(recorded))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(of_one_host))
-        // What a timeout or a panic answers is measured and carries the policies too.
+        // Answers of a timeout or a panic are measured and carry the policies too.
         .layer(from_fn(move |request, next| measure(server, request, next)))
         .layer(from_fn(policies))
         .layer(PropagateRequestIdLayer::new(ID))
@@ -109,7 +109,7 @@ async fn policies(request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Addresses of details hold what attackers typed: other sites need not know.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    // What does not say how long it may be kept is kept by nobody.
+    // Answers without their own caching header must not be kept.
     if !redirects {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }

@@ -1,7 +1,7 @@
-//! The limits on what a client may have computed, and on what all clients together may.
+//! The limits on computations for a client, and for all clients together.
 //!
-//! What counts is a computation that is queued for a client: of a value about an attacker, a password or devices, which nobody
-//! has cached yet. Looking at what is cached, and asking again for what is on its way, costs nothing and is never refused.
+//! Only queued computations count: of a value about an attacker, a password or devices that nobody has cached yet. A look at a cached value
+//! costs nothing and is never refused. The same holds for a value that is on its way.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +13,8 @@ use crate::config::LimitSettings;
 /// The time in which hits are counted, from the first of them.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How many clients are remembered at the most: a few megabytes. A flood of more makes older ones forgotten, not newer ones
-/// refused; what it can have computed is bounded by the queues.
+/// The most clients that are counted: a few megabytes. In a flood of more, older ones are dropped, and newer ones are not refused. The
+/// queues bound what it can have computed.
 const CLIENTS: usize = 1 << 16;
 
 /// Counts hits by client, and those of all. Clones are the same counter.
@@ -24,12 +24,12 @@ pub(crate) struct Limit {
     most: u32,
     ban: Duration,
     windows: Arc<Mutex<HashMap<Client, ClientWindow>>>,
-    /// Who has many addresses is many clients. `None` is no limit.
+    /// The limit of all clients together: one visitor with many addresses is many clients. `None` is no limit.
     all: Option<Arc<Mutex<Bucket>>>,
 }
 
-/// Permits for all clients together. It fills up evenly, so that a flood leaves everybody the same chance at every moment, where a
-/// count that begins anew every minute would be used up by whoever is first.
+/// Permits for all clients together. The bucket fills up evenly, so that a flood leaves everybody the same chance at every moment. A count
+/// that restarts every minute would be used up by the first clients.
 #[derive(Debug)]
 struct Bucket {
     /// How many it holds, and gets in a minute.
@@ -61,7 +61,7 @@ impl Bucket {
     }
 }
 
-/// What is known of a client until `ends`.
+/// The hits of a client until `ends`.
 #[derive(Clone, Copy, Debug)]
 struct ClientWindow {
     ends: Instant,
@@ -77,7 +77,7 @@ pub(crate) struct Refused(pub(crate) Duration);
 #[derive(Debug)]
 pub(crate) struct Permit(Option<Counted>);
 
-/// Where a hit was counted.
+/// The counter that a hit was added to.
 #[derive(Debug)]
 struct Counted {
     limit: Limit,
@@ -143,7 +143,7 @@ impl Limit {
 }
 
 impl Permit {
-    /// What costs nothing.
+    /// Returns a permit that costs nothing.
     pub(crate) fn free() -> Self {
         Self(None)
     }
@@ -168,7 +168,7 @@ impl Drop for Permit {
     }
 }
 
-/// Forgets windows that have ended; where that is not enough, the half that ends first. Bans end last by default.
+/// Drops windows that have ended. If that is not enough, drops the half that ends first. Bans end last by default.
 fn make_room(windows: &mut HashMap<Client, ClientWindow>, now: Instant) {
     windows.retain(|_, window| window.ends > now);
     if windows.len() > CLIENTS / 2 {
@@ -267,7 +267,7 @@ mod tests {
             assert!(spent(&limit, client(n), at).is_ok(), "newcomers are served");
         }
         assert!(limit.windows().len() <= CLIENTS);
-        // Of the same moment too.
+        // Windows of the same moment count too.
         for n in 0..CLIENTS as u32 * 2 {
             assert!(spent(&limit, client(u32::MAX - n), now + Duration::from_secs(30)).is_ok());
         }

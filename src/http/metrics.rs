@@ -1,4 +1,4 @@
-//! What this process measures about requests and about what pages found in the cache, for Prometheus.
+//! The metrics of requests, and of what pages found in the cache, for Prometheus.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ impl Server {
     }
 }
 
-/// Why connections are refused: all places are taken, the client has too many, the system has no more files or memory.
+/// The reasons of refused connections: all places are taken, the client has too many, the system has no more files or memory.
 const REFUSALS: [&str; 3] = ["all", "client", "system"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -1,7 +1,7 @@
-//! What all servers of this process have in common.
+//! Parts that all servers of this process share.
 //!
-//! That is the one way to serve, routes that can be listed, limits and headers, and who made a request. It is also the answer to a
-//! request that cannot be answered, the guard against foreign sites, the check of queries, files that pages load, and metrics.
+//! These are the one way to serve, routes that can be listed, limits and headers, and the client of a request. There are also answers to
+//! failed requests, the guard against foreign sites, the check of queries, files that pages load, and metrics.
 
 pub(crate) mod answer;
 pub(crate) mod asset;
@@ -24,8 +24,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use maud::Markup;
 
-/// What is answered where the framework refused to read a request with this status: a body that is too large (413), or of another type
-/// (415), is told apart; all else is the caller's mistake (400).
+/// Returns the status if the framework refused to read a request with this one. A body that is too large (413) or of another type (415)
+/// keeps its own. All else is the caller's mistake (400).
 pub(crate) fn unreadable(status: StatusCode) -> StatusCode {
     let told_apart = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status);
     if told_apart { status } else { StatusCode::BAD_REQUEST }

@@ -11,8 +11,8 @@ use quick_cache::sync::Cache;
 use super::answer::Answer;
 use crate::config::is_host;
 
-/// Who may keep a page that shows the address: where nobody has said it, it is what the request called this host, and nobody else is
-/// to be shown that.
+/// The cache policy of a page that shows the address. Without a setting, the address is what the request called this host, and nobody else
+/// must see that.
 const PRIVATE: &str = "private, no-cache";
 
 /// The same, as a header.
@@ -77,7 +77,7 @@ fn site(headers: &HeaderMap) -> String {
     if !is_host(host) {
         return "https://SITE".to_owned();
     }
-    // What has no name has no certificate.
+    // A host without a name has no certificate.
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let plain = name == "localhost" || name.parse::<std::net::Ipv4Addr>().is_ok() || host.starts_with('[');
     format!("{}://{host}", if plain { "http" } else { "https" })

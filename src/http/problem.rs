@@ -1,5 +1,5 @@
-//! What a caller gets when something is wrong. One policy: a caller's mistake says what was expected; ours says nothing of the
-//! inside, and is logged with the request's id. Programs get JSON (`{"error":…}`), people a page.
+//! Answers to a request that failed. One policy: a caller's mistake says what was expected. Ours says nothing of the inside, and is logged
+//! with the request's id. Programs get JSON (`{"error":…}`), people a page.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::guard::ForeignSite;
 use super::limit::Refused;
 use super::{html, unreadable};
 
-/// How an error is told.
+/// The form of an error's answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Negotiated {
     /// As a page.
@@ -55,7 +55,7 @@ pub(crate) struct Problem {
     heading: String,
     expected: Option<String>,
     advice: String,
-    /// When to try again.
+    /// The time after which to try again.
     after: Option<Duration>,
 }
 
@@ -71,7 +71,7 @@ impl Problem {
         }
     }
 
-    /// What the framework refused to read, with its status and reason.
+    /// An input that the framework refused to read, with its status and reason.
     pub(crate) fn unreadable(heading: &str, status: StatusCode, reason: String) -> Self {
         Self { status: unreadable(status), ..Self::expected(heading, reason) }
     }
@@ -111,7 +111,7 @@ impl Problem {
         Self { status: StatusCode::NOT_FOUND, heading: page.heading, expected: None, advice: page.advice, after: None }
     }
 
-    /// The store or the queues cannot be reached (503). What happened goes to the log, not to the caller.
+    /// The store or the queues cannot be reached (503). The cause goes to the log, not to the caller.
     pub(crate) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "could not answer a request");
         Self {
@@ -134,7 +134,7 @@ impl Problem {
         }
     }
 
-    /// As a page.
+    /// Returns the answer as a page.
     pub(crate) fn page(self, context: &PageContext<'_>) -> Response {
         let head = self.head();
         let page = ErrorPage {
@@ -146,7 +146,7 @@ impl Problem {
         (self.status, head, html(error(context, &page))).into_response()
     }
 
-    /// As JSON.
+    /// Returns the answer as JSON.
     pub(crate) fn json(self) -> Response {
         let head = self.head();
         let text = match self.expected {
@@ -165,7 +165,7 @@ impl Problem {
         head
     }
 
-    /// As what the caller asked for.
+    /// Returns the answer in the form that the caller asked for.
     pub(crate) fn respond(self, context: &PageContext<'_>, negotiated: Negotiated) -> Response {
         match negotiated {
             Negotiated::Page => self.page(context),

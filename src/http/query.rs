@@ -1,8 +1,8 @@
-//! Holds the query of every address for programs against the parameters that the address has.
+//! Checks the query of every address for programs against the parameters that the address has.
 //!
-//! A parameter that is unknown, comes twice or is not percent-encoded UTF-8 is the caller's mistake: ignored, it would make an answer
-//! about something else than was asked for. Which parameters an address has is read from its description, so a new route cannot
-//! forget it. What the values mean is checked by the handlers.
+//! A parameter that is unknown, comes twice or is not percent-encoded UTF-8 is the caller's mistake. An answer that ignored it would be
+//! about something else than was asked for. The parameters of an address are read from its description, so no new route can lack the check.
+//! The handlers check the values.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,10 +27,10 @@ const SHOWN: usize = 40;
 /// The parameters that addresses have in their query, by method and shape of the path.
 pub(crate) struct Accepted(HashMap<(Method, String), Vec<String>>);
 
-/// Why a query is refused.
+/// The reason why a query is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// What is wrong.
+    /// The problem, for people.
     pub(crate) heading: String,
     /// The parameters that there are.
     pub(crate) expected: String,

@@ -11,7 +11,7 @@ pub(crate) struct Routes<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
-    /// None yet.
+    /// Returns a set without routes.
     pub(crate) fn new() -> Self {
         Self { router: Router::new(), listed: Vec::new() }
     }
@@ -30,7 +30,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// What browsers ask by themselves before they let a page of another site ask. Not listed: nobody else has use for it.
+    /// Adds the answer to the question that browsers send before a page of another site may ask. Not listed: nobody else has use for it.
     pub(crate) fn preflight<T: 'static>(mut self, path: &str, handler: impl Handler<T, S>) -> Self {
         self.router = self.router.route(path, routing::options(handler));
         self
@@ -54,14 +54,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         &self.listed
     }
 
-    /// To be served.
+    /// Returns the router that serves them.
     pub(crate) fn into_router(self) -> Router<S> {
         self.router
     }
 }
 
-/// What a path looks like without the names of its parameters. A route has one parameter in a segment, where the description may
-/// have a name and an ending.
+/// Returns a path without the names of its parameters. A route has one parameter in a segment, where the description may have a name and an
+/// ending.
 pub(crate) fn shape(path: &str) -> String {
     let segments = path.split('/').map(|segment| if segment.contains('{') { "{}" } else { segment });
     segments.collect::<Vec<_>>().join("/")

@@ -1,7 +1,7 @@
-//! The one way to serve: all servers of this process have the same limits on connections and the same end.
+//! Serves: all servers of this process have the same limits on connections and the same end.
 //!
-//! hyper's own builder is used: the one of hyper-util waits without a limit for the first bytes, to find out which version of HTTP a
-//! client speaks.
+//! hyper's own builder is used. The one of hyper-util waits without a limit for the first bytes, to find out which version of HTTP a client
+//! speaks.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, IoSlice};
@@ -35,8 +35,8 @@ use super::metrics::{self, Server};
 use crate::config::{ConnectionSettings, TrustedProxies};
 use crate::open_files;
 
-/// How long a client may take to send the head of a request. The time begins when the connection is made, or when the last answer is
-/// sent: so this is also how long a connection may be idle.
+/// The time that a client has to send the head of a request. It begins when the connection is made, or when the last answer is sent. So
+/// this is also how long a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// The largest head of a request, in bytes, and the most that is read of a connection before somebody asks for it.
@@ -45,10 +45,10 @@ const HEAD: usize = 16 * 1024;
 /// How long a client may leave what was sent to it unread.
 const UNREAD: Duration = Duration::from_secs(30);
 
-/// After it was told to stop, how long a server waits for clients who have not finished sending a request.
+/// The time that a stopped server waits for clients who have not finished sending a request.
 const HALF_SENT: Duration = Duration::from_secs(1);
 
-/// After it was told to stop, how long a server goes on at the most: as long as a request may take.
+/// The longest time that a stopped server goes on: as long as a request may take.
 const DEADLINE: Duration = TIME;
 
 /// How long no connection is taken after the system refused one, for want of files or memory.
@@ -90,8 +90,8 @@ impl Bounds {
     }
 }
 
-/// Serves until told to stop. Then requests in progress are finished. A client that has not sent its request within a second is not waited
-/// for, and no client is for longer than a request may take.
+/// Serves until `stop` is cancelled. Then requests in progress are finished, for as long as a request may take. A client that has not sent
+/// its request within a second is not waited for.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -197,7 +197,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
 }
 
-/// Why a connection is refused.
+/// The reason why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Full {
     /// There are too many.
@@ -236,7 +236,7 @@ struct Open {
 #[derive(Default)]
 struct Counts {
     all: usize,
-    /// Of those clients that have any.
+    /// The connections of each client that has any.
     by_client: HashMap<Client, usize>,
 }
 

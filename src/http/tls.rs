@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 
 use crate::config::TrustedProxies;
 
-/// What a browser reached us over, as far as we can know.
+/// Whether a browser reached us over TLS, as far as we can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OverTls(pub(crate) bool);
 
@@ -26,8 +26,8 @@ where
     }
 }
 
-/// We do no TLS ourselves: it is the proxy next to us that says so, in `X-Forwarded-Proto`. Where several stand in a row, the one that
-/// the browser reached adds the left-most word, and the others pass it on or add theirs to the right.
+/// We do no TLS ourselves: the proxy next to us says so, in `X-Forwarded-Proto`. In a row of proxies, the one that the browser reached adds
+/// the left-most word. The others pass it on or add theirs to the right.
 fn over_tls(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &TrustedProxies) -> bool {
     let said = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let first = said.split(',').next().unwrap_or_default().trim();

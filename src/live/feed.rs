@@ -1,4 +1,4 @@
-//! What is known of the feed: the list, what was heard lately, and the viewers who are told.
+//! The state of the feed: the list, the latest events, and the viewers who receive them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,19 +18,19 @@ use crate::http::client::Client;
 /// How many events and changes are kept to be shown.
 const KEPT: usize = 30;
 
-/// How often viewers are told the whole list at most.
+/// The shortest time between two whole lists for viewers.
 const LISTS: Duration = Duration::from_secs(1);
 
-/// What is known. Everything in it is bounded.
+/// The state of the feed. Everything in it is bounded.
 pub(super) struct Feed {
     pub(super) follower: Follower,
     /// Grows whenever the list changes.
     pub(super) revision: u64,
     pub(super) hub: BroadcastHub,
     pub(super) connected: bool,
-    /// Since when the publisher is connected or not; `None` before the first attempt came to an end.
+    /// The time since when the publisher is connected or not; `None` before the first attempt came to an end.
     pub(super) since: Option<DateTime<Utc>>,
-    /// When anything was heard last.
+    /// The time when anything was heard last.
     pub(super) heard_at: Option<DateTime<Utc>>,
     /// The latest first.
     pub(super) events: VecDeque<(Event, Option<CountryCode>)>,
@@ -72,7 +72,7 @@ impl Feed {
         self.follower.wants_list().is_some()
     }
 
-    /// Whether countries are told.
+    /// Whether events have countries.
     pub(super) fn knows_countries(&self) -> bool {
         self.geoip.is_some()
     }

@@ -7,13 +7,13 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::http::client::Client;
 
-/// How many messages may wait for a viewer: two seconds of the most that are told.
+/// The most messages that may wait for a viewer: two seconds at the highest rate.
 const WAITING: usize = 1024;
 
 /// How many messages a whole list may be behind before the next viewer gets a new one instead of it and them.
 const BEHIND: usize = 100;
 
-/// Why somebody cannot watch.
+/// The reason why somebody cannot watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
     /// There are too many viewers.
@@ -22,7 +22,7 @@ pub(super) enum Full {
     Client,
 }
 
-/// A viewer's end of its queue. What comes first is what happened before.
+/// A viewer's end of its queue. The first messages are about what happened before.
 pub(super) struct Subscription {
     id: u64,
     client: Client,
@@ -138,7 +138,7 @@ impl BroadcastHub {
         self.list = Some(message);
     }
 
-    /// Forgets the whole list that is kept for those who come: the next one gets a new one.
+    /// Drops the whole list that is kept for new subscribers: the next one gets a new list.
     pub(super) fn forget(&mut self) {
         self.list = None;
         self.since.clear();

@@ -1,4 +1,4 @@
-//! What viewers are told, in the JSON of the original's back end.
+//! The messages to viewers, in the JSON of the original's back end.
 
 use std::net::IpAddr;
 
@@ -77,7 +77,7 @@ pub(super) fn delta(delta: &Delta) -> Bytes {
     LiveMessage::Delta { serial: delta.serial, delta: delta.change.as_str(), ip: delta.ip, ts: delta.ts }.bytes()
 }
 
-/// What an address did, and where that is.
+/// An incident event: an address, its action, and its country.
 pub(super) fn event(event: &Event, geo: Option<CountryCode>) -> Bytes {
     let geo = geo.map(|code| code.to_string());
     LiveMessage::Event { event: event.name.as_str(), ip: event.ip, ts: event.ts, geo }.bytes()

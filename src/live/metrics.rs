@@ -1,4 +1,4 @@
-//! What operators measure of the live feed. Where none is configured everything is 0.
+//! The operators' metrics of the live feed. Where none is configured everything is 0.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
@@ -30,7 +30,7 @@ struct OfResult {
     result: &'static str,
 }
 
-/// What one look finds.
+/// The state at one look.
 #[derive(Default)]
 struct Seen {
     connected: Gauge,

@@ -1,8 +1,8 @@
-//! The live feed: what the dynamic firewall's publisher says, kept as a list, shown on a page and passed on to viewers.
+//! The live feed: messages of the dynamic firewall's publisher, kept as a list, shown on a page and passed on to viewers.
 //!
-//! A task of its own hears the publisher ([`sview_dynfw::Subscriber`]) and tells the `Feed`, which keeps the list, what was
-//! heard lately, and the `BroadcastHub` of viewers. Nothing waits for a viewer: each has a bounded queue, and whoever does not keep up is
-//! dropped. Everything that is heard was parsed strictly; text of it is escaped where it is shown, like any other.
+//! A task of its own hears the publisher ([`sview_dynfw::Subscriber`]) and updates the `Feed`. The `Feed` keeps the list, the latest
+//! events, and the `BroadcastHub` of viewers. Nothing waits for a viewer: each has a bounded queue, and a viewer that does not keep up is
+//! dropped. All input is parsed strictly. Its text is escaped where it is shown, like any other.
 
 mod certificate;
 mod countries;
@@ -102,7 +102,7 @@ impl Live {
     }
 }
 
-/// What the subscriber tells.
+/// Passes on the subscriber's messages.
 struct FeedListener(Live);
 
 impl Listener for FeedListener {
@@ -116,7 +116,7 @@ impl Listener for FeedListener {
     }
 }
 
-/// What the handlers need. `live` is `None` where no publisher is named.
+/// The state that the handlers need. `live` is `None` where no publisher is named.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) live: Option<Live>,

@@ -20,10 +20,10 @@ use crate::http::problem::Error;
 /// The longest text that is searched for, in characters: no address is longer.
 const LONGEST: usize = 45;
 
-/// What is asked of the list.
+/// The query of the list.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
-    /// What addresses contain.
+    /// The text that addresses must contain.
     #[serde(default)]
     q: String,
     /// The page, from 1.
@@ -34,7 +34,7 @@ pub(super) struct Asked {
 
 const LIVE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-cache")];
 
-/// The live page. What cannot be understood of the query is left out: it narrows a list, nothing more.
+/// Shows the live page. Unknown parts of the query are left out, because they only narrow a list.
 pub(super) async fn show(State(desk): State<Desk>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
     let now = desk.clock.now();
@@ -99,15 +99,15 @@ impl Live {
     }
 }
 
-/// What is known of the live feed, and what became of what was heard. Times are RFC 3339 in UTC, null where that is not known.
+/// The state of the live feed, and counts of its messages. Times are RFC 3339 in UTC, null where that is not known.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FeedState {
     /// Whether the publisher is connected.
     connected: bool,
-    /// Since when it is, or is not.
+    /// The time since when it is, or is not, connected.
     #[schema(format = DateTime)]
     since: Option<String>,
-    /// When something was heard last.
+    /// The time when something was heard last.
     #[schema(format = DateTime)]
     heard_at: Option<String>,
     /// The list's version, as the publisher counts them.
@@ -116,7 +116,7 @@ pub(crate) struct FeedState {
     serial: Option<u64>,
     /// How many addresses are on the list.
     addresses: Option<usize>,
-    /// When the list changed last.
+    /// The time when the list changed last.
     #[schema(format = DateTime)]
     updated: Option<String>,
     /// Whether changes were missed, and the whole list is waited for.

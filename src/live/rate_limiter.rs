@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How many messages viewers are told at most in a tenth of a second. People cannot follow more, and browsers should not have to.
+/// The most messages to viewers in a tenth of a second. People cannot follow more, and browsers should not have to.
 const MOST: u32 = 50;
 
 /// The time in which they are counted: short, so that no burst fills the queue of a viewer who keeps up.

@@ -8,8 +8,8 @@ use memchr::{memchr, memmem, memrchr};
 
 use super::Live;
 
-/// For so many times as long as writing it took a text is used although the list has changed: however fast the list changes, writing
-/// it takes a twentieth of one core at the most.
+/// The time for which a text is used although the list has changed, as a multiple of the time to write it. However fast the list changes,
+/// writing takes a twentieth of one core at the most.
 const SPARING: u32 = 20;
 
 /// The text that was written last.

@@ -26,11 +26,11 @@ use crate::http::{self, asset, headers, query};
 #[openapi(paths(page::state, socket::open))]
 struct Description;
 
-/// What every address for programs accepts in its query.
+/// The parameters that every address for programs accepts in its query.
 static ACCEPTED: LazyLock<Accepted> =
     LazyLock::new(|| Accepted::of(&Description::openapi()).without_parameters(HEALTHZ));
 
-/// Where a supervisor asks whether the process answers.
+/// The path where a supervisor asks whether the process answers.
 const HEALTHZ: &str = "/healthz";
 
 /// Serves until told to stop. Links to the pages of `sview serve` are those of `SVIEW_PUBLIC_URL`; without it there are none.

@@ -1,4 +1,4 @@
-//! `/ws`: what viewers are told, over a WebSocket. Any site may listen: the data is public.
+//! `/ws`: the messages to viewers, over a WebSocket. Any site may listen: the data is public.
 //!
 //! Frames are shared slices of one message, cut small, so that a viewer's buffer stays small however large the list is.
 
@@ -41,9 +41,10 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 /// The live feed
 ///
-/// A WebSocket, open to pages of any site. Each text message is JSON, a LiveMessage of this description's schemas: first whether the
-/// publisher is connected, then the whole list, then every change and event when it is heard. Nothing is expected from you but answers to pings, which clients give by
-/// themselves. Who reads too slowly is closed with 1013, and gets the whole list when it comes again.
+/// A WebSocket, open to pages of any site. Each text message is JSON, a LiveMessage of this description's schemas. The first says whether
+/// the publisher is connected, and the second is the whole list. Then every change and event follows when it is heard. Send nothing but
+/// answers to pings, which clients give by themselves. A client that reads too slowly is closed with 1013, and gets the whole list when it
+/// comes again.
 #[utoipa::path(
     get,
     path = "/ws",
@@ -100,7 +101,7 @@ fn http_request(parts: axum::http::request::Parts) -> axum::http::Request<()> {
     axum::http::Request::from_parts(parts, ())
 }
 
-/// A seat that is given back when dropped.
+/// A subscription that is freed when dropped.
 struct Place {
     seat: Subscription,
     live: Live,

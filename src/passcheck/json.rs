@@ -1,4 +1,4 @@
-//! What the addresses of the password checker that take JSON have in common.
+//! Shared parts of the password checker's addresses that take JSON.
 
 use std::time::Instant;
 
@@ -25,10 +25,10 @@ impl IntoResponse for ApiError {
 /// The largest request, in bytes.
 const MOST: usize = 16 * 1024;
 
-/// How much of a larger one is read to the end all the same, so that who sends it is there to hear that it is too large.
+/// The part of a larger body that is still read. So its sender is there to hear that it is too large.
 const HEARD: usize = 4 << 20;
 
-/// The JSON of a body. What it holds is not told in errors: it is about a password.
+/// Reads the JSON of a body. Errors do not show its content: it is about a password.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, ApiError> {
     let bad = |text| ApiError(StatusCode::BAD_REQUEST, text);
     let body = whole(body).await?;
@@ -123,7 +123,7 @@ pub(super) fn limited(Refused(after): Refused) -> Response {
     response
 }
 
-/// What is known cannot be read. Why is for the log.
+/// Returns the answer if file or database cannot be read. The reason is for the log.
 pub(super) fn unavailable(cause: &dyn std::fmt::Display) -> Response {
     tracing::error!(error = %cause, "could not check a password");
     ApiError(StatusCode::SERVICE_UNAVAILABLE, "passwords cannot be checked at the moment").into_response()
@@ -136,12 +136,11 @@ pub(super) async fn only_post() -> Response {
     response
 }
 
-/// Answers about passwords are a multiple of this many bytes long: of those with up to a hundred passwords none can be told from one
-/// with none.
+/// Answers about passwords are a multiple of this many bytes long. An answer with up to a hundred passwords looks like one with none.
 const BLOCK: usize = 16 * 1024;
 
-/// JSON about passwords, followed by spaces, in the form of gzip but not compressed for who reads that: so its length does not tell
-/// whether something is known. Given when [`even`] lets it.
+/// Returns JSON about passwords, followed by spaces, in the form of gzip but not compressed, if the client accepts that. So its length does
+/// not depend on the result. Its time is set by [`even`].
 pub(super) async fn padded(began: Instant, request: &HeaderMap, body: &Value) -> Response {
     let mut body = body.to_string().into_bytes();
     body.resize(body.len().next_multiple_of(BLOCK), b' ');

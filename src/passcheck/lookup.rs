@@ -1,4 +1,4 @@
-//! What is known under a prefix: the file of hashes and the database, as one answer.
+//! Finds passwords by prefix: the file of hashes and the database, as one answer.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,7 +38,7 @@ impl From<Entry> for Found {
     }
 }
 
-/// Why nothing can be answered: a part of what is known cannot be read, and without it an answer would be wrong.
+/// The reason why nothing can be answered: file or database cannot be read, and without it an answer would be wrong.
 #[derive(Debug)]
 pub(super) struct Unavailable(String);
 
@@ -68,8 +68,8 @@ impl Passwords {
         }
     }
 
-    /// What is known under a prefix, in the order of the hashes. File and database are asked whatever they hold, so that the time that
-    /// this takes does not tell whether anything is known; to be answered [`even`]ly.
+    /// Returns the passwords under a prefix, in the order of the hashes. File and database are asked in any case, so that the time does not
+    /// depend on the result. Answer it [`even`]ly.
     pub(super) async fn of(&self, kind: HashKind, prefix: HashPrefix) -> Result<Vec<Found>, Unavailable> {
         let (listed, _) = self.listed(kind, prefix).await?;
         let seen = self.asked(kind, prefix).await?;
@@ -96,7 +96,7 @@ impl Passwords {
         Ok((all.map(|Found { hash, count, sources, .. }| Entry { hash, count, sources }).collect(), None))
     }
 
-    /// What the file says, and the file.
+    /// Returns the file's entries, and the file.
     async fn listed(&self, kind: HashKind, prefix: HashPrefix) -> Result<(Vec<Entry>, Option<Arc<Bulk>>), Unavailable> {
         let current = &self.files[kind as usize];
         if current.is_due() {
@@ -116,7 +116,7 @@ impl Passwords {
         Ok((entries.map_err(|error| Unavailable(error.to_string()))?, Some(bulk)))
     }
 
-    /// What the database says; `None` when it has nothing under this prefix.
+    /// Returns the database's entries; `None` if it has nothing under this prefix.
     async fn seen(&self, kind: HashKind, prefix: HashPrefix) -> Result<Option<Seen>, Unavailable> {
         if self.occupied.is_due() {
             let (busy, reports) = (Busy(Arc::clone(&self.occupied)), self.reports.clone());
@@ -133,8 +133,8 @@ impl Passwords {
     }
 }
 
-/// Answers that must not tell by their time whether something is known are given at whole multiples of this after the request: far
-/// more than looking up and writing differ by.
+/// Answers whose time must not depend on the result are given at whole multiples of this after the request. It is far more than the
+/// differences of looking up and writing.
 const BEAT: Duration = Duration::from_millis(10);
 
 /// Waits until an answer may be given to a request that came at `began`.
@@ -144,7 +144,7 @@ pub(super) async fn even(began: Instant) {
     tokio::time::sleep(Duration::from_nanos(left)).await;
 }
 
-/// What the database says under a prefix.
+/// The database's entries under a prefix.
 type Seen = BTreeMap<PasswordHash, SeenPassword>;
 
 fn united(listed: Vec<Found>, seen: &Seen) -> Vec<Found> {
@@ -168,7 +168,7 @@ struct Occupied {
     busy: AtomicBool,
 }
 
-/// What was read, and when.
+/// The entries that were read, and when.
 #[derive(Clone, Copy, Debug)]
 struct Read {
     revision: i64,
@@ -191,7 +191,7 @@ impl Occupied {
 
     async fn read(&self, reports: &Reports) {
         if let Err(error) = self.read_again(reports).await {
-            // What was read stays; whoever asks under one of its prefixes learns of the trouble.
+            // The prefixes read before stay; a request under one of them reports the trouble.
             tracing::warn!(%error, "could not read the prefixes of counted passwords");
         }
     }

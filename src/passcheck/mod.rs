@@ -1,6 +1,6 @@
-//! The password checker: has this password been used against honeypots? Who asks tells the first digits of its hash and nothing
-//! more, and finds the rest in the answer; so what is asked for is in no log, metric or trace, and no answer can take another time
-//! for a password that was seen than for one that was not.
+//! The password checker: has this password been used against honeypots? A client sends only the first digits of its hash, and finds the
+//! rest in the answer. The request is in no log, metric or trace. No answer takes another time for a password that was seen than for one
+//! that was not.
 
 mod json;
 pub(crate) mod leaked;
@@ -28,7 +28,7 @@ use crate::http::own_pages::OwnPages;
 use crate::http::query::Refusal;
 use crate::http::routes::Routes;
 
-/// What the handlers need.
+/// The state that the handlers need.
 pub(crate) struct Checker {
     passwords: Passwords,
     site: Arc<Site>,

@@ -1,4 +1,4 @@
-//! What the API's description says of the password checker's requests and answers.
+//! The API's description of the password checker's requests and answers.
 
 use serde_json::Value;
 use sview_model::HashKind;

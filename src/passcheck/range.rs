@@ -25,7 +25,7 @@ use crate::http::client::Client;
 use crate::http::limit::Refused;
 use crate::http::query::Refusal;
 
-/// Where the API is; the prefix follows.
+/// The path of the API; the prefix follows.
 pub(super) const RANGE: &str = "/range/";
 
 /// Asks for an answer whose length does not tell how many passwords there are.
@@ -34,13 +34,13 @@ const ADD_PADDING: HeaderName = HeaderName::from_static("add-padding");
 /// A padded answer is as long as so many lines of the count 0, drawn by chance.
 const PADDED: std::ops::RangeInclusive<usize> = 840..=1000;
 
-/// Where what is known would not fit, as many lines more as are needed, in steps of this.
+/// The step in which lines are added to an answer that needs more.
 const STEP: usize = 160;
 
 /// Counts change once a day.
 const KEPT: &str = "public, max-age=3600";
 
-/// What may stand in the address.
+/// The query of the address.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Mode {
     #[serde(default = "sha1")]
@@ -152,7 +152,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
     plain(StatusCode::BAD_REQUEST, refusal.to_string())
 }
 
-/// What a browser asks before a page of another site sends `Add-Padding`.
+/// Answers the question that a browser sends before a page of another site sends `Add-Padding`.
 pub(super) async fn preflight() -> Response {
     let allowed = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
@@ -220,8 +220,8 @@ const PAIRS: [[u8; 2]; 256] = {
     pairs
 };
 
-/// A padded answer: the real lines among made-up ones of the count 0. It is as long as a number of lines of the count 0 that is drawn
-/// by chance, so its length tells nothing of the real ones. Some made-up counts are written `00`, to make up for longer counts.
+/// Returns a padded answer: the real lines among made-up ones of the count 0. It is as long as a random number of lines of the count 0, so
+/// its length says nothing about the real ones. Some made-up counts are written `00`, to make up for longer counts.
 fn pad(prefix: HashPrefix, kind: HashKind, entries: Vec<Entry>) -> Vec<u8> {
     let mut rng = rand::rng();
     let digits = |entry: &Entry| entry.count.checked_ilog10().unwrap_or(0) as usize;

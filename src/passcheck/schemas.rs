@@ -1,4 +1,4 @@
-//! What requests and answers look like, as JSON Schemas (2020-12), each at an address of its own.
+//! Requests and answers as JSON Schemas (2020-12), each at an address of its own.
 
 use std::sync::LazyLock;
 

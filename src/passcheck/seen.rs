@@ -1,5 +1,5 @@
-//! What the page asks for: the same as the API's answer, with the days on which passwords were seen. By POST, so that no proxy on
-//! the way writes the prefix into its log of addresses.
+//! The page's request: the same as the API's answer, with the days on which passwords were seen. It is a POST, so that no proxy on the way
+//! writes the prefix into its log of addresses.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use super::json::{self, answer};
 use super::openapi::{SeenAnswer, SeenRequest};
 use crate::http::client::Client;
 
-/// Where it is.
+/// The path of the request.
 pub(super) const PATH: &str = "/passcheck/apiv1/seen";
 
 /// The passwords whose hashes begin with five digits, with days

@@ -1,4 +1,4 @@
-//! Why something was not done, and what becomes of it.
+//! The reasons of failed work, and what happens then.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::causes::causes;
 /// After a look that failed.
 pub(super) const AFTER: Duration = Duration::from_secs(5);
 
-/// Why something was not done.
+/// The reason why some work failed.
 pub(super) enum Failure {
     /// The database does not answer, or the disk keeps no serial: it is tried again, and nothing is lost.
     Passing(anyhow::Error),

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 pub(super) struct Listed {
     /// The list's generation; `None` where none was made yet.
     generation: Option<u64>,
-    /// When each of its addresses leaves it.
+    /// The time when each of its addresses leaves it.
     expiries: Vec<(IpAddr, DateTime<Utc>)>,
-    /// When what is published is to be held against it: at once, or when the next address leaves.
+    /// The time of the next comparison with what is published: at once, or when the next address leaves.
     due: DateTime<Utc>,
-    /// As of when the list is that is published.
+    /// The time that the published list is for.
     as_of: DateTime<Utc>,
 }
 
@@ -26,18 +26,18 @@ impl Listed {
         self.generation
     }
 
-    /// What is listed at a moment: an address that stopped leaves the list when its time is over, and not only when it is made anew.
+    /// Returns the listed addresses at a moment. An address leaves the list when its time is over, before the list is made again.
     pub(super) fn at(&self, now: DateTime<Utc>) -> BTreeSet<IpAddr> {
         self.expiries.iter().filter(|(_, expires)| *expires > now).map(|(ip, _)| *ip).collect()
     }
 
-    /// Whether what is published may be another list than [`at`](Self::at) this moment: also where the clock was set back, since by
-    /// the one that ran ahead too many had left.
+    /// Whether the published list may differ from [`at`](Self::at) at this moment. That is also so after a clock was set back, since too
+    /// many addresses had left by the fast clock.
     pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.due <= now || now < self.as_of
     }
 
-    /// What is published is the list of this moment.
+    /// Notes that the list of this moment is published.
     pub(super) fn published(&mut self, now: DateTime<Utc>) {
         let next = self.expiries.iter().map(|(_, expires)| *expires).filter(|expires| *expires > now).min();
         self.due = next.unwrap_or(DateTime::<Utc>::MAX_UTC);

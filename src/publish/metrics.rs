@@ -1,4 +1,4 @@
-//! What operators measure of the publisher. In a process that publishes nothing everything is 0.
+//! The operators' metrics of the publisher. In a process that publishes nothing everything is 0.
 
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
@@ -15,7 +15,7 @@ struct OfTopic {
     topic: &'static str,
 }
 
-/// What the publisher notes as it works.
+/// The publisher's notes about its work.
 #[derive(Default)]
 pub(super) struct Metrics {
     messages: Family<OfTopic, Counter>,
@@ -25,7 +25,7 @@ pub(super) struct Metrics {
     pub(super) addresses: Gauge,
     /// The serial of the last delta.
     pub(super) serial: Gauge,
-    /// When the whole list was sent last, in seconds since 1970.
+    /// The time when the whole list was sent last, in seconds since 1970.
     pub(super) listed: Gauge<f64, AtomicU64>,
     /// Looks for news that failed.
     pub(super) failed: Counter,

@@ -21,12 +21,12 @@ use self::serial::HighWater;
 use self::work::Work;
 use crate::Services;
 
-/// What is published, where, and how often.
+/// Settings of the publisher: its address, its files and its intervals.
 #[derive(Clone, Debug)]
 pub struct PublishSettings {
-    /// Where clients connect.
+    /// The address that clients connect to.
     pub bind: SocketAddr,
-    /// Where the keys are, and the serial that was reached; made when missing.
+    /// The directory of the keys and of the last serial; made when missing.
     pub directory: PathBuf,
     /// How often the whole list is sent.
     pub list_every: Duration,
@@ -63,21 +63,21 @@ impl Publishing {
         Ok(Self { settings, publisher, high_water })
     }
 
-    /// Where clients connect.
+    /// Returns the address that clients connect to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.publisher.address()
     }
 
-    /// Publishes until told to stop.
+    /// Publishes until `stop` is cancelled.
     ///
-    /// Clients who are away or slow are no failure, and a database or a disk that fails is made up for by a later look.
+    /// Clients who are away or slow are no failure. After a failure of database or disk, a later look catches up.
     ///
     /// # Errors
-    /// When the socket breaks: then nobody is told anything any more, and whoever started this is to start it again.
+    /// Returns an error if the socket breaks. Then nobody receives anything any more, and the caller must start it again.
     pub async fn run(mut self, services: &Services, stop: &CancellationToken) -> anyhow::Result<()> {
         let done = work(services, &self.settings, &self.publisher, &mut self.high_water, stop).await;
-        // What failed before is the reason; that it cannot be closed either is none.
+        // An earlier failure is the reason to report; a failed close is none.
         let closed = self.publisher.close(Duration::from_secs(1)).await;
         done?;
         Ok(closed?)

@@ -6,9 +6,9 @@ use sview_dynfw::{Delta, Event, List, PublishError, Publisher, Topic};
 
 use super::metrics::METRICS;
 
-/// So many messages are sent at once, of whatever topic, then the socket has a moment to pass them on: what it takes in one go is 64
-/// messages for a client, whatever may wait for it later, and the rest is lost. A thousand a second also leave a client that is held up
-/// a second to catch up.
+/// The number of messages that are sent at once, of whatever topic. Then the socket has a moment to pass them on. In one go it takes 64
+/// messages for a client, however much may wait for it later, and the rest is lost. A thousand a second also leave a slow client a second
+/// to catch up.
 const BURST: usize = 20;
 const PAUSE: Duration = Duration::from_millis(20);
 

@@ -1,4 +1,4 @@
-//! What the publisher does, one thing after the other: the list, what changes it, and events.
+//! The publisher's work, one step after the other: the list, its changes, and events.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use sview_model::vocabulary::event_name;
 /// After so many deltas at once the list follows, for those who lost some nevertheless and wait for it.
 const MANY: usize = 1000;
 
-/// How long clients of an earlier run have to connect again, before they are told that they have missed something.
+/// The time that clients of an earlier run have to connect again, before they hear that they have missed something.
 const SETTLING: Duration = Duration::from_secs(3);
 
 /// An address for documentation: added and taken back where there is no other.
@@ -31,17 +31,17 @@ pub(super) struct Work<'a> {
     settings: &'a PublishSettings,
     paced: Paced<'a>,
     high_water: &'a mut HighWater,
-    /// What is published.
+    /// The serials of what is published.
     serials: Serials,
-    /// What should be.
+    /// The list that should be published.
     listed: Listed,
     /// Up to when reports have become events.
     told: DateTime<Utc>,
 }
 
 impl<'a> Work<'a> {
-    /// Begins with the list that there is. Serials leap, for nobody knows which deltas of an earlier run were heard: whoever followed
-    /// that run finds more missing than it waits for, and asks for the list again.
+    /// Begins with the present list. Serials leap, because nobody knows which deltas of an earlier run were heard. A client of that run
+    /// finds more missing than it waits for, and asks for the list again.
     pub(super) async fn begin(
         services: &'a Services,
         settings: &'a PublishSettings,

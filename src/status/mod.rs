@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 /// The status of a deployment, as one process sees it.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Status {
-    /// When it was looked at, by the clock of the process' host.
+    /// The time of the look, by the clock of the process' host.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) at: DateTime<Utc>,
-    /// What ought to be looked at or changed, a sentence each.
+    /// Warnings for operators, a sentence each.
     pub(crate) warnings: Vec<String>,
     /// Whether reports arrive; null when the database did not say in time.
     pub(crate) reports: Option<Reports>,
@@ -24,7 +24,7 @@ pub(crate) struct Status {
     pub(crate) ledger: Server,
     /// The disk of the data directory; null where the system does not tell.
     pub(crate) disk: Option<Disk>,
-    /// What is done by the clock.
+    /// The periodic jobs.
     pub(crate) schedule: Vec<Tick>,
     /// The processes that keep running and were heard of in the last two minutes.
     pub(crate) processes: Vec<Process>,
@@ -35,7 +35,7 @@ pub(crate) struct Status {
 /// Whether reports arrive.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Reports {
-    /// As of when, by the clock of statistics.
+    /// The time that it is for, by the clock of statistics.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) as_of: DateTime<Utc>,
     /// Reports of each kind by the hour.
@@ -46,7 +46,7 @@ pub(crate) struct Reports {
     pub(crate) devices: Option<u64>,
     /// How many devices the 10,000 newest incidents are from.
     pub(crate) devices_lately: Option<u64>,
-    /// Since when these incidents are.
+    /// The time since when these incidents are.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) lately_since: Option<DateTime<Utc>>,
     /// The devices that were heard of last, newest first.
@@ -73,7 +73,7 @@ pub(crate) struct Hour {
     pub(crate) count: Option<u64>,
 }
 
-/// When a source reported last. A source that is frequent tells the moment; a rarer one the hour or the day.
+/// The last report of a source. A frequent source has the moment; a rarer one the hour or the day.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Source {
     /// A trap; passwords; ports.
@@ -104,7 +104,7 @@ pub(crate) struct File {
     pub(crate) lines: u64,
     /// Whether that is all of them.
     pub(crate) finished: bool,
-    /// When it was read last, by the database's clock.
+    /// The time when it was read last, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) at: DateTime<Utc>,
 }
@@ -126,7 +126,7 @@ pub(crate) struct Server {
     pub(crate) answer_seconds: Option<f64>,
     /// How far its clock is ahead of the host's, negative when behind; null for a file.
     pub(crate) clock_ahead_seconds: Option<f64>,
-    /// Why it does not answer.
+    /// The reason why it does not answer.
     pub(crate) error: Option<String>,
 }
 
@@ -161,7 +161,7 @@ pub(crate) struct Process {
     pub(crate) version: String,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) since: DateTime<Utc>,
-    /// When it was last heard of, by the ledger's clock.
+    /// The time when it was last heard of, by the ledger's clock.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) heard: DateTime<Utc>,
 }

@@ -1,4 +1,4 @@
-//! What an operator ought to look at.
+//! Warnings for operators.
 
 use chrono::TimeDelta;
 

@@ -16,11 +16,11 @@ use super::session::Session;
 use crate::http::client::Client;
 use crate::http::problem::{Error, Problem};
 
-/// What the API takes besides what every resource takes.
+/// The parameters of the API besides those of every resource.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ApiQuery {
-    /// Which resource.
+    /// The name of the resource.
     #[param(value_type = schemas::ResourceName)]
     name: Option<String>,
     /// The first 10 hex digits of the SHA-256 of the session's device tokens, joined in order. Only compared with them: data of

@@ -1,5 +1,5 @@
-//! What is known of the resources that a page shows: what is cached, with its age; what is missing or stale is suggested to the
-//! queues in the background. Answering never waits for that, nor for a cache that is away when the values are known.
+//! Loads the resources that a page shows: cached values, with their age. Missing and stale ones are suggested to the queues in the
+//! background. An answer never waits for that, nor for a cache that is away if the values are known.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ const AHEAD: TimeDelta = TimeDelta::hours(1);
 /// How many pages' suggestions may wait; more are dropped, and made again when somebody looks again.
 const WAITING: usize = 1024;
 
-/// What the queues say of a page's values, and what the page suggests to them in one message.
+/// The queues' answer about a page's values, and the page's suggestions in one message.
 #[derive(Default)]
 struct Batch {
     /// How jobs stand, by their keys; `None` where the queues did not answer.
@@ -46,7 +46,7 @@ impl Batch {
     }
 }
 
-/// What is wanted of the queues.
+/// A request to the queues.
 enum Wanted {
     /// A computation, which is paid for.
     Due(Permit),
@@ -57,11 +57,11 @@ enum Wanted {
 /// How long it may take to find out whether late reports made values out of date.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Of how many pages the suggestions are decided and queued at once.
+/// The number of pages whose suggestions are decided and queued at once.
 const AT_ONCE: usize = 16;
 
-/// Which of these values are out of date, for late reports, and paid for. A client that has had too much computed goes on with the
-/// values that there are; so do all while the database is slow or away, because other suggestions wait behind these.
+/// Returns which of these values are out of date, for late reports, and paid for. A client that has had too much computed goes on with the
+/// present values. So do all while the database is slow or away, because other suggestions wait behind these.
 async fn late(context: &Context, limit: &Limit, looks: Vec<(Request, Client)>) -> Vec<(Request, Permit)> {
     let (requests, clients): (Vec<Request>, Vec<Client>) = looks.into_iter().unzip();
     let considered = sview_jobs::consider_all(context, &requests, &Cause::Page);
@@ -109,7 +109,7 @@ async fn suggest_all(context: &Context, limit: &Limit, wanted: Vec<(Request, Wan
     Ok(())
 }
 
-/// What tells a value from all others of its request.
+/// Returns the version of a value among all others of its request.
 fn version(entry: &Entry) -> String {
     let mut hash = Sha256::new();
     hash.update(&*entry.json);
@@ -178,8 +178,8 @@ impl CardLoader {
         asked.map(|()| entry)
     }
 
-    /// What is known of each request, in their order; suggests what is missing or due. Refused when the client may not have what is
-    /// missing computed.
+    /// Returns the state of each request, in their order. Suggests those that are missing or due. Refused if the client may not have the
+    /// missing ones computed.
     pub(super) async fn of(&self, client: Client, requests: Vec<Request>) -> Result<Vec<(Request, Slot)>, Problem> {
         let entries = self.known.get_many(&requests).await.map_err(|e| Problem::unavailable(&e))?;
         let read = |(request, entry): (Request, Option<Entry>)| {
@@ -205,7 +205,7 @@ impl CardLoader {
             Ok((request, slot))
         };
         let slots = read.into_iter().map(slot).collect();
-        // What was suggested before a client was refused the rest is computed all the same.
+        // Suggestions made before a client was refused the rest are computed all the same.
         self.send(batch);
         slots
     }
@@ -257,7 +257,7 @@ impl CardLoader {
         })
     }
 
-    /// What is shown in place of a value that is not there, which is suggested.
+    /// Returns what is shown in place of a missing value, and suggests the value.
     fn missing(&self, client: Client, request: &Request, batch: &mut Batch) -> Result<Slot, Problem> {
         let outlook = batch.outlook(request);
         self.suggest(client, request, outlook, batch).map_err(Problem::limited)?;

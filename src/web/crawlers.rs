@@ -1,4 +1,4 @@
-//! What programs that find their own way ask every site for: `robots.txt`, `sitemap.xml`, `security.txt`.
+//! Files that crawlers ask every site for: `robots.txt`, `sitemap.xml`, `security.txt`.
 
 use axum::extract::State;
 use axum::http::header;
@@ -12,7 +12,7 @@ use super::App;
 use crate::http::problem::{Negotiated, Problem};
 use crate::http::routes::Routes;
 
-/// What nobody has to search: it is computed for who asks, or belongs to one visitor.
+/// Paths that nobody has to search: they are computed on demand, or belong to one visitor.
 const DISALLOWED: [&str; 9] = [
     "/api/device/",
     "/api/resource",
@@ -27,7 +27,7 @@ const DISALLOWED: [&str; 9] = [
 
 const SECURITY: &str = "/.well-known/security.txt";
 
-/// Where problems of security are reported, and until when that holds.
+/// The contact for problems of security, and until when that holds.
 #[derive(Clone, Debug)]
 pub(super) struct Security {
     pub(super) contact: String,

@@ -49,7 +49,7 @@ pub(super) async fn attacker(
     }
 }
 
-/// What the form that looks an address up sends.
+/// The fields of the form that looks an address up.
 #[derive(Deserialize)]
 pub(super) struct Lookup {
     #[serde(default)]

@@ -25,7 +25,7 @@ pub(super) struct Download {
     cache_control: &'static str,
 }
 
-/// What a request asks for of a file.
+/// The part of a file that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Whole,
@@ -136,7 +136,7 @@ fn part_of(range: &str, whole: usize) -> Part {
     let Some((from, to)) = range.split_once('-') else { return Part::Whole };
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        // What is larger than any number is larger than any file.
+        // A number that is too large for its type is larger than any file.
         digits.then(|| text.parse().unwrap_or(usize::MAX))
     };
     match (number(from), number(to)) {

@@ -31,9 +31,9 @@ impl Body {
 
 /// A resource as a file: CSV, JSON or SVG
 ///
-/// The data alone, cacheable. Beside what `/api/resource` answers, a row of a ranking has its share of the whole in `percent`, and a
-/// point of series that are parts of a whole has the rest of it in `other`. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it, also after a
-/// semicolon or tab in it, and control characters are replaced by visible ones. JSON has texts as they are.
+/// The data alone, cacheable. It has more than `/api/resource`: a row of a ranking has its share of the whole in `percent`. A point of
+/// series that are parts of a whole has the rest of it in `other`. In CSV, an apostrophe precedes text that a spreadsheet would take for a
+/// formula, also after a semicolon or tab in it. Control characters are replaced by visible ones. JSON has texts as they are.
 #[utoipa::path(
     get,
     path = "/resource/{name}.{form}",
@@ -90,8 +90,7 @@ async fn answer(
     .await
 }
 
-/// The answer with a value that everybody may have, for as long as a browser may keep it; what tells of nothing yet is kept by
-/// nobody.
+/// Returns the answer with a value that everybody may have, for as long as a browser may keep it. Nobody keeps an answer without a value.
 pub(super) fn public(body: Body, request: &Request, entry: Option<&Entry>) -> Answer {
     let cache = match entry {
         None => "no-store".to_owned(),
@@ -100,8 +99,8 @@ pub(super) fn public(body: Body, request: &Request, entry: Option<&Entry>) -> An
     Answer::new(body.text, body.content_type, &cache)
 }
 
-/// The answer to a request for a value. What belongs to a session's devices is never kept by anybody. What is precached is the same
-/// for everybody, and is asked for the most: it is made once a second.
+/// Returns the answer to a request for a value. Nobody ever keeps values of a session's devices. Precached values are the same for
+/// everybody, and are asked for the most, so their answer is made once a second.
 pub(super) async fn respond(
     app: &App,
     client: Client,
@@ -134,8 +133,8 @@ pub(super) async fn respond(
     }
 }
 
-/// Data as JSON: what the API serves, with the share of the whole in each row of a ranking, and what belongs to no label in each point
-/// of a multi-series. So it has points where there is no label, too.
+/// Returns data as JSON, as the API serves it, with two additions. Each row of a ranking has its share of the whole. Each point of a
+/// multi-series has the part that belongs to no label. So it has points where there is no label, too.
 fn json(data: &Data) -> String {
     let mut value = serde_json::to_value(data).unwrap_or_default();
     match data {
@@ -203,8 +202,8 @@ fn tenths(number: u64) -> String {
     format!("{}.{}", number / 10, number % 10)
 }
 
-/// A cell that a spreadsheet takes for text and a terminal for nothing else: what would begin a formula gets an apostrophe before
-/// it, control characters become visible.
+/// Returns a cell that is only text to spreadsheets and terminals. An apostrophe precedes what would begin a formula, and control
+/// characters become visible.
 fn neutral(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     // Spreadsheets split at these too: at semicolons wherever the comma is the decimal sign. Each piece may be a cell of its own.

@@ -14,7 +14,7 @@ use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Where cards are.
+/// The path of cards.
 pub(super) const PATH: &str = "/fragment/{name}";
 
 const HTML: &str = "text/html; charset=utf-8";

@@ -1,5 +1,5 @@
-//! The greylist: its page, its files and its archive. All of it comes from the database, for the worker that makes the list may be
-//! on another host; no path names a file of this one.
+//! The greylist: its page, its files and its archive. All of it comes from the database, because the worker that makes the list may be on
+//! another host. No path names a file of this one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError, RwLock};
@@ -34,7 +34,7 @@ const READING: Duration = Duration::from_secs(10);
 /// How many bytes the kept files of the archive take at the most: of some hundred days, or of 20 days of the longest lists.
 const DAYS: usize = 64 << 20;
 
-/// What is kept of the lists. Of the latest one all entries, so that each form can be had while the database is away.
+/// The kept lists. All entries of the latest one are kept, so that each form can be had while the database is away.
 #[derive(Default)]
 pub(super) struct Files {
     latest: RwLock<Option<Arc<Latest>>>,
@@ -99,7 +99,7 @@ struct Days {
 
 struct Day {
     of: (NaiveDate, Form),
-    /// When the list was made, in microseconds since 1970: what was forgotten and made again is another one.
+    /// The time when the list was made, in microseconds since 1970: a list that was deleted and made again is another one.
     made: i64,
     file: Arc<Download>,
 }
@@ -132,7 +132,7 @@ impl Days {
     }
 }
 
-/// What the database says, unless it takes too long.
+/// Returns the database's answer, unless it takes too long.
 async fn within<T>(time: Duration, read: impl Future<Output = sview_store::Result<T>>) -> Result<T, String> {
     match tokio::time::timeout(time, read).await {
         Ok(read) => read.map_err(|error| error.to_string()),
@@ -235,7 +235,7 @@ impl App {
         &self.parts.services.jobs.greylist.settings.terms
     }
 
-    /// What the list says of an address. A database that does not answer at once is no reason to keep a page waiting.
+    /// Returns the list's answer about an address. A database that does not answer at once is no reason to keep a page waiting.
     pub(super) async fn greylisted(&self, ip: std::net::IpAddr) -> Greylisted {
         if let Some(never) = self.parts.services.jobs.greylist.settings.rules.never(ip) {
             return Greylisted::Never(never);
@@ -301,10 +301,10 @@ pub(super) async fn year(State(app): State<App>, path: Result<Path<String>, Path
 
 /// The greylist as a file
 ///
-/// Who attacked lately and often, made anew every quarter of an hour: in the published CSV, as text (also of one address family), as JSON
-/// lines, or as sets for ipset and nftables whose entries time out. LICENSE.txt holds the terms of use. While the database is away the
-/// list is the last one that was read, as Last-Modified tells. If-None-Match or If-Modified-Since spare what you have, Accept-Encoding: gzip makes the rest
-/// small, Range fetches a part.
+/// The addresses that attacked lately and often, made again every quarter of an hour. Forms are the published CSV, text (also of one
+/// address family), JSON lines, and sets for ipset and nftables whose entries time out. LICENSE.txt holds the terms of use. While the
+/// database is away the list is the last one that was read, as Last-Modified tells. If-None-Match or If-Modified-Since spare what you have,
+/// Accept-Encoding: gzip makes the rest small, Range fetches a part.
 #[utoipa::path(
     get,
     path = "/greylist-data/{file}",

@@ -49,7 +49,7 @@ use crate::http::{self, asset, headers, html, query as http_query};
 use crate::live::{self, Desk, Live};
 use crate::passcheck::{self, Checker};
 
-/// What every handler needs. Cloned for every request, so one pointer.
+/// The state that every handler needs. It is cloned for every request, so it is one pointer.
 #[derive(Clone)]
 pub struct App {
     parts: Arc<Parts>,
@@ -65,13 +65,13 @@ struct Parts {
     own_pages: Arc<OwnPages>,
     greylist: greylist::Files,
     checker: Arc<Checker>,
-    /// Who is believed when they say for whom they ask.
+    /// The proxies that are believed when they name their client.
     proxies: Arc<TrustedProxies>,
     /// Signs the sessions' cookies.
     key: Key,
     /// Scheme and host, where the settings say them.
     public_url: Option<String>,
-    /// Who hears of problems of security.
+    /// The contact for problems of security.
     security: Option<Security>,
 }
 
@@ -162,7 +162,7 @@ async fn strict(State(app): State<App>, request: Request, next: Next) -> Respons
     .await
 }
 
-/// Addresses for people: pages, and the files that they load. What links gather (`utm_source`) is ignored there.
+/// Returns the addresses for people: pages, and the files that they load. Parameters that links gather (`utm_source`) are ignored there.
 fn people() -> Routes<App> {
     let pages = PAGES.iter().fold(Routes::new(), |routes, page| routes.get(page.path, statistics::page));
     pages

@@ -1,4 +1,4 @@
-//! What addresses may carry besides their path, parsed once.
+//! The queries of addresses, parsed once.
 
 use serde::Deserialize;
 use sview_model::{Parameters, Period, Request, ResourceName, Subject};

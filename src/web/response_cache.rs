@@ -1,5 +1,5 @@
-//! Answers that are the same for everybody, kept for a second: rendered, tagged and compressed once, then only copied. What is
-//! shown changes by minutes; a second is nothing to a visitor, and much to a server under load.
+//! Answers that are the same for everybody, kept for a second: rendered, tagged and compressed once, then only copied. Values change by
+//! minutes. A second is nothing to a visitor, and much to a server under load.
 
 use crate::http::answer::Answer;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What the description says of names, periods and data: from the model, so that it cannot tell of others.
+//! The description of names, periods and data. It is made from the model, so it cannot differ from it.
 
 use serde_json::{Value, json};
 use sview_model::greylist::{self, Tag};

@@ -1,7 +1,7 @@
 //! The last values that this process has seen, so that pages go on while the cache is away.
 //!
-//! Pages and API say of every value how old it is, so an old one is no lie. What belongs to a session's devices is not kept here:
-//! the cache forgets it soon, and so must everybody.
+//! Pages and API show every value's age, so an old one is no lie. Values of a session's devices are not kept here: the cache drops them
+//! soon, and so must everybody.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often what is precached is looked at, so that a page that nobody opened lately is known too.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// How many bytes of values are kept. What is precached has about one of these megabytes; the rest is for details of attackers and
+/// The most bytes of values that are kept. Precached values have about one of these megabytes. The rest is for details of attackers and
 /// passwords, of which the least used go first.
 const BYTES: u64 = 32 << 20;
 
@@ -42,7 +42,7 @@ impl Weighter<CacheKey, Entry> for Bytes {
 pub(super) struct StaleCache {
     cache: Arc<dyn Cache>,
     values: Values<CacheKey, Entry, Bytes>,
-    /// Since when the cache does not answer, as of the last time that it was asked.
+    /// The time since when the cache does not answer, as of the last time that it was asked.
     away: Mutex<Option<Instant>>,
 }
 
@@ -69,8 +69,8 @@ impl StaleCache {
         known
     }
 
-    /// What is cached of each request, in their order; what was last seen of it while the cache does not answer. An error when nothing
-    /// was seen of any of them.
+    /// Returns the cached value of each request, in their order; the last seen one while the cache does not answer. An error if none of
+    /// them was seen.
     pub(super) async fn get_many(&self, requests: &[Request]) -> Result<Vec<Option<Entry>>> {
         let seen: Vec<Option<Entry>> = requests.iter().map(|request| self.seen(request)).collect();
         let all = seen.iter().all(Option::is_some);
@@ -114,7 +114,7 @@ impl StaleCache {
         for ((request, key), entry) in requests.iter().zip(keys).zip(&looked) {
             match entry {
                 Some(entry) if request.resource().subject != Subject::Devices => self.values.insert(key, entry.clone()),
-                // What an operator cleared is not shown again.
+                // A value that an operator cleared is not shown again.
                 _ => drop(self.values.remove(&key)),
             }
         }

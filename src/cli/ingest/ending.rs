@@ -10,10 +10,10 @@ use sview_store::{Overview, Reports};
 use super::super::{output, units};
 use crate::config::{DEFAULT_DATA_DIR, Places};
 
-/// What there is after an ingest.
+/// The last message of an ingest.
 pub(super) struct Last<'a> {
     places: &'a Places,
-    /// Where the store is, without secrets.
+    /// The location of the store, without secrets.
     place: String,
     now: DateTime<Utc>,
     overview: Option<Overview>,

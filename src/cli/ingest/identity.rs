@@ -16,7 +16,7 @@ use super::source::{Source, Stop};
 /// A file that was modified so recently may still be being written.
 const AT_REST: Duration = Duration::from_secs(60);
 
-/// What is known of a file.
+/// The stored progress of a file.
 pub(super) enum Known {
     /// It was read before, under this name.
     Whole(String),

@@ -15,7 +15,7 @@ use crate::cli::output;
 /// How many bad lines of a file are shown when nothing keeps them.
 const SHOWN: u64 = 10;
 
-/// What becomes of the lines of one file or pipe.
+/// The intake of the lines of one file or pipe.
 pub(super) struct Intake<'a> {
     pub(super) reports: &'a Reports,
     /// Its name, fit for a terminal.
@@ -30,7 +30,7 @@ pub(super) struct Intake<'a> {
     beginning: bool,
     /// The number of lines that are stored.
     pub(super) stored: u64,
-    /// What came in this run.
+    /// The counts of this run.
     pub(super) summary: Summary,
 }
 

@@ -60,8 +60,8 @@ fn is_untrusted(error: &ureq::Error) -> bool {
     matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
-/// Who may vouch for the site: the system's authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name instead, as for database
-/// and Redis. Where there are none, nobody is trusted.
+/// Returns the authorities that may vouch for the site: the system's, or those that SSL_CERT_FILE and SSL_CERT_DIR name instead. Database
+/// and Redis use the same. Without any, nobody is trusted.
 fn authorities() -> anyhow::Result<RootCerts> {
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {

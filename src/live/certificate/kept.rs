@@ -1,4 +1,4 @@
-//! The file in which a key that was fetched is kept: a certificate as pyzmq writes it, that says in a comment where it is from.
+//! The file of a fetched key: a certificate as pyzmq writes it, with its source in a comment.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The publisher's public key: from a file, or fetched. What was fetched is kept, for a start at which it cannot be.
+//! The publisher's public key: from a file, or fetched. A fetched key is kept, for a start without the site.
 
 mod fetched;
 mod kept;

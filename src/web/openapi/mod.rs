@@ -65,11 +65,11 @@ fn description(live: bool) -> utoipa::openapi::OpenApi {
     description
 }
 
-/// What every address for programs accepts in its query, and the parts of pages too.
+/// The parameters that every address for programs accepts in its query, and the parts of pages too.
 pub(super) static ACCEPTED: LazyLock<Accepted> =
     LazyLock::new(|| Accepted::of(&description(true)).with::<ResourceQuery>(fragment::PATH));
 
-/// As text, without a live feed and with one.
+/// The description as text, without a live feed and with one.
 static DOCUMENTS: LazyLock<[String; 2]> =
     LazyLock::new(|| [false, true].map(|live| description(live).to_json().unwrap_or_default())); // strings only
 
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn no_address_for_people_is_one_for_programs() {
         for (method, path) in people().listed() {
-            // What changes something can be done by programs too.
+            // Everything that changes state must be open to programs too.
             assert_eq!(*method, "get", "{path}");
             assert!(!path.starts_with("/api/") || path == sview_views::pages::API, "{path}");
             assert!(!path.contains(".json"), "{path}");

@@ -63,7 +63,7 @@ fn operations(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }
 
-/// What a schema says itself, or the one that it refers to.
+/// Returns the object of a schema, or of the one that it refers to.
 fn object<'a>(document: &'a OpenApi, schema: &'a RefOr<Schema>) -> Option<&'a Object> {
     let known = |components: &'a Components, to: &str| components.schemas.get(to.rsplit('/').next()?);
     match schema {
@@ -82,7 +82,7 @@ fn example(object: &Object) -> Option<&Value> {
     object.examples.first().or_else(only)
 }
 
-/// What a parameter of this kind may be, as `written`.
+/// Returns the values that a parameter of this kind may have, as `written`.
 fn values(object: Option<&Object>, written: fn(&Value) -> String) -> Parameter {
     let choices = object.and_then(|object| object.enum_values.as_ref()).filter(|all| all.len() <= FEW);
     Parameter {
@@ -128,7 +128,7 @@ fn body<'a>(document: &'a OpenApi, operation: &'a Operation) -> Option<(&'static
 fn fields(document: &OpenApi, place: &'static str, body: &Object) -> Vec<Parameter> {
     let fields = body.properties.iter().map(|(name, schema)| {
         let object = object(document, schema);
-        // What is said where it is referred to goes before what it says of itself.
+        // A text at the reference goes before the schema's own text.
         let here = match schema {
             RefOr::Ref(to) if !to.description.is_empty() => Some(to.description.clone()),
             _ => None,
