@@ -7,7 +7,7 @@
 //!
 //! Two workers can run one job at the same time in one case only. A worker was cut off or suspended for longer than its lease. It notices
 //! within a third of a lease after it runs on. Jobs are idempotent for that case. A clock that jumps ahead ends no lease by itself, see
-//! [`Flow::rescue`].
+//! [`JobQueue::rescue`].
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Default for LedgerSettings {
 
 /// The flow of jobs from producers to workers.
 #[async_trait]
-pub trait Flow: Send + Sync {
+pub trait JobQueue: Send + Sync {
     /// Queues jobs in one round trip, each unless one of its key is under way, and returns what became of each, in their order.
     ///
     /// A job whose queue is full has an error of its own and keeps none of the others from being queued.
@@ -90,7 +90,7 @@ pub trait Flow: Send + Sync {
 
 /// Looking at jobs.
 #[async_trait]
-pub trait Inspect: Send + Sync {
+pub trait Inspection: Send + Sync {
     /// The ledger's queues, most urgent first.
     fn queues(&self) -> &[QueueName];
 
@@ -153,7 +153,7 @@ pub trait Inspect: Send + Sync {
 
 /// An operator's actions.
 #[async_trait]
-pub trait Steer: Send + Sync {
+pub trait Administration: Send + Sync {
     /// Ends a job: at once when it waits, at its worker's next renewal when it runs, or when its attempt ends before that.
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome>;
 
@@ -179,7 +179,7 @@ pub trait Steer: Send + Sync {
 
 /// Maintenance of the ledger.
 #[async_trait]
-pub trait Upkeep: Send + Sync {
+pub trait Maintenance: Send + Sync {
     /// Purges ended jobs and notes of dead ones by [`LedgerSettings`]. Returns the number of jobs.
     async fn vacuum(&self) -> Result<u64>;
 
@@ -201,9 +201,9 @@ pub trait Upkeep: Send + Sync {
 }
 
 /// A ledger of jobs.
-pub trait Ledger: Flow + Inspect + Steer + Upkeep + Debug + 'static {}
+pub trait Ledger: JobQueue + Inspection + Administration + Maintenance + Debug + 'static {}
 
-impl<T: Flow + Inspect + Steer + Upkeep + Debug + 'static> Ledger for T {}
+impl<T: JobQueue + Inspection + Administration + Maintenance + Debug + 'static> Ledger for T {}
 
 /// How many actions of operators the ledger remembers.
 pub const KEPT_ACTIONS: usize = 1_000;

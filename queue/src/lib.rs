@@ -5,7 +5,7 @@
 //! - [`LedgerStorage`] is a queue of a ledger as a storage of apalis, and [`Group`] the workers that share slots over several.
 //!   [`Router`] picks the handler of a job by its name, where one queue has several kinds.
 //! - [`SqliteLedger`] keeps jobs in a file, for one host. [`RedisLedger`] keeps them in Redis, for any number of hosts. Both are a
-//!   [`Ledger`], which is [`Flow`] (producers and workers), [`Inspect`], [`Steer`] (an operator's actions) and [`Upkeep`].
+//!   [`Ledger`], which is [`JobQueue`] (producers and workers), [`Inspection`], [`Administration`] (an operator's actions) and [`Maintenance`].
 
 #![forbid(unsafe_code)]
 
@@ -35,7 +35,7 @@ pub use bell::{Bell, Ear};
 pub use error::{Error, Result};
 pub use exchange::{Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use host::{host, instance_name};
-pub use ledger::{Flow, Inspect, KEPT_ACTIONS, Ledger, LedgerSettings, Steer, Upkeep};
+pub use ledger::{Administration, Inspection, JobQueue, KEPT_ACTIONS, Ledger, LedgerSettings, Maintenance};
 pub use machine_time::{ClockShift, machine_now};
 pub use name::QueueName;
 pub use outage::Outage;

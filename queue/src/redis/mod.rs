@@ -4,13 +4,13 @@
 //! that wait; the next refresh queues again what is due.
 
 mod address;
+mod administration;
 mod connection;
-mod flow;
-mod inspect;
+mod inspection;
+mod job_queue;
+mod maintenance;
 mod node;
 mod scripts;
-mod steer;
-mod upkeep;
 mod wake;
 
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use redis::{FromRedisValue, Script, ToRedisArgs};
 pub use self::address::RedisAddress;
 pub use self::connection::RedisConnection;
 use self::connection::ServerClock;
-use self::flow::Cursors;
+use self::job_queue::Cursors;
 use self::scripts::Scripts;
 use self::wake::Wake;
 use crate::LedgerSettings;

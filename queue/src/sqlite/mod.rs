@@ -1,9 +1,9 @@
 //! The ledger as an SQLite file of the embedded default. Several processes may have it open; one writes at a time.
 
-mod flow;
-mod inspect;
-mod steer;
-mod upkeep;
+mod administration;
+mod inspection;
+mod job_queue;
+mod maintenance;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -106,7 +106,7 @@ impl Slot for Option<OwnedSemaphorePermit> {}
 
 impl Group {
     /// A group of workers for some queues of a ledger, most urgent first. It takes nothing before a worker runs. Its owner calls
-    /// [`beat`](Self::beat) and [`Flow::rescue`](crate::Flow::rescue) every [`StorageConfig::care`].
+    /// [`beat`](Self::beat) and [`JobQueue::rescue`](crate::JobQueue::rescue) every [`StorageConfig::care`].
     ///
     /// # Panics
     /// When the ledger has no such queue.

@@ -18,10 +18,10 @@ mod config;
 mod expose;
 mod group;
 mod lease;
+mod maintenance;
 mod router;
 mod sink;
 mod task;
-mod upkeep;
 mod verdict;
 mod wait;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use apalis_ledger::{Flow as _, Inspect as _};
+use apalis_ledger::{Inspection as _, JobQueue as _};
 
 use crate::servers::{PATIENCE, Proxy, Redis};
 use crate::work::{job, ledger, works};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use apalis_ledger::{Finished, Flow as _, Inspect as _, Outcome, Pushed, Renewed};
+use apalis_ledger::{Finished, Inspection as _, JobQueue as _, Outcome, Pushed, Renewed};
 
 use crate::servers::{PATIENCE, Proxy, Redis};
 use crate::work::{LEASE, job, ledger, take, works};

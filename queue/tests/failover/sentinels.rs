@@ -1,6 +1,6 @@
 //! A master, a replica and two sentinels.
 
-use apalis_ledger::{Inspect as _, RedisLedger, State};
+use apalis_ledger::{Inspection as _, RedisLedger, State};
 
 use crate::servers::{NAME, Redis};
 use crate::work::{ledger, works};

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use apalis_ledger::{
-    Finished, Flow as _, Inspect as _, LedgerSettings, NewJob, Outcome, QueueName, RedisLedger, State, Take, Taken,
+    Finished, Inspection as _, JobQueue as _, LedgerSettings, NewJob, Outcome, QueueName, RedisLedger, State, Take,
+    Taken,
 };
 
 use crate::servers::PATIENCE;

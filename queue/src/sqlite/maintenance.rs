@@ -6,12 +6,12 @@ use sqlx::AssertSqlSafe;
 
 use super::SqliteLedger;
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, HOUR, HOURS, KEEP_LOST, MAX_FAILURES, MOST_HEARD, TICK_WINDOW, Upkeep};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, KEEP_LOST, MAX_FAILURES, MOST_HEARD, Maintenance, TICK_WINDOW};
 use crate::machine_time::millis;
 use crate::{ProcessInfo, State, WorkerInfo};
 
 #[async_trait]
-impl Upkeep for SqliteLedger {
+impl Maintenance for SqliteLedger {
     async fn vacuum(&self) -> Result<u64> {
         let before = self.now() - millis(self.settings.keep);
         let newest = i64::try_from(self.settings.max_ended).unwrap_or(i64::MAX);

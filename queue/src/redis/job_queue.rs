@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::{Arg, RedisLedger, record};
 use crate::bell::Ear;
-use crate::ledger::{Flow, new_id, new_token};
+use crate::ledger::{JobQueue, new_id, new_token};
 use crate::machine_time::millis;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueName, Renewed, Rescued, State, Take, Taken,
@@ -20,7 +20,7 @@ use crate::{Error, Result};
 const PUSHED: usize = 11;
 
 #[async_trait]
-impl Flow for RedisLedger {
+impl JobQueue for RedisLedger {
     async fn push_all(&self, jobs: &[NewJob]) -> Result<Vec<Result<Pushed>>> {
         if jobs.is_empty() {
             return Ok(Vec::new());

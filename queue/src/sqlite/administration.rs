@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::flow::parse_id;
+use super::job_queue::parse_id;
 use super::{SqliteLedger, end};
 use crate::Result;
-use crate::ledger::{KEPT_ACTIONS, Steer};
+use crate::ledger::{Administration, KEPT_ACTIONS};
 use crate::machine_time::millis;
 use crate::{CancelOutcome, JobId, MAX_WORDS, NewAction, Pushed, QueueName, State, sanitise_line};
 
 #[async_trait]
-impl Steer for SqliteLedger {
+impl Administration for SqliteLedger {
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome> {
         let id = id.to_string();
         let mut tx = self.begin().await?;

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use redis::AsyncCommands as _;
 
 use super::{Arg, RedisLedger};
-use crate::ledger::Upkeep;
+use crate::ledger::Maintenance;
 use crate::machine_time::millis;
 use crate::{ProcessInfo, Result, WorkerInfo};
 
 #[async_trait]
-impl Upkeep for RedisLedger {
+impl Maintenance for RedisLedger {
     async fn vacuum(&self) -> Result<u64> {
         let mut total = 0;
         loop {

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{RECORD, SqliteLedger, count_run, end, note_error, record};
 use crate::bell::Ear;
-use crate::ledger::{Flow, Upkeep as _, new_id, new_token};
+use crate::ledger::{JobQueue, Maintenance as _, new_id, new_token};
 use crate::machine_time::millis;
 use crate::run_times::Run;
 use crate::{
@@ -22,7 +22,7 @@ use crate::{Error, Result};
 const TRIM_EVERY: u32 = 512;
 
 #[async_trait]
-impl Flow for SqliteLedger {
+impl JobQueue for SqliteLedger {
     async fn push_all(&self, jobs: &[NewJob]) -> Result<Vec<Result<Pushed>>> {
         let mut tx = self.begin().await?;
         let mut all = Vec::with_capacity(jobs.len());

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::flow::parse_id;
+use super::job_queue::parse_id;
 use super::{LONGEST_RUN, RECORD, RUNS_DONE, RUNS_FAILED, SqliteLedger, record};
 use crate::Result;
-use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect, KEEP_LOST};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspection, KEEP_LOST};
 use crate::machine_time::{millis, moment};
 use crate::{
     Action, Ended, Filter, HourCount, JobId, LedgerServer, ProcessInfo, QueueCounts, QueueName, Record, RunHour,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[async_trait]
-impl Inspect for SqliteLedger {
+impl Inspection for SqliteLedger {
     fn queues(&self) -> &[QueueName] {
         &self.reader.queues
     }

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use redis::AsyncCommands as _;
 
-use super::flow::parse_id;
+use super::job_queue::parse_id;
 use super::{Arg, RedisLedger, record};
-use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspect, KEEP_LOST};
+use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspection, KEEP_LOST};
 use crate::machine_time::{millis, moment};
 use crate::{
     Action, Ended, Filter, HourCount, JobId, LedgerServer, NewAction, ProcessInfo, QueueCounts, QueueName, Record,
@@ -26,7 +26,7 @@ const SKEW: Duration = Duration::from_secs(3600);
 const PROBE_SECONDS: u64 = 60;
 
 #[async_trait]
-impl Inspect for RedisLedger {
+impl Inspection for RedisLedger {
     fn queues(&self) -> &[QueueName] {
         &self.reader.queues
     }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::AsyncCommands as _;
 
-use super::flow::parse_id;
+use super::job_queue::parse_id;
 use super::{Arg, RedisLedger};
-use crate::ledger::{KEPT_ACTIONS, Steer};
+use crate::ledger::{Administration, KEPT_ACTIONS};
 use crate::machine_time::millis;
 use crate::{CancelOutcome, Error, JobId, MAX_WORDS, NewAction, Pushed, QueueName, Result, sanitise_line};
 
 #[async_trait]
-impl Steer for RedisLedger {
+impl Administration for RedisLedger {
     async fn cancel(&self, id: JobId) -> Result<CancelOutcome> {
         let answer: String = self.run(&self.scripts.cancel, &[Arg::Owned(id.to_string())]).await?;
         Ok(match answer.as_str() {
