@@ -15,8 +15,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::bell::Ear;
 use crate::machine_time::ClockShift;
+use crate::notifier::Waiter;
 use crate::{
     Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, LedgerServer, NewAction, NewJob, Outcome,
     ProcessInfo, Pushed, QueueCounts, QueueName, Record, Renewed, Rescued, RunHour, Standing, Take, WorkerInfo,
@@ -85,7 +85,7 @@ pub trait JobQueue: Send + Sync {
     async fn rescue(&self) -> Result<Rescued>;
 
     /// Rings whenever something may be there to take.
-    fn listen(&self) -> Ear;
+    fn listen(&self) -> Waiter;
 }
 
 /// Looking at jobs.

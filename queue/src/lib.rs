@@ -13,13 +13,13 @@
 compile_error!("apalis-ledger needs a back end: enable its feature `redis` or `sqlite`");
 
 mod action;
-mod bell;
 mod error;
 mod exchange;
 mod host;
 mod ledger;
 mod machine_time;
 mod name;
+mod notifier;
 mod overview;
 mod record;
 #[cfg(feature = "redis")]
@@ -31,13 +31,13 @@ mod storage;
 mod throttle;
 
 pub use action::{Action, NewAction};
-pub use bell::{Bell, Ear};
 pub use error::{Error, Result};
 pub use exchange::{Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use host::{host, instance_name};
 pub use ledger::{Administration, Inspection, JobQueue, KEPT_ACTIONS, Ledger, LedgerSettings, Maintenance};
 pub use machine_time::{ClockShift, machine_now};
 pub use name::QueueName;
+pub use notifier::{Notifier, Waiter};
 pub use outage::Outage;
 pub use overview::{
     CancelOutcome, Ended, Filter, HourCount, LedgerServer, ProcessInfo, QueueCounts, Rescued, Standing, WorkerInfo,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Arg, RedisLedger, record};
-use crate::bell::Ear;
 use crate::ledger::{JobQueue, new_id, new_token};
 use crate::machine_time::millis;
+use crate::notifier::Waiter;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueName, Renewed, Rescued, State, Take, Taken,
     sanitise_line,
@@ -98,7 +98,7 @@ impl JobQueue for RedisLedger {
         Ok(Rescued { queued, dead, mended })
     }
 
-    fn listen(&self) -> Ear {
+    fn listen(&self) -> Waiter {
         self.wake.listen()
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures::{FutureExt as _, StreamExt as _};
 
 use super::connection::{ANSWER, RedisConnection};
-use crate::bell::{Bell, Ear};
+use crate::notifier::{Notifier, Waiter};
 
 /// Wakes this process for each message on the ledger's channel, from the first listener on.
 pub(super) struct Wake {
-    bell: Bell,
+    notifier: Notifier,
     connection: RedisConnection,
     channel: String,
     once: Once,
@@ -21,26 +21,27 @@ pub(super) struct Wake {
 
 impl Wake {
     pub(super) fn new(connection: RedisConnection, channel: String) -> Self {
-        Self { bell: Bell::default(), connection, channel, once: Once::new(), alive: Default::default() }
+        Self { notifier: Notifier::default(), connection, channel, once: Once::new(), alive: Default::default() }
     }
 
     /// Rings for this process at once, without the way through Redis.
     pub(super) fn ring(&self) {
-        self.bell.ring();
+        self.notifier.ring();
     }
 
-    pub(super) fn listen(&self) -> Ear {
+    pub(super) fn listen(&self) -> Waiter {
         self.once.call_once(|| {
-            let (bell, connection, channel) = (self.bell.clone(), self.connection.clone(), self.channel.clone());
+            let (notifier, connection, channel) =
+                (self.notifier.clone(), self.connection.clone(), self.channel.clone());
             let ended = self.alive.clone();
             tokio::spawn(async move {
                 tokio::select! {
                     () = ended.cancelled() => {}
-                    () = follow_always(&bell, &connection, &channel) => {}
+                    () = follow_always(&notifier, &connection, &channel) => {}
                 }
             });
         });
-        self.bell.listen()
+        self.notifier.listen()
     }
 }
 
@@ -51,9 +52,9 @@ impl Drop for Wake {
 }
 
 /// Follows the channel, again a second after each end, whatever ended it.
-async fn follow_always(bell: &Bell, connection: &RedisConnection, channel: &str) {
+async fn follow_always(notifier: &Notifier, connection: &RedisConnection, channel: &str) {
     loop {
-        match AssertUnwindSafe(follow(bell, connection, channel)).catch_unwind().await {
+        match AssertUnwindSafe(follow(notifier, connection, channel)).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the subscription to pushed jobs failed; workers poll until it is back")
@@ -66,7 +67,7 @@ async fn follow_always(bell: &Bell, connection: &RedisConnection, channel: &str)
 
 /// Follows the channel until the subscription's connection breaks, or the ledger's connection is made anew: what is pushed then is
 /// announced by another server.
-async fn follow(bell: &Bell, connection: &RedisConnection, channel: &str) -> redis::RedisResult<()> {
+async fn follow(notifier: &Notifier, connection: &RedisConnection, channel: &str) -> redis::RedisResult<()> {
     let mut changes = connection.changes();
     let client = connection.node().await?.client;
     let subscribing = async {
@@ -78,13 +79,13 @@ async fn follow(bell: &Bell, connection: &RedisConnection, channel: &str) -> red
         return Err((redis::ErrorKind::Io, "no answer to the subscription").into());
     };
     let mut subscription = subscription?;
-    bell.ring(); // something may have been pushed before
+    notifier.ring(); // something may have been pushed before
     let mut messages = subscription.on_message();
     loop {
         tokio::select! {
             message = messages.next() => if message.is_none() { return Ok(()) },
             _ = changes.changed() => return Ok(()),
         }
-        bell.ring();
+        notifier.ring();
     }
 }

@@ -59,7 +59,7 @@ impl Administration for SqliteLedger {
         sqlx::query(anew).bind(&text).bind(self.now()).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM failure WHERE key = ?1").bind(&key).execute(&mut *tx).await?;
         tx.commit().await?;
-        self.bell.ring();
+        self.notifier.ring();
         Ok(Some(Pushed::Queued(id)))
     }
 
@@ -73,7 +73,7 @@ impl Administration for SqliteLedger {
         let moved =
             moved.bind(id.to_string()).bind(state.as_str()).bind(now + delay).bind(delay).execute(&mut *tx).await?;
         tx.commit().await?;
-        self.bell.ring();
+        self.notifier.ring();
         Ok(moved.rows_affected() > 0)
     }
 
@@ -95,7 +95,7 @@ impl Administration for SqliteLedger {
             "DELETE FROM paused WHERE queue = ?1"
         };
         sqlx::query(sql).bind(queue.as_str()).execute(&self.writer).await?;
-        self.bell.ring();
+        self.notifier.ring();
         Ok(())
     }
 

@@ -8,9 +8,9 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{RECORD, SqliteLedger, count_run, end, note_error, record};
-use crate::bell::Ear;
 use crate::ledger::{JobQueue, Maintenance as _, new_id, new_token};
 use crate::machine_time::millis;
+use crate::notifier::Waiter;
 use crate::run_times::Run;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueName, Renewed, Rescued, State, Take, Taken,
@@ -35,7 +35,7 @@ impl JobQueue for SqliteLedger {
         }
         tx.commit().await?;
         if all.iter().any(|pushed| matches!(pushed, Ok(Pushed::Queued(_)))) {
-            self.bell.ring();
+            self.notifier.ring();
         }
         Ok(all)
     }
@@ -153,7 +153,7 @@ impl JobQueue for SqliteLedger {
         }
         tx.commit().await?;
         if outcome.is_again() && !cancelled {
-            self.bell.ring();
+            self.notifier.ring();
         } else if self.ended.fetch_add(1, Ordering::Relaxed) % TRIM_EVERY == TRIM_EVERY - 1 {
             // The ending stands, whatever becomes of this.
             if let Err(error) = self.vacuum().await {
@@ -214,13 +214,13 @@ impl JobQueue for SqliteLedger {
         }
         tx.commit().await?;
         if rescued.queued > 0 {
-            self.bell.ring();
+            self.notifier.ring();
         }
         Ok(rescued)
     }
 
-    fn listen(&self) -> Ear {
-        self.bell.listen()
+    fn listen(&self) -> Waiter {
+        self.notifier.listen()
     }
 }
 

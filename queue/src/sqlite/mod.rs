@@ -16,9 +16,9 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
 
 use crate::LedgerSettings;
-use crate::bell::Bell;
 use crate::ledger::HOUR;
 use crate::machine_time::moment;
+use crate::notifier::Notifier;
 use crate::record::Reader;
 use crate::run_times::{Run, bucket};
 use crate::{AttemptError, QueueName, Record, State};
@@ -33,7 +33,7 @@ pub struct SqliteLedger {
     probe: Probe,
     settings: LedgerSettings,
     reader: Reader,
-    bell: Bell,
+    notifier: Notifier,
     ended: Arc<AtomicU32>,
     /// The file, for people.
     place: Arc<str>,
@@ -83,7 +83,7 @@ impl SqliteLedger {
             writer,
             reader: Reader { queues: queues.into(), show_words: settings.show_words },
             settings,
-            bell: Bell::default(),
+            notifier: Notifier::default(),
             ended: Arc::default(),
             place: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string().into(),
         };

@@ -387,7 +387,7 @@ async fn look(inner: Arc<Inner>) {
         };
         let mut slot = Some(slot);
         while slot.is_some() {
-            let mut bell = inner.ledger.listen(); // before looking, so that no ring in between is missed
+            let mut waiter = inner.ledger.listen(); // before looking, so that no ring in between is missed
             let wanted = {
                 let mut seats = inner.seats();
                 if seats.all.iter().all(|seat| seat.life.is_none()) {
@@ -423,7 +423,7 @@ async fn look(inner: Arc<Inner>) {
                 wake_leaving(&mut seats);
             }
             tokio::select! {
-                () = bell.heard() => {}
+                () = waiter.heard() => {}
                 () = tokio::time::sleep(wait) => {}
                 () = inner.changed.notified() => {}
             }

@@ -14,7 +14,7 @@ async fn a_demoted_server_behind_one_address_is_left() {
     let (worker, producer) = (ledger(&proxy.url), ledger(&proxy.url));
     works(&worker, &["before"], "").await;
     producer.push(&job("announced")).await.unwrap();
-    let mut ear = worker.listen();
+    let mut waiter = worker.listen();
     let second = Redis::replica_of(&first).await;
     proxy.lead_to(&second);
     first.run(&format!("FAILOVER TO 127.0.0.1 {}", second.port)).await;
@@ -25,10 +25,10 @@ async fn a_demoted_server_behind_one_address_is_left() {
     works(&worker, &["announced", "refused", "after"], "a demoted server behind one address").await;
     // The worker hears of pushes by the new server's channel.
     let begun = Instant::now();
-    while tokio::time::timeout(Duration::from_millis(100), ear.heard()).await.is_ok() {}
+    while tokio::time::timeout(Duration::from_millis(100), waiter.heard()).await.is_ok() {}
     for n in 0.. {
         producer.push(&job(&format!("heard {n}"))).await.unwrap();
-        if tokio::time::timeout(Duration::from_secs(1), ear.heard()).await.is_ok() {
+        if tokio::time::timeout(Duration::from_secs(1), waiter.heard()).await.is_ok() {
             break;
         }
         assert!(begun.elapsed() < PATIENCE, "the worker is not told");

@@ -6,15 +6,15 @@ use tokio::sync::watch;
 
 /// Wakes the workers of this process. Clones are the same notifier.
 #[derive(Clone, Debug)]
-pub struct Bell(Arc<watch::Sender<u64>>);
+pub struct Notifier(Arc<watch::Sender<u64>>);
 
-impl Default for Bell {
+impl Default for Notifier {
     fn default() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 }
 
-impl Bell {
+impl Notifier {
     /// Wakes whoever listens.
     pub fn ring(&self) {
         self.0.send_modify(|rings| *rings = rings.wrapping_add(1));
@@ -22,16 +22,16 @@ impl Bell {
 
     /// Returns a waiter for everything from now on. Subscribe first, then look, then wait: so no wake-up is missed.
     #[must_use]
-    pub fn listen(&self) -> Ear {
-        Ear(self.0.subscribe())
+    pub fn listen(&self) -> Waiter {
+        Waiter(self.0.subscribe())
     }
 }
 
-/// Hears a [`Bell`].
+/// Hears a [`Notifier`].
 #[derive(Debug)]
-pub struct Ear(watch::Receiver<u64>);
+pub struct Waiter(watch::Receiver<u64>);
 
-impl Ear {
+impl Waiter {
     /// Waits for a wake-up since the last one that was heard, or since the waiter was made.
     pub async fn heard(&mut self) {
         if self.0.changed().await.is_err() {
