@@ -26,9 +26,9 @@ mod workers;
 pub use activity::{Activity, log_activity};
 pub use apalis_ledger::{
     Action, AttemptError, Backoff, CancelOutcome, Claim, ClockShift, Ended, Error as LedgerError, Filter, Finished,
-    HourCount, HourOfRuns, JobId, KEPT_ACTIONS, KindOfRuns, Ledger, LedgerServer, LedgerSettings, LogThrottle,
-    MAX_WORDS, NewAction, NewJob, Outcome, ProcessInfo, Pushed, QueueCounts, QueueName, Record, RedisAddress,
-    RedisConnection, Renewed, Rescued, RunHour, Standing, State, Take, Taken, WorkerInfo, host, kinds_of_runs,
+    HourCount, HourOfRuns, JobId, KEPT_ACTIONS, KeyStatus, KindOfRuns, Ledger, LedgerServer, LedgerSettings,
+    LogThrottle, MAX_WORDS, NewAction, NewJob, Outcome, ProcessInfo, Pushed, QueueCounts, QueueName, Record,
+    RedisAddress, RedisConnection, Renewed, Rescued, RunHour, State, Take, Taken, WorkerInfo, host, kinds_of_runs,
     machine_now, sanitise_line,
 };
 pub use cause::Cause;

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sview_jobs::{
-    Aggregate, Cached, Hold, Job as _, JobId, Scope, Situation, Skip, Standing, State, Suggestion, Verdict, Work,
+    Aggregate, Cached, Hold, Job as _, JobId, KeyStatus, Scope, Situation, Skip, State, Suggestion, Verdict, Work,
     decide,
 };
 use sview_model::{Kind, Period, Precision, Request, ResourceName};
@@ -57,7 +57,7 @@ fn cached(situation: &mut Situation, period: Period) -> &mut Cached {
 
 fn under_way(situation: &mut Situation, key: String, state: State) -> JobId {
     let id = JobId::generate();
-    situation.standing.insert(key, Standing { under_way: Some((id, state)), failed_at: None });
+    situation.standing.insert(key, KeyStatus { under_way: Some((id, state)), failed_at: None });
     id
 }
 
@@ -138,7 +138,7 @@ fn aggregations_become_due_after_their_delays() {
     coverage(&mut later, Quarterly).watermark = Some(at("12:45:00"));
     let failed_at = Some(at("13:03:05"));
     later.ledger_now = later.now;
-    later.standing.insert(aggregate(Quarterly).key(), Standing { under_way: None, failed_at });
+    later.standing.insert(aggregate(Quarterly).key(), KeyStatus { under_way: None, failed_at });
     assert_eq!(aggregation_verdict(&later, Quarterly), Verdict::Skip(Skip::HeldOff { until: at("13:13:05") }));
     assert_eq!(aggregation_verdict(&later, Hourly), built_on(Quarterly, Hold::Failed { at: at("13:03:05") }));
 }
@@ -230,7 +230,7 @@ fn a_failed_aggregation_holds_up_what_rests_on_it_until_it_is_tried_again() {
     coverage(&mut situation, Quarterly).pending = 1;
     situation.cached.clear();
     let failed_at = Some(at("12:30:00"));
-    situation.standing.insert(aggregate(Quarterly).key(), Standing { under_way: None, failed_at });
+    situation.standing.insert(aggregate(Quarterly).key(), KeyStatus { under_way: None, failed_at });
     assert_eq!(aggregation_verdict(&situation, Quarterly), Verdict::Skip(Skip::HeldOff { until: at("12:40:00") }));
     let failed = Hold::Failed { at: at("12:30:00") };
     assert_eq!(caching_verdict(&situation, Period::Day), built_on(Quarterly, failed));
@@ -246,7 +246,7 @@ fn a_caching_that_failed_is_held_off_by_the_ledgers_time_even_when_the_clock_sta
     situation.ledger_now = situation.now + TimeDelta::days(100);
     let failed_at = Some(situation.ledger_now - TimeDelta::minutes(9));
     let key = Work::caching(&request(Period::Hour)).key();
-    situation.standing.insert(key, Standing { under_way: None, failed_at });
+    situation.standing.insert(key, KeyStatus { under_way: None, failed_at });
     assert!(matches!(caching_verdict(&situation, Period::Hour), Verdict::Skip(Skip::HeldOff { .. })));
     situation.ledger_now += TimeDelta::minutes(1);
     assert_eq!(caching_verdict(&situation, Period::Hour), Verdict::Queue);

@@ -15,11 +15,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::machine_time::ClockShift;
 use crate::notifier::Waiter;
+use crate::wall_clock::ClockShift;
 use crate::{
-    Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, LedgerServer, NewAction, NewJob, Outcome,
-    ProcessInfo, Pushed, QueueCounts, QueueName, Record, Renewed, Rescued, RunHour, Standing, Take, WorkerInfo,
+    Action, CancelOutcome, Claim, Ended, Filter, Finished, HourCount, JobId, KeyStatus, LedgerServer, NewAction,
+    NewJob, Outcome, ProcessInfo, Pushed, QueueCounts, QueueName, Record, Renewed, Rescued, RunHour, Take, WorkerInfo,
 };
 use crate::{Error, Result};
 
@@ -95,7 +95,7 @@ pub trait Inspection: Send + Sync {
     fn queues(&self) -> &[QueueName];
 
     /// How the jobs of many unique keys stand, in their order, in one round trip.
-    async fn standing(&self, keys: &[String]) -> Result<Vec<Standing>>;
+    async fn standing(&self, keys: &[String]) -> Result<Vec<KeyStatus>>;
 
     /// How many jobs there are, a queue each, most urgent first.
     async fn counts(&self) -> Result<Vec<QueueCounts>>;

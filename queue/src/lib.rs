@@ -14,42 +14,42 @@ compile_error!("apalis-ledger needs a back end: enable its feature `redis` or `s
 
 mod action;
 mod error;
-mod exchange;
 mod host;
+mod job;
 mod ledger;
-mod machine_time;
 mod name;
 mod notifier;
-mod overview;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
 mod run_times;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod stats;
 mod storage;
 mod throttle;
+mod wall_clock;
 
 pub use action::{Action, NewAction};
 pub use error::{Error, Result};
-pub use exchange::{Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use host::{host, instance_name};
+pub use job::{Claim, Finished, NewJob, Outcome, Pushed, Renewed, Take, Taken};
 pub use ledger::{Administration, Inspection, JobQueue, KEPT_ACTIONS, Ledger, LedgerSettings, Maintenance};
-pub use machine_time::{ClockShift, machine_now};
 pub use name::QueueName;
 pub use notifier::{Notifier, Waiter};
 pub use outage::Outage;
-pub use overview::{
-    CancelOutcome, Ended, Filter, HourCount, LedgerServer, ProcessInfo, QueueCounts, Rescued, Standing, WorkerInfo,
-};
 pub use record::{AttemptError, JobId, MAX_WORDS, Record, State, sanitise_line};
 #[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisConnection, RedisLedger};
 pub use run_times::{HourOfRuns, KindOfRuns, RunHour, kinds_of_runs};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;
+pub use stats::{
+    CancelOutcome, Ended, Filter, HourCount, KeyStatus, LedgerServer, ProcessInfo, QueueCounts, Rescued, WorkerInfo,
+};
 pub use storage::{
     Backoff, DefaultPolicy, Group, Hold, JobMeta, Lease, LeaseLayer, LeaseService, LedgerStorage, Policy, Router,
     SnoozeError, StorageConfig, UnreadableError, outcome_of,
 };
 pub use throttle::LogThrottle;
+pub use wall_clock::{ClockShift, machine_now};

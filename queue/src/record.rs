@@ -88,7 +88,7 @@ impl AttemptError {
     /// Returns the time of the failure, in UTC.
     #[must_use]
     pub fn at(&self) -> DateTime<Utc> {
-        crate::machine_time::moment(self.at)
+        crate::wall_clock::moment(self.at)
     }
 
     /// Reads the lines in which ledgers keep errors; a line that is none is left out.

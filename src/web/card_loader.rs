@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
-use sview_jobs::{Cause, Context, Outlook, Standing, Unfailing, Verdict, machine_now, spawn_forever};
+use sview_jobs::{Cause, Context, KeyStatus, Outlook, Unfailing, Verdict, machine_now, spawn_forever};
 use sview_model::{CacheKey, Data, LAG, Parameters, Request, hex};
 use sview_store::Entry;
 use sview_views::{Ready, Refresh, Slot, moment};
@@ -34,7 +34,7 @@ const WAITING: usize = 1024;
 #[derive(Default)]
 struct Batch {
     /// How jobs stand, by their keys; `None` where the queues did not answer.
-    standings: Option<HashMap<String, Standing>>,
+    standings: Option<HashMap<String, KeyStatus>>,
     suggestions: Vec<(Request, Wanted)>,
 }
 

@@ -7,14 +7,14 @@ use sview_model::{CacheKey, Kind, Precision, Queue, Request};
 use sview_store::Coverage;
 
 use super::suggestion::{Hold, Skip, Suggestion, Verdict, Work};
-use crate::Standing;
+use crate::KeyStatus;
 use crate::job::{Aggregate, Job as _};
 
 /// The time for which a dead job is not suggested again.
 pub const HOLD_OFF: TimeDelta = TimeDelta::minutes(10);
 
 /// Returns the time when the last job of a key became dead, if that holds it off `now`, by the ledger's clock.
-pub(super) fn failed_lately(standing: Standing, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(super) fn failed_lately(standing: KeyStatus, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     // A time in the future is that of a clock which was set back since; it says nothing.
     standing.failed_at.filter(|at| *at <= now + TimeDelta::minutes(1) && *at + HOLD_OFF > now)
 }
@@ -49,7 +49,7 @@ pub struct Situation {
     /// The cached values.
     pub cached: HashMap<CacheKey, Cached>,
     /// How jobs stand, by their unique keys.
-    pub standing: HashMap<String, Standing>,
+    pub standing: HashMap<String, KeyStatus>,
     /// Whether values of long periods are made anew for late reports at once: somebody waits for them, or the clock stands still.
     pub eager: bool,
 }
@@ -135,12 +135,12 @@ pub(super) fn decide_one(situation: &Situation, request: &Request) -> Suggestion
 type Holds = HashMap<(Kind, Precision), Hold>;
 
 impl Situation {
-    fn standing_of(&self, key: &str) -> Standing {
+    fn standing_of(&self, key: &str) -> KeyStatus {
         self.standing.get(key).copied().unwrap_or_default()
     }
 
     /// Returns the time when the last job of a key became dead, if that holds it off now.
-    fn failed_lately(&self, standing: Standing) -> Option<DateTime<Utc>> {
+    fn failed_lately(&self, standing: KeyStatus) -> Option<DateTime<Utc>> {
         failed_lately(standing, self.ledger_now)
     }
 

@@ -5,7 +5,7 @@ use sview_model::Request;
 
 use super::decide::{HOLD_OFF, failed_lately};
 use super::suggestion::Work;
-use crate::Standing;
+use crate::KeyStatus;
 use crate::job::{Aggregate, Job as _};
 
 /// Whether a newer value of a request is on its way.
@@ -37,9 +37,9 @@ impl Outlook {
     }
 
     /// The outlook of a request; `standing` tells how the job of a key stands, and `now` is the machine's time.
-    pub fn of(request: &Request, standing: impl Fn(&str) -> Standing, now: DateTime<Utc>) -> Self {
-        let standings: Vec<Standing> = Self::keys(request).map(|key| standing(&key)).collect();
-        let is_under_way = |standing: &Standing| standing.under_way.is_some();
+    pub fn of(request: &Request, standing: impl Fn(&str) -> KeyStatus, now: DateTime<Utc>) -> Self {
+        let standings: Vec<KeyStatus> = Self::keys(request).map(|key| standing(&key)).collect();
+        let is_under_way = |standing: &KeyStatus| standing.under_way.is_some();
         if standings.first().is_some_and(is_under_way) {
             return Self::UnderWay;
         }
@@ -63,19 +63,19 @@ mod tests {
     const CACHING: &str = "cache-group:incidents:1d";
     const AGGREGATION: &str = "aggregate:incidents:quarterly";
 
-    fn outlook(known: &[(&str, Standing)]) -> Outlook {
+    fn outlook(known: &[(&str, KeyStatus)]) -> Outlook {
         let now = DateTime::from_timestamp(1_773_000_000, 0).unwrap();
         let request = Request::plain("all_incidents_graph".parse().unwrap(), Period::Day).unwrap();
         Outlook::of(&request, |key| known.iter().find(|(k, _)| *k == key).map(|(_, s)| *s).unwrap_or_default(), now)
     }
 
-    fn dead(minutes_ago: i64) -> Standing {
+    fn dead(minutes_ago: i64) -> KeyStatus {
         let now = DateTime::from_timestamp(1_773_000_000, 0).unwrap();
-        Standing { under_way: None, failed_at: Some(now - TimeDelta::minutes(minutes_ago)) }
+        KeyStatus { under_way: None, failed_at: Some(now - TimeDelta::minutes(minutes_ago)) }
     }
 
-    fn queued() -> Standing {
-        Standing { under_way: Some((JobId::default(), State::Queued)), failed_at: None }
+    fn queued() -> KeyStatus {
+        KeyStatus { under_way: Some((JobId::default(), State::Queued)), failed_at: None }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use redis::AsyncCommands as _;
 use super::job_queue::parse_id;
 use super::{Arg, RedisLedger};
 use crate::ledger::{Administration, KEPT_ACTIONS};
-use crate::machine_time::millis;
+use crate::wall_clock::millis;
 use crate::{CancelOutcome, Error, JobId, MAX_WORDS, NewAction, Pushed, QueueName, Result, sanitise_line};
 
 #[async_trait]

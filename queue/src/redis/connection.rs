@@ -279,7 +279,7 @@ impl ServerClock {
     /// The server's time in milliseconds after which nobody waits any more for what is sent now; 0 when it is not known.
     pub(super) fn deadline(&self) -> i64 {
         let heard = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.map_or(0, |(at, millis)| millis + crate::machine_time::millis(at.elapsed() + ANSWER))
+        heard.map_or(0, |(at, millis)| millis + crate::wall_clock::millis(at.elapsed() + ANSWER))
     }
 }
 

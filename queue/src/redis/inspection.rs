@@ -10,10 +10,10 @@ use redis::AsyncCommands as _;
 use super::job_queue::parse_id;
 use super::{Arg, RedisLedger, record};
 use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspection, KEEP_LOST};
-use crate::machine_time::{millis, moment};
+use crate::wall_clock::{millis, moment};
 use crate::{
-    Action, Ended, Filter, HourCount, JobId, LedgerServer, NewAction, ProcessInfo, QueueCounts, QueueName, Record,
-    Result, RunHour, Standing, State, WorkerInfo,
+    Action, Ended, Filter, HourCount, JobId, KeyStatus, LedgerServer, NewAction, ProcessInfo, QueueCounts, QueueName,
+    Record, Result, RunHour, State, WorkerInfo,
 };
 
 /// How many records are fetched at once.
@@ -31,13 +31,13 @@ impl Inspection for RedisLedger {
         &self.reader.queues
     }
 
-    async fn standing(&self, keys: &[String]) -> Result<Vec<Standing>> {
+    async fn standing(&self, keys: &[String]) -> Result<Vec<KeyStatus>> {
         let args: Vec<Arg<'_>> = keys.iter().map(|key| Arg::Text(key)).collect();
         let rows: Vec<(String, String, i64)> = self.run(&self.scripts.standing, &args).await?;
         let mut all = Vec::with_capacity(rows.len());
         for (id, state, failed) in rows {
             let under_way = if id.is_empty() { None } else { Some((parse_id(&id)?, state.parse()?)) };
-            all.push(Standing { under_way, failed_at: (failed >= 0).then(|| moment(failed)) });
+            all.push(KeyStatus { under_way, failed_at: (failed >= 0).then(|| moment(failed)) });
         }
         Ok(all)
     }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::{Arg, RedisLedger, record};
 use crate::ledger::{JobQueue, new_id, new_token};
-use crate::machine_time::millis;
 use crate::notifier::Waiter;
+use crate::wall_clock::millis;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueName, Renewed, Rescued, State, Take, Taken,
     sanitise_line,

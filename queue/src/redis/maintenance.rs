@@ -6,7 +6,7 @@ use redis::AsyncCommands as _;
 
 use super::{Arg, RedisLedger};
 use crate::ledger::Maintenance;
-use crate::machine_time::millis;
+use crate::wall_clock::millis;
 use crate::{ProcessInfo, Result, WorkerInfo};
 
 #[async_trait]

@@ -26,8 +26,8 @@ use self::job_queue::Cursors;
 use self::scripts::Scripts;
 use self::wake::Wake;
 use crate::LedgerSettings;
-use crate::machine_time::moment;
 use crate::record::Reader;
+use crate::wall_clock::moment;
 use crate::{AttemptError, QueueName, Record};
 use crate::{Error, Result};
 

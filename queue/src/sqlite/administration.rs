@@ -8,7 +8,7 @@ use super::job_queue::parse_id;
 use super::{SqliteLedger, end};
 use crate::Result;
 use crate::ledger::{Administration, KEPT_ACTIONS};
-use crate::machine_time::millis;
+use crate::wall_clock::millis;
 use crate::{CancelOutcome, JobId, MAX_WORDS, NewAction, Pushed, QueueName, State, sanitise_line};
 
 #[async_trait]

@@ -10,10 +10,10 @@ use super::job_queue::parse_id;
 use super::{LONGEST_RUN, RECORD, RUNS_DONE, RUNS_FAILED, SqliteLedger, record};
 use crate::Result;
 use crate::ledger::{FORGET_WORKER, HOUR, HOURS, Inspection, KEEP_LOST};
-use crate::machine_time::{millis, moment};
+use crate::wall_clock::{millis, moment};
 use crate::{
-    Action, Ended, Filter, HourCount, JobId, LedgerServer, ProcessInfo, QueueCounts, QueueName, Record, RunHour,
-    Standing, State, WorkerInfo,
+    Action, Ended, Filter, HourCount, JobId, KeyStatus, LedgerServer, ProcessInfo, QueueCounts, QueueName, Record,
+    RunHour, State, WorkerInfo,
 };
 
 #[async_trait]
@@ -22,7 +22,7 @@ impl Inspection for SqliteLedger {
         &self.reader.queues
     }
 
-    async fn standing(&self, keys: &[String]) -> Result<Vec<Standing>> {
+    async fn standing(&self, keys: &[String]) -> Result<Vec<KeyStatus>> {
         let rows = sqlx::query(
             "SELECT job.id, job.state, failure.at FROM json_each(?1) AS k
              LEFT JOIN job ON job.key = k.value AND job.state IN ('queued', 'scheduled', 'running')
@@ -36,7 +36,7 @@ impl Inspection for SqliteLedger {
                 (Some(id), Some(state)) => Some((parse_id(&id)?, state.parse()?)),
                 _ => None,
             };
-            all.push(Standing { under_way, failed_at: row.try_get::<Option<i64>, _>(2)?.map(moment) });
+            all.push(KeyStatus { under_way, failed_at: row.try_get::<Option<i64>, _>(2)?.map(moment) });
         }
         Ok(all)
     }

@@ -9,9 +9,9 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{RECORD, SqliteLedger, count_run, end, note_error, record};
 use crate::ledger::{JobQueue, Maintenance as _, new_id, new_token};
-use crate::machine_time::millis;
 use crate::notifier::Waiter;
 use crate::run_times::Run;
+use crate::wall_clock::millis;
 use crate::{
     Claim, Finished, JobId, MAX_WORDS, NewJob, Outcome, Pushed, QueueName, Renewed, Rescued, State, Take, Taken,
     sanitise_line,

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::SqliteLedger;
 use crate::Result;
 use crate::ledger::{FORGET_WORKER, HOUR, HOURS, KEEP_LOST, MAX_FAILURES, MOST_HEARD, Maintenance, TICK_WINDOW};
-use crate::machine_time::millis;
+use crate::wall_clock::millis;
 use crate::{ProcessInfo, State, WorkerInfo};
 
 #[async_trait]

@@ -17,10 +17,10 @@ use sqlx::{Executor as _, Row as _, Sqlite, Transaction};
 
 use crate::LedgerSettings;
 use crate::ledger::HOUR;
-use crate::machine_time::moment;
 use crate::notifier::Notifier;
 use crate::record::Reader;
 use crate::run_times::{Run, bucket};
+use crate::wall_clock::moment;
 use crate::{AttemptError, QueueName, Record, State};
 use crate::{Error, Result};
 

@@ -11,7 +11,7 @@ use crate::record::{JobId, Record, State};
 
 /// How the jobs of one unique key stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct KeyStatus {
     /// The job that is queued, scheduled or running.
     pub under_way: Option<(JobId, State)>,
     /// The time when the last job was found dead; `None` if one has succeeded since.
