@@ -211,6 +211,11 @@ fn help_is_given_whatever_is_wrong_with_the_settings() {
     assert!(ask(&["help", "settings", "listen"]).contains("--listen <ADDRESS>"));
     assert!(ask(&["help", "ingest"]).contains("sview ingest --format"));
     assert!(ask(&["ingest", "--help"]).contains("sview ingest --format"));
+    for config in ["--config=/nowhere.toml", "--config=/"] {
+        assert!(ask(&[config, "help", "settings", "listen"]).contains("--listen <ADDRESS>"), "{config}");
+        assert!(ask(&[config, "ingest", "--help"]).contains("sview ingest --format"), "{config}");
+        assert!(ask(&[config, "--version"]).starts_with("sview "), "{config}");
+    }
 }
 
 #[test]

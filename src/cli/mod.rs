@@ -40,6 +40,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{self, AdminSettings, DynfwSettings, LogSettings, Places, WebSettings, WorkerSettings};
@@ -224,12 +225,17 @@ fn command() -> clap::Command {
 /// Runs the command that the arguments name; says on standard error what went wrong.
 pub async fn run(args: Vec<OsString>) -> ExitCode {
     private::umask();
+    // Help is given whatever is wrong with the settings: it says how to mend them.
+    let topic = help::asked(&args);
     let mut command = match config::with_file(command(), &args) {
         Ok(command) => command,
-        Err(error) => return output::fail(&error),
+        Err(_) if topic.is_some() => command(),
+        Err(error) => match command().try_get_matches_from(&args) {
+            Err(asked) if matches!(asked.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => asked.exit(),
+            _ => return output::fail(&error),
+        },
     };
-    // Help is given whatever is wrong with the settings: it says how to mend them.
-    if let Some(topic) = help::asked(&args) {
+    if let Some(topic) = topic {
         return help::run(&mut command, &topic).unwrap_or_else(|error| output::fail(&error));
     }
     let mut cli = match command.try_get_matches_from_mut(&args).and_then(|m| Cli::from_arg_matches(&m)) {
