@@ -71,10 +71,11 @@ class Prose(unittest.TestCase):
     def test_banned_words_in_prose_and_in_what_the_program_says(self):
         self.write("docs/a.md", "The sieve `let go` of it.\n")
         self.write("src/lib.rs", '/// It is told.\nfn f() { g("the job was robbed", "robbed") }\n#[cfg(test)]\nmod tests {\n    // died\n    const A: &str = "it died";\n}\n')
+        self.write("src/help.rs", 'const HELP: &str = "\\\nExample:\n  sview up\n\nA job that was \\\nrobbed is dead.";\nconst SQL: &str = "\n    SELECT forgotten FROM it";\nconst MARK: char = \'"\';\n')
         said = self.fails()
-        for where in ("docs/a.md:1: “sieve”; write: filter", "src/lib.rs:1: “is told”", "src/lib.rs:2: “robbed”"):
+        for where in ("src/help.rs:6: “robbed”", "docs/a.md:1: “sieve”; write: filter", "src/lib.rs:1: “is told”", "src/lib.rs:2: “robbed”"):
             self.assertIn(where, said)
-        self.assertEqual(said.count("; write: "), 3, said)
+        self.assertEqual(said.count("; write: "), 4, said)
 
     def test_counts_only_fall_and_text_may_move_within_a_part(self):
         self.write("src/a.rs", "//! The sieve.\n")

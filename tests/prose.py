@@ -111,16 +111,26 @@ def doc_comments(lines):
         yield number, comment[1] if comment else ""
 
 
+LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
+# Statements and scripts for machines, which have words of their own.
+FOR_MACHINES = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|LOCK|SET|FROM|AND|local|redis)\b")
+
+
 def texts(lines):
-    """String literals of two words and more, outside unit tests: what the program says."""
-    for (number, line), (_, following) in zip(lines, lines[1:] + [(0, "")]):
+    """String literals of two words and more, outside unit tests: what the program says. One may have several lines."""
+    kept = []
+    for (_, line), (_, following) in zip(lines, lines[1:] + [(0, "")]):
         if re.match(r"\s*#\[cfg\(test\)\]", line) and re.match(r"\s*mod \w+ \{", following):
-            return
-        if re.match(r"\s*//", line):
+            break
+        # A quotation mark as a character begins no text, and neither does one in a comment.
+        kept.append("" if re.match(r"\s*//", line) else re.sub(r"b?'\\?\"'|(?<=[;{,]) // .*$", "", line))
+    whole = "\n".join(kept)
+    for literal in LITERAL.finditer(whole):
+        if " " not in literal[1].strip() or FOR_MACHINES.match(literal[1]):
             continue
-        for literal in re.findall(r'"((?:[^"\\]|\\.)*)"', line):
-            if " " in literal.strip():
-                yield number, literal
+        first = whole.count("\n", 0, literal.start(1)) + 1
+        for offset, text in enumerate(literal[1].split("\n")):
+            yield first + offset, text
 
 
 def is_test(name):
@@ -131,7 +141,6 @@ def look(name):
     """All violations in a file."""
     lines = list(enumerate((ROOT / name).read_text(errors="replace").splitlines(), 1))
     prose = lines if name.endswith(".md") else list(doc_comments(lines))
-    # The glossary of CONTRIBUTING and this check's own words are meant; a changelog says what old names were.
     for paragraph in paragraphs(prose):
         for number, text in paragraph:
             yield from banned(name, number, without_code(text))

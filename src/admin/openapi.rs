@@ -17,7 +17,7 @@ use crate::http::query::{self, Accepted};
 #[openapi(
     info(
         title = "Sentinel View, for operators",
-        description = "Jobs, workers and schedule, and what steers them. Times are RFC 3339 in UTC. Where tokens are set, one must be \
+        description = "Jobs, workers and schedule, and their administration. Times are RFC 3339 in UTC. Where tokens are set, one must be \
             shown as `Authorization: Bearer`; the read-only one lets look."
     ),
     paths(

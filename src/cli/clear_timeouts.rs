@@ -16,7 +16,7 @@ Examples:
   sview clear-timeouts aggregation quarterly && sview aggregate-period quarterly
   sview clear-timeouts aggregation daily -d     say which failures would be deleted
 
-An aggregation whose job died is suggested again ten minutes later. This command deletes the record of such failures at a \
+An aggregation whose job is dead is suggested again ten minutes later. This command deletes the record of such failures at a \
 precision, for all kinds of reports, so that the next refresh suggests them at once. It can make nothing count twice: what \
 an aggregation covers comes from its watermark. Values are not touched.
 
@@ -114,7 +114,7 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// Deletes the notes that these jobs are dead, or only finds them.
+/// Deletes the records of these jobs' failures, or only finds them.
 async fn note(queues: &Queues, how: How, what: String) -> anyhow::Result<()> {
     if how.dry_run { Ok(()) } else { action::note(queues, what).await }
 }

@@ -28,7 +28,7 @@ program makes its own key pair at the first start and keeps it in the data direc
 A downloaded certificate is kept in the data directory too, and is used when a later download fails. The download trusts the \
 system's authorities, or those in the file that SSL_CERT_FILE names. It follows no redirects.
 
-Exit code: 0 when it was told to stop; 1 when it cannot start; 2 when the command line is wrong.")]
+Exit code: 0 when a signal stopped it; 1 when it cannot start; 2 when the command line is wrong.")]
 pub struct Args {
     /// Host of the publisher
     #[arg(long, value_name = "HOST")]

@@ -30,7 +30,7 @@ answer, or the serial cannot be written, clients keep their list; the log says s
 
 SVIEW_ADMIN_LISTEN serves operators' pages and /metrics, as for workers. Each process needs an address of its own.
 
-Exit code: 0 when it was told to stop; 1 when it cannot start (keys, serial or database cannot be reached, or the address is \
+Exit code: 0 when a signal stopped it; 1 when it cannot start (keys, serial or database cannot be reached, or the address is \
 taken) or its socket breaks; 2 when the command line is wrong.")]
 pub struct Args {
     /// Address to listen on for clients; port 0 takes a free one

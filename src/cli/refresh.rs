@@ -21,7 +21,7 @@ Examples:
   sview ingest reports.csv && sview refresh --wait
 
 The scheduler does this every minute. Use the command to see what is due (--dry-run), or to run everything that is due in \
-this process (--wait), for instance after an ingest. With --wait the exit code is 1 when a job died.
+this process (--wait), for instance after an ingest. With --wait the exit code is 1 when a job failed for good.
 
 JSON of --wait: {queued, dead: [JOB…]}, with jobs as in `sview view-jobs --json`. Without --wait:"))]
 pub struct Args {
@@ -77,8 +77,8 @@ async fn work(settings: &Settings, services: &Services, json: bool) -> anyhow::R
     output::line(match worked.dead.len() as u64 {
         0 => "Everything is up to date.".to_owned(),
         n => {
-            let (died, they) = (counted(n, "job"), if n == 1 { "it was" } else { "they were" });
-            format!("All queues are empty, but {died} died; what {they} to do is tried again in ten minutes.")
+            let dead = format!("{} {} dead", counted(n, "job"), if n == 1 { "is" } else { "are" });
+            format!("All queues are empty, but {dead}. The next refresh after ten minutes tries again.")
         }
     });
     output::line(format!("{} in {took}", counted(worked.done, "job")));
