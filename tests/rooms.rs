@@ -184,7 +184,7 @@ fn no_rooms_import_each_other() {
 #[test]
 fn no_files_of_a_room_import_each_other() {
     let sources = ours();
-    assert!(files(&sources, "web")["slots"].contains("known"));
+    assert!(files(&sources, "web")["card_loader"].contains("stale_cache"));
     for room in rooms(&sources).keys() {
         assert_eq!(circle(&files(&sources, room)), None, "in {room}");
     }
@@ -201,7 +201,7 @@ fn circles_are_found() {
             "mod places;\n// use crate::web::App;\n/// See [`crate::cli`].\npub use places::Places;\n",
         ),
         source("config/places.rs", "use super::Places;\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\n"),
-        source("web/mod.rs", "use crate::{Services, live::{self, page::Page}};\nmod api;\nmod card_loader;\n"),
+        source("web/mod.rs", "use crate::{Services, live::{self, page::Page}};\nmod api;\nmod slots;\n"),
         source("web/api.rs", "use super::App;\nuse super::slots::Slot;\n"),
         source("web/slots.rs", "use super::App;\n"),
         source("live/mod.rs", "use crate::config::Places;\n"),
