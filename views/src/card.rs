@@ -7,7 +7,7 @@ use sview_model::{Data, Reported, Request};
 
 use crate::{chart, empty, links, moment};
 
-/// What is known of a resource's value.
+/// The state of a resource's value.
 #[derive(Clone, Debug)]
 pub enum Slot {
     /// It is there, fresh or stale.
@@ -19,7 +19,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    /// What tells the card in this state from all others of its request, as an `ETag` does; `None` where there is no value.
+    /// Returns the version of the card among all others of its request, as an `ETag` is; `None` where there is no value.
     #[must_use]
     pub fn tag(&self) -> Option<String> {
         let Self::Ready(ready) = self else { return None };
@@ -57,15 +57,15 @@ pub struct Ready {
     pub finish: DateTime<Utc>,
     /// Up to where everything that was reported is counted in; at most `finish`, or later where more is known.
     pub complete_to: DateTime<Utc>,
-    /// When it was computed.
+    /// The time when the value was computed.
     pub computed_at: DateTime<Utc>,
-    /// Which reports there are, where the value is blank and that is known.
+    /// The span of reports, if the value is blank and the span is known.
     pub reported: Option<Reported>,
     /// Whether a newer value is on its way.
     pub refresh: Refresh,
-    /// When a newer value is due.
+    /// The time when a newer value is due.
     pub due: DateTime<Utc>,
-    /// What tells this value from all others of its request: characters that may stand in an `ETag`.
+    /// The version of the value among all others of its request: characters that may stand in an `ETag`.
     pub version: String,
 }
 
@@ -79,14 +79,14 @@ pub enum Refresh {
     UnderWay,
     /// It could not be computed.
     Failed {
-        /// When that failed.
+        /// The time of the failure.
         at: DateTime<Utc>,
-        /// When it is tried again.
+        /// The time when it is tried again.
         again: DateTime<Utc>,
     },
 }
 
-/// What a card needs to know besides its request and its slot.
+/// The context of a card, besides its request and its slot.
 #[derive(Clone, Copy, Debug)]
 pub struct CardContext {
     /// The time of the page.

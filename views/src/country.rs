@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-/// What stands for a country that is not known.
+/// The name of a country that is not known.
 pub const UNKNOWN: &str = "Unknown";
 
 static NAMES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {

@@ -1,4 +1,4 @@
-//! What a card says when it has nothing to show: why, and what a visitor or the owner of the site can do.
+//! The text of a card that has nothing to show: why, and what a visitor or the owner of the site can do.
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -16,7 +16,7 @@ pub(crate) fn nothing(request: &Request, reported: Option<&Reported>, now: DateT
     }
 }
 
-/// Why there is nothing to show, in a sentence.
+/// Returns the reason why there is nothing to show, in a sentence.
 pub(crate) fn sentence(request: &Request, reported: Option<&Reported>) -> String {
     let resource = request.resource();
     let Some(reported) = reported else { return "There is nothing to show in this period.".to_owned() };
@@ -41,11 +41,11 @@ pub(crate) fn sentence(request: &Request, reported: Option<&Reported>) -> String
     }
 }
 
-/// What can be done about it.
+/// Returns advice for a visitor or the owner of the site.
 fn advice(request: &Request, reported: &Reported, now: DateTime<Utc>) -> Markup {
     let resource = request.resource();
     if reported.total > 0 {
-        // Of reports that lack a country every other card of countries says so too.
+        // Every other card of countries also says that reports lack a country.
         let is_country =
             words::dimension_of(resource.shape) == Some(Dimension::Country) && !resource.lags_in(request.period());
         return html! {
@@ -85,7 +85,7 @@ fn advice(request: &Request, reported: &Reported, now: DateTime<Utc>) -> Markup 
     }
 }
 
-/// What a report of a kind is called.
+/// Returns the word for reports of a kind.
 const fn thing(kind: Kind, number: u64) -> &'static str {
     match (kind, number) {
         (Kind::Incidents, 1) => "incident",

@@ -10,28 +10,28 @@ use crate::{CardContext, assets, links, moment, text};
 /// The version of the program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What the site is, for search engines and previews of pages that say nothing else.
+/// The description of the site, for search engines and previews of pages that have none of their own.
 const DESCRIPTION: &str = "What a network of honeypots and firewalls reports, as numbers.";
 
-/// What is the same on every page of a site: from the operator's configuration. Texts are plain and are escaped; addresses are http,
-/// https or mailto.
+/// The parts that are the same on every page of a site, from the operator's configuration. Texts are plain and are escaped; addresses are
+/// http, https or mailto.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// Its name.
+    /// The name of the site.
     pub name: String,
     /// Scheme and host as visitors know them, without a slash at the end; `None` where nobody has said them.
     pub public_url: Option<String>,
-    /// Who runs it and why, for the page about it.
+    /// The text for the page about the operator.
     pub about: String,
-    /// Where its operator can be reached.
+    /// The address of the operator.
     pub contact: Option<String>,
     /// The operator's own privacy statement.
     pub privacy_url: Option<String>,
-    /// Where the program's source is.
+    /// The address of the program's source.
     pub source_url: Option<String>,
     /// Under which terms the data may be used, for the footer; nothing where it is empty.
     pub licence: String,
-    /// Where the formats of the data are described, if anywhere.
+    /// The address of the data's formats, if there is one.
     pub formats: Option<String>,
     /// Whether cards link their data as CSV, JSON and SVG.
     pub data_links: bool,
@@ -80,7 +80,7 @@ static NAV: [(&str, &str); 9] = [
     (PASSCHECK, "Password check"),
 ];
 
-/// What a page needs to know besides what it shows.
+/// The context of a page, besides its content.
 #[derive(Clone, Copy, Debug)]
 pub struct PageContext<'a> {
     /// The site that the page is of.
@@ -110,7 +110,7 @@ impl PageContext<'_> {
         }
     }
 
-    /// What the cards of the page need.
+    /// Returns the context of the page's cards.
     #[must_use]
     pub fn cards(&self) -> CardContext {
         CardContext { now: self.now, data_links: self.site.data_links }
@@ -123,7 +123,7 @@ pub(crate) struct Crumb {
     pub(crate) path: Option<String>,
 }
 
-/// What a page tells its frame.
+/// The parts of a page that its frame shows.
 #[derive(Default)]
 pub(crate) struct Frame {
     /// The page's name, in plain and visible characters; that of the site where it is empty.
@@ -144,7 +144,7 @@ pub(crate) struct Frame {
     pub(crate) pending: bool,
 }
 
-/// A whole page.
+/// Renders a whole page.
 pub(crate) fn page(context: &PageContext<'_>, frame: &Frame, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -189,7 +189,7 @@ fn title(context: &PageContext<'_>, frame: &Frame) -> String {
     if frame.title.is_empty() { name.clone() } else { format!("{} – {name}", frame.title) }
 }
 
-/// What search engines and previews of links are told.
+/// Renders the tags for search engines and previews of links.
 fn about_page(context: &PageContext<'_>, frame: &Frame) -> Markup {
     let description = frame.lead.as_ref().map(text::without_tags);
     let path = match (&frame.periods_of, &frame.path) {

@@ -1,8 +1,8 @@
-//! What a page looks like. Pure: given data, a period and the time, it returns markup. It never sees a store, a job or a socket.
+//! The pages. Pure: given data, a period and the time, this crate returns markup. It never sees a store, a job or a socket.
 //!
-//! Strings from reports are typed by attackers. They reach markup only through [`text`], which makes them visible and short,
-//! and through maud, which escapes them; nothing that comes from data is ever passed on as ready markup. Pages carry no inline
-//! style and no inline script, so that a Content-Security-Policy can forbid both, and every page works without script.
+//! Attackers type the strings in reports. These reach markup only through [`text`], which makes them visible and short, and through maud,
+//! which escapes them. Nothing from data is ever passed on as ready markup. Pages carry no inline style and no inline script, so that a
+//! Content-Security-Policy can forbid both. Every page works without script.
 
 pub mod admin;
 pub mod assets;

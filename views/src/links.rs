@@ -52,7 +52,7 @@ pub fn read_password(encoded: &str) -> Option<String> {
     String::from_utf8(READER.decode(url_safe).ok()?).ok()
 }
 
-/// Where the details of a label in a ranking are, if it has any.
+/// Returns the address with the details of a label in a ranking, if it has any.
 #[must_use]
 pub fn details(column: &str, label: Option<&str>, period: Period) -> Option<String> {
     let path = match (column, label?) {
@@ -63,13 +63,13 @@ pub fn details(column: &str, label: Option<&str>, period: Period) -> Option<Stri
     Some(page(&path, period))
 }
 
-/// Where the server renders the card of a request alone.
+/// Returns the address where the server renders the card of a request alone.
 #[must_use]
 pub fn fragment(request: &Request) -> String {
     format!("/fragment/{}?{}", request.resource(), query(request))
 }
 
-/// Where the data of a request is to be had; `format` is `csv`, `json` or `svg`.
+/// Returns the address with the data of a request; `format` is `csv`, `json` or `svg`.
 #[must_use]
 pub fn data(request: &Request, format: &str) -> String {
     format!("/resource/{}.{format}?{}", request.resource(), query(request))

@@ -64,7 +64,7 @@ pub fn range(of: Period) -> &'static str {
     period(of).split_once(',').map_or(period(of), |(range, _)| range)
 }
 
-/// What a period covers, in words: `the last 7 days, in steps of 3 hours`.
+/// Describes a period: `the last 7 days, in steps of 3 hours`.
 #[must_use]
 pub fn period(period: Period) -> &'static str {
     match period {

@@ -21,7 +21,7 @@ pub fn short(number: u64) -> String {
     }
 }
 
-/// Tenths of a percent: `12.3 %`. What is less than one of them, but something, is `<0.1 %`.
+/// Writes tenths of a percent: `12.3 %`. A smaller share that is not zero is `<0.1 %`.
 #[must_use]
 pub fn percent(count: u64, permille: u64) -> String {
     if permille == 0 && count > 0 { "<0.1 %".to_owned() } else { format!("{}.{} %", permille / 10, permille % 10) }

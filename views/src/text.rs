@@ -8,7 +8,7 @@ pub const SHOWN: usize = 60;
 /// The longest text that is given in a `title`, in characters.
 pub const WHOLE: usize = 1000;
 
-/// What stands for a text of no characters.
+/// The sign for an empty text.
 const EMPTY: &str = "(empty)";
 
 /// The word with a capital letter in front.
@@ -18,10 +18,10 @@ pub fn capitalised(word: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The text with everything invisible in it made visible, cut to `most` characters of the original and then marked with `…`.
+/// Returns the text with everything invisible in it made visible, cut to `most` characters of the original and then marked with `…`.
 ///
-/// Control characters become control pictures (a newline `␊`); what reorders text, joins it or takes no room becomes an escape
-/// like `\u{202e}`, because such characters can make one password look like another, or hide a part of the page.
+/// Control characters become control pictures (a newline `␊`). Characters that reorder text, join it or take no room become an escape like
+/// `\u{202e}`. They can make one password look like another, or hide a part of the page.
 #[must_use]
 pub fn visible(text: &str, most: usize) -> String {
     if text.is_empty() {

@@ -5,7 +5,7 @@ use sview_model::{Action, Dimension, Kind, Measure, Resource, Shape, Trap, servi
 
 use crate::{country, text};
 
-/// What a resource counts, in the plural: `incidents`.
+/// Returns the unit that a resource counts, in the plural: `incidents`.
 #[must_use]
 pub fn unit(resource: &Resource) -> &'static str {
     match (resource.measure, resource.kind) {
@@ -16,7 +16,7 @@ pub fn unit(resource: &Resource) -> &'static str {
     }
 }
 
-/// What a number of them is called: `incident`, `incidents`.
+/// Returns the word for a number of them: `incident`, `incidents`.
 #[must_use]
 pub fn units(resource: &Resource, number: u64) -> &'static str {
     let many = unit(resource);
@@ -40,13 +40,13 @@ pub fn column(name: &str) -> &str {
     }
 }
 
-/// What the rows or series of a resource are told apart by, as the name of the column; `None` for plain series.
+/// Returns the dimension of a resource's rows or series, as the name of the column; `None` for plain series.
 #[must_use]
 pub fn column_of(shape: Shape) -> Option<&'static str> {
     dimension_of(shape)?.columns().first().copied()
 }
 
-/// What the rows or series of a resource are told apart by; `None` for plain series.
+/// Returns the dimension of a resource's rows or series; `None` for plain series.
 #[must_use]
 pub fn dimension_of(shape: Shape) -> Option<Dimension> {
     match shape {
@@ -55,7 +55,7 @@ pub fn dimension_of(shape: Shape) -> Option<Dimension> {
     }
 }
 
-/// What belongs to none of the labels in a column.
+/// Returns the name for what belongs to none of the labels in a column.
 #[must_use]
 pub fn other(column: &str) -> &'static str {
     if column == "country" { "Other and unknown" } else { "Other" }

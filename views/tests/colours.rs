@@ -1,4 +1,4 @@
-//! Colours that have to be told apart, by the contrast ratio of WCAG 2.
+//! Colours that must be distinguishable, by the contrast ratio of WCAG 2.
 
 #![allow(clippy::unwrap_used)] // a panic in a test is the report of a failure
 

@@ -73,7 +73,7 @@ fn ready(request: &Request) -> Slot {
     })
 }
 
-/// That nothing in the page does what the hostile strings want, and nothing invisible is left.
+/// Asserts that nothing in the page does what the hostile strings want, and nothing invisible is left.
 fn assert_harmless(what: &str, page: &str) {
     for bad in ["<script>alert", "<img", "<u>", "&lt;u&gt;", "\" onfocus", "style=\"", "javascript:", "]]>"] {
         assert!(!page.contains(bad), "{what} contains {bad}");

@@ -1,4 +1,4 @@
-//! What pages and cards say in each state.
+//! The texts of pages and cards in each state.
 
 #![allow(clippy::unwrap_used)] // a panic in a test is the report of a failure
 

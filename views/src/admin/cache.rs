@@ -1,4 +1,4 @@
-//! The cache.
+//! The page of cached values.
 
 use std::time::Duration;
 
@@ -20,18 +20,18 @@ pub struct CacheRow {
     pub key: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// When it was computed, UTC.
+    /// The time when the value was computed, UTC.
     pub computed_at: DateTime<Utc>,
-    /// When it ought to be computed again.
+    /// The time when the value is due again.
     pub refresh_at: DateTime<Utc>,
     /// How much longer it is kept.
     pub ttl: Duration,
 }
 
-/// What the page shows.
+/// The content of the page.
 #[derive(Clone, Debug)]
 pub struct CachePage {
-    /// What time it is for statistics: frozen where the clock is.
+    /// The time for statistics: frozen where the clock is.
     pub now: DateTime<Utc>,
     /// A text that keys must hold.
     pub text: String,

@@ -27,7 +27,7 @@ impl Hour {
     }
 }
 
-/// Bars of what was done and what died in each hour, with the same as a table.
+/// Renders bars of successful and dead jobs in each hour, with the same as a table.
 pub(super) fn throughput(name: &str, hours: &[HourBar]) -> Markup {
     let (done, dead) = (hours.iter().map(|h| h.done).sum::<u64>(), hours.iter().map(|h| h.dead).sum::<u64>());
     let said = format!("{name}: {} done and {} dead in the last 24 hours", counted(done, "job"), grouped(dead));
@@ -59,7 +59,7 @@ pub(super) fn hourly(said: &str, series: &[&str], hours: &[Hour]) -> Markup {
     }
 }
 
-/// What is told of a series in an hour.
+/// Describes a series in an hour.
 fn cell(hour: &Hour, i: usize) -> String {
     match &hour.counts {
         Some(counts) => grouped(counts.get(i).copied().unwrap_or(0)),
@@ -84,7 +84,7 @@ fn bars(said: &str, series: &[&str], hours: &[Hour]) -> Markup {
                     @for (n, count) in hour.counts.iter().flatten().enumerate() {
                         @let below: u64 = hour.counts.iter().flatten().take(n + 1).sum();
                         @if n == 0 || *count > 0 {
-                            // What is little is seen nevertheless.
+                            // Small numbers get a visible bar too.
                             @let height = if n > 0 { tall(*count).max(1.0) } else { tall(*count) };
                             rect class=(CLASSES[n.min(1)]) x=(i * 10) y=(round(HEIGHT - tall(below))) width="9" height=(round(height)) {}
                         }

@@ -21,11 +21,11 @@ pub struct DeadRow {
     pub example: String,
     /// How many there are.
     pub count: u64,
-    /// What kinds of jobs they are.
+    /// The kinds of the jobs.
     pub names: Vec<String>,
-    /// When the first and the last of them ended, UTC.
+    /// The times when the first and the last of them ended, UTC.
     pub ended: (DateTime<Utc>, DateTime<Utc>),
-    /// What can be done to all of them.
+    /// The actions for all of them.
     pub asks: Vec<Ask>,
 }
 

@@ -1,4 +1,4 @@
-//! When aggregations and values are due.
+//! The page of due aggregations and values.
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -21,7 +21,7 @@ pub struct AggregationRow {
     pub lag: Option<String>,
     /// Spans that wait to be made, or made anew.
     pub pending: u64,
-    /// What a refresh would do now, in words.
+    /// The decision of a refresh at this moment, for people.
     pub verdict: String,
     /// The job that is in its way, or does it: id and words; may be hostile.
     pub job: Option<(String, String)>,
@@ -34,37 +34,37 @@ pub struct ValueRow {
     pub name: String,
     /// The queue of its job.
     pub queue: &'static str,
-    /// When it is due, if it is up to date.
+    /// The time when it is due, if it is up to date.
     pub due: Option<DateTime<Utc>>,
-    /// What a refresh would do now, in words.
+    /// The decision of a refresh at this moment, for people.
     pub verdict: String,
     /// The job that is in its way, or does it.
     pub job: Option<(String, String)>,
 }
 
-/// What keeps an aggregation from being complete.
+/// An obstacle that keeps an aggregation from being complete.
 #[derive(Clone, Debug)]
 pub struct ObstacleRow {
     /// `incidents/quarterly`.
     pub name: String,
     /// The bucket that could not be made, UTC; `None` where a lock is held.
     pub bucket: Option<String>,
-    /// Since when, UTC.
+    /// The time since when it lasts, UTC.
     pub since: DateTime<Utc>,
-    /// When it is tried again, UTC.
+    /// The time when it is tried again, UTC.
     pub again: Option<DateTime<Utc>>,
-    /// Why; may be hostile.
+    /// The cause; may be hostile.
     pub why: String,
 }
 
-/// What the page shows.
+/// The content of the page.
 #[derive(Clone, Debug)]
 pub struct DuePage {
-    /// What time it is for statistics: frozen where the clock is.
+    /// The time for statistics: frozen where the clock is.
     pub now: DateTime<Utc>,
     /// Every aggregation.
     pub aggregations: Vec<AggregationRow>,
-    /// What keeps aggregations from being complete.
+    /// The obstacles that keep aggregations from being complete.
     pub obstacles: Vec<ObstacleRow>,
     /// Every group of precached values.
     pub values: Vec<ValueRow>,
@@ -89,7 +89,7 @@ const OBSTACLES: [Column; 5] = [
 const VALUES: [Column; 4] =
     [Column::name("Values"), Column::new("Queue"), Column::new("Due"), Column::words("A refresh now")];
 
-/// When aggregations and values are due, and why the rest waits.
+/// Renders the page: due times of aggregations and values, and why the rest waits.
 #[must_use]
 pub fn due(context: &AdminContext, shown: &DuePage) -> Markup {
     let verdict = |words: &str, job: &Option<(String, String)>| {

@@ -10,7 +10,7 @@ use crate::{links, text};
 /// An action, as the fields of the form that does it. Values may be hostile text.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// What the button says.
+    /// The label of the button.
     pub label: &'static str,
     /// Whether a page asks before it is done.
     pub asks: bool,
@@ -50,20 +50,20 @@ pub(super) fn buttons(context: &AdminContext, asks: &[Ask]) -> Markup {
     html! { @if context.may_act && !asks.is_empty() { p.acts { @for ask in asks { (ask.button()) " " } } } }
 }
 
-/// What the page that asks says.
+/// The content of the page that asks for confirmation.
 #[derive(Clone, Debug)]
 pub struct Confirm {
     /// The question, as a heading.
     pub question: String,
-    /// What will happen, a sentence each.
+    /// The consequences, a sentence each.
     pub consequences: Vec<String>,
     /// Words of the newest of the things that it is done to; may be hostile.
     pub examples: Vec<String>,
     /// How many more there are.
     pub more: usize,
-    /// The action.
+    /// The action to confirm.
     pub ask: Ask,
-    /// Where to go instead.
+    /// The address to go to instead.
     pub back: String,
     /// Whether there is anything to do at all.
     pub any: bool,

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::{assets, moment};
 
-/// What an operator's page needs to know besides what it shows.
+/// The context of an operator's page, besides its content.
 #[derive(Clone, Debug)]
 pub struct AdminContext {
     /// The time of the machine, UTC.
@@ -14,7 +14,7 @@ pub struct AdminContext {
     pub may_act: bool,
     /// Whether they signed in, and so can sign out.
     pub signed_in: bool,
-    /// What came of the last action, to be said above all.
+    /// The result of the last action, shown above all.
     pub said: Option<String>,
 }
 
@@ -29,19 +29,19 @@ const NAV: [(&str, &str); 8] = [
     ("/actions", "Actions"),
 ];
 
-/// What a page tells its frame.
+/// The parts of a page that its frame shows.
 pub(super) struct Frame<'a> {
     /// Title and heading.
     pub(super) title: &'a str,
     /// The entry of the navigation bar that the page belongs to, by its path; empty: none, and no bar at all.
     pub(super) nav: &'static str,
-    /// What stands under the heading: a sentence, and forms.
+    /// The part under the heading: a sentence, and forms.
     pub(super) lead: Option<Markup>,
     /// Whether the content changes by itself.
     pub(super) live: bool,
 }
 
-/// A whole page.
+/// Renders a whole page.
 pub(super) fn page(context: &AdminContext, frame: &Frame<'_>, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)

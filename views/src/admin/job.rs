@@ -1,4 +1,4 @@
-//! One job.
+//! The page of one job.
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -23,34 +23,34 @@ pub struct Wait {
 /// An attempt that failed.
 #[derive(Clone, Debug)]
 pub struct AttemptRow {
-    /// Which, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// When it ended, UTC.
+    /// The time when it ended, UTC.
     pub at: DateTime<Utc>,
-    /// Why; may be hostile.
+    /// The reason of the failure; may be hostile.
     pub message: String,
 }
 
-/// What the page of a job shows.
+/// The content of a job's page.
 #[derive(Clone, Debug)]
 pub struct JobPage {
-    /// What lists show of it.
+    /// The job's row, as lists show it.
     pub row: JobRow,
-    /// What made it; may be hostile.
+    /// The reason why it was queued; may be hostile.
     pub cause: String,
     /// Its unique key.
     pub key: String,
     /// Its payload; hostile.
     pub payload: String,
-    /// When it may or might run (again), UTC.
+    /// The time from which it may run, or might have run, UTC.
     pub run_at: DateTime<Utc>,
     /// The worker of its last attempt.
     pub worker: Option<String>,
-    /// Why it waits; empty when it does not.
+    /// The reasons why it waits; empty when it does not.
     pub waits: Vec<Wait>,
-    /// Why attempts failed, oldest first.
+    /// The failures of attempts, oldest first.
     pub attempts: Vec<AttemptRow>,
-    /// What can be done to it.
+    /// The actions that apply to it.
     pub asks: Vec<Ask>,
 }
 

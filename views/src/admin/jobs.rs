@@ -13,25 +13,25 @@ use crate::{links, text};
 /// A job in a list.
 #[derive(Clone, Debug)]
 pub struct JobRow {
-    /// Its id.
+    /// The id of the job.
     pub id: String,
-    /// Where it is in its life.
+    /// The state of the job.
     pub state: &'static str,
-    /// Its queue.
+    /// The queue of the job.
     pub queue: &'static str,
-    /// What kind of job; may be hostile.
+    /// The kind of the job; may be hostile.
     pub name: String,
     /// The job in words; may be hostile.
     pub words: String,
-    /// Why it waits, or its last error; may be hostile.
+    /// The reason why it waits, or its last error; may be hostile.
     pub remark: Option<String>,
-    /// Attempts begun, and after how many it is given up.
+    /// The attempts begun, and the number after which it is dead.
     pub attempts: (u32, u32),
-    /// When it was queued, UTC.
+    /// The time when it was queued, UTC.
     pub created_at: DateTime<Utc>,
-    /// When its last attempt began.
+    /// The time when its last attempt began.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// The time when it ended.
     pub finished_at: Option<DateTime<Utc>>,
 }
 
@@ -40,7 +40,7 @@ pub struct JobRow {
 pub struct JobsFilter {
     /// States, joined by commas.
     pub state: String,
-    /// A queue.
+    /// The name of a queue.
     pub queue: String,
     /// A kind of job.
     pub job: String,
@@ -50,7 +50,7 @@ pub struct JobsFilter {
     pub from: String,
     /// Queued before.
     pub until: String,
-    /// What the last error has in common with others.
+    /// The pattern that the last error shares with others.
     pub error: String,
     /// Ids, joined by commas.
     pub ids: String,
@@ -93,10 +93,10 @@ impl JobsFilter {
     }
 }
 
-/// What the list of jobs shows.
+/// The content of the list of jobs.
 #[derive(Clone, Debug)]
 pub struct JobsPage {
-    /// What is looked for.
+    /// The filter of the list.
     pub filter: JobsFilter,
     /// States that can be chosen.
     pub states: Vec<&'static str>,
@@ -110,7 +110,7 @@ pub struct JobsPage {
     pub older: Option<String>,
     /// Whether this is not the first page.
     pub paged: bool,
-    /// What can be done to all that match.
+    /// The actions for all that match.
     pub asks: Vec<Ask>,
 }
 
@@ -138,7 +138,7 @@ pub fn jobs(context: &AdminContext, shown: &JobsPage) -> Markup {
     page(context, &Frame { title: "Jobs", nav: "/jobs", lead: Some(lead), live: true }, &content)
 }
 
-/// What narrows the list and has no field of the form.
+/// Renders the filters that have no field in the form.
 fn narrowed(filter: &JobsFilter) -> Markup {
     html! {
         p.remark {
@@ -150,7 +150,7 @@ fn narrowed(filter: &JobsFilter) -> Markup {
     }
 }
 
-/// What the states mean.
+/// Renders the meaning of the states.
 fn legend() -> Markup {
     let states = [
         ("queued", "ready; taken as soon as a worker is free"),
@@ -176,7 +176,7 @@ fn filter_form(shown: &JobsPage) -> Markup {
                 select name=(name) {
                     option value="" { "any" }
                     @for value in all { option value=(value) selected[*value == chosen] { (value) } }
-                    // What came by a link, like several states at once.
+                    // A value that came by a link, like several states at once.
                     @if !chosen.is_empty() && !all.contains(&chosen) { option value=(chosen) selected { (text::visible(chosen, 60)) } }
                 }
             }

@@ -1,4 +1,4 @@
-//! Signing in.
+//! The page to sign in.
 
 use maud::{Markup, html};
 

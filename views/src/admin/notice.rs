@@ -9,16 +9,16 @@ use super::spans::{exact, seen};
 use super::table::{Column, table};
 use crate::text;
 
-/// What an operator did.
+/// An operator's action.
 #[derive(Clone, Debug)]
 pub struct ActionRow {
-    /// When, UTC.
+    /// The time of the action, UTC.
     pub at: DateTime<Utc>,
-    /// By which right.
+    /// The right by which the operator acted.
     pub who: String,
-    /// From which address.
+    /// The operator's address.
     pub peer: String,
-    /// What; may be hostile.
+    /// The action; may be hostile.
     pub what: String,
 }
 

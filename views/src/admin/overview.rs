@@ -20,30 +20,30 @@ pub struct HourBar {
     pub end: DateTime<Utc>,
     /// Jobs that ended well in it.
     pub done: u64,
-    /// Jobs that died in it.
+    /// Jobs that became dead in it.
     pub dead: u64,
 }
 
-/// A queue.
+/// The card of a queue.
 #[derive(Clone, Debug)]
 pub struct QueueCard {
-    /// Its name.
+    /// The name of the queue.
     pub name: &'static str,
     /// Whether nothing is taken from it.
     pub paused: bool,
     /// Jobs by state, in the order of a job's life; names and numbers.
     pub counts: Vec<(&'static str, u64)>,
-    /// Since when the oldest that waits could have run.
+    /// The time from which the oldest waiting job could have run.
     pub oldest_waiting: Option<DateTime<Utc>>,
     /// How many workers serve it, and how many slots they have.
     pub workers: (usize, usize),
-    /// How much of what ended in a day has died, in words: `0.4 %`.
+    /// The share of dead jobs among those that ended in a day, as text: `0.4 %`.
     pub failure_rate: Option<String>,
     /// The 50th, 95th and 99th percentile of the last run times, in words.
     pub run_times: Option<[String; 3]>,
-    /// The last day.
+    /// The hours of the last day.
     pub hours: Vec<HourBar>,
-    /// What can be done.
+    /// The actions that apply to it.
     pub asks: Vec<Ask>,
 }
 
@@ -62,20 +62,20 @@ pub struct KindRow {
     pub hours: Vec<(DateTime<Utc>, u64, u64)>,
 }
 
-/// What the overview shows.
+/// The content of the overview.
 #[derive(Clone, Debug)]
 pub struct OverviewPage {
     /// How many buckets and locks hold up aggregations.
     pub obstacles: usize,
-    /// What is wrong with parts of the deployment, and what ought to be changed; a sentence each.
+    /// Failures of the deployment's parts, and advice; a sentence each.
     pub troubles: Vec<String>,
     /// The queues, most urgent first.
     pub queues: Vec<QueueCard>,
     /// Attempts by kind of job.
     pub kinds: Vec<KindRow>,
-    /// What runs, longest first.
+    /// The running jobs, longest first.
     pub running: Vec<JobRow>,
-    /// What died last.
+    /// The latest dead jobs.
     pub dead: Vec<JobRow>,
 }
 

@@ -1,4 +1,4 @@
-//! The schedule.
+//! The page of the schedule.
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -12,21 +12,21 @@ use super::table::{Column, table};
 /// Something that is done by the clock.
 #[derive(Clone, Debug)]
 pub struct ProducerRow {
-    /// Its name.
+    /// The name of the periodic job.
     pub name: &'static str,
-    /// When, as a cron expression with seconds.
+    /// The times of its ticks, as a cron expression with seconds.
     pub cron: String,
-    /// What it does.
+    /// A summary of its work.
     pub what: &'static str,
     /// The last tick that was acted on, UTC.
     pub last: Option<DateTime<Utc>>,
-    /// The next one.
+    /// The time of the next tick.
     pub next: Option<DateTime<Utc>>,
-    /// What can be done to it.
+    /// The actions that apply to it.
     pub asks: Vec<Ask>,
 }
 
-/// The schedule.
+/// Renders the schedule.
 #[must_use]
 pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
     let tick = |at: Option<DateTime<Utc>>, none: &'static str| {
@@ -61,7 +61,7 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
     page(context, &Frame { title: "Schedule", nav: "/schedule", lead: Some(lead), live: true }, &content)
 }
 
-/// When a cron expression with seconds ticks, as far as it is about minutes of every hour: `every hour at :07:30`.
+/// Describes the ticks of a cron expression with seconds, if it is about minutes of every hour: `every hour at :07:30`.
 fn sanitise_line(cron: &str) -> Option<String> {
     let [second, minutes, "*", "*", "*", "*"] = cron.split(' ').collect::<Vec<_>>()[..] else { return None };
     let second: u8 = second.parse().ok()?;

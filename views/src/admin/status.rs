@@ -15,13 +15,13 @@ use crate::text;
 /// Reports of a kind by the hour.
 #[derive(Clone, Debug)]
 pub struct ReportsCard {
-    /// The kind.
+    /// The kind of the reports.
     pub name: &'static str,
     /// The end of each hour, UTC, and how many; oldest first. The last hour is under way. `None` where that is not known.
     pub hours: Vec<(DateTime<Utc>, Option<u64>)>,
 }
 
-/// When a source reported last.
+/// The last report of a source.
 #[derive(Clone, Debug)]
 pub struct SourceRow {
     /// A trap; passwords; ports.
@@ -41,18 +41,18 @@ pub struct FileRow {
     pub lines: u64,
     /// Whether that is all of them.
     pub finished: bool,
-    /// When it was read last, UTC.
+    /// The time when it was read last, UTC.
     pub at: DateTime<Utc>,
 }
 
-/// What arrives.
+/// The arrival of reports.
 #[derive(Clone, Debug)]
 pub struct ArrivalsPart {
-    /// As of when, UTC: frozen where the clock is.
+    /// The time that it is for, UTC: frozen where the clock is.
     pub as_of: DateTime<Utc>,
     /// Each kind of reports.
     pub kinds: Vec<ReportsCard>,
-    /// Each source.
+    /// The last report of each source.
     pub sources: Vec<SourceRow>,
     /// How many devices ever reported; `None` where there are more than are counted.
     pub devices: Option<u64>,
@@ -67,11 +67,11 @@ pub struct ArrivalsPart {
 /// A server, or a file in its place.
 #[derive(Clone, Debug)]
 pub struct ServerRow {
-    /// What it is for.
+    /// The part of the deployment that uses it.
     pub part: &'static str,
     /// Its kind and version; may be hostile.
     pub what: String,
-    /// Why it does not answer; may be hostile.
+    /// The reason why it does not answer; may be hostile.
     pub error: Option<String>,
     /// Its size in words, and what bounds it.
     pub size: String,
@@ -114,9 +114,9 @@ pub struct ProcessRow {
     pub place: String,
     /// The version of the program.
     pub version: String,
-    /// Since when it runs, UTC.
+    /// The time since when it runs, UTC.
     pub since: DateTime<Utc>,
-    /// When it was last heard of, UTC.
+    /// The time when it was last heard of, UTC.
     pub heard: DateTime<Utc>,
 }
 
@@ -129,20 +129,20 @@ pub struct DisagreementRow {
     pub values: Vec<(Option<String>, Vec<String>)>,
 }
 
-/// What the page shows.
+/// The content of the page.
 #[derive(Clone, Debug)]
 pub struct StatusPage {
-    /// When it was looked at, UTC.
+    /// The time of the look, UTC.
     pub at: DateTime<Utc>,
-    /// What ought to be looked at, a sentence each; may be hostile.
+    /// Warnings, a sentence each; may be hostile.
     pub warnings: Vec<String>,
-    /// What arrives; `None` when the database does not say.
+    /// The arrival of reports; `None` if the database does not answer.
     pub arrivals: Option<ArrivalsPart>,
     /// Database and ledger.
     pub servers: Vec<ServerRow>,
-    /// The disk.
+    /// The space on the disk.
     pub disk: Option<DiskPart>,
-    /// The schedule.
+    /// The last ticks of the schedule.
     pub ticks: Vec<TickRow>,
     /// The processes.
     pub processes: Vec<ProcessRow>,

@@ -33,7 +33,7 @@ impl Column {
         Self { class: "words", ..Self::new(head) }
     }
 
-    /// A number.
+    /// A column of numbers.
     pub(super) const fn number(head: &'static str) -> Self {
         Self { class: "number", ..Self::new(head) }
     }
@@ -68,7 +68,7 @@ pub(super) fn table<const N: usize>(columns: [Column; N], rows: impl IntoIterato
     sorted_table(columns, &[], rows)
 }
 
-/// A table. Roles are written out, because some browsers forget that a table is one when its cells are laid out otherwise.
+/// Renders a table. Roles are written out, because some browsers drop the table's role when its cells are laid out otherwise.
 pub(super) fn sorted_table<const N: usize>(
     columns: [Column; N],
     sorts: &[Sort],

@@ -12,18 +12,18 @@ use crate::text;
 /// A job that a worker is at.
 #[derive(Clone, Debug)]
 pub struct RunningRow {
-    /// Its id.
+    /// The id of the job.
     pub id: String,
     /// In words; may be hostile.
     pub words: String,
-    /// Since when, UTC.
+    /// The time since when it runs, UTC.
     pub since: Option<DateTime<Utc>>,
 }
 
-/// A worker.
+/// The row of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerRow {
-    /// Its name.
+    /// The name of the worker.
     pub name: String,
     /// Machine and process.
     pub place: String,
@@ -31,18 +31,18 @@ pub struct WorkerRow {
     pub queues: Vec<&'static str>,
     /// How many jobs it runs at once.
     pub slots: usize,
-    /// Since when, UTC.
+    /// The time since when it runs, UTC.
     pub since: DateTime<Utc>,
-    /// When it was last heard of.
+    /// The time when it was last heard of.
     pub heard: DateTime<Utc>,
-    /// What it is at.
+    /// The jobs that it runs.
     pub running: Vec<RunningRow>,
 }
 
 /// A job that a worker was at when it vanished.
 #[derive(Clone, Debug)]
 pub struct LeftRow {
-    /// Its id.
+    /// The id of the job.
     pub id: String,
     /// In words that may be hostile, and its state now; `None` where its record was purged.
     pub job: Option<(String, &'static str)>,
@@ -51,19 +51,19 @@ pub struct LeftRow {
 /// A worker that vanished without a word.
 #[derive(Clone, Debug)]
 pub struct LostRow {
-    /// Its name.
+    /// The name of the worker.
     pub name: String,
     /// Machine and process.
     pub place: String,
     /// The queues that it served, most urgent first.
     pub queues: Vec<&'static str>,
-    /// When it was last heard of, UTC.
+    /// The time when it was last heard of, UTC.
     pub heard: DateTime<Utc>,
-    /// What it was at then.
+    /// The jobs that it ran then.
     pub running: Vec<LeftRow>,
 }
 
-/// After how many seconds of silence a worker is suspected: it tells of itself every five.
+/// The seconds of silence after which a worker is marked as silent. A living one announces itself every five.
 const SILENT: i64 = 15;
 
 /// The workers, and those that vanished in the last seven days, latest first.

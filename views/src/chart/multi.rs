@@ -109,7 +109,7 @@ fn levels(series: &[Drawn<'_>], stacked: bool) -> Vec<Vec<u64>> {
     levels.collect()
 }
 
-/// What each colour stands for, with the sum where sums say something.
+/// Renders the meaning of each colour, with the sum where sums say something.
 fn legend(request: &Request, series: &[Drawn<'_>]) -> Markup {
     let resource = request.resource();
     html! {

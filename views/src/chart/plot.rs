@@ -49,11 +49,11 @@ pub(super) fn area(upper: &[f64], lower: &[f64]) -> String {
     path + "Z"
 }
 
-/// What a window shows when it is pointed at.
+/// The text of a window that a visitor points at.
 pub(super) struct Hit {
     /// A line a value.
     pub(super) lines: Vec<String>,
-    /// Where its marks are, in units of the plotted area from its top, in the order of the series.
+    /// The positions of its marks, in units of the plotted area from its top, in the order of the series.
     pub(super) marks: Vec<f64>,
 }
 
@@ -79,7 +79,7 @@ impl Plot<'_> {
         }
     }
 
-    /// What is in the plot, for an `svg` of any size.
+    /// Renders the content of the plot, for an `svg` of any size.
     pub(super) fn inside(&self) -> Markup {
         let n = self.ends.len();
         let top = self.ticks.last().copied().unwrap_or(1);

@@ -1,6 +1,6 @@
 //! Scales: round numbers for axes and for the classes of a map.
 
-/// The ticks of an axis from 0 to at least `max`: whole numbers, evenly spaced by 1, 2, 2.5 or 5 times a power of ten,
+/// Returns the ticks of an axis from 0 to at least `max`. They are whole numbers, evenly spaced by 1, 2, 2.5 or 5 times a power of ten,
 /// about four of them above the zero. The last is the top of the axis.
 pub(super) fn ticks(max: u64) -> Vec<u64> {
     const ABOUT: u64 = 4;
@@ -20,8 +20,8 @@ pub(super) fn ticks(max: u64) -> Vec<u64> {
     (0..=max.div_ceil(step).max(1)).map(|i| step.saturating_mul(i)).collect()
 }
 
-/// The lower bounds of at most six classes for numbers that differ by orders of magnitude: even in the logarithm from
-/// `least` to `most`, rounded to one digit. The first bound is at most `least`; class `i` ends below bound `i + 1`.
+/// Returns the lower bounds of at most six classes, for numbers that differ by orders of magnitude. The bounds are even in the logarithm
+/// from `least` to `most`, rounded to one digit. The first bound is at most `least`; class `i` ends below bound `i + 1`.
 pub(super) fn classes(least: u64, most: u64) -> Vec<u64> {
     const CLASSES: i32 = 6;
     let least = least.max(1);

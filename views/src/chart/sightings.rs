@@ -1,4 +1,4 @@
-//! What is known of an address: the facts, and what it did in a table.
+//! The card of an address: the facts, and its activity in a table.
 
 use chrono::NaiveDateTime;
 use maud::{Markup, html};

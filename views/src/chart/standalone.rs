@@ -8,7 +8,7 @@ use crate::{empty, moment, number, words};
 
 /// The width of every file, in its own units.
 const WIDTH: usize = 960;
-/// Where the chart begins, below the title.
+/// The top of the chart, below the title.
 const TOP: usize = 76;
 /// The height of a plot over time, and with the labels below it.
 const PLOT: usize = 220;

@@ -30,7 +30,7 @@ pub(super) fn labels(period: Period, ends: &[DateTime<Utc>]) -> Vec<(usize, Stri
     }
 }
 
-/// Where point `i` of `n` is, in percent of the width.
+/// Returns the position of point `i` of `n`, in percent of the width.
 pub(super) fn percent(i: usize, n: usize) -> f64 {
     if n < 2 { 50.0 } else { i as f64 * 100.0 / (n - 1) as f64 }
 }

@@ -6,10 +6,10 @@ use super::{GLOSSARY, GREYLIST, PRIVACY};
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, layout, links};
 
-/// Where the page is.
+/// The path of the page.
 pub const ABOUT: &str = "/about/";
 
-/// The page.
+/// Renders the page.
 #[must_use]
 pub fn about(context: &PageContext<'_>) -> Markup {
     let title = "About";

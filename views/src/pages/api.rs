@@ -9,36 +9,36 @@ use crate::{PageContext, layout, moment};
 /// An address that programs may use.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// What it is about, in a word: those of a group follow one another.
+    /// The group, one word: addresses of a group follow one another.
     pub group: String,
-    /// What it is called in the document; its place on the page.
+    /// The name in the document; also the anchor on the page.
     pub id: String,
     /// The HTTP method.
     pub method: &'static str,
     /// Its path, with parameters in braces.
     pub path: String,
-    /// What it gives, in a few words.
+    /// A summary of the answer, in a few words.
     pub summary: String,
     /// More about it.
     pub description: Option<String>,
-    /// What it takes, in its path, its query or its body.
+    /// The parameters in its path, its query or its body.
     pub parameters: Vec<Parameter>,
-    /// What it answers, by status.
+    /// The answers by status.
     pub answers: Vec<Answer>,
     /// How to call it from a command line.
     pub call: String,
 }
 
-/// What an address takes.
+/// A parameter of an address.
 #[derive(Clone, Debug, Default)]
 pub struct Parameter {
-    /// Its name.
+    /// The name of the parameter.
     pub name: String,
-    /// Where it has its place: path, query, form or JSON.
+    /// The place of the parameter: path, query, form or JSON.
     pub place: &'static str,
     /// Whether it must be there.
     pub required: bool,
-    /// What it means.
+    /// The meaning of the parameter.
     pub description: String,
     /// A value that it may have; of a field of JSON, in JSON.
     pub example: Option<String>,
@@ -51,16 +51,16 @@ pub struct Parameter {
 pub struct Answer {
     /// The HTTP status.
     pub status: String,
-    /// What it means.
+    /// The meaning of the answer.
     pub description: String,
     /// The media types of its body.
     pub types: Vec<String>,
 }
 
-/// Where the page is.
+/// The path of the page.
 pub const API: &str = "/api/";
 
-/// Where the same is to be had for programs, in OpenAPI 3.1.
+/// The path of the same description for programs, in OpenAPI 3.1.
 pub const OPENAPI: &str = "/api/openapi.json";
 
 /// The page of the API at `site`: scheme and host, as its visitor knows them.

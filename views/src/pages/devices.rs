@@ -7,12 +7,12 @@ use super::{DEVICES, statistics};
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, Slot, layout, links};
 
-/// What the page of devices shows besides the charts.
+/// The content of the page of devices, besides the charts.
 #[derive(Clone, Copy, Debug)]
 pub struct Devices<'a> {
     /// The session's tokens, in the order in which they were added.
     pub tokens: &'a [DeviceToken],
-    /// What came of the last form: a sentence to be shown above all.
+    /// The result of the last form: a sentence to be shown above all.
     pub message: Option<&'a str>,
 }
 

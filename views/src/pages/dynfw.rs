@@ -12,7 +12,7 @@ use crate::layout::{Crumb, Frame};
 use crate::number::grouped;
 use crate::{PageContext, assets, chart, country, layout, links, moment, text, words};
 
-/// Where the page is.
+/// The path of the page.
 pub const DYNFW: &str = "/dynfw/";
 
 /// How many addresses of the list a page shows. The script does as the page says.
@@ -21,20 +21,20 @@ pub const LISTED: usize = 100;
 /// How many countries are named beside the map.
 const NAMED: usize = 12;
 
-/// What is known of the feed. Times are UTC.
+/// The state of the feed. Times are UTC.
 #[derive(Clone, Debug, Default)]
 pub struct LiveState {
     /// Whether the publisher is connected.
     pub connected: bool,
-    /// Since when it is, or is not; `None` before that is known.
+    /// The time since when it is, or is not, connected; `None` before that is known.
     pub since: Option<DateTime<Utc>>,
-    /// When anything was heard last.
+    /// The time when anything was heard last.
     pub heard_at: Option<DateTime<Utc>>,
-    /// When the list changed last.
+    /// The time when the list changed last.
     pub updated: Option<DateTime<Utc>>,
     /// The list's version, where there is a list.
     pub version: Option<u64>,
-    /// Its serial.
+    /// The serial of the list.
     pub serial: Option<u64>,
     /// How many addresses are on it.
     pub addresses: Option<usize>,
@@ -52,14 +52,14 @@ pub struct LiveState {
     pub listed: Listed,
 }
 
-/// What an address did.
+/// An incident event of an address.
 #[derive(Clone, Debug)]
 pub struct LiveEvent {
     /// The event's name on the wire.
     pub name: String,
-    /// The address.
+    /// The address of the attacker.
     pub ip: IpAddr,
-    /// When.
+    /// The time of the event.
     pub at: DateTime<Utc>,
     /// The code of the country that the address is in, where that is known.
     pub country: Option<String>,
@@ -70,16 +70,16 @@ pub struct LiveEvent {
 pub struct LiveChange {
     /// Whether the address was added; else it was removed.
     pub added: bool,
-    /// The address.
+    /// The address that was added or removed.
     pub ip: IpAddr,
-    /// When.
+    /// The time of the change.
     pub at: DateTime<Utc>,
 }
 
 /// A part of the list.
 #[derive(Clone, Debug, Default)]
 pub struct Listed {
-    /// What the addresses contain. Hostile text.
+    /// The text that the addresses must contain. Hostile text.
     pub search: String,
     /// The page, from 1.
     pub page: usize,
@@ -89,13 +89,13 @@ pub struct Listed {
     pub addresses: Vec<IpAddr>,
 }
 
-/// What people call an event; one that is not known is shown by its name without underscores.
+/// Returns the words for an event; one that is not known is shown by its name without underscores.
 fn event_words(name: &str) -> String {
     let known = vocabulary::events().into_iter().find(|(event, _)| event == name);
     known.map_or_else(|| text::visible(&name.replace('_', " "), text::SHOWN), |(_, title)| title)
 }
 
-/// The page.
+/// Renders the page.
 #[must_use]
 pub fn dynfw(context: &PageContext<'_>, state: &LiveState) -> Markup {
     let content = html! {

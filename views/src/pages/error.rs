@@ -5,16 +5,16 @@ use maud::{Markup, html};
 use crate::layout::Frame;
 use crate::{PageContext, layout};
 
-/// What an error page says.
+/// The content of an error page.
 #[derive(Clone, Debug)]
 pub struct ErrorPage {
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong: `There is no such page`.
+    /// The problem: `There is no such page`.
     pub heading: String,
-    /// What was expected instead, if that helps.
+    /// The input that was expected instead, if that helps.
     pub expected: Option<String>,
-    /// What the visitor can do.
+    /// The advice for the visitor.
     pub advice: String,
 }
 

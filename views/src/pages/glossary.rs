@@ -8,10 +8,10 @@ use crate::layout::{Crumb, Frame};
 use crate::text::capitalised;
 use crate::{PageContext, layout, moment};
 
-/// Where the glossary is.
+/// The path of the glossary.
 pub const GLOSSARY: &str = "/glossary/";
 
-/// The page.
+/// Renders the page.
 #[must_use]
 pub fn glossary(context: &PageContext<'_>) -> Markup {
     let title = "Glossary";

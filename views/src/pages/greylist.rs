@@ -9,16 +9,16 @@ use super::lookup;
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, layout, moment, number};
 
-/// Where the list is.
+/// The path of the list.
 pub const GREYLIST: &str = "/greylist-data/";
 
 /// So many of the latest days are on the list's own page.
 const SHOWN: usize = 14;
 
-/// What the page tells.
+/// The content of the page.
 #[derive(Clone, Copy, Debug)]
 pub struct GreylistState<'a> {
-    /// As of when the latest list is; `None` before the first was made.
+    /// The time that the latest list is for; `None` before the first was made.
     pub as_of: Option<DateTime<Utc>>,
     /// How many addresses are on it.
     pub addresses: u64,
@@ -106,11 +106,11 @@ struct Usage {
     purpose: &'static str,
     /// The line for cron, whose path lacks the directories of system administration.
     cron: String,
-    /// What the other lines do, and those.
+    /// The meaning of the other lines, and those lines.
     then: Option<(&'static str, Vec<String>)>,
 }
 
-/// What each form is for. `site` is the address of this directory.
+/// Returns how to use each form. `site` is the address of this directory.
 fn usage(form: Form, site: &str) -> Usage {
     let file = form.file();
     let (url, kept) = (format!("{site}/{file}"), format!("/var/lib/{file}"));
@@ -204,7 +204,7 @@ fn tagged() -> Vec<Trap> {
     traps
 }
 
-/// What weighs something. All minipots weigh the same.
+/// The traps and actions with a weight. All minipots weigh the same.
 const WEIGHED: [(Trap, Action); 9] = [
     (Trap::Haas, Action::Message),
     (Trap::Haas, Action::Login),

@@ -8,14 +8,14 @@ use sview_model::greylist::{Entry, HORIZON, Never, Points};
 use super::GREYLIST;
 use crate::{PageContext, moment, number};
 
-/// What the greylist says of an address. Times UTC.
+/// The greylist's answer about an address. Times UTC.
 #[derive(Clone, Debug)]
 pub enum Greylisted {
     /// It is listed, on the list as of that moment.
     Listed(Box<Entry>, DateTime<Utc>),
     /// It is not listed.
     NotListed {
-        /// As of when the list is.
+        /// The time that the list is for.
         as_of: DateTime<Utc>,
         /// The lowest score on the list where it is full.
         least: Option<Points>,
@@ -28,7 +28,7 @@ pub enum Greylisted {
     Unknown,
 }
 
-/// The card.
+/// Renders the card.
 pub(super) fn card(context: &PageContext<'_>, greylisted: &Greylisted) -> Markup {
     let now = context.now;
     html! {

@@ -6,7 +6,7 @@ use super::{ATTACKER, GREYLIST};
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, layout};
 
-/// Where the form leads to.
+/// The path that the form leads to.
 pub const LOOKUP: &str = "/attackers/details/ip/";
 
 /// The longest text that may be typed: an IPv6 address, its dots and colons in brackets.

@@ -50,11 +50,11 @@ pub enum Width {
 pub struct Page {
     /// Its path, or for pages about one thing the path of the page that leads there.
     pub path: &'static str,
-    /// Its heading.
+    /// The heading of the page.
     pub title: &'static str,
-    /// What it is about: the beginning of a sentence that the period ends.
+    /// The beginning of a sentence about the page; the period ends it.
     pub lead: &'static str,
-    /// What it shows, by resource name, in the order of the page.
+    /// The resources on the page by name, in its order.
     pub slots: &'static [(&'static str, Width)],
 }
 
@@ -134,7 +134,7 @@ impl Page {
         PAGES.iter().find(|page| page.path == path)
     }
 
-    /// What the page needs, in its order. Empty if the parameters are not those that its resources take.
+    /// Returns the requests of the page, in its order. Empty if the parameters are not those that its resources take.
     #[must_use]
     pub fn requests(&self, period: Period, parameters: &Parameters) -> Vec<Request> {
         let names = self.slots.iter().filter_map(|(name, _)| name.parse::<ResourceName>().ok());

@@ -1,5 +1,5 @@
-//! The page that checks a password, and the page of its API for programs. The password is hashed by the page's script and never
-//! sent: the form has no address to send it to, and the field no name to send it by.
+//! The page that checks a password, and the page of its API for programs. The page's script hashes the password and never sends it. The
+//! form has no address to send it to, and the field no name to send it by.
 
 use maud::{Markup, html};
 use sview_model::Source;
@@ -7,21 +7,21 @@ use sview_model::Source;
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, assets, layout};
 
-/// Where the checker is.
+/// The path of the checker.
 pub const PASSCHECK: &str = "/passcheck/";
 
-/// Where its API is.
+/// The path of its API.
 pub const PASSCHECK_API: &str = "/passcheck/apiv1/";
 
-/// Where its API is told.
+/// The path of its API's page.
 pub const PASSCHECK_DOC: &str = "/passcheck/apiv1/doc";
 
-/// What a request or an answer looks like.
+/// The schema of a request or an answer.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// Its address.
+    /// The path of the schema.
     pub path: String,
-    /// What it is of.
+    /// The title of what it describes.
     pub title: &'static str,
     /// The JSON Schema.
     pub text: String,

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, layout};
 
-/// Where the page is.
+/// The path of the page.
 pub const PRIVACY: &str = "/privacy/";
 
 /// The page. It tells of the program; what a proxy before it or its operator does, only they can tell.

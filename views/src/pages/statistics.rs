@@ -28,7 +28,7 @@ pub fn statistics(context: &PageContext<'_>, page: &Page, slots: &[(Request, Slo
     layout::page(context, &frame, &content)
 }
 
-/// What the page is about and the period that it covers, in a sentence.
+/// Renders the page's subject and period, in a sentence.
 pub(super) fn lead(context: &PageContext<'_>, page: &Page) -> Markup {
     html! { (page.lead) " " (moment::period(context.period)) "." }
 }
