@@ -28,7 +28,7 @@ pub enum Data {
 pub struct Point {
     /// The end of its window.
     pub end: DateTime<Utc>,
-    /// What happened in the window.
+    /// The count of the window.
     pub count: u64,
 }
 
@@ -51,7 +51,7 @@ pub struct Ranking {
     pub columns: Vec<&'static str>,
     /// The rows, most first.
     pub rows: Vec<Row>,
-    /// What all reports count together, those of no row included. `None` for values that an older sview cached.
+    /// The count of all reports, those of no row included. `None` for values that an older sview cached.
     pub whole: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ pub struct Ranking {
 pub struct Row {
     /// A label a column; `None` is "unknown". Hostile text when they are passwords or user names.
     pub labels: Vec<Option<String>>,
-    /// How many.
+    /// The count of the row.
     pub count: u64,
 }
 
@@ -95,7 +95,7 @@ impl Data {
         serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned()) // strings and numbers: cannot fail
     }
 
-    /// What the value knows and the original's form has no place for, as JSON; `None` where there is no such thing.
+    /// Returns the parts of the value that the original's form lacks, as JSON; `None` where there are none.
     #[must_use]
     pub fn supplement(&self) -> Option<String> {
         let supplement = match self {
@@ -223,7 +223,7 @@ impl Ranking {
     }
 }
 
-/// What is cached beside the original's form of a value.
+/// The parts of a value that are cached beside the original's form.
 #[derive(Serialize, Deserialize)]
 struct Supplement {
     #[serde(default, skip_serializing_if = "Option::is_none")]

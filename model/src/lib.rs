@@ -1,4 +1,4 @@
-//! What sview is about: reports, precisions, periods and their windows, the catalogue of resources, their parameters and data.
+//! The model of sview: reports, precisions, periods and their windows, the catalogue of resources, their parameters and data.
 //!
 //! Pure: no I/O, no async, and no wall clock but through [`Clock`]. All times are UTC, all spans half-open.
 

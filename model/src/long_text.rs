@@ -1,7 +1,8 @@
-//! Long texts. Attackers choose what they type, and some type whole files: a tally that held them would be as large as they like.
-//! So of a text of more than [`LONG`] bytes it holds the beginning, the length and the hashes, which tell it from all others: the
-//! counts are exact, and passwords can be counted by their hashes. The wide rows have it whole. Requests, and the jobs that compute
-//! them, name a long password by what is [`shown`] of it.
+//! Long texts. Attackers choose what they type, and some type whole files. A tally that held them would be as large as they like.
+//!
+//! So a tally holds only the beginning, the length and the hashes of a text of more than [`LONG`] bytes. These identify it among all
+//! others: the counts are exact, and passwords can be counted by their hashes. The wide rows have the whole text. Requests name a long
+//! password by its [`shown`] form, and so do the jobs that compute them.
 
 use std::borrow::Cow;
 
@@ -33,18 +34,18 @@ pub fn held_already(text: &str) -> Cow<'_, str> {
     if is_short(text) || Long::parse_held(text).is_some() { Cow::Borrowed(text) } else { held(text) }
 }
 
-/// Whether a text is held as it is. What reads like that which is told of a long one is not: it would pass for it.
+/// Whether a text is held as it is. A text that looks like the shown form of a long one is not held so: it would pass for it.
 fn is_short(text: &str) -> bool {
     text.len() <= LONG && !text.contains(MARK) && Long::parse_shown(text).is_none()
 }
 
-/// What is told of a text that a tally holds.
+/// Returns the shown form of a text that a tally holds.
 #[must_use]
 pub fn shown(held: &str) -> Cow<'_, str> {
     Long::parse_held(held).map_or(Cow::Borrowed(held), |long| Cow::Owned(long.shown()))
 }
 
-/// What a tally holds of the text that somebody means: by what is [`shown`] of it, or by all of it.
+/// Returns the form in a tally of the text that somebody means: by its [`shown`] form, or by all of it.
 #[must_use]
 pub fn meant(text: &str) -> Cow<'_, str> {
     Long::parse_shown(text).map_or_else(|| held(text), |long| Cow::Owned(long.held()))
@@ -60,15 +61,15 @@ pub fn hash(kind: HashKind, held: &str) -> PasswordHash {
     digits.and_then(|digits| PasswordHash::from_hex(kind, digits.as_bytes())).unwrap_or_else(|| kind.of(held))
 }
 
-/// What is held and told of a long text.
+/// The held and shown parts of a long text.
 struct Long<'a> {
     /// Without [`MARK`].
     beginning: &'a str,
     /// In bytes, as digits.
     length: &'a str,
-    /// Hex digits.
+    /// The SHA-1 in hex digits.
     sha1: &'a str,
-    /// Hex digits.
+    /// The NTLM hash in hex digits.
     ntlm: &'a str,
 }
 
@@ -138,7 +139,7 @@ mod tests {
             let shown = super::shown(&small).into_owned();
             prop_assert!(!shown.contains('\0') && shown.contains(&format!("({} bytes", long.len())), "{}", shown);
             prop_assert_eq!(meant(&shown), &*small);
-            // Who types what is told of a long text is told apart from who typed that.
+            // A text that looks like the shown form of a long one differs from the long one.
             let lookalike = held(&shown).into_owned();
             prop_assert!(lookalike != small && lookalike != shown);
             prop_assert_eq!(held_already(&shown), &*lookalike);

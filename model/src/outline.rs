@@ -1,12 +1,12 @@
-//! What a text begins with, line by line, so that a shorter copy of it is recognised when the text itself is gone.
+//! The beginning of a text, line by line, so that a shorter copy of it is recognised when the text itself is gone.
 
 /// The number of lines between two steps, from this line on; before it, steps lie at the powers of two.
 const STEP: u64 = 1_024;
 
 /// Digests of a text's beginnings, one for each line, that end where the line's text ends.
 ///
-/// At a *step* the digest is kept whole. The lines between two steps have short ones: 66 bits each before line 1,024, 18 bits after it,
-/// where a thousand lines and more are known to be equal by the step. So an outline takes 3.1 bytes a line, and 51 MB at the most.
+/// At a *step* the digest is kept whole. The lines between two steps have short ones: 66 bits each before line 1,024, 18 bits after it.
+/// There the step shows that a thousand lines and more are equal. So an outline takes 3.1 bytes a line, and 51 MB at the most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     steps: Vec<OutlineStep>,
@@ -39,7 +39,7 @@ pub struct Beginning<'a> {
 }
 
 impl Outline {
-    /// The most lines that are told apart. Texts that begin with the same 16,777,216 lines count as equal after these.
+    /// The most lines that are compared. Texts that begin with the same 16,777,216 lines count as equal after these.
     pub const MOST: u64 = 1 << 24;
 
     /// Adds the next line, of which `digest` is that of the text from its start to the end of the line, without the line end.
@@ -71,7 +71,8 @@ impl Outline {
         &self.steps
     }
 
-    /// What a longer text must have if it begins with this one: all lines, or all but a last one without an end, which may be cut.
+    /// Returns what a longer text must have if it begins with this one. That is all lines, or all but a last one without an end, which may
+    /// be cut.
     pub fn beginnings(&self) -> impl Iterator<Item = Beginning<'_>> {
         let cut = self.open && !self.is_full();
         [Some((self.lines, false)), cut.then(|| (self.lines.saturating_sub(1), true))]
@@ -88,7 +89,7 @@ impl Outline {
     }
 }
 
-/// What short digests are written with, 6 bits a character.
+/// The alphabet of short digests, 6 bits a character.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// How many characters a short digest behind a step has.

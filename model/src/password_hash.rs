@@ -83,7 +83,7 @@ impl PasswordHash {
         hex(&self.0[..kind.bytes()])
     }
 
-    /// Its prefix.
+    /// Returns the prefix of the hash.
     #[must_use]
     pub const fn prefix(&self) -> HashPrefix {
         let [a, b, c, ..] = self.0;
@@ -91,7 +91,7 @@ impl PasswordHash {
     }
 }
 
-/// What an ASCII character is worth as a hex digit; 255 for none.
+/// The values of ASCII characters as hex digits; 255 for none.
 const VALUES: [u8; 256] = {
     let mut values = [255; 256];
     let mut i = 0;
@@ -209,13 +209,13 @@ impl Sources {
         Self(bits & ((1 << Self::BITS) - 1))
     }
 
-    /// Its bits.
+    /// Returns the sources as bits.
     #[must_use]
     pub const fn bits(self) -> u8 {
         self.0
     }
 
-    /// What is in either set.
+    /// Returns the sources that are in either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

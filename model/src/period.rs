@@ -29,7 +29,7 @@ words! {
     }
 }
 
-/// What a period means. One row of the table of periods.
+/// The meaning of a period. One row of the table of periods.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     /// The word on its button.
@@ -40,13 +40,13 @@ pub struct Scale {
     pub window: TimeDelta,
     /// Its refresh interval: start and finish are rounded down to it.
     pub refresh: TimeDelta,
-    /// Which rows it reads.
+    /// The precision of the rows that it reads.
     pub source: Precision,
     /// How long a value is kept in the cache.
     pub ttl: Duration,
     /// How long a browser may keep a value.
     pub browser_ttl: Duration,
-    /// Where its caching jobs go.
+    /// The queue of its caching jobs.
     pub queue: Queue,
     /// How long its caching waits after the aggregations that it is built on.
     pub start_delay: TimeDelta,
@@ -112,15 +112,15 @@ impl Period {
         Windows { span, width: self.scale().window }
     }
 
-    /// The finish that a value computed at `now` ought to have by schedule: the refresh interval rolls over, then the
-    /// aggregations that the period is built on get their start delays, then the period its own.
+    /// Returns the finish that a value computed at `now` should have by schedule. First the refresh interval rolls over. Then the
+    /// aggregations that the period is built on get their start delays, and then the period its own.
     #[must_use]
     pub fn due_finish(self, now: DateTime<Utc>) -> DateTime<Utc> {
         let scale = self.scale();
         floor(now - scale.source.delay() - scale.start_delay, scale.refresh)
     }
 
-    /// When the value after the one that finishes at `finish` becomes due.
+    /// Returns when the value after the one that finishes at `finish` becomes due.
     #[must_use]
     pub fn next_due(self, finish: DateTime<Utc>) -> DateTime<Utc> {
         let scale = self.scale();

@@ -1,4 +1,4 @@
-//! Precisions: how finely the rows of a table are told apart in time.
+//! Precisions: the lengths of the buckets of a table in time.
 
 use std::{fmt, str::FromStr};
 
@@ -37,7 +37,7 @@ impl Precision {
         }
     }
 
-    /// What it is aggregated from.
+    /// Returns the precision that it is aggregated from.
     #[must_use]
     pub fn finer(self) -> Option<Self> {
         match self {
@@ -48,7 +48,7 @@ impl Precision {
         }
     }
 
-    /// What is aggregated from it.
+    /// Returns the precision that is aggregated from it.
     #[must_use]
     pub fn coarser(self) -> Option<Self> {
         match self {
@@ -70,8 +70,8 @@ impl Precision {
         }
     }
 
-    /// How long after the end of a bucket its aggregation starts: the start delays of all precisions that it is built on
-    /// (quarterly 180 s, hourly 10 s, daily 10 s), so that probes have had time to report.
+    /// Returns the time from the end of a bucket to the start of its aggregation. It is the sum of the start delays of all precisions that
+    /// it is built on (quarterly 180 s, hourly 10 s, daily 10 s). In it, probes have had time to report.
     #[must_use]
     pub fn delay(self) -> TimeDelta {
         TimeDelta::seconds(match self {

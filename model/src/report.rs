@@ -146,8 +146,8 @@ impl fmt::Display for CountryCode {
 }
 
 impl CountryCode {
-    /// What sources write instead of a country that is not known: nothing, `-` (IP2Location), `--`, `ZZ` (DB-IP), `XX` and `T1` for
-    /// Tor (Cloudflare), `A1`, `A2` and `O1` for proxies, satellites and others (MaxMind's older databases).
+    /// Texts that sources write instead of a country that is not known. These are nothing, `-` (IP2Location), `--`, `ZZ` (DB-IP), `XX` and
+    /// `T1` for Tor (Cloudflare). MaxMind's older databases have `A1`, `A2` and `O1` for proxies, satellites and others.
     pub const UNKNOWN: &'static [&'static str] = &["", "-", "--", "ZZ", "XX", "T1", "A1", "A2", "O1"];
 
     /// Reads a country, in letters of either case; `None` for one of [`CountryCode::UNKNOWN`].
@@ -250,26 +250,26 @@ pub struct Identity {
 /// A row of `incidents`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
-    /// When it happened.
+    /// The time of the incident.
     pub time: DateTime<Utc>,
     /// How many alike this row stands for, at least 1.
     pub raw_count: i64,
     /// The probe that saw it; a token not known yet makes an identity with this serial number.
     pub identity: Identity,
-    /// What caught it.
+    /// The trap that caught it.
     pub trap: Trap,
-    /// What was done.
+    /// The attacker's action.
     pub action: Action,
-    /// By whom.
+    /// The attacker's address.
     pub ip: IpAddr,
-    /// Where the address is registered, when known.
+    /// The country where the address is registered, when known.
     pub country: Option<CountryCode>,
 }
 
 /// A row of `passwords`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Password {
-    /// When it was tried.
+    /// The time of the attempt.
     pub time: DateTime<Utc>,
     /// How many alike this row stands for, at least 1.
     pub raw_count: i64,
@@ -282,7 +282,7 @@ pub struct Password {
 /// A row of `ports`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// When it was scanned.
+    /// The time of the scan.
     pub time: DateTime<Utc>,
     /// How many alike this row stands for, at least 1.
     pub raw_count: i64,
@@ -297,9 +297,9 @@ pub struct Port {
 pub struct OpenSession {
     /// Its name in the honeypot's log.
     pub id: String,
-    /// What caught it.
+    /// The trap that caught it.
     pub trap: Trap,
-    /// By whom.
+    /// The attacker's address.
     pub ip: IpAddr,
 }
 

@@ -1,4 +1,4 @@
-//! What a value that shows nothing leaves open: whether there are reports at all, and of when.
+//! The span of reports behind a value that shows nothing: whether there are reports at all, and of when.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

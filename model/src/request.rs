@@ -11,14 +11,14 @@ use crate::{DeviceToken, Period, ResourceName, Subject, long_text};
 /// How many hex digits of a hash are shown.
 const SHOWN: usize = 10;
 
-/// What a resource is told besides the period.
+/// The parameters of a resource besides the period.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Parameters {
-    /// Nothing.
+    /// No parameter.
     #[default]
     None,
-    /// One attacker.
+    /// The address of one attacker.
     Ip(IpAddr),
     /// One password. Hostile text. A [`Request`] names one of more than [`long_text::LONG`] bytes by what is
     /// [shown](long_text::shown) of it.
@@ -44,9 +44,9 @@ pub enum BadRequest {
     /// The resource needs another parameter, or none.
     #[error("{resource} takes {takes}")]
     Parameters {
-        /// Which resource.
+        /// The requested resource.
         resource: ResourceName,
-        /// What it takes, in words.
+        /// The parameters that it takes, for people.
         takes: &'static str,
     },
     /// Longer than any password that is kept.
@@ -116,13 +116,13 @@ impl Request {
         Period::ALL.iter().flat_map(|p| ResourceName::precached().filter_map(|r| Self::plain(r, *p)))
     }
 
-    /// Which resource.
+    /// Returns the requested resource.
     #[must_use]
     pub fn resource(&self) -> ResourceName {
         self.resource
     }
 
-    /// Which period.
+    /// Returns the requested period.
     #[must_use]
     pub fn period(&self) -> Period {
         self.period
@@ -220,7 +220,7 @@ fn digest_of_tokens(tokens: &[DeviceToken]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// What the API's `token` parameter must equal: the first ten hex digits of the SHA-256 of the tokens joined in order.
+/// Returns the right value of the API's `token` parameter: the first ten hex digits of the SHA-256 of the tokens joined in order.
 #[must_use]
 pub fn token_check(tokens: &[DeviceToken]) -> String {
     hex(&digest_of_tokens(tokens))[..SHOWN].to_owned()

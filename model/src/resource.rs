@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Kind, Period, Precision};
 
-/// What is counted.
+/// The number that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Measure {
     /// The sum of `raw_count`.
@@ -17,7 +17,7 @@ pub enum Measure {
     Attackers,
 }
 
-/// What rows are told apart by.
+/// The dimension that distinguishes rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dimension {
     /// Country of the attacker; may be unknown.
@@ -77,14 +77,14 @@ pub enum Shape {
     Series,
     /// A number a window for each of the top labels over the whole period. Unknown labels never count.
     MultiSeries {
-        /// What the labels are.
+        /// The dimension of the labels.
         by: Dimension,
         /// How many labels at the most.
         limit: usize,
     },
     /// The top rows, most first; those with equal counts by their labels.
     Ranking {
-        /// What the rows are.
+        /// The dimension of the rows.
         by: Dimension,
         /// How many rows at the most.
         limit: usize,
@@ -93,12 +93,12 @@ pub enum Shape {
     },
     /// Every label with its number. Unknown labels never count.
     Map {
-        /// What the labels are.
+        /// The dimension of the labels.
         by: Dimension,
     },
 }
 
-/// What a resource needs to be told besides the period.
+/// The subject of a resource, which a request names besides the period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// Nothing: everything is counted, and the value is precached.
@@ -116,15 +116,15 @@ pub enum Subject {
 pub struct Resource {
     /// Its name, in addresses and keys.
     pub name: &'static str,
-    /// What a person calls it.
+    /// The title for people.
     pub title: &'static str,
-    /// Which reports it reads.
+    /// The kind of the reports that it reads.
     pub kind: Kind,
-    /// What it counts.
+    /// The number that it counts.
     pub measure: Measure,
     /// The form of its data.
     pub shape: Shape,
-    /// What it needs to be told.
+    /// The subject that a request must name.
     pub subject: Subject,
     /// Whether it leaves out the last [`crate::LAG`] of native reports.
     pub lagged: bool,

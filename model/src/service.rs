@@ -1,5 +1,5 @@
-//! Services that are well known by their ports. Our own choice of what is scanned often; names and numbers are facts of IANA's registry
-//! of service names and port numbers, or common use where a product has no name there.
+//! Services that are well known by their ports. We chose those that are scanned often. Names and numbers are facts of IANA's registry of
+//! service names and port numbers. Products without a name there have the one in common use.
 
 use crate::Protocol;
 

@@ -8,7 +8,7 @@ use crate::{Action, Trap};
 pub struct Term {
     /// The name, as it stands in a table.
     pub name: &'static str,
-    /// What it means: one sentence, two at the most.
+    /// The meaning: one sentence, two at the most.
     pub meaning: &'static str,
 }
 
@@ -17,7 +17,7 @@ const fn term(name: &'static str, meaning: &'static str) -> Term {
 }
 
 impl Trap {
-    /// What people call it.
+    /// Returns the term for people.
     #[must_use]
     pub const fn term(self) -> Term {
         match self {
@@ -54,7 +54,7 @@ impl Trap {
 }
 
 impl Action {
-    /// What people call it.
+    /// Returns the term for people.
     #[must_use]
     pub const fn term(self) -> Term {
         match self {
@@ -73,7 +73,7 @@ impl Action {
     }
 }
 
-/// What is counted, and what is computed of that.
+/// The measures, counted and computed.
 pub const MEASURES: [Term; 9] = [
     term(
         "incident",
@@ -98,7 +98,7 @@ pub const MEASURES: [Term; 9] = [
     ),
 ];
 
-/// What people call an event of a trap: `Telnet minipot: log-in attempt`.
+/// Returns the title of a trap's event: `Telnet minipot: log-in attempt`.
 #[must_use]
 pub fn event_title(trap: Trap, action: Action) -> String {
     format!("{}: {}", trap.term().name, action.term().name)

@@ -39,7 +39,7 @@ impl Span {
         self.start < other.finish && other.start < self.finish && !self.is_empty() && !other.is_empty()
     }
 
-    /// What is in both; empty when nothing is.
+    /// Returns the span that is in both; empty when there is none.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
         Self { start: self.start.max(other.start), finish: self.finish.min(other.finish) }
@@ -63,7 +63,7 @@ impl fmt::Display for Span {
 /// A last window that the span cuts off (only the lag does that) is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// What the windows cover.
+    /// The span that the windows cover.
     pub span: Span,
     /// The length of each.
     pub width: TimeDelta,

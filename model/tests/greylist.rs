@@ -1,4 +1,4 @@
-//! What the greylist's rules promise, over any history.
+//! The promises of the greylist's rules, over any history.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -123,7 +123,7 @@ fn a_long_password_is_named_by_its_hashes() {
     let json = serde_json::to_string(&of(&long)).unwrap();
     assert!(json.len() < 1_000 && json.contains("65536 bytes"), "{json}");
     assert_ne!(of(&long), of(&other));
-    // What an older program queued has the text whole.
+    // Jobs that an older program queued have the text whole.
     let whole = json!({ "resource": name.to_string(), "period": "1d", "parameters": { "password": long } });
     assert_eq!(serde_json::from_value::<Request>(whole).unwrap(), of(&long));
     let short = "x".repeat(512);

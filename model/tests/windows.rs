@@ -1,4 +1,4 @@
-//! What holds for the windows of every period at every moment.
+//! Properties of the windows of every period at every moment.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -41,39 +41,39 @@ impl From<Trap> for Tag {
     }
 }
 
-/// What an address did at one trap.
+/// An address' activity at one trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// What caught it.
+    /// The trap that caught it.
     pub trap: Trap,
-    /// What it did.
+    /// The attacker's action.
     pub action: Action,
-    /// When it did so first, UTC: to the hour in the last days, to the day before ([`super::RECENT`]).
+    /// The time of the first report, UTC: to the hour in the last days, to the day before ([`super::RECENT`]).
     pub first: DateTime<Utc>,
-    /// When it did so last, as exact as `first`.
+    /// The time of the last report, as exact as `first`.
     pub last: DateTime<Utc>,
-    /// How often.
+    /// The number of reports.
     pub count: u64,
 }
 
 /// An address that is listed. All times UTC.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
-    /// The address.
+    /// The listed address.
     pub ip: IpAddr,
     /// Its score, rounded down to [`DECIMALS`].
     pub score: Points,
-    /// When it was reported first, as far back as counts: to the hour in the last days, to the day before.
+    /// The time of the first report, as far back as reports count: to the hour in the last days, to the day before.
     pub first_seen: DateTime<Utc>,
-    /// When it was reported last, as exact as `first_seen`.
+    /// The time of the last report, as exact as `first_seen`.
     pub last_seen: DateTime<Utc>,
-    /// When it leaves the list if nothing more is reported, to the second.
+    /// The time when it leaves the list if nothing more is reported, to the second.
     pub expires: DateTime<Utc>,
     /// The kinds of traps, in the order of [`Tag`].
     pub tags: Vec<Tag>,
     /// How many probes reported it.
     pub probes: u64,
-    /// What it did, the heaviest first.
+    /// The reasons, the heaviest first.
     pub evidence: Vec<Evidence>,
 }
 

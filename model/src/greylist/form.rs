@@ -34,12 +34,12 @@ words! {
 /// The file of the terms of use, beside the lists.
 pub const LICENSE: &str = "LICENSE.txt";
 
-/// What a list says of itself.
+/// The statements of a list about itself.
 #[derive(Clone, Debug)]
 pub struct Stamp {
-    /// As of when it was made, UTC. Times to live count from here.
+    /// The time that the list is for, UTC. Times to live count from here.
     pub as_of: DateTime<Utc>,
-    /// Where the terms of use are: the address of [`LICENSE`]. One line.
+    /// The location of the terms of use: the address of [`LICENSE`]. One line.
     pub license: String,
 }
 
@@ -176,11 +176,10 @@ fn lives<'a>(stamp: &Stamp, entries: &'a [Entry], v4: bool) -> impl Iterator<Ite
 /// The two families: the digit in names, ipset's word and nftables' type.
 const FAMILIES: [(u8, &str, &str, bool); 2] = [(4, "inet", "ipv4_addr", true), (6, "inet6", "ipv6_addr", false)];
 
-/// Rules match on `sview-greylist`, a set of the two sets of addresses, because a set that rules match on cannot be made anew.
+/// Rules match on `sview-greylist`, a set of the two sets of addresses, because a set that rules match on cannot be replaced.
 ///
-/// Whatever sets of these names exist, with whatever options, the load makes them anew, and at every moment a whole list is in force:
-/// the new addresses take effect in a set of another name, both families at once, before the old sets go. A load that ended halfway
-/// hinders no later one.
+/// The load replaces existing sets of these names, whatever their options, and a whole list is in force at every moment. The new addresses
+/// take effect in a set of another name, both families at once, before the old sets go. A load that ended halfway hinders no later one.
 fn ipset(stamp: &Stamp, entries: &[Entry]) -> String {
     let mut text = comments(stamp);
     let options = |family: &str| format!("hash:ip family {family} maxelem {} timeout 0", MOST.next_power_of_two());
@@ -206,8 +205,8 @@ fn ipset(stamp: &Stamp, entries: &[Entry]) -> String {
     text
 }
 
-/// nftables carries a file out as one transaction. The table is made anew whole, whatever it held: a set cannot be changed while
-/// rules match on it, so rules are loaded together with it.
+/// nftables executes a file as one transaction. The file replaces the whole table, whatever it held. A set cannot be changed while rules
+/// match on it, so rules are loaded together with it.
 fn nft(stamp: &Stamp, entries: &[Entry]) -> String {
     let mut text = comments(stamp);
     text.push_str("# This makes the table inet sview anew, with all that is in it: load rules of yours after it, by the same nft -f.\n");

@@ -1,4 +1,4 @@
-//! Who is never listed, whatever was reported.
+//! The addresses that are never listed, whatever was reported.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::well_known::WELL_KNOWN;
 use crate::{Network, Networks};
 
-/// Why an address is never listed.
+/// The reason why an address is never listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Never {
     /// The operator's allow-list names its network.
@@ -18,7 +18,7 @@ pub enum Never {
 }
 
 impl Never {
-    /// Why, in words for visitors. Which network the operator named is nobody's business.
+    /// Returns the reason, for visitors. It does not show the networks that the operator named.
     #[must_use]
     pub fn reason(self) -> String {
         match self {
@@ -33,7 +33,7 @@ impl Never {
     }
 }
 
-/// What an operator decides about the list.
+/// The operator's rules for the list.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     /// Networks that are never listed.
@@ -72,7 +72,7 @@ const NOBODYS: &[(&str, &str)] = &[
     ("3fff::/20", "documentation"),
 ];
 
-/// Where public IPv6 addresses are; all others are local, multicast or not assigned.
+/// The range of public IPv6 addresses; all others are local, multicast or not assigned.
 const PUBLIC_V6: &str = "2000::/3";
 
 struct Reserved {
@@ -97,7 +97,7 @@ static RESERVED: LazyLock<Reserved> = LazyLock::new(|| {
 });
 
 impl Rules {
-    /// Why the address is never listed; `None` where it may be.
+    /// Returns the reason why the address is never listed; `None` if it may be.
     #[must_use]
     pub fn never(&self, ip: IpAddr) -> Option<Never> {
         let ip = ip.to_canonical();

@@ -28,8 +28,8 @@ pub type Points = f64;
 /// Scores are kept and shown to so many decimals.
 pub const DECIMALS: u32 = 1;
 
-/// What one report of an action at a trap weighs, before counts diminish it. A small port scan weighs so on a day on which the same
-/// address also completed a connection, and nothing on others: anybody can forge its packets.
+/// Returns the weight of one report of an action at a trap, before counts diminish it. A small port scan has this weight only on a day on
+/// which the same address also completed a connection. On others it has none: anybody can forge its packets.
 #[must_use]
 pub const fn weight(trap: Trap, action: Action) -> Points {
     match (trap, action) {
@@ -58,31 +58,31 @@ fn end_of(day: NaiveDate) -> DateTime<Utc> {
 /// Rows of reports that are alike: of any precision, that is to say of a moment or of a bucket by its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// When.
+    /// The time of the report.
     pub time: DateTime<Utc>,
-    /// What caught it.
+    /// The trap that caught it.
     pub trap: Trap,
-    /// What it did.
+    /// The attacker's action.
     pub action: Action,
-    /// Which probe saw it.
+    /// The probe that saw it.
     pub probe: i64,
     /// How many reports this stands for.
     pub count: u64,
 }
 
-/// What an address did, day by day, as far as it counts.
+/// An address' activity, day by day, as far as it counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
     /// Days and their points, oldest first.
     days: Vec<(NaiveDate, Points)>,
-    /// What it did, the heaviest first.
+    /// The reasons, the heaviest first.
     pub evidence: Vec<Evidence>,
     /// How many probes saw it.
     pub probes: u64,
 }
 
 impl History {
-    /// Where reading has to begin for scores as of `now`: at the start of the first day that counts.
+    /// Returns where reading must begin for scores as of `now`: at the start of the first day that counts.
     #[must_use]
     pub fn start(now: DateTime<Utc>) -> DateTime<Utc> {
         Precision::Daily.floor(now) - TimeDelta::days(HORIZON)
@@ -130,8 +130,8 @@ impl History {
         counting.map(|(day, points)| points * worth_after(at - end_of(*day))).fold(0.0, |all, points| all + points)
     }
 
-    /// The first moment from `now` on at which the score is below the threshold, to the second, should nothing more happen:
-    /// `now` itself where it is so already.
+    /// Returns the first moment from `now` on at which the score is below the threshold, to the second, if nothing more happens. It is
+    /// `now` if the score is below already.
     #[must_use]
     pub fn expires(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let mut from = now;
@@ -162,7 +162,7 @@ impl History {
     }
 }
 
-/// What an address did on one day.
+/// An address' activity on one day.
 #[derive(Default)]
 struct Day {
     counts: BTreeMap<(Trap, Action), u64>,
@@ -185,7 +185,7 @@ fn diminished(count: u64) -> Points {
     (1.0 + count as Points).log2()
 }
 
-/// What is left of points so long after their day was over.
+/// Returns the rest of points so long after their day was over.
 fn worth_after(age: TimeDelta) -> Points {
     let half_lives = age.num_milliseconds() as Points / HALF_LIFE.num_milliseconds() as Points;
     (-half_lives.max(0.0)).exp2()
