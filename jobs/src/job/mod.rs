@@ -32,7 +32,7 @@ use crate::workers::Contained;
 /// The reason why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// Another attempt may do better: a database that was away, a deadlock.
+    /// Another attempt may do better: a deadlock, an error of a statement. A database that is away is an [`Outage`](Self::Outage).
     #[error("{0}")]
     Passing(String),
     /// A server that every job needs is away, or its disk is full; that is not this job's fault, and costs it no attempt.

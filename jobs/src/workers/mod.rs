@@ -42,7 +42,7 @@ pub struct WorkerSettings {
     pub grace: Duration,
     /// How long an attempt may take; `None` (the default): what the queue says.
     pub time_limit: Option<Duration>,
-    /// How long failed jobs wait; `None` (the default): what the job says.
+    /// How long failed jobs wait; `None` (the default): [`Backoff::DEFAULT`], or [`Backoff::UNREADABLE`] for an unreadable payload.
     pub backoff: Option<Backoff>,
     /// How long jobs wait for a server that is away. Default 3 s, so that they run within ten seconds of its return,
     /// though an attempt may have to find out first.
