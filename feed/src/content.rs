@@ -1,4 +1,4 @@
-//! What a file is known by: its decompressed content.
+//! The identity of a file: its decompressed content.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -18,7 +18,7 @@ pub struct Content {
     pub beginnings: Vec<Option<[u8; 32]>>,
     /// The SHA-256 of the compressed bytes; `None` where the file is not compressed.
     pub compressed: Option<[u8; 32]>,
-    /// What the content begins with, line by line.
+    /// The beginning of the content, line by line.
     pub outline: Outline,
 }
 

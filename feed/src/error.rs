@@ -1,8 +1,8 @@
-//! What can stop the reading of a whole source. A single bad line never does: it becomes a [`Reject`](crate::Reject).
+//! Errors that stop the reading of a whole source. A single bad line never does: it becomes a [`Reject`](crate::Reject).
 
 use std::{io, path::PathBuf};
 
-/// Why a source cannot be read, or no further.
+/// The reason why a source cannot be read, or no further.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// The source broke off: a damaged gzip file, a failing disk, a closed pipe. Everything before was given out already.
@@ -14,7 +14,7 @@ pub enum FeedError {
         lines: u64,
         /// How many bytes of the source (compressed, if it is) had been read.
         bytes: u64,
-        /// What the system or the decompressor said.
+        /// The error of the system or the decompressor.
         source: io::Error,
     },
     /// The beginning is none of the format: a CSV header that does not name the columns of one kind of reports, or a JSON array.
@@ -22,15 +22,15 @@ pub enum FeedError {
     Header {
         /// The line of the beginning, from 1.
         line: u64,
-        /// What is wrong with it and what was expected. Column names from the file are escaped in it.
+        /// The problem, and what was expected. Column names from the file are escaped in it.
         reason: String,
     },
     /// A GeoIP database cannot be opened or is not one of countries.
     #[error("cannot use {} as a GeoIP database: {reason}", path.display())]
     GeoIp {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem of the file.
         reason: String,
     },
 }

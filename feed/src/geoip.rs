@@ -7,7 +7,7 @@ use sview_model::{Batch, CountryCode};
 
 use crate::FeedError;
 
-/// Where a record has the code of its country, the best first.
+/// The places of the country's code in a record, the best first.
 const PLACES: [&[PathElement<'static>]; 4] = [
     &[PathElement::Key("country"), PathElement::Key("iso_code")], // MaxMind, DB-IP, IP2Location
     &[PathElement::Key("country_code")],                          // IPinfo Lite, IPLocate
@@ -60,7 +60,7 @@ impl GeoIp {
     }
 }
 
-/// What a record says of its country, in each of the [`PLACES`] that it has: `None` for one that is not known.
+/// Returns the countries of a record, one for each of the [`PLACES`] that it has: `None` for one that is not known.
 fn countries(found: &LookupResult<'_, Vec<u8>>) -> impl Iterator<Item = Option<CountryCode>> {
     PLACES.iter().filter_map(|place| CountryCode::known(found.decode_path::<&str>(place).ok()??).ok())
 }

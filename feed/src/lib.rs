@@ -1,7 +1,7 @@
-//! Where reports come from: files ([`Reader`]), and a simulation for the demonstration ([`History`], [`Trickle`]).
+//! Sources of reports: files ([`Reader`]), and a simulation for the demonstration ([`History`], [`Trickle`]).
 //!
-//! Gives [`Batch`](sview_model::Batch)es and knows no database. Whoever stores them decides what a transaction is; the
-//! reader says after each chunk how far it has come ([`Chunk::lines_read`]), so that an interrupted ingest can go on there.
+//! Gives [`Batch`](sview_model::Batch)es and knows no database. The caller stores them and decides what a transaction is. The reader
+//! reports its progress after each chunk ([`Chunk::lines_read`]), so that an interrupted ingest can go on there.
 
 mod content;
 mod error;

@@ -1,4 +1,4 @@
-//! What an ingest came to, to be told at its end.
+//! The summary of an ingest, printed at its end.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,7 +6,7 @@ use sview_model::{MAX_TEXT, counted, grouped};
 
 use crate::{Chunk, Notes};
 
-/// The most reasons that are told apart. They are few unless a file makes up field names.
+/// The most reasons that are counted apart. They are few unless a file makes up field names.
 pub const MAX_REASONS: usize = 40;
 
 /// Totals over chunks.
@@ -30,7 +30,7 @@ pub struct Summary {
     pub unknown: u64,
     /// Lines that the format knows.
     pub recognised: u64,
-    /// What a person should know of the lines that gave rows.
+    /// The notes for people about lines that gave rows.
     pub notes: Notes,
     /// How many lines were rejected for which reason, at most [`MAX_REASONS`] of them.
     pub reasons: BTreeMap<String, u64>,

@@ -13,7 +13,7 @@ const LENGTH: usize = 10 << 20;
 /// How long a machine under load may take for one.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What a source of about [`LENGTH`] bytes gives: `beginning`, and the pieces again and again.
+/// Reads a source of about [`LENGTH`] bytes: `beginning`, and the pieces again and again.
 fn read(format: Format, beginning: &str, pieces: &[&str]) -> Summary {
     let mut text = String::with_capacity(LENGTH + 1024);
     text.push_str(beginning);

@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties of any input.
 #![allow(clippy::unwrap_used)] // a panic is the report of a failure, in what the tests share too
 
 use std::io::Cursor;

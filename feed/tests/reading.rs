@@ -458,7 +458,7 @@ fn a_banner_before_the_events_is_rejected_alone() {
     assert_eq!(reader.format(), Format::Cowrie);
     let chunk = reader.next_batch(10).unwrap().unwrap();
     assert_eq!((chunk.batch.incidents.len(), chunk.ignored, chunk.rejects[0].line), (1, 1, 2));
-    // What begins with a brace in CSV is no object: its header is what is wrong.
+    // A line of CSV that begins with a brace is no object: the error is about its header.
     let error = open("time,colour\n{a}\n", Format::Auto).err().unwrap().to_string();
     assert!(error.contains("unknown column \"colour\""), "{error}");
     let header = open(format!("{PASSWORDS}{}\n", r#"{"time":1}"#), Format::Auto).unwrap();
@@ -559,7 +559,7 @@ fn a_record_within_quotes_is_read_when_the_file_has_grown() {
     let behind = format!("{PASSWORDS}2026-03-15T12:00:00Z,1,\"x,admin\n{}", row("b"));
     assert_eq!(read_on(&behind, Ending::Growing, 0), (vec![], 0, 1));
     assert_eq!(read_on(&behind, Ending::File, 0), (vec!["b".to_owned()], 1, 3));
-    // What was given out does not come again, though a record spans the line by now.
+    // Reports that were given out do not come again, though a record spans the line by now.
     let closed = format!("{behind}y\",admin\n{}", row("c"));
     assert_eq!(read_on(&closed, Ending::File, 3), (vec!["c".to_owned()], 1, 5));
 }

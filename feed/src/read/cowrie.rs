@@ -5,20 +5,20 @@
 //! | `cowrie.session.connect` | an incident `connect` |
 //! | `cowrie.login.failed`, `cowrie.login.success` | an incident `login`, and a password if the line has one (a log-in by key has none) |
 //! | `cowrie.command.input` | an incident `message` |
-//! | `cowrie.session.closed` | nothing: the session is forgotten |
+//! | `cowrie.session.closed` | nothing: the session is dropped |
 //! | any other `cowrie.…` | nothing |
 //! | any other | nothing; the line counts as unknown |
 //!
-//! Until 2015 the events had numbers, after Kippo: `KIPP0001` is a connection, `KIPP0002` and `KIPP0003` are log-ins, `KIPP0005` and
+//! Until 2015 the events had numbers, after Kippo. `KIPP0001` is a connection, `KIPP0002` and `KIPP0003` are log-ins. `KIPP0005` and
 //! `KIPP0008` are input, `KIPP0011` is the end.
 //!
 //! A log-in always counts as an incident. Credentials longer than [`MAX_TEXT`](sview_model::MAX_TEXT) are left out, and noted.
 //!
 //! A sensor's name stands for a probe; events without one, as published logs have them, count for a nameless one.
 //!
-//! Telnet is the trap `minipot_telnet`, SSH is `haas`. Only the connect line of a session surely says its protocol. Where
-//! that line was not seen, neither here nor in an earlier file that ended with the session open, it is the line's own `protocol`, else Telnet if the line's
-//! `system` speaks of Telnet, else SSH, which is what Cowrie serves unless told otherwise.
+//! Telnet is the trap `minipot_telnet`, SSH is `haas`. Only the connect line of a session surely says its protocol. That line may be
+//! missing, here and in an earlier file that ended with the session open. Then the line's own `protocol` decides, else Telnet if the line's
+//! `system` speaks of Telnet. Otherwise it is SSH, which Cowrie serves by default.
 
 use std::net::IpAddr;
 
@@ -63,7 +63,7 @@ struct Event<'a> {
     password: Option<Scalar<'a>>,
 }
 
-/// What an event means to us.
+/// The meaning of an event.
 #[derive(Clone, Copy)]
 enum Meaning {
     Does(Action),
@@ -155,7 +155,7 @@ impl Log {
         Ok(Line::Report)
     }
 
-    /// The probe that a sensor's name stands for: its first 16 characters are the serial number, the lower-case hex SHA-256
+    /// Returns the probe that a sensor's name stands for. The name's first 16 characters are the serial number. The lower-case hex SHA-256
     /// of the whole name is the token. The empty name stands for the nameless probe.
     fn identity(&mut self, sensor: &str) -> Result<Identity, Fault> {
         if let Some((name, identity)) = &self.sensor

@@ -1,8 +1,8 @@
 //! Comma-separated values (RFC 4180): quoted fields may hold commas, line ends, and quotes written twice.
 //!
-//! The fields are split here and not by a general parser, because attackers type what is in them and a damaged line must
-//! stay the only one lost: a quote that never closes would otherwise take the rest of the file with it. Such a record
-//! loses its first line, and reading goes on with the second.
+//! The fields are split here and not by a general parser, because attackers type their content. Only a damaged line itself may be lost.
+//! Otherwise a quote that never closes would take the rest of the file with it. Such a record loses its first line, and reading goes on
+//! with the second.
 
 use std::borrow::Cow;
 
@@ -30,19 +30,19 @@ struct Field {
     doubled: bool,
 }
 
-/// What the splitter knows after a line.
+/// The state of the splitter after a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Split {
     /// The record is complete.
     Whole,
     /// A quote is open: the next line belongs to it.
     Open,
-    /// Not CSV.
+    /// The line is not CSV.
     Bad(Fault),
 }
 
 impl Splitter {
-    /// Forgets the last record.
+    /// Drops the last record.
     pub(super) fn begin(&mut self) {
         self.fields.clear();
         self.at = 0;
@@ -54,7 +54,7 @@ impl Splitter {
         Self { fields: Vec::new(), at, open: Some(Field { start: at, end: at, doubled: false }) }
     }
 
-    /// How many fields are complete, of those that it has not forgotten.
+    /// Returns the number of complete fields, of those that it has not dropped.
     pub(super) fn fields(&self) -> usize {
         self.fields.len()
     }
@@ -64,7 +64,7 @@ impl Splitter {
         self.at
     }
 
-    /// Counts from `by` bytes later on, and forgets the fields.
+    /// Counts from `by` bytes later on, and drops the fields.
     pub(super) fn move_on(&mut self, by: usize) {
         self.at = self.at.saturating_sub(by);
         self.fields.clear();
@@ -130,12 +130,12 @@ impl Splitter {
     }
 }
 
-/// What is wrong with the table `incidents` of a Sentinel database as it is.
+/// The problem of the table `incidents` of a Sentinel database as it is.
 const OF_DATABASE: &str = "column identity_id says nothing outside its database; export the device's token in its place: \
      \\copy (SELECT time, raw_count, sn, device_token, trap, action, ip, country FROM incidents JOIN identity ON id = identity_id) \
      TO 'incidents.csv' CSV HEADER";
 
-/// What a header says.
+/// The columns of a header.
 #[derive(Debug)]
 pub(super) struct Header {
     table: Table,

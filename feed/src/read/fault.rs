@@ -1,4 +1,4 @@
-//! Why a line is rejected, in words that say what was expected.
+//! The reasons why lines are rejected. Their texts say what was expected.
 
 use sview_model::MAX_TEXT;
 

@@ -23,9 +23,10 @@ impl Times {
         Self { latest: now.checked_add_signed(TimeDelta::days(1)).unwrap_or(now) }
     }
 
-    /// A time as RFC 3339 has it, or as PostgreSQL, SQLite, pandas and logging libraries write it: a space for the `T`, a comma before
-    /// the fraction, an offset of hours alone or without a colon, no zone (UTC, which is noted), a date alone (its midnight), or the
-    /// seconds, milliseconds, microseconds or nanoseconds since 1970. In UTC, cut to microseconds.
+    /// Reads a time as RFC 3339 has it, or as PostgreSQL, SQLite, pandas and logging libraries write it. These forms differ: a space for
+    /// the `T`, a comma before the fraction, an offset of hours alone or without a colon. No zone means UTC, which is noted. A date alone
+    /// means its midnight. A number is seconds, milliseconds, microseconds or nanoseconds since 1970. The result is in UTC, cut to
+    /// microseconds.
     pub(super) fn read(&self, text: &str, notes: &mut Notes) -> Result<DateTime<Utc>, Fault> {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return self.check(time.to_utc());

@@ -1,4 +1,4 @@
-//! Where records end.
+//! Finds the ends of records.
 
 use std::io::{self, ErrorKind};
 
@@ -28,10 +28,12 @@ pub(super) enum Frame {
 
 /// Finds the records of CSV, which go on over lines as long as a quote is open.
 ///
-/// A record that comes to nothing loses its first line only, so that a quote which never closes does not take the rest of the file
-/// with it, nor one that closes far away by chance: then the number of fields is wrong. The lines after it are not searched again for every such quote: they lie within quotes for all of them alike, so the next
-/// one whose last quote is open comes to the same end. That is what [`Beyond`] remembers; without it, reading takes time by the
-/// square of the number of quotes.
+/// A record that comes to nothing loses its first line only. So a quote which never closes does not take the rest of the file with it. A
+/// quote that closes far away by chance does not either, because then the number of fields is wrong.
+///
+/// The lines after it are not searched again for every such quote. They lie within quotes for all of them alike, so the next line whose
+/// last quote is open comes to the same end. [`Beyond`] keeps that result. Without it, reading takes time by the square of the number of
+/// quotes.
 #[derive(Debug, Default)]
 pub(super) struct Framer {
     pub(super) splitter: Splitter,
@@ -42,7 +44,7 @@ pub(super) struct Framer {
     beyond: Option<Beyond>,
 }
 
-/// What is known of the lines ahead if a quote is open before them.
+/// The known lines ahead if a quote is open before them.
 #[derive(Debug)]
 enum Beyond {
     /// It is open still behind what this splitter has seen.
@@ -69,15 +71,15 @@ impl Framer {
         Ok(frame)
     }
 
-    /// What is wrong with a record of several lines that has so many fields, or at least so many. How many more than `width` they are
-    /// is not told: nobody looks for the last of them.
+    /// Returns the fault of a record of several lines that has so many fields, or at least so many. It does not count the fields beyond
+    /// `width`: nobody looks for the last of them.
     fn wrong_width(&self, fields: usize, at_least: bool) -> Option<Fault> {
         let expected = self.width?;
         let wrong = if at_least { fields > expected } else { fields != expected };
         wrong.then(|| Fault::FieldCount { expected, got: fields.min(expected + 1) })
     }
 
-    /// Forgets the lines ahead, for a reader that moves on by lines.
+    /// Drops the lines ahead, for a reader that moves on by lines.
     pub(super) fn forget(&mut self) {
         self.beyond = None;
     }
@@ -210,7 +212,7 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             seed ^= seed >> 29;
             assert_eq!(frames(text.as_bytes(), None), slowly(text.as_bytes(), None), "{text:?}");
-            // Of several faults any may be told.
+            // Any of several faults may be reported.
             let lengths = |frames: Vec<Frame>| -> Vec<_> {
                 let length = |frame| match frame {
                     Frame::Record { length, lines } => (length, Some(lines)),

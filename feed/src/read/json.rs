@@ -59,7 +59,7 @@ fn code_unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
-/// A line of JSON longer than [`MAX_LINE`], with its long strings cut as it is read: what remains of one still tells that it is longer
+/// A line of JSON longer than [`MAX_LINE`], with its long strings cut as it is read. The rest of a cut string still shows that it is longer
 /// than [`MAX_TEXT`] bytes.
 #[derive(Debug, Default)]
 pub(super) struct Shortened {

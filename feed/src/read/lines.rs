@@ -14,17 +14,17 @@ pub(super) struct Lines {
     start: usize,
     end: usize,
     exhausted: bool,
-    /// Why the source cannot be read any more.
+    /// The reason why the source cannot be read any more.
     failed: Option<(ErrorKind, String)>,
     patient: bool,
-    /// Between these two no line ends, counted in bytes from what is next to be consumed: a caller that asks again and again for an end
-    /// that is far away has the bytes searched once.
+    /// No line ends between these two, counted in bytes from the next byte to be consumed. So a caller that asks again and again for a far
+    /// end has the bytes searched once.
     searched: Range<usize>,
     /// Lines end with CR.
     cr: bool,
 }
 
-/// Where a line ends, counted in bytes from what is next to be consumed.
+/// The end of a line, counted in bytes from the next byte to be consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineEnd {
     /// Here, its line feed included.
@@ -97,8 +97,8 @@ impl Lines {
         self.searched = self.searched.start.saturating_sub(length)..self.searched.end.saturating_sub(length);
     }
 
-    /// Moves past a line however long it is, holding none of it: gives its bytes away as they come, and tells
-    /// whether it has an end.
+    /// Moves past a line however long it is, holding none of it. Passes its bytes to `take` as they come. Returns whether the line has an
+    /// end.
     pub(super) fn consume_line(&mut self, mut take: impl FnMut(&[u8])) -> io::Result<bool> {
         if !self.patient {
             return Err(ErrorKind::WouldBlock.into()); // half a line that was consumed could not be left be

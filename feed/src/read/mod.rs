@@ -1,7 +1,7 @@
-//! Reading reports from a file or a pipe, a chunk at a time, in bounded memory.
+//! Reads reports from a file or a pipe, a chunk at a time, in bounded memory.
 //!
-//! A line that is no report becomes a [`Reject`] and the next one is read as if nothing had been. Lines are counted from 1
-//! as a text editor counts them; a CSV record with line ends in quotes has the number of its first line.
+//! A line that is no report becomes a [`Reject`], and reading goes on with the next one. Lines are counted from 1 as a text editor counts
+//! them. A CSV record with line ends in quotes has the number of its first line.
 
 mod cowrie;
 mod csv;
@@ -41,8 +41,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 /// How much of a rejected line is kept, in bytes.
 pub const MAX_REJECT_TEXT: usize = 64 * 1024;
 
-/// How much text one chunk is made of at the most, in bytes: bounds its memory, and how long a file without a single
-/// report is silent.
+/// The most text of one chunk, in bytes. It bounds the chunk's memory, and how long a file without a single report is silent.
 const CHUNK_BYTES: usize = 16 * 1024 * 1024;
 
 /// A BOM at the start of a file, as some spreadsheets write it.
@@ -51,7 +50,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// How many lines may come before the first JSON object of a source whose format is not named.
 const BANNER: usize = 100;
 
-/// How to read.
+/// Options of reading.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Now, in UTC: reports of more than a day later are rejected.
@@ -62,7 +61,7 @@ pub struct Options {
     pub ending: Ending,
 }
 
-/// What may follow where a source ends.
+/// What may follow at the end of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
     /// Nothing: a pipe, which nobody reads twice.
@@ -79,20 +78,20 @@ pub enum Ending {
 pub struct Reject {
     /// Its number, from 1.
     pub line: u64,
-    /// Why, and what was expected. Fit for a terminal.
+    /// The reason, and what was expected. Fit for a terminal.
     pub reason: String,
     /// The line without its line end, at most [`MAX_REJECT_TEXT`] bytes of it. Hostile bytes, perhaps not UTF-8.
     pub text: Vec<u8>,
 }
 
-/// What a piece of the source held.
+/// The content of a piece of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
     /// The reports.
     pub batch: Batch,
-    /// What a person should know of the reports.
+    /// The notes about the reports, for people.
     pub notes: Notes,
-    /// What was no report.
+    /// The lines that are no reports.
     pub rejects: Vec<Reject>,
     /// How many lines (in CSV: records) gave the reports.
     pub accepted: u64,
@@ -102,8 +101,8 @@ pub struct Chunk {
     pub unknown: u64,
     /// How many lines the format knows: those of reports, and events that are not counted.
     pub recognised: u64,
-    /// How many lines of the source are done with at the end of this chunk ([`Reader::lines_done`]), headers and blank lines
-    /// included: an ingest that was interrupted after storing the chunk goes on with [`Reader::skip_lines`] of this.
+    /// The number of finished lines of the source at the end of this chunk ([`Reader::lines_done`]), headers and blank lines included. An
+    /// ingest that was interrupted after storing the chunk goes on with [`Reader::skip_lines`] of this.
     pub lines_read: u64,
     /// How many bytes of the source have been taken so far, compressed ones as they are. It runs a little ahead.
     pub bytes_read: u64,
@@ -111,7 +110,7 @@ pub struct Chunk {
     pub text: usize,
 }
 
-/// What a line without a fault is.
+/// A line without a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     /// It gave reports.
@@ -169,7 +168,7 @@ pub struct Reader {
     times: Times,
     geoip: Option<Arc<GeoIp>>,
     position: u64,
-    /// The number of lines before the first one that was no report and may go on: it has no end, or the source ends within its
+    /// The number of lines before the first one that was no report and may go on. Such a line has no end, or the source ends within its
     /// quotes. No report has come after it.
     unfinished_from: Option<u64>,
     ending: Ending,
@@ -248,9 +247,9 @@ impl Reader {
         self.position
     }
 
-    /// How many lines are done with, as [`Chunk::lines_read`] says after each chunk: all that have been read, but for a last record
-    /// without an end that is no report, for a log in use may go on with it. A reading of the file when it has grown goes on with
-    /// [`Reader::skip_lines`] of this.
+    /// Returns the number of finished lines, as [`Chunk::lines_read`] has it after each chunk. It counts all lines that have been read,
+    /// with one exception. A last record without an end that is no report is left out, for a log in use may go on with it. When the file
+    /// has grown, reading goes on with [`Reader::skip_lines`] of this.
     #[must_use]
     pub fn lines_done(&self) -> u64 {
         self.unfinished_from.unwrap_or(self.position)
@@ -294,7 +293,7 @@ impl Reader {
                 Ok(0) => break,
                 Ok(length) => chunk.text += length,
                 Err(e) if e.kind() == ErrorKind::WouldBlock && !patient => break,
-                // What was read before is good: it goes out first, the error with the next call.
+                // The reports read before are good: they go out first, the error with the next call.
                 Err(e) => {
                     self.broken = Some((e.kind(), e.to_string()));
                     break;
@@ -512,7 +511,7 @@ impl Parser {
                 header.store(&framer.splitter, strictly()?, times, batch, &mut notes).map(|()| Line::Report)
             }
             Self::Ndjson => ndjson::read(strictly()?, times, batch, &mut notes).map(|()| Line::Report),
-            // What an attacker typed is in the line, and must not hide the incident.
+            // The line holds input of an attacker, which must not hide the incident.
             Self::Cowrie(log) => log.read(&String::from_utf8_lossy(record), times, batch, &mut notes),
         }?;
         chunk.notes += notes;

@@ -1,4 +1,4 @@
-//! What a person should know of lines that gave reports.
+//! Notes for people about lines that gave reports.
 
 use std::ops::AddAssign;
 

@@ -66,7 +66,7 @@ impl Table {
         [Self::Identity, Self::Incidents, Self::Passwords, Self::Ports].into_iter().find(|t| t.name() == name)
     }
 
-    /// Which table has these fields, told by the fields that only it has.
+    /// Returns the table that has these fields, found by the fields that only it has.
     pub(super) fn guess(has: impl Fn(Column) -> bool) -> Option<Self> {
         use Column as C;
         if has(C::Trap) || has(C::Action) || has(C::Ip) {

@@ -11,7 +11,7 @@ use sview_model::{OpenSession, Trap};
 /// The most sessions that are remembered. A log may lack the lines that close them.
 const MOST: usize = 100_000;
 
-/// What the connect line of a session said.
+/// The data from a session's connect line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Session {
     pub(super) trap: Trap,

@@ -1,7 +1,7 @@
-//! Who takes part: attackers, and the probes that see them.
+//! The participants: attackers, and the probes that see them.
 //!
-//! All addresses are made up and nobody's: IPv4 from 240.0.0.0/4 (reserved, never assigned) and 198.18.0.0/15
-//! (benchmarking), IPv6 from 2001:db8::/32 (documentation). A screenshot of the demonstration accuses no one.
+//! All addresses are made up and nobody's: IPv4 from 240.0.0.0/4 (reserved, never assigned) and 198.18.0.0/15 (benchmarking), IPv6 from
+//! 2001:db8::/32 (documentation). A screenshot of the demonstration accuses no one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use sview_model::{CountryCode, DeviceToken, Identity};
 
 use super::dice::{Purpose, Weighted, dice};
 
-/// Where attackers come from, and how many of a thousand.
+/// The countries of attackers, with the number of attackers of a thousand.
 #[rustfmt::skip]
 const COUNTRIES: &[(&str, u32)] = &[
     ("CN", 176), ("US", 128), ("RU", 84), ("BR", 62), ("VN", 58), ("IN", 66), ("KR", 32), ("TW", 30), ("ID", 34), ("DE", 28),
@@ -22,7 +22,7 @@ const COUNTRIES: &[(&str, u32)] = &[
     ("IL", 2), ("AU", 3), ("CH", 2), ("AT", 2), ("PT", 2), ("GE", 2), ("MD", 2), ("XK", 1),
 ];
 
-/// What an attacker is after: tells traps, ports, and whether passwords are tried.
+/// An attacker's aim. It decides on traps, ports, and whether passwords are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flavour {
     Scanner,
@@ -49,7 +49,7 @@ pub(super) struct Attacker {
     pub(super) flavour: Flavour,
 }
 
-/// What may be known of an attacker beforehand: those of one wave are alike.
+/// The properties that attackers of one wave share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Likeness {
     pub(super) flavour: Option<Flavour>,

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What random numbers are for. Each purpose has streams of its own, so that one never shifts another.
+/// The purpose of random numbers. Each purpose has streams of its own, so that one never shifts another.
 #[derive(Clone, Copy, Debug)]
 #[repr(u64)]
 pub(super) enum Purpose {

@@ -1,9 +1,9 @@
 //! Simulated reports for the demonstration: thirteen months of them, and a trickle that goes on.
 //!
-//! The world is a function of a seed and of now, random but repeatable. Nothing in it is real: addresses are of ranges
-//! that nobody has (see [`cast`]), probes and their tokens are made up. What it shows is shaped like the real thing: few
-//! attackers do most, new ones come every day, botnets come in waves from a few countries, the night is quieter; and among
-//! passwords and user names are the strings that attackers use against whoever shows them.
+//! The world is a function of a seed and of now, random but repeatable. Nothing in it is real: addresses are of ranges that nobody has (see
+//! [`cast`]), probes and their tokens are made up. The data is shaped like the real thing. Few attackers do most, new ones come every day,
+//! and the night is quieter. Botnets come in waves from a few countries. Among passwords and user names are strings that attack the
+//! programs which show them.
 
 mod cast;
 mod dice;
@@ -20,7 +20,7 @@ use scene::Scene;
 /// How many days the history reaches back: thirteen months.
 pub const HISTORY_DAYS: u32 = 395;
 
-/// As long back as this, each row stands for itself; before, for more and more.
+/// The time back from now in which each row stands for itself; older rows stand for more and more.
 const FULL: TimeDelta = TimeDelta::hours(2);
 
 /// How far back waves are seen to rise and fall within an hour.
@@ -28,9 +28,8 @@ const CLOSE: TimeDelta = TimeDelta::hours(48);
 
 /// Reports of the past, a batch a day (UTC), the newest day first: so the pages of short periods fill before the rest.
 ///
-/// The sums of `raw_count` are level over time. The older rows are, the fewer there are and the more each stands for, so
-/// that the last hour is as full as a real one and the year still fits a small database. Within a batch rows are in the
-/// order of time; the first batch makes all probes known.
+/// The sums of `raw_count` are level over time. Older rows are fewer, and each stands for more. So the last hour is as full as a real one,
+/// and the year still fits a small database. Within a batch rows are in the order of time. The first batch makes all probes known.
 #[derive(Debug)]
 pub struct History {
     seed: u64,
@@ -54,7 +53,7 @@ impl History {
         Self { seed, scene, span, thinning, rest: now }
     }
 
-    /// What it covers: up to now, which itself is not in it.
+    /// Returns the span that it covers: up to now, which itself is not in it.
     #[must_use]
     pub fn span(&self) -> Span {
         self.span

@@ -1,4 +1,4 @@
-//! When attacks come: by day and night, by weekday, in waves.
+//! The times of attacks: by day and night, by weekday, in waves.
 
 use chrono::{DateTime, Utc};
 use rand::RngExt;
@@ -22,7 +22,7 @@ pub(super) struct Wave {
     pub(super) likeness: Likeness,
     /// Seconds since 1970.
     start: f64,
-    /// Seconds.
+    /// The length in seconds.
     length: f64,
     /// At its height it brings this many times the usual noise.
     peak: f64,
@@ -46,7 +46,7 @@ impl Wave {
 #[derive(Debug)]
 pub(super) struct Rhythm {
     seed: u64,
-    /// Of hours and days, over all of the history.
+    /// The waves of hours and days, over all of the history.
     waves: Vec<Wave>,
 }
 

@@ -1,4 +1,4 @@
-//! What happens in a cell of time: the rows of an hour of history, or of a second of the live trickle.
+//! The events in a cell of time: the rows of an hour of history, or of a second of the live trickle.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
@@ -24,7 +24,7 @@ const OF_NEWCOMERS: u64 = 1 << 40;
 const OF_BURSTS: u64 = 2 << 40;
 const OF_WAVES: u64 = 3 << 40;
 
-/// What scanners look for: port, transport, and how often.
+/// The targets of scanners: port, transport, and how often.
 #[rustfmt::skip]
 const PORTS: &[(u16, Protocol, f64)] = &[
     (23, Protocol::Tcp, 22.0), (22, Protocol::Tcp, 12.0), (445, Protocol::Tcp, 11.0), (80, Protocol::Tcp, 7.0),
@@ -128,7 +128,7 @@ impl Scene {
     }
 
     fn report(&self, time: DateTime<Utc>, raw_count: i64, by: Attacker, dice: &mut ChaCha8Rng, batch: &mut Batch) {
-        // Of a hundred rows: so many incidents, so many passwords, the rest ports.
+        // The numbers of incidents and passwords in a hundred rows; the rest are ports.
         let (incidents, passwords) = match by.flavour {
             Flavour::Scanner => (62, 0),
             Flavour::Telnet => (52, 38),

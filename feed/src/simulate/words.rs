@@ -1,4 +1,4 @@
-//! What attackers type: default passwords of devices, the usual guesses, and strings made to break whoever shows them.
+//! The input of attackers: default passwords of devices, the usual guesses, and strings made to break programs that show them.
 
 use std::borrow::Cow;
 
