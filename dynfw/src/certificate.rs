@@ -10,15 +10,15 @@ use crate::zeromq::{Pair, Public};
 /// The largest file that is read as a certificate, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// Why there is no key.
+/// The reason why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What happened.
+        /// The error of the system.
         source: io::Error,
     },
     /// It is not what it should be.
@@ -26,7 +26,7 @@ pub enum CertificateError {
     Content {
         /// The file or address that it came from.
         place: String,
-        /// What is wrong.
+        /// The problem of the file.
         wrong: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! What a subscriber counts.
+//! The counters of a subscriber.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -7,19 +7,19 @@ use crate::{Fault, Message};
 /// A kind of message, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// Whole lists.
+    /// Messages with a whole list.
     List,
-    /// Changes.
+    /// Messages with a change.
     Delta,
-    /// Events.
+    /// Messages with an event.
     Event,
 }
 
 impl Topic {
-    /// All of them.
+    /// All topics.
     pub const ALL: [Self; 3] = [Self::List, Self::Delta, Self::Event];
 
-    /// Its word.
+    /// Returns the name of the topic.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! What can be wrong with a message.
+//! Faults of messages.
 
-/// Why a message is not taken.
+/// The reason why a message is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Fault {
     /// A part is larger than [`LARGEST_PART`](crate::LARGEST_PART), or the list longer than [`MOST_ADDRESSES`](crate::MOST_ADDRESSES).

@@ -1,10 +1,14 @@
 //! The list as a client knows it, kept up to date by serial numbers. Pure: no I/O, no clock.
 //!
-//! The next delta has the serial after the last. One that is further on is applied as well, and what it passed over is remembered
-//! as missing: a missing one that comes late is applied unless a later one was about the same address. The list is asked for again
-//! (while deltas go on being applied to what is known) when more than [`MOST_MISSING`] are missing, when one has not come after
-//! [`PATIENCE`] more, when a serial is lower than the last and was neither missing nor a repetition (the publisher began anew), and
-//! when the version of a list goes back.
+//! The next delta has the serial after the last. A delta that is further on is applied as well, and the skipped ones are noted as missing.
+//! A missing delta that comes late is applied unless a later one was about the same address.
+//!
+//! The list is asked for again in these cases, while deltas go on being applied to the known list:
+//!
+//! - more than [`MOST_MISSING`] deltas are missing;
+//! - a delta has not come after [`PATIENCE`] more;
+//! - a serial is lower than the last and was neither missing nor a repetition (the publisher restarted);
+//! - the version of a list goes back.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -24,13 +28,13 @@ pub struct List {
     pub version: u64,
     /// The highest serial that was applied.
     pub serial: u64,
-    /// When the last list or delta that was applied was sent, in seconds since 1970, UTC.
+    /// The time when the last applied list or delta was sent, in seconds since 1970, UTC.
     pub ts: u64,
     /// The addresses, sorted.
     pub addresses: BTreeSet<IpAddr>,
 }
 
-/// Why the list is asked for.
+/// The reason why the list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// There is none yet.
@@ -48,11 +52,11 @@ pub enum Why {
 }
 
 impl Why {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 6] =
         [Self::First, Self::Gap, Self::Restart, Self::VersionBack, Self::Reconnect, Self::Overfull];
 
-    /// Its word.
+    /// Returns the name of the reason.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -66,7 +70,7 @@ impl Why {
     }
 }
 
-/// What became of a delta.
+/// The result of following a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Followed {
     /// It was applied.
@@ -106,7 +110,7 @@ impl Follower {
         self.list.as_ref()
     }
 
-    /// Why the list must be asked for; `None` when what is known is right.
+    /// Returns the reason why the list must be asked for; `None` when the known list is right.
     #[must_use]
     pub fn wants_list(&self) -> Option<Why> {
         self.wants

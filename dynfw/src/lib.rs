@@ -1,14 +1,14 @@
 //! The live feed of a dynamic firewall (DynFW): a list of addresses that attack right now, how it changes, and what they do.
 //!
-//! Both ends of the wire are here. A [`Subscriber`] hears a publisher over ZeroMQ PUB/SUB with CURVE and hands what it hears to a
-//! [`Listener`]; a [`Follower`] makes the list of it. A [`Publisher`] sends lists, deltas and events, numbered by [`Serials`], so
-//! that any client of the original network can follow it. [`Message`] is what travels.
+//! Both ends of the wire are here. A [`Subscriber`] hears a publisher over ZeroMQ PUB/SUB with CURVE and passes messages to a [`Listener`];
+//! a [`Follower`] makes the list of them. A [`Publisher`] sends lists, deltas and events, numbered by [`Serials`], so that any client of
+//! the original network can follow it. [`Message`] is the type of all messages.
 //!
-//! The messages: two parts, a topic and a MessagePack map with string keys. The list has a serial number that grows by one with
-//! every delta, and a version that grows whenever it was made anew.
+//! A message has two parts, a topic and a MessagePack map with string keys. The list has a serial number that grows by one with every
+//! delta. Its version grows whenever the list is made from scratch.
 //!
-//! Everything that comes over the wire is hostile: it is parsed strictly or counted as a [`Fault`], and nothing that a publisher
-//! sends, however fast, makes memory grow.
+//! Everything that comes over the wire is hostile. It is parsed strictly or counted as a [`Fault`]. No input from a publisher, however
+//! fast, makes memory grow.
 //!
 //! ZeroMQ is behind one module, `zeromq`.
 

@@ -1,4 +1,4 @@
-//! What travels: lists, deltas, events.
+//! The messages: lists, deltas, events.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub enum Message {
     List(List),
     /// A change of it.
     Delta(Delta),
-    /// What an address did.
+    /// An incident event of an address.
     Event(Event),
 }
 
@@ -33,7 +33,7 @@ pub struct List {
     pub serial: u64,
     /// The addresses, in canonical form.
     pub addresses: Vec<IpAddr>,
-    /// When it was sent, in seconds since 1970, UTC.
+    /// The time when it was sent, in seconds since 1970, UTC.
     pub ts: u64,
 }
 
@@ -42,15 +42,15 @@ pub struct List {
 pub struct Delta {
     /// One more than that of the change before.
     pub serial: u64,
-    /// What happened to the address.
+    /// The change of the address.
     pub change: Change,
     /// The address, in canonical form.
     pub ip: IpAddr,
-    /// When it was sent, in seconds since 1970, UTC.
+    /// The time when it was sent, in seconds since 1970, UTC.
     pub ts: u64,
 }
 
-/// What happened to an address of the list.
+/// The change of an address on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It was added: `positive`.
@@ -70,14 +70,14 @@ impl Change {
     }
 }
 
-/// What an address did.
+/// An incident event of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What it was.
+    /// The name of the event.
     pub name: EventName,
     /// The address, in canonical form.
     pub ip: IpAddr,
-    /// When it was seen, in seconds since 1970, UTC.
+    /// The time when it was seen, in seconds since 1970, UTC.
     pub ts: u64,
 }
 
@@ -86,7 +86,7 @@ pub struct Event {
 pub struct EventName(Box<str>);
 
 impl EventName {
-    /// The name.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

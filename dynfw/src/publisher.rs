@@ -7,15 +7,15 @@ use crate::message::{LIST, encode_list};
 use crate::zeromq::Pub;
 use crate::{Certificate, Delta, Event, Message};
 
-/// Why nothing is published.
+/// The reason why nothing is published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// The address is not free, or not this machine's.
     #[error("{address}: {reason}")]
     Bind {
-        /// The address.
+        /// The address to bind to.
         address: SocketAddr,
-        /// What happened.
+        /// The error of the system.
         reason: String,
     },
     /// The socket is closed.
@@ -44,7 +44,7 @@ impl Publisher {
         Ok(Self { socket, address })
     }
 
-    /// Where it is bound.
+    /// Returns the address that it is bound to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

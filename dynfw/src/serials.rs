@@ -5,18 +5,18 @@ use std::net::IpAddr;
 
 use crate::{Change, Delta, List};
 
-/// How far the serial leaps at a start that does not know what was on the list before: clients that miss more than ten ask for the
-/// whole list again.
+/// The leap of the serial at a start that does not know the list before. Clients that miss more than ten deltas ask for the whole list
+/// again.
 const LEAP: u64 = 1000;
 
-/// What a publisher keeps over a restart.
+/// The state that a publisher keeps over a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     /// The version that the list had.
     pub version: u64,
     /// The serial of the last delta that was sent.
     pub serial: u64,
-    /// What was on the list at that serial; `None` when that is not known.
+    /// The addresses on the list at that serial; `None` when they are not known.
     pub addresses: Option<BTreeSet<IpAddr>>,
 }
 
@@ -46,7 +46,7 @@ impl Serials {
         }
     }
 
-    /// What must be kept so that a restart goes unnoticed.
+    /// Returns the state to keep so that a restart goes unnoticed.
     #[must_use]
     pub fn saved(&self) -> Saved {
         Saved { version: self.version, serial: self.serial, addresses: Some(self.addresses.clone()) }

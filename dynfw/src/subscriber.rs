@@ -12,7 +12,7 @@ use crate::{Certificate, Counters, Fault, LogThrottle, Message, PublicKey};
 /// The first pause after a failed attempt, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// Whom to hear, and as whom.
+/// The publisher to hear, and the keys of both.
 #[derive(Clone, Debug)]
 pub struct SubscriberSettings {
     address: Address,
@@ -38,20 +38,20 @@ impl SubscriberSettings {
     }
 }
 
-/// What a subscriber tells.
+/// The news of a subscriber.
 #[derive(Debug)]
 pub enum News<'a> {
     /// The publisher let us in.
     Connected,
     /// There is no connection: why.
     Disconnected(&'a str),
-    /// A message.
+    /// A message came.
     Message(Message),
     /// A message was dropped.
     Fault(Fault),
 }
 
-/// Who is told.
+/// Receives the news of a subscriber.
 pub trait Listener: Send {
     /// Called for all news, in order. Must not block.
     fn heard(&mut self, news: News<'_>);

@@ -11,8 +11,8 @@ use omq_tokio::{
     ReconnectPolicy, Socket, SocketType,
 };
 
-/// The largest message that a subscriber reads at all, in bytes. What is larger than [`LARGEST_PART`](crate::LARGEST_PART) is dropped;
-/// what is larger than this ends the connection, which is then made anew.
+/// The largest message that a subscriber reads at all, in bytes. A part larger than [`LARGEST_PART`](crate::LARGEST_PART) is dropped. A
+/// message larger than this ends the connection, which is then made again.
 const LARGEST_HEARD: usize = 16 * 1024 * 1024;
 
 /// How many messages may wait to be parsed. Beyond that the publisher is held up, and drops what it cannot send.
@@ -24,7 +24,7 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// How often a publisher that sends nothing is asked whether it is there, and how long it may take to answer.
 const HEARTBEAT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(30));
 
-/// What the library says of a message over [`LARGEST_HEARD`].
+/// The library's text about a message over [`LARGEST_HEARD`].
 const OVERSIZED: &str = "too large";
 
 /// How many messages wait for a client that reads slowly; what is more is lost to it, and it sees a gap in the serials.
@@ -76,7 +76,7 @@ impl Pair {
     }
 }
 
-/// Where a publisher is.
+/// The address of a publisher.
 #[derive(Clone, Debug)]
 pub(crate) struct Address(Endpoint);
 
@@ -103,7 +103,7 @@ impl Parts {
     }
 }
 
-/// Why a connection is over.
+/// The reason why a connection is over.
 #[derive(Debug)]
 pub(crate) struct Lost {
     pub(crate) why: String,
@@ -183,7 +183,7 @@ impl Sub {
     }
 }
 
-/// Why a connection is over, if an event says so.
+/// Returns the reason why a connection is over, if an event says so.
 fn ending(event: &MonitorEvent) -> Option<String> {
     match event {
         MonitorEvent::HandshakeFailed { reason, .. } => Some(reason.clone()),

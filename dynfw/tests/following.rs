@@ -58,7 +58,7 @@ fn disorder_and_repetitions_are_survived() {
     assert_eq!(follower.take_delta(add(11, 11)), Followed::Ignored);
     has(&follower, [1, 11, 12, 13, 14]);
     assert_eq!((follower.list().unwrap().serial, follower.wants_list()), (14, None));
-    // What is late does not undo what is later.
+    // A late delta does not undo a later one.
     follower.take_delta(remove(16, 50));
     assert_eq!(follower.take_delta(add(15, 50)), Followed::Ignored);
     has(&follower, [1, 11, 12, 13, 14]);

@@ -56,7 +56,7 @@ proptest! {
         prop_assert_eq!(parse(message.topic(), &message.payload()), Ok(message));
     }
 
-    /// What is damaged is refused, or is another message that is whole: it never panics and never runs away.
+    /// A damaged message is refused, or is another whole message. The parser never panics and never runs away.
     #[test]
     fn damage_does_no_harm(message in message(), at in any::<Index>(), byte in any::<u8>(), cut in any::<bool>()) {
         let mut payload = message.payload();

@@ -225,7 +225,7 @@ async fn pyzmq_hears_our_publisher() {
     client.until("the list is there", |heard| at(heard, 3, 1)).await;
     assert_eq!(publisher.clients().await.unwrap(), 1, "whoever was killed is gone");
 
-    // Who is away is no failure; a closed socket is.
+    // A client that is away is no failure; a closed socket is.
     drop(client);
     let patience = Patience::default();
     while publisher.clients().await.unwrap() > 0 {
