@@ -19,7 +19,7 @@ use redis::RedisError;
 #[cfg(feature = "sqlx")]
 use sqlx::sqlite::SqliteError;
 
-/// Why a server or a file cannot do its work just now.
+/// The reason why a server or a file cannot do its work just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outage {
     /// No connection, or no answer in time.
@@ -84,7 +84,7 @@ impl Outage {
         if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
             return Some(Self::Unreachable);
         }
-        // Of a pipeline or transaction, each error counts.
+        // In a pipeline or transaction, each error counts.
         let errors = error.clone().into_server_errors()?;
         errors.iter().find_map(|(_, error)| {
             let details = error.details().unwrap_or_default();
@@ -196,7 +196,7 @@ fn of_sqlite(error: &SqliteError) -> Option<Outage> {
 mod tests {
     use super::*;
 
-    /// What a Redis server answers, as the client reads it.
+    /// Returns a Redis server's answer, as the client reads it.
     fn redis_error(answer: &str) -> RedisError {
         let value = redis::parse_redis_value(answer.as_bytes()).and_then(redis::Value::extract_error);
         value.expect_err("the answer is an error")

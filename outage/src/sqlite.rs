@@ -46,7 +46,7 @@ pub fn note(error: &sqlx::Error) {
     }
 }
 
-/// When a disk failed last, in milliseconds by [`now`].
+/// The time of the last failure of a disk, in milliseconds by [`now`].
 static LAST_FAILURE: AtomicI64 = AtomicI64::new(i64::MIN);
 
 /// Milliseconds of a clock that never jumps.
@@ -71,12 +71,12 @@ pub struct Probe {
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What earlier looks have shown, in milliseconds by [`now`].
+/// The results of earlier looks, in milliseconds by [`now`].
 #[derive(Debug, Default)]
 struct Seen {
-    /// When the disk had space and took it, if nothing has failed since.
+    /// The last time when the disk had space and took it, if nothing has failed since.
     space: Option<i64>,
-    /// Since when others have been writing the file, at every look.
+    /// The time since when others have been writing the file, at every look.
     busy: Option<i64>,
 }
 
