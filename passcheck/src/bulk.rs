@@ -72,13 +72,14 @@ impl Bulk {
         Ok(Self { path: path.to_owned(), file, header, ends, crcs, great })
     }
 
-    /// What it holds in all.
+    /// Returns the totals of the file.
     #[must_use]
     pub fn facts(&self) -> Facts {
         Facts { hashes: self.header.hashes, sum: self.header.sum, bytes: self.header.length() }
     }
 
-    /// What tells the entries of a prefix from those in another file, in hex digits: the same on every host that has this file.
+    /// Returns a tag for the entries of a prefix, in hex digits. It differs between files with other entries, and is the same on every host
+    /// with this file.
     #[must_use]
     pub fn tag(&self, prefix: HashPrefix) -> String {
         let Header { great_crc, index_crc, .. } = self.header;
@@ -113,7 +114,7 @@ impl Bulk {
         Some(self.entries(prefix, first, &bytes))
     }
 
-    /// Reads all of it; an error when a checksum, the order or a sum is wrong. `progress` is told the hashes that were read.
+    /// Reads all of it. Returns an error when a checksum, the order or a sum is wrong. `progress` gets the number of hashes read.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Facts> {
         let (mut last, mut sum, mut hashes) = (None::<PasswordHash>, 0_u64, 0);
         for (i, prefix) in prefixes().enumerate() {

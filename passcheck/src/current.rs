@@ -22,7 +22,7 @@ pub struct Current {
     /// Held while a new file is read, which may take minutes: nobody else begins to meanwhile.
     turn: Mutex<()>,
     began: Instant,
-    /// When it was looked at last, in milliseconds since it began.
+    /// The time of the last look, in milliseconds since the start.
     looked: AtomicU64,
 }
 
@@ -31,20 +31,20 @@ struct State {
     bulk: Option<Arc<Bulk>>,
     /// The file that was looked at last, good or bad.
     seen: Option<Generation>,
-    /// What is wrong with that file, when no other is in use.
+    /// The problem of that file, when no other is in use.
     trouble: Option<String>,
-    /// What was last said to be wrong: said once, however often it is looked at.
+    /// The problem that was logged last: logged once, however often it is looked at.
     said: Option<String>,
 }
 
-/// What tells one file at a path from another.
+/// The identity of one file among others at the same path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Generation {
     device: u64,
     inode: u64,
     length: u64,
     modified: (i64, i64),
-    /// When its content or its rights were changed.
+    /// The time when its content or its rights were changed.
     changed: (i64, i64),
 }
 
@@ -59,8 +59,8 @@ impl Current {
         current
     }
 
-    /// The file in use; `None` when there is none. An error when there is one that cannot be used, and no older one: an answer
-    /// without it would tell of a password that it was not seen.
+    /// Returns the file in use; `None` when there is none. It is an error if there is one that cannot be used, and no older one. An answer
+    /// without the file would say that a password was not seen.
     pub fn get(&self) -> Result<Option<Arc<Bulk>>, String> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         match (&state.bulk, &state.trouble) {
@@ -79,8 +79,8 @@ impl Current {
             && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes a new file into use, if there is one and it is good. Waits for the disk: where another file is in use meanwhile, all
-    /// of the new one is read first, since nobody has to wait for it.
+    /// Takes a new file into use, if there is one and it is good. Waits for the disk. If another file is in use meanwhile, all of the new
+    /// one is read first, since nobody has to wait for it.
     pub fn look(&self) {
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
@@ -113,7 +113,7 @@ impl Current {
             bulk => Ok(bulk),
         });
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        // What the system could not do, it may be able to do a second later; a bad file stays bad.
+        // An I/O error may be over a second later; a bad file stays bad.
         state.seen = if matches!(opened, Err(Error::Io { .. })) { before } else { seen };
         match opened {
             Ok(bulk) => {

@@ -1,4 +1,4 @@
-//! What can go wrong with files of hashes, told so that an operator knows what to do.
+//! Errors of files of hashes. Their texts say what an operator can do.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,16 @@ pub enum Error {
     /// The file system refused.
     #[error("{}: {error}", path.display())]
     Io {
-        /// Which file or directory.
+        /// The path of the file or directory.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         #[source]
         error: std::io::Error,
     },
     /// The file is not what was written: cut short, overwritten, decayed.
     #[error("{} is damaged ({what}): import the lists again", path.display())]
     Damaged {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
         /// How it was found out.
         what: &'static str,
@@ -25,9 +25,9 @@ pub enum Error {
     /// The file was written by another version of sview.
     #[error("{} has the form {found}, this program reads {known}: import the lists again with this program", path.display())]
     Version {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
-        /// The file's.
+        /// The version of the file.
         found: u32,
         /// This program's.
         known: u32,

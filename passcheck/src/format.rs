@@ -7,12 +7,12 @@
 //! | great counts | 16 each | the number of a record (from 0), and its count, where that does not fit into the record |
 //! | index | 12 for each of the 2²⁰ prefixes | how many records there are up to the group's end, and the CRC-32 of the group |
 //!
-//! A record is, in bits, most significant first: the fourth bit of the hash's third byte to its last (the index says the first 20);
-//! but the four bits after the first nibble, and the last three bytes, are 28 bits of their own: 5 of sources, 23 of the count.
-//! All ones there is a *great* count.
+//! A record is, in bits, most significant first: the fourth bit of the hash's third byte to its last. The index has the first 20. Two
+//! parts differ: the four bits after the first nibble, and the last three bytes. They are 28 bits of their own: 5 of sources and 23 of the
+//! count. All ones there is a *great* count.
 //!
-//! A file is opened by its header, its length and its index, each of them under a checksum; a group is checked whenever it is read.
-//! So opening is quick whatever the size, and no byte is believed that was not checked.
+//! A file is opened by its header, its length and its index, each of them under a checksum. A group is checked whenever it is read. So
+//! opening is quick whatever the size, and no byte is believed that was not checked.
 
 use sview_model::{HashKind, HashPrefix, PasswordHash, Sources};
 
@@ -29,7 +29,7 @@ pub(crate) const GREAT: usize = 16;
 const MAGIC: [u8; 8] = *b"sviewPWD";
 /// Bits of a count within its record.
 const COUNT_BITS: u32 = 23;
-/// What stands in a record for a great count.
+/// The value in a record that stands for a great count.
 pub(crate) const ESCAPE: u64 = (1 << COUNT_BITS) - 1;
 
 /// Bytes of a record.
@@ -37,7 +37,7 @@ pub(crate) const fn record(kind: HashKind) -> usize {
     kind.bytes() + 1
 }
 
-/// The header.
+/// The header of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: HashKind,
@@ -49,7 +49,7 @@ pub(crate) struct Header {
     pub(crate) index_crc: u32,
 }
 
-/// Why a header is none.
+/// The reason why a header is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadHeader {
     Damaged(&'static str),
@@ -149,7 +149,7 @@ pub(crate) fn take(kind: HashKind, prefix: HashPrefix, record: &[u8]) -> Entry {
     hash[1] = number[2] << 4 | number[3] >> 4;
     hash[2] = number[3] << 4 | record[0] >> 4;
     let end = kind.bytes() - 2;
-    // Of a length that the compiler knows: a call for every record would be most of the work.
+    // The length is known to the compiler: a call for every record would be most of the work.
     match kind {
         HashKind::Sha1 => hash[3..20].copy_from_slice(&record[1..18]),
         HashKind::Ntlm => hash[3..16].copy_from_slice(&record[1..14]),

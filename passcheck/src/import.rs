@@ -1,8 +1,8 @@
-//! Making a file of hashes anew, from entries in any order, in bounded memory.
+//! Makes a new file of hashes, from entries in any order, in bounded memory.
 //!
-//! As long as entries come in the order of their hashes, they are written as they come. From the first one that does not, they are
-//! gathered, sorted and kept in *runs*; in the end all runs are merged. The new file takes the old one's place by a rename, when
-//! it is whole, on the disk, and was read again from the first byte to the last: whatever happens before, the old one is untouched.
+//! As long as entries come in the order of their hashes, they are written as they come. From the first one out of order, they are gathered,
+//! sorted and kept in *runs*. In the end all runs are merged. The new file replaces the old one by a rename. Before that it is whole, on
+//! the disk, and was read again from the first byte to the last. If anything fails before, the old one is untouched.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,14 +17,14 @@ use tempfile::TempDir;
 use crate::writer::Writer;
 use crate::{Bulk, Entry, Error, Facts, Result};
 
-/// How the directories of imports begin. What an import that was killed left there goes with the next one.
+/// The beginning of the names of imports' directories. The next import removes the rest of a killed one.
 const TEMPORARY: &str = ".import-";
 /// Bytes of an entry in a run: hash, sources, count.
 const RUN_ENTRY: usize = 29;
-/// What is read of each run at once.
+/// The bytes that are read of each run at once.
 const RUN_BUFFER: usize = 1 << 18;
 
-/// What an import is at.
+/// The phase of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Brings what was read into one order.
@@ -131,8 +131,8 @@ impl Importer {
         Ok(())
     }
 
-    /// Completes the new file and puts it into the place of the old one. `progress` is told what is done, in hashes, of how many
-    /// (0: not known).
+    /// Completes the new file and puts it into the place of the old one. `progress` gets the phase, the hashes done and their total (0: not
+    /// known).
     pub fn finish(mut self, progress: &mut dyn FnMut(Phase, u64, u64)) -> Result<Facts> {
         let target = crate::path(&self.directory, self.kind);
         let first = self.temporary.path().join("first");

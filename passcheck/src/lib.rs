@@ -1,11 +1,11 @@
-//! Hashes of passwords by the hundred million. They do not belong into the rows of a database: there is one file a kind of hash,
-//! read-only, sorted, and made anew by each import.
+//! Hashes of passwords by the hundred million. They do not belong into the rows of a database. Each kind of hash has one file, read-only
+//! and sorted, and each import makes it from scratch.
 //!
-//! [`Importer`] makes the file from lists in any order, in bounded memory. [`Bulk`] reads it by prefix. [`Current`] is what a
-//! server holds: it notices a new file, and goes on with the old one when the new one is damaged.
+//! [`Importer`] makes the file from lists in any order, in bounded memory. [`Bulk`] reads it by prefix. [`Current`] is for a server: it
+//! notices a new file, and goes on with the old one when the new one is damaged.
 //!
-//! The form of the file is told in `format.rs`. It is read by position (`pread`), not mapped: a mapping could only be made by
-//! `unsafe`, and a file that is cut short under it kills the process by a signal where a read gives an error.
+//! `format.rs` describes the form of the file. It is read by position (`pread`), not mapped. A mapping would need `unsafe`. If a file is
+//! cut short under a mapping, a signal kills the process, where a read gives an error.
 
 mod bulk;
 mod current;
@@ -31,11 +31,11 @@ pub const MAX_COUNT: u64 = (1 << 53) - 1;
 /// A password that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its hash.
+    /// The hash of the password.
     pub hash: PasswordHash,
     /// How often it was seen: from 1 to [`MAX_COUNT`].
     pub count: u64,
-    /// Where, as far as that is known.
+    /// The sources of the password, as far as they are known.
     pub sources: Sources,
 }
 
@@ -47,7 +47,7 @@ impl Entry {
     }
 }
 
-/// What a file holds in all.
+/// The totals of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// How many hashes.
@@ -58,7 +58,7 @@ pub struct Facts {
     pub bytes: u64,
 }
 
-/// Where the file of a kind is within the directory of such files.
+/// Returns the path of a kind's file within the directory of such files.
 #[must_use]
 pub fn path(directory: &Path, kind: HashKind) -> PathBuf {
     directory.join(format!("{kind}.pwd"))

@@ -10,7 +10,7 @@ use crate::{Entry, MAX_COUNT};
 
 /// The longest line that can be one of a list.
 const LONGEST: usize = 1024;
-/// What is read at once.
+/// The bytes that are read at once.
 const BUFFER: usize = 1 << 18;
 
 /// A line that is none.
@@ -18,7 +18,7 @@ const BUFFER: usize = 1 << 18;
 pub struct Reject {
     /// Its number, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The problem of the line.
     pub reason: &'static str,
     /// Its beginning. Anything may be in it.
     pub text: Vec<u8>,
@@ -27,7 +27,7 @@ pub struct Reject {
 /// The lines of a list.
 pub struct Lines {
     kind: HashKind,
-    /// What the hashes begin with whose lines have only the other digits.
+    /// The prefix of the hashes, if their lines have only the other digits.
     prefix: Option<HashPrefix>,
     reader: Box<dyn BufRead + Send>,
     line: u64,
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Lines {
 }
 
 impl Lines {
-    /// Begins to read a list; whether it is gzip is told by its first bytes. With a `prefix`, lines may leave it out.
+    /// Begins to read a list. Its first bytes show whether it is gzip. With a `prefix`, lines may leave it out.
     pub fn new(
         mut source: impl Read + Send + 'static,
         kind: HashKind,

@@ -10,7 +10,7 @@ use sview_model::{HashKind, PasswordHash};
 use crate::format::{self, GROUPS, HEADER, Header, INDEX};
 use crate::{Entry, Error, Facts, Result};
 
-/// What is written at once.
+/// The bytes that are written at once.
 const BUFFER: usize = 1 << 20;
 
 /// A file in the making. It is none until [`Writer::finish`]: the header comes last.

@@ -26,7 +26,7 @@ fn all(bulk: &Bulk) -> Vec<Entry> {
     (0..HashPrefix::COUNT).flat_map(|n| bulk.range(HashPrefix::new(n).unwrap()).unwrap()).collect()
 }
 
-/// What an import ought to make of these entries.
+/// Returns the right result of an import of these entries.
 fn expected(entries: &[Entry]) -> Vec<Entry> {
     let mut all = BTreeMap::<PasswordHash, Entry>::new();
     for entry in entries {
