@@ -12,8 +12,8 @@ fn example(document: &Value, parameter: &Value) -> String {
     example.unwrap_or("01ARZ3NDEKTSV4RRFFQ69G5FAV").to_owned()
 }
 
-/// Fails the test unless every address of the description at `/api/openapi.json` refuses (400) a parameter that it does not have, and
-/// each of its own that comes twice or is malformed, and names all that it has. Returns how many addresses there are.
+/// Checks every address of the description at `/api/openapi.json`. Each must refuse (400) a parameter that it does not have, and each of
+/// its own that comes twice or is malformed. Its answer must name all that it has. Returns how many addresses there are.
 #[must_use]
 pub fn strict_addresses(site: &str) -> usize {
     let document = http::get(&format!("{site}/api/openapi.json")).json();

@@ -35,7 +35,7 @@ pub fn difference(expected: &Value, got: &Value) -> Option<String> {
         if counts(rows) != counts(other) {
             return Some(format!("counts {:?} {:?}", counts(rows), counts(other)));
         }
-        // Which of several rows with the last count are shown is not determined.
+        // The choice among several rows with the last count is not determined.
         let last = rows.last().map(|r| r["count"].clone());
         let certain = |rows: &[Value]| {
             let mut rows: Vec<_> =

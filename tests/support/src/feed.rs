@@ -20,7 +20,7 @@ pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../dynfw").join(name)
 }
 
-/// A running publisher, steered by commands (see `tests/dynfw/publisher.py`); ends when dropped.
+/// A running publisher that obeys commands (see `tests/dynfw/publisher.py`); ends when dropped.
 #[derive(Debug)]
 pub struct Feed {
     /// The port on 127.0.0.1 that it is bound to.

@@ -54,13 +54,13 @@ pub enum Backend {
 /// Places for one test's data, of its own; gone when dropped.
 #[derive(Debug)]
 pub struct Deployment {
-    /// Which way.
+    /// The kind of deployment.
     pub backend: Backend,
     /// `SVIEW_DATABASE_URL`.
     pub database_url: String,
     /// `SVIEW_REDIS_URL`; `None` on the embedded one.
     pub redis_url: Option<String>,
-    /// What sets the test apart from others in the same Redis: `SVIEW_REDIS_PREFIX`.
+    /// The prefix that sets the test apart from others in the same Redis: `SVIEW_REDIS_PREFIX`.
     pub prefix: String,
     /// `SVIEW_DATA_DIR`.
     pub data_dir: PathBuf,

@@ -14,7 +14,7 @@ use crate::Patience;
 /// A server of PostgreSQL; stopped when dropped.
 #[derive(Debug)]
 pub struct Postgres {
-    /// Where it is, without the name of a database: `postgres://sview@127.0.0.1:PORT`.
+    /// The address, without the name of a database: `postgres://sview@127.0.0.1:PORT`.
     pub url: String,
     data: PathBuf,
     port: u16,
@@ -111,7 +111,7 @@ impl Drop for Postgres {
 }
 
 impl Pair {
-    /// Starts both on free ports. What is committed is not held up by the replica, which may be behind.
+    /// Starts both on free ports. Commits do not wait for the replica, which may be behind.
     #[must_use]
     pub fn start() -> Self {
         let mut builder = tempfile::Builder::new();

@@ -1,8 +1,8 @@
-//! How long tests wait: a limit that grows with the load of the machine, so that a busy machine makes a test slow and never red.
+//! The time that tests wait: a limit that grows with the load of the machine. So a busy machine makes a test slow and never red.
 
 use std::time::{Duration, Instant};
 
-/// What a test waits for a condition on an idle machine.
+/// The time that a test waits for a condition on an idle machine.
 const BASE: Duration = Duration::from_secs(60);
 
 /// How often a condition is looked at.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::{Deployment, Patience, limit};
 
-/// What commands log.
+/// The log level of commands.
 const QUIET: &str = "warn";
 
 /// A command of sview in a deployment, with nothing of this process' own settings. Logs warnings only.
@@ -30,7 +30,7 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("output is UTF-8")
 }
 
-/// What a command told on both outputs.
+/// Returns the text of a command on both outputs.
 #[must_use]
 pub fn told(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -39,7 +39,7 @@ pub fn told(output: &Output) -> String {
 /// A running server; killed when dropped.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// The address that it listens on: `http://127.0.0.1:PORT`.
     pub url: String,
     child: Child,
     log: Arc<Mutex<String>>,
@@ -79,7 +79,7 @@ impl Server {
         Self { url, child, log }
     }
 
-    /// Where operators' pages are: `http://127.0.0.1:PORT`. Waits until the server has said so.
+    /// Returns the address of operators' pages: `http://127.0.0.1:PORT`. Waits until the server has logged it.
     #[must_use]
     pub fn admin_url(&self) -> String {
         let patience = Patience::default();
@@ -92,7 +92,7 @@ impl Server {
         }
     }
 
-    /// What it has logged.
+    /// Returns the server's log.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
