@@ -32,7 +32,7 @@ impl Activity {
         for (job, outcome, count) in metrics::attempts() {
             match outcome {
                 "done" => *activity.done.entry(job).or_default() += count,
-                "retry" | "put-off" => activity.failed += count,
+                "retry" | "snoozed" => activity.failed += count,
                 "dead" => activity.dead += count,
                 _ => {}
             }

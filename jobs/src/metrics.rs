@@ -16,7 +16,7 @@ use crate::job::JOB_NAMES;
 const UNKNOWN: &str = "unknown";
 
 /// How attempts end.
-const OUTCOMES: [&str; 7] = ["done", "retry", "put-off", "dead", "release", "cancelled", "lost"];
+const OUTCOMES: [&str; 7] = ["done", "retry", "snoozed", "dead", "release", "cancelled", "lost"];
 
 /// Upper bounds of run and waiting times, in seconds: from a cheap caching to the slow queue's limit.
 const SECONDS: [f64; 15] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0];

@@ -7,7 +7,7 @@ if fields[1] ~= ARGV[3] or fields[2] ~= 'running' then return 'lost' end
 if verdict == 'done' then count_run(id, 'done', fields[5]) end
 if verdict == 'dead' or verdict == 'retry' then count_run(id, 'failed', fields[5]) end
 if message ~= '' then note_error(id, message) end
-if verdict ~= 'retry' and verdict ~= 'put-off' and verdict ~= 'release' then
+if verdict ~= 'retry' and verdict ~= 'snoozed' and verdict ~= 'release' then
   finish(id, queue, 'running', verdict)
 elseif fields[4] then
   finish(id, queue, 'running', 'cancelled')
@@ -16,7 +16,7 @@ elseif verdict ~= 'release' then
   move(id, queue, 'running', delay > 0 and 'scheduled' or 'queued', now + delay)
   redis.call('HSET', job(id), 'run_at', now + delay, 'delay', delay)
   redis.call('HDEL', job(id), 'token')
-  if verdict == 'put-off' then redis.call('HINCRBY', job(id), 'attempts', -1) end
+  if verdict == 'snoozed' then redis.call('HINCRBY', job(id), 'attempts', -1) end
   wake(queue)
 else
   move(id, queue, 'running', 'queued', redis.call('HGET', job(id), 'run_at'))

@@ -101,7 +101,7 @@ pub enum Outcome {
         error: String,
     },
     /// A server that the job needs is away. The job is snoozed, and the attempt does not count.
-    PutOff {
+    Snoozed {
         /// For this long.
         after: Duration,
         /// The failure of the server.
@@ -140,7 +140,7 @@ impl Finished {
 impl Outcome {
     /// Whether the job is queued again by it.
     pub(crate) const fn is_again(&self) -> bool {
-        matches!(self, Self::Retry { .. } | Self::PutOff { .. } | Self::Released)
+        matches!(self, Self::Retry { .. } | Self::Snoozed { .. } | Self::Released)
     }
 
     /// Its one spelling, in records and metrics.
@@ -154,7 +154,7 @@ impl Outcome {
         match self {
             Self::Done => ("done", String::new(), Duration::ZERO),
             Self::Retry { after, error } => ("retry", sanitise_line(error, MAX_WORDS), *after),
-            Self::PutOff { after, error } => ("put-off", sanitise_line(error, MAX_WORDS), *after),
+            Self::Snoozed { after, error } => ("snoozed", sanitise_line(error, MAX_WORDS), *after),
             Self::Dead { error } => ("dead", sanitise_line(error, MAX_WORDS), Duration::ZERO),
             Self::Released => ("release", String::new(), Duration::ZERO),
             Self::Cancelled => ("cancelled", String::new(), Duration::ZERO),

@@ -78,7 +78,7 @@ impl Policy for PoolPolicy {
             Some(JobError::Outage(why) | JobError::Busy(why)) => {
                 let pause = self.settings.outage.after(1);
                 let after = if age < LONG_OUTAGE { pause } else { pause.max(LONG_PAUSE) };
-                Outcome::PutOff { after, error: why.clone() }
+                Outcome::Snoozed { after, error: why.clone() }
             }
             None => outcome_of(error, record, config),
         }
@@ -119,10 +119,10 @@ fn log_end(record: &Record, outcome: Option<&Outcome>, ran: Duration) {
         Some(Outcome::Retry { after, error }) => {
             end!(warn, "job failed, to be tried again", error = cut(error), again_in_ms = as_millis(*after));
         }
-        Some(Outcome::PutOff { after, error }) => {
+        Some(Outcome::Snoozed { after, error }) => {
             end!(
                 warn,
-                "job put off: a server, a disk or a connection is not available",
+                "snoozed a job: a server, a disk or a connection is not available",
                 error = cut(error),
                 again_in_ms = as_millis(*after)
             );
@@ -173,7 +173,7 @@ mod tests {
             let error = error.into();
             let pause =
                 |hours| match policy.outcome(&error, &record, TimeDelta::hours(hours), &StorageConfig::default()) {
-                    Outcome::PutOff { after, .. } => after,
+                    Outcome::Snoozed { after, .. } => after,
                     other => panic!("{other:?}"),
                 };
             assert!(pause(0) < LONG_PAUSE);

@@ -112,7 +112,7 @@ impl JobQueue for SqliteLedger {
         let run = match outcome {
             Outcome::Done => Some(Run::Done),
             Outcome::Dead { .. } | Outcome::Retry { .. } => Some(Run::Failed),
-            Outcome::PutOff { .. } | Outcome::Released | Outcome::Cancelled => None,
+            Outcome::Snoozed { .. } | Outcome::Released | Outcome::Cancelled => None,
         };
         if let Some(run) = run {
             count_run(&mut tx, &id, run, now, true).await?;
@@ -122,7 +122,7 @@ impl JobQueue for SqliteLedger {
         }
         match outcome {
             _ if cancelled => end(&mut tx, &id, &key, State::Cancelled, now).await?,
-            Outcome::Retry { .. } | Outcome::PutOff { .. } => {
+            Outcome::Retry { .. } | Outcome::Snoozed { .. } => {
                 let counted = i64::from(matches!(outcome, Outcome::Retry { .. }));
                 let delay = millis(delay);
                 let state = if delay > 0 { State::Scheduled } else { State::Queued };

@@ -77,7 +77,7 @@ pub fn outcome_of(error: &BoxDynError, record: &Record, config: &StorageConfig) 
         };
     }
     if let Some(snooze) = error.downcast_ref::<SnoozeError>() {
-        return Outcome::PutOff { after: snooze.after, error: snooze.to_string() };
+        return Outcome::Snoozed { after: snooze.after, error: snooze.to_string() };
     }
     if let Some(deferred) = error.downcast_ref::<DeferredError>() {
         return again(Duration::ZERO, inner(deferred));

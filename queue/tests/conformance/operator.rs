@@ -195,7 +195,7 @@ both! {
             (new_job(QUICK, "b"), 4_000, Outcome::Done),
             (new_job(QUICK, "c"), 60_000, Outcome::Dead { error: "e".into() }),
             (new_job(SLOW, "d"), 500, Outcome::Retry { error: "e".into(), after: Duration::from_secs(900) }),
-            (new_job(SLOW, "e"), 500, Outcome::PutOff { error: "e".into(), after: Duration::from_secs(900) }),
+            (new_job(SLOW, "e"), 500, Outcome::Snoozed { error: "e".into(), after: Duration::from_secs(900) }),
             (new_job(SLOW, "f"), 500, Outcome::Cancelled),
             (other, 3, Outcome::Done),
         ];
