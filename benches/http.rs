@@ -1,5 +1,5 @@
-//! How many requests a second cached pages and values are served at, side by side with a handler in the same server that returns a
-//! constant body of the same size, in one run:
+//! Measures how many requests a second cached pages and values are served at. A handler in the same server returns a constant body of the
+//! same size. Both run side by side.
 //!
 //! `cargo bench -p sview --bench http -- DATA_DIR`
 //!
@@ -20,7 +20,7 @@ use sview_jobs::{Cause, WorkerSettings, work_until_idle};
 
 use self::load::{ask, constant, median, output, resident, serve};
 
-/// What is measured, each with its constant counterpart.
+/// The measured addresses, each with its constant counterpart.
 const ADDRESSES: [&str; 4] = [
     "/?period=1w",
     "/incidents/?period=1y",

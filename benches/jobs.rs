@@ -1,5 +1,5 @@
-//! Measures the queue itself, on both ledgers: how long from a push to the start of its job, and how many jobs a second; and how
-//! many commands an idle fleet sends to Redis.
+//! Measures the queue itself, on both ledgers: the time from a push to the start of its job, and the jobs a second. Also measures how many
+//! commands an idle fleet sends to Redis.
 //!
 //! `cargo bench -p sview-jobs --bench jobs -- [redis://…]`; without an address Redis is left out.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a measurement prints its table, and ends when it cannot measure
@@ -138,8 +138,8 @@ async fn commands(url: &str) -> u64 {
     line.trim().parse().unwrap()
 }
 
-/// Prints how many commands a second an idle fleet of four workers and two schedulers sends; scripts count as one, and so does what
-/// they call.
+/// Prints how many commands a second an idle fleet of four workers and two schedulers sends. A script counts as one, and so does each
+/// command in it.
 async fn idle(url: &str) {
     const SECONDS: u64 = 60;
     let prefix = format!("idle-{}", JobId::generate());

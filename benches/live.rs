@@ -27,7 +27,7 @@ fn memory(server: &Server) -> u64 {
 
 #[derive(Default)]
 struct Measured {
-    /// When the delta of a serial was sent, by serial.
+    /// The time when each delta was sent, by serial.
     sent: Mutex<Vec<Instant>>,
     /// How long deltas took to arrive, in microseconds.
     delays: Mutex<Vec<u32>>,

@@ -11,7 +11,7 @@ use sview::web::{App, serve_routes};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What a client measured.
+/// The result of a client's measurement.
 #[derive(Clone, Copy)]
 pub(crate) struct Measured {
     /// Requests a second.
@@ -31,7 +31,7 @@ pub(crate) async fn serve(routes: axum::Router) -> String {
     base
 }
 
-/// What answers with the same body of this size always.
+/// Returns a handler that always answers with the same body of this size.
 pub(crate) fn constant(size: usize) -> MethodRouter<App> {
     let body: Bytes = vec![b'x'; size].into();
     get(move || async move { body.into_response() })
@@ -67,7 +67,7 @@ pub(crate) fn resident() -> u64 {
     line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
-/// What a program writes, which must succeed.
+/// Returns the output of a program that must succeed.
 pub(crate) fn output(command: &mut Command) -> String {
     tokio::task::block_in_place(|| {
         let out = command.output().unwrap();

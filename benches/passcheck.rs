@@ -1,10 +1,10 @@
-//! The figures of the password checker in docs/performance.md: how fast a list is imported, what a hash costs on the disk, and how ranges are served,
-//! side by side with a constant body of the same size in the same server, in one run:
+//! Measures the figures of the password checker in docs/performance.md: how fast a list is imported, and what a hash costs on the disk. It
+//! also measures how ranges are served, side by side with a constant body of the same size in the same server:
 //!
 //! `cargo bench -p sview --bench passcheck -- DIRECTORY [HASHES]`
 //!
-//! The list is made from a seed, line by line while it is read, and is nowhere as a whole. HASHES is 100,000,000 unless told, which
-//! takes 2.2 GB in DIRECTORY. Needs `wrk`.
+//! The list is made from a seed, line by line while it is read, and is nowhere as a whole. HASHES is 100,000,000 by default, which takes
+//! 2.2 GB in DIRECTORY. Needs `wrk`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod load;

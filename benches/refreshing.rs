@@ -1,9 +1,10 @@
-//! How long pages take while values are computed: of a process that also computes (`sview up`), against one that does not (`sview serve`), over
-//! the same SQLite files, in the same seconds, by the same client.
+//! Measures how long pages take while values are computed. It compares a process that also computes (`sview up`) with one that does not
+//! (`sview serve`). Both use the same SQLite files, in the same seconds, with the same client.
 //!
 //! `cargo bench -p sview --bench refreshing -- DATA_DIR [SECONDS]`
 //!
-//! DATA_DIR is a data directory with reports in it, as of 2026-03-15T12:34:56Z. Everything is computed once before, and then again and again.
+//! DATA_DIR is a data directory with reports in it, as of 2026-03-15T12:34:56Z. Everything is computed once before, and then again and
+//! again.
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // figures are printed; what goes wrong ends it
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

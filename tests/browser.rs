@@ -343,7 +343,7 @@ async fn arrow_keys_read_charts_and_a_chosen_period_keeps_the_focus() {
     browser.close().await;
 }
 
-/// What stands for a series on a page with charts of several: the colours of its swatches.
+/// The sign of a series on a page with charts of several: the colours of its swatches.
 const SWATCHES: &str = "
     const marks = [...document.querySelectorAll('#r-top_traps_by_incidents_graph .legend .swatch')];
     return [marks.length, new Set(marks.map((mark) => getComputedStyle(mark).backgroundColor)).size]";

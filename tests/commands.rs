@@ -20,7 +20,7 @@ mod places;
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
 
-/// What could do harm in a terminal, in a file or in a key.
+/// Text that could do harm in a terminal, in a file or in a key.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[31m\u{9b}2J\u{202e};#:*{x}'\"\n<b>";
 
 fn now() -> DateTime<Utc> {
@@ -31,7 +31,7 @@ fn call(deployment: &Deployment, args: &[&str]) -> Output {
     sview(SVIEW, deployment, args).env("SVIEW_NOW", NOW).output().unwrap()
 }
 
-/// What a command prints that ends with this exit code.
+/// Returns the output of a command that ends with this exit code.
 fn text(deployment: &Deployment, args: &[&str], code: i32) -> String {
     let out = call(deployment, args);
     assert_eq!(out.status.code(), Some(code), "{args:?}: {}", told(&out));
@@ -39,7 +39,7 @@ fn text(deployment: &Deployment, args: &[&str], code: i32) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
-/// What a command that succeeds prints with `--json`.
+/// Returns the output of a successful command with `--json`.
 fn json(deployment: &Deployment, args: &[&str]) -> Value {
     json_ending(deployment, args, 0)
 }
@@ -263,7 +263,7 @@ both! {
         let rebuilt = json(&deployment, &["rollup", "rebuild", "--from", "2026-03-14", "--to", "2026-03-16"]);
         assert_eq!(length(&rebuilt["rebuilt"]), 9);
         assert!(rebuilt["rebuilt"].as_array().unwrap().iter().all(|a| length(&a["refused"]) == 0), "{rebuilt}");
-        // What was marked is looked at by the aggregations, which find nothing to do.
+        // The aggregations look at marked buckets, and find nothing to do.
         run(sview(SVIEW, &deployment, &["refresh", "--wait"]).env("SVIEW_NOW", NOW));
         assert_eq!(json(&deployment, &["rollup", "verify"])["pending"], 0);
     }
@@ -343,7 +343,7 @@ both! {
         };
         let before = values().await;
         assert!(run(&places::services(&deployment, NOW, &["--keep-reports-days", "1"]).await).await.contains("1 job queued"));
-        // Of the 13th and before nothing is left: ten minutes apart, from 12:34 on the 15th back.
+        // On the 13th and before nothing is left: ten minutes apart, from 12:34 on the 15th back.
         assert_eq!(rows().await, 6 * (24 + 12) + 4);
         text(&deployment, &["rollup", "verify"], 0);
         assert_eq!(values().await, before);
@@ -381,7 +381,7 @@ both! {
         ] {
             assert!(text(&deployment, args, 2).is_empty(), "{args:?}");
         }
-        // What is about devices is for their owners.
+        // Resources about devices are for their owners.
         text(&deployment, &["cache-resource", "my_all_incidents_graph", "1h"], 1);
         text(&deployment, &["cache-resource", "all_incidents_graph", "1h", "--ip", "192.0.2.1"], 1);
         text(&deployment, &["rollup", "verify", "--from", "2026-03-02", "--to", "2026-03-01"], 2);

@@ -79,7 +79,7 @@ fn client(address: &str, keys: &Path) -> (Running, Receiver<Value>) {
     (Running(child), told)
 }
 
-/// What the client tells first that is as it should be.
+/// Returns the client's first message that is right.
 fn until(told: &Receiver<Value>, what: &str, right: impl Fn(&Value) -> bool) -> Value {
     let (patience, mut last) = (Patience::default(), Value::Null);
     while !patience.is_over() {
@@ -105,7 +105,7 @@ async fn until_measured(admin: &str, series: &str, right: impl Fn(f64) -> bool) 
     }
 }
 
-/// What a metric is at the moment.
+/// Returns the present value of a metric.
 fn measured(admin: &str, series: &str) -> f64 {
     let text = http::get(&format!("{admin}metrics")).body;
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -122,7 +122,7 @@ both! {
         let first = until(&told, "the list", |told| told["lists"] == 1);
         assert_eq!(list(&first), json!(["198.18.0.1", "2001:db8::1"]));
 
-        // What is reported changes the list by deltas, and is told; who is never listed is no event either.
+        // New reports change the list by deltas, and are published as events. An address that is never listed is no event either.
         report(&deployment, "two.csv", &["198.18.0.2", "198.18.7.8"]);
         let both = json!(["198.18.0.1", "198.18.0.2", "2001:db8::1"]);
         let second = until(&told, "an address was added", |told| list(told) == both);
@@ -150,7 +150,7 @@ both! {
         let last = until(&told, "a delta after the restart", |told| list(told).as_array().unwrap().len() == 5 && told["waiting"] == false);
         assert!(last["serial"].as_u64() > after["serial"].as_u64());
 
-        // What operators measure is what the client knows.
+        // The operators' metrics agree with the client.
         let now = run(Command::new("date").args(["-u", "+%s"])).trim().parse::<f64>().unwrap();
         until_measured(&admin, "sview_publisher_clients", |clients| clients == 1.0).await;
         until_measured(&admin, "sview_publisher_messages_total{topic=\"list\"}", |lists| lists >= 3.0).await;

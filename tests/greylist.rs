@@ -9,7 +9,7 @@ use sview_testing::{Deployment, Patience, Server, both, http, is_there, patientl
 
 const SVIEW: &str = env!("CARGO_BIN_EXE_sview");
 const NOW: &str = "2026-03-15T12:34:56Z";
-/// Addresses that are nobody's, which the list admits where it is told so.
+/// Addresses that are nobody's, which the list admits if a setting says so.
 const BUSY: &str = "198.18.0.1";
 const BUSY6: &str = "2001:db8::1";
 const ALLOWED: &str = "198.18.7.7";
@@ -63,7 +63,7 @@ fn rows(csv: &str) -> Vec<(String, String)> {
     reader.records().map(|r| r.unwrap()).map(|r| (r[0].to_owned(), r[1].to_owned())).collect()
 }
 
-/// What is in a file once it is there.
+/// Returns the content of a file once it is there.
 fn written(path: &std::path::Path) -> String {
     let patience = Patience::default();
     loop {
@@ -115,7 +115,7 @@ both! {
         let busy = lines.iter().find(|l| l["ip"] == BUSY).unwrap();
         assert_eq!((&busy["first_seen"], &busy["last_seen"], &busy["probes"]), (&"2026-03-12T00:00:00Z".into(), &"2026-03-15T10:00:00Z".into(), &2.into()));
 
-        // What the command prints and what is in the directory is what is served.
+        // The served files equal the command's output and the directory's files.
         for (form, name) in [
             ("csv", "greylist-latest.csv"), ("txt", "greylist-latest.txt"), ("ipv4", "greylist-latest-ipv4.txt"), ("ipv6", "greylist-latest-ipv6.txt"),
             ("jsonl", "greylist-latest.jsonl"), ("ipset", "greylist-latest.ipset"), ("nft", "greylist-latest.nft"),
@@ -172,7 +172,7 @@ both! {
             "ipset create sview-greylist4 hash:ip maxelem 65536",
             "ipset create sview-greylist4 hash:net family inet timeout 9; ipset create sview-greylist6 hash:ip family inet6 maxelem 4",
             "ipset create sview-greylist6 list:set; ipset create sview-greylist4-new hash:ip; ipset create sview-greylist-new list:set",
-            // What is left of a load that ended after the new list took effect.
+            // The rest of a load that ended after the new list took effect.
             "grep -B 999 '^swap sview-greylist-new sview-greylist$' /tmp/$$.ipset | ipset restore",
         ] {
             let script = format!(
@@ -224,7 +224,7 @@ both! {
         let (mut fetched, mut loaded) = (0, 0);
         for line in &lines {
             let Some(command) = line.strip_prefix("*/20 * * * * ").or(line.strip_prefix("13 5 * * * ")) else { continue };
-            // What cron gives to its jobs.
+            // The environment that cron gives to its jobs.
             let cron = ["env", "-i", "PATH=/usr/bin:/bin", "SHELL=/bin/sh", "sh", "-c"];
             let file = command.split("/greylist-data/").nth(1).unwrap().split(' ').next().unwrap();
             let served = http::get(&format!("{}/greylist-data/{file}", server.url)).body;

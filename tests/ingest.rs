@@ -139,7 +139,7 @@ both! {
         run(&mut ingest(&deployment, now, &[], &[&log]));
         assert!(run(&mut ingest(&deployment, now, &[], &[&log])).contains("read before"));
         assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 3);
-        // What begins like a file that has grown already is another file.
+        // A file that begins like one that has already grown is another file.
         let other = write(&deployment, "other.ndjson", format!("{first}{second}{}", line(4, 24)));
         run(&mut ingest(&deployment, now, &[], &[&other]));
         let later = "2026-03-15T12:49:56Z";
@@ -163,7 +163,7 @@ both! {
         assert_eq!(words[1], "Without a country: 6 of the latest 6 incidents. To add countries: sview geoip --geoip-db FILE");
         assert!(words[2].contains(&place) && words[2].ends_with(": 2018-05-02 10:00:00 to 2018-05-03 11:00:01 UTC"), "{words:?}");
         assert!(!first.contains('@') && !first.contains("sslmode"), "{first}");
-        // Of old reports no page tells unless the clock stands still.
+        // No page shows old reports unless the clock stands still.
         let late = run(&mut ingest(&deployment, "2026-03-15T12:34:56Z", &[], &[&file]));
         assert_eq!(last(&late)[0], format!("Next: sview up --data-dir {directory} --now 2018-05-04T00:00:00Z{same}"));
     }
@@ -203,7 +203,7 @@ both! {
             assert_eq!(out.matches("the beginning of").count(), files.len(), "{out}");
         }
         assert_eq!(total(&deployment, now, "all_ports_by_scans_graph", "6h"), 2_500);
-        // What differs in its last row is another file, and so is one that only shares the header.
+        // A file with another last row is another file, and so is one that only shares the header.
         let other = write(&deployment, "other.csv", format!("{}{}", &csv[..short], "2026-03-15T12:01:00.000Z,1,7,UDP\n"));
         let open = write(&deployment, "open.csv", "time,raw_count,port,protocol\n2026-03-15T12:01:00.000Z,1,8,UDP");
         run(Command::new("touch").args(["-d", "2026-03-15"]).arg(&open));

@@ -31,7 +31,7 @@ fn work(deployment: &Deployment, format: &str) -> Output {
     output
 }
 
-/// What is logged under these settings while a statement is slow.
+/// Returns the log under these settings while a statement is slow.
 async fn logged_of_a_slow_statement(deployment: &Deployment, log: Option<&str>) -> String {
     let settings = LogSettings { log: log.map(str::to_owned), log_format: LogFormat::Text, verbose: 0 };
     let buffer = Buffer::default();

@@ -1,4 +1,4 @@
-//! What the terminal says when something is wrong or new: what failed, where, why, and what to do; never a password.
+//! Tests of messages on the terminal about faults and news: what failed, where, why, and what to do; never a password.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 #[path = "../queue/tests/failover/servers.rs"]
@@ -53,7 +53,7 @@ fn on(deployment: &Deployment, directory: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// What a command tells that ends with this code, as one text.
+/// Returns both outputs of a command that ends with this code, as one text.
 fn ends(command: &mut Command, code: i32) -> String {
     let output: Output = command.output().unwrap();
     let text = told(&output);

@@ -1,13 +1,13 @@
 //! The rooms of `src` import one another in one direction. Shown on the sources themselves.
 //!
-//! Two things are looked at. No room imports one that imports it again, by whatever way. Within a room the same holds for its files, with
+//! Two things are checked. No room imports one that imports it again, by whatever way. Within a room the same holds for its files. There is
 //! one exception: `mod.rs`, which has the router and the state of axum's handlers, may import the handlers that import it.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Whom each one imports.
+/// The imports of each room or file.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// A source file: its modules below the crate's root, and its text.
@@ -107,7 +107,7 @@ fn sources(directory: &Path, below: &str) -> Vec<Source> {
     all
 }
 
-/// What the crate's root gives out under names of its own, by the room that has it: `pub use services::{Missing, Services}`.
+/// Returns the names that the crate's root re-exports, with their rooms: `pub use services::{Missing, Services}`.
 fn given_out(sources: &[Source]) -> BTreeMap<String, String> {
     let roots = sources.iter().filter(|source| source.modules.is_empty());
     let uses = roots.flat_map(|root| root.text.lines().filter_map(|line| line.strip_prefix("pub use ")));
@@ -115,7 +115,7 @@ fn given_out(sources: &[Source]) -> BTreeMap<String, String> {
     named.map(|path| (path[path.len() - 1].clone(), path[0].clone())).collect()
 }
 
-/// Which rooms import which others.
+/// Returns the imports of each room.
 fn rooms(sources: &[Source]) -> Imports {
     let given_out = given_out(sources);
     let mut imports = Imports::new();
@@ -130,7 +130,7 @@ fn rooms(sources: &[Source]) -> Imports {
     imports
 }
 
-/// Which files of a room import which others, without its `mod.rs`. A directory in the room counts as one file.
+/// Returns the imports of each file of a room, without its `mod.rs`. A directory in the room counts as one file.
 fn files(sources: &[Source], room: &str) -> Imports {
     let of_room = || sources.iter().filter(|source| source.modules.first().is_some_and(|first| first == room));
     let children: BTreeSet<&String> = of_room().filter_map(|source| source.modules.get(1)).collect();

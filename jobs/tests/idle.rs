@@ -67,7 +67,7 @@ impl Statistics for Fake {
                 precision,
                 watermark: Some(precision.due_to(now())),
                 pending: 0,
-                // Of one precision, so that sums over several are as simple.
+                // Only one precision has a revision, which keeps sums over several simple.
                 revision: if precision == Precision::Quarterly { self.revision.load(Ordering::SeqCst) } else { 0 },
             })
             .collect())

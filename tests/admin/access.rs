@@ -1,4 +1,4 @@
-//! Who may look, and who may act.
+//! Tests of the rights to look and to act.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -100,7 +100,7 @@ both! {
         let forged = cookie.replacen("read.", "full.", 1);
         assert_eq!(get_with(&format!("{url}/jobs"), &[("cookie", &forged)]).status, 303, "{forged}");
         assert_eq!(sign_in(FULL).status, 303);
-        // What cannot be read is told as everything else is.
+        // An unreadable request is reported like any other mistake.
         let large = "x".repeat(20_000);
         for (path, fields, status) in [
             ("/login", vec![("tok", FULL)], 400), ("/login", vec![("token", large.as_str())], 413), ("/act", vec![("action", large.as_str())], 413),
@@ -158,7 +158,7 @@ both! {
     }
 }
 
-/// What is answered to bytes as they are.
+/// Returns the answer to bytes as they are.
 fn raw(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! What operators do, without a browser: each action acts, and is written down first.
+//! Tests of operators' actions, without a browser: each action acts, and is logged first.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ both! {
         let action = newest_action(&queues).await;
         assert_eq!((action.who.as_str(), action.peer.as_str()), ("no token (loopback)", "127.0.0.1"));
         assert!(action.what.starts_with(&format!("cancel {id}: probe one")), "{action:?}");
-        // What came of it is said once.
+        // The result is shown once.
         let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
         let page = get_with(&format!("{url}/jobs/{id}"), &[("cookie", &cookie)]);
         assert!(page.body.contains("1 job cancelled."), "{}", page.body);
@@ -136,7 +136,7 @@ both! {
         let answer = post(&format!("{url}/act"), &[("action", "cancel"), ("all", "yes"), ("state", "queued")], &[]);
         let page = get(&format!("{url}{}", answer.header("location"))).body;
         assert!(page.contains("cancelled") && !page.contains("No job matches"), "{page}");
-        // What was deleted is nowhere.
+        // A deleted job is nowhere.
         let answer = post(&format!("{url}/act"), &[("action", "delete"), ("all", "yes"), ("state", "dead")], &[]);
         assert_eq!(answer.header("location"), "/jobs?state=dead");
     }
@@ -162,7 +162,7 @@ both! {
         ] {
             assert!(asked.contains(said), "{said} is not in {asked}");
         }
-        // What is queued after the question is not deleted by its answer.
+        // A job queued after the question is not deleted by its answer.
         let until = asked.split("name=\"until\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         tokio::time::sleep(Duration::from_millis(20)).await;
         let late = push(&queues, &new_job(Queue::QuickCache, "late")).await;

@@ -1,4 +1,4 @@
-//! What pages and lists show of jobs.
+//! Tests of pages and lists of jobs.
 
 use std::time::Duration;
 

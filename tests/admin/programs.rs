@@ -33,7 +33,7 @@ both! {
         let (server, url) = serve(&deployment, &[]);
         let document = get(&format!("{url}/api/openapi.json")).json();
         assert_eq!(document["openapi"], "3.1.0");
-        // What it says of a job is what a job has.
+        // The answer about a job has the job's own fields.
         let queues = queues(&deployment).await;
         let id = push(&queues, &new_job(Queue::QuickCache, "k")).await;
         let job = get(&format!("{url}/api/jobs/{id}")).json();

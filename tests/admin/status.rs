@@ -8,7 +8,7 @@ use sview_testing::{Deployment, Patience, both, run, sview};
 
 use crate::site::{SVIEW, assert_harmless, serve};
 
-/// A file of reports whose name is hostile, with a device token that must not be told.
+/// Writes a file of reports with a hostile name, and returns it with a device token that must stay secret.
 fn reports(deployment: &Deployment) -> (PathBuf, String) {
     let token = "q".repeat(64);
     let path = deployment.data_dir.join("<script>alert(1)<.csv");

@@ -195,7 +195,7 @@ both! {
         let said = ended(&reader.wait_with_output().unwrap(), 130);
         drop(pipe);
         let stored = Stored::of(&deployment).await.ports;
-        // What the command had not taken from the pipe is lost with it: 64 KiB at the most.
+        // Lines that the command had not taken from the pipe are lost with it: 64 KiB at the most.
         assert!(stored.len() > 110_000 && stored.iter().all(|port| port.ends_with("TCP/23")), "{}: {said}", stored.len());
     }
 

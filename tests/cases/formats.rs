@@ -5,7 +5,7 @@ use sview_testing::{Deployment, both};
 use crate::stored::Stored;
 use crate::{ended, ingest, input, read};
 
-/// What three events of Cowrie give: a connection and two log-ins over SSH.
+/// Checks the rows of three events of Cowrie: a connection and two log-ins over SSH.
 async fn is_three_events(deployment: &Deployment) {
     let stored = Stored::of(deployment).await;
     assert_eq!(

@@ -37,7 +37,7 @@ fn read(deployment: &Deployment, args: &[&str], names: &[&str], code: i32) -> St
     ended(&ingest(deployment, args, &files).output().unwrap(), code)
 }
 
-/// What a command said that ended with this code.
+/// Returns the output of a command that ended with this code.
 fn ended(output: &Output, code: i32) -> String {
     let said = told(output);
     assert_eq!(output.status.code(), Some(code), "{said}");

@@ -38,7 +38,7 @@ async fn without_a_public_address_only_what_is_there_is_linked() {
     let links = follow_page(&server, "/incidents/");
     assert_eq!(links, ["/dynfw/?period=1w"; 3]);
 
-    // What comes later is no link either.
+    // Text that comes later is no link either.
     let browser = Browser::open(Look::default()).await;
     browser.visit(&format!("{}/dynfw/?period=1w", server.url)).await;
     feed.tell("event telnet_login 192.0.2.9");

@@ -88,7 +88,7 @@ async fn with_a_key_that_is_fetched_over_tls_the_feed_is_followed() {
     follows(&server, &mut feed).await;
     drop(server);
 
-    // What is kept stays, and is used, whatever the site answers later.
+    // A kept key stays, and is used, whatever the site answers later.
     for (answer, said) in [("page", "no line public-key"), ("big", "more than 64 KiB"), ("redirect", "/elsewhere.key")]
     {
         site.answers(answer);
@@ -155,7 +155,7 @@ async fn what_is_no_key_is_refused_and_nothing_is_kept() {
         site.answers(answer);
         let mut command = site.fetched(&deployment, &feed, "dynfw-backend");
         refused(&mut command, &["SVIEW_DYNFW_CERT_URL", &site.url, said]);
-        // Who asks, and what, is in no message and no log, however much is logged.
+        // The user and the query are in no message and no log, however much is logged.
         command.env("SVIEW_DYNFW_CERT_URL", site.url.replace("://", "://hunter2@") + "?token=hunter2");
         refused(command.env("SVIEW_LOG", "trace"), &["SVIEW_DYNFW_CERT_URL", &site.url, said]);
     }

@@ -85,7 +85,7 @@ async fn a_viewer_who_does_not_read_is_dropped_and_slows_nobody() {
     serial += 1;
     feed.tell(&format!("delta {serial} negative 192.0.2.1"));
     quick.serial(serial).await;
-    // What was under way still comes, and then it is told to reload.
+    // Messages under way still come, and then the viewer is asked to reload.
     if let Some(frame) = slow.closed().await {
         assert_eq!(frame.code, CloseCode::Again);
         assert!(frame.reason.contains("reload"), "{}", frame.reason);

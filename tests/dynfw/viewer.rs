@@ -90,7 +90,7 @@ pub(crate) fn geoip(deployment: &Deployment) -> std::path::PathBuf {
     path
 }
 
-/// What the server knows of the feed.
+/// Returns the server's state of the feed.
 pub(crate) fn state(server: &Server) -> Value {
     http::get(&format!("{}/dynfw/state.json", server.url)).json()
 }

@@ -1,4 +1,4 @@
-//! What viewers are told, who may watch, and what a publisher does to them.
+//! Tests of the messages to viewers, the limits of viewers, and the effects of a publisher on them.
 
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ async fn who_may_watch_and_what_they_may_send() {
     let _second = Viewer::open(&server).await;
     assert_eq!(refused(Viewer::try_open(&server).await), 429);
 
-    // What a viewer sends is limited; its place is given back when it goes.
+    // The input of a viewer is limited; its place is given back when it goes.
     first.0.send(Message::text("x".repeat(100))).await.unwrap();
     first.0.send(Message::binary(vec![0; 10_000])).await.unwrap();
     assert_eq!(first.closed().await.map(|frame| frame.code), Some(CloseCode::Size));

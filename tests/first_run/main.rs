@@ -1,5 +1,5 @@
-//! README's section on one's own reports and the guide to ingest, walked as on an empty machine: their very commands, in a directory with
-//! nothing but logs.
+//! Runs the commands of README's section on one's own reports and of the guide to ingest. The machine is empty: the directory has nothing
+//! but logs.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 mod month;
@@ -67,7 +67,7 @@ impl Machine {
         command
     }
 
-    /// What a command tells that ends well.
+    /// Returns the output of a command that succeeds.
     fn run(&self, line: &str) -> String {
         let output = self.typed(line).output().unwrap();
         assert!(output.status.success(), "{line}: {}", told(&output));

@@ -14,7 +14,7 @@ const SESSIONS: u64 = 1_200;
 pub(crate) const NETWORKS: [([u8; 4], Option<&str>); 3] =
     [([192, 0, 2, 0], Some("CZ")), ([198, 51, 100, 0], Some("DE")), ([203, 0, 113, 0], None)];
 
-/// What bots type. One of them would like to be markup.
+/// The input of bots. One of them would like to be markup.
 const PASSWORDS: [&str; 8] =
     ["123456", "admin", "root", "password", "<script>alert(1)</script>", "pass word", "1234", "přístup"];
 
@@ -35,7 +35,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// What the event counts as; `None` where it does not.
+    /// Returns the action that the event counts as; `None` if it does not count.
     pub(crate) fn action(&self) -> Option<&'static str> {
         match self.id {
             "cowrie.session.connect" => Some("connect"),

@@ -1,5 +1,5 @@
-//! Redis with two sentinels, whose master is killed, then replaced without being told while writes are lost: visitors notice nothing,
-//! workers follow, and everything is computed and counted in the end.
+//! Redis with two sentinels. Its master is killed, and later replaced unnoticed while writes are lost. Visitors notice nothing, workers
+//! follow, and everything is computed and counted in the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! Two schedulers, four workers and a web process, all killed at random moments and started again at once, while reports keep
-//! coming, many of them late, and visitors keep asking.
+//! Two schedulers, four workers and a web process, all killed at random moments and started again at once. Meanwhile reports keep coming,
+//! many of them late, and visitors keep asking.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ both! {
         let statuses = asking.await.unwrap();
         assert!(statuses[&200] > 50 && statuses.len() == 1, "{statuses:?}");
 
-        // What the last victims held is another's within a minute; and the minute's refresh queues what is left.
+        // The jobs of the last victims are reclaimed within a minute; and the minute's refresh queues the rest.
         settle(&deployment, &members, 180);
         assert_whole(&deployment).await;
         for member in &mut members {

@@ -26,8 +26,8 @@ pub(crate) struct Member {
     lives: Vec<(PathBuf, Option<DateTime<Utc>>)>,
 }
 
-/// A port that nobody has, for a process that is to come back on it: not one of those that systems give to whoever asks for any, or
-/// another would have it by then.
+/// Returns a port that nobody has, for a process that is to come back on it. It is outside the range from which systems give ports to
+/// programs that ask for any. Otherwise another program could have it by then.
 pub(crate) fn free_port() -> u16 {
     static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {

@@ -178,7 +178,7 @@ async fn body(outages: &[Outage], flush: bool) {
             before_database.restore().await;
             let took = tokio::task::block_in_place(|| work_goes_on(&deployment, back));
             println!("{outage:?} for {seconds} s: work goes on {:.1} s after its return", took.as_secs_f64());
-            // What ran out of its time meanwhile is there again, and was seen, before the next outage.
+            // Values that expired meanwhile are there again, and were seen, before the next outage.
             until_all_is_cached(&deployment);
             tokio::time::sleep(Duration::from_secs(3)).await;
         }

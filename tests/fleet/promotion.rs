@@ -78,7 +78,7 @@ fn periods() -> impl Iterator<Item = Period> {
     Period::ALL.iter().copied().filter(|period| *period != Period::Hour)
 }
 
-/// What the API says of each period's incidents.
+/// Returns the API's values of each period's incidents.
 fn values(port: u16) -> BTreeMap<String, Value> {
     let value = |period: Period| {
         let answer =

@@ -1,4 +1,4 @@
-//! What a fleet counts, and how that is looked at.
+//! The counts of a fleet, and how to read them.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -27,10 +27,11 @@ pub(crate) fn documented(deployment: &Deployment, args: &[&str]) -> Result<Value
     serde_json::from_slice(&output.stdout).map_err(|e| format!("{e}: {}", told(&output)))
 }
 
-/// Waits until nothing is queued, scheduled or running any more and everything is aggregated; fails the test when that takes longer
-/// than `seconds`, which an idle machine would take.
-/// The fleet does the work, this only looks. Then has the values made anew that the schedule would make anew for late reports in a
-/// quarter of an hour, and waits until nothing is due at all.
+/// Waits until nothing is queued, scheduled or running any more and everything is aggregated. Fails the test when that takes longer than
+/// `seconds`, the limit for an idle machine. The fleet does the work, this only looks.
+///
+/// Then has those values computed again that the schedule would compute in a quarter of an hour for late reports. Waits until nothing is
+/// due at all.
 pub(crate) fn settle(deployment: &Deployment, members: &[Member], seconds: u64) {
     let patience = Patience::of(Duration::from_secs(seconds));
     let mut asked = false;
@@ -63,7 +64,7 @@ pub(crate) fn settle(deployment: &Deployment, members: &[Member], seconds: u64) 
     }
 }
 
-/// Every aggregate equals a recount, nothing waits to be aggregated, no job was given up, and no unique key is held.
+/// Every aggregate equals a recount, nothing waits to be aggregated, no job is dead, and no unique key is held.
 pub(crate) async fn assert_whole(deployment: &Deployment) {
     let verified = document(deployment, &["rollup", "verify", "--json"]);
     assert_eq!(verified["differences"], json!([]));

@@ -1,4 +1,4 @@
-//! A worker that is suspended in a transaction, as by SIGSTOP or in a frozen virtual machine: others take its place, and it does nothing
+//! A worker that is suspended in a transaction, as by SIGSTOP or in a frozen virtual machine. Others take its place, and it does nothing
 //! when it wakes.
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Every resource in every period at awkward moments, over reports that the test makes itself, against an oracle that knows
-//! nothing of databases: it goes through the reports in memory.
+//! Every resource in every period at awkward moments, over reports that the test makes itself. An oracle that knows nothing of databases
+//! goes through the reports in memory, and the values must agree.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 
 mod rows;
@@ -102,7 +102,7 @@ both! {
         // Between the two every period's refresh interval rolls over, and the aggregations' delays pass.
         let (first, second) = ("2028-02-28T23:58:30Z", "2028-02-29T00:20:10Z");
         let rows = Rows::around(moment(second), 15);
-        // Of what came before the first moment, a tenth is reported only after it.
+        // A tenth of the rows before the first moment is reported only after it.
         let (early, late) = rows.split(moment(first));
         ingest(&deployment, &early, first);
         compare(&up(&deployment, first), &expected(&early, moment(first), &Subjects::default()));

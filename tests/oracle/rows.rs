@@ -112,7 +112,7 @@ impl Rows {
         }
     }
 
-    /// What was reported by a moment, and what is reported after it: all that happened later, and every tenth of the rest.
+    /// Returns the rows reported by a moment, and those reported after it: all that happened later, and every tenth of the rest.
     pub(crate) fn split(&self, at: DateTime<Utc>) -> (Self, Self) {
         fn part<T: Clone>(all: &[T], time: impl Fn(&T) -> DateTime<Utc>, at: DateTime<Utc>) -> (Vec<T>, Vec<T>) {
             let early = |i: usize, row: &T| time(row) < at && !i.is_multiple_of(10);

@@ -137,7 +137,7 @@ fn multi(frame: Frame, events: &[Event], measure: Measure) -> Value {
     json!({"labels": names, "ykeys": (0..labels.len()).collect::<Vec<_>>(), "data": points.collect::<Vec<_>>()})
 }
 
-/// What an attacker did, with its first and last time, as far as the period tells times.
+/// Returns an attacker's activity, with its first and last time, as far as the period has times.
 fn sightings(frame: Frame, own: &[Event], period: &str) -> Value {
     let within = frame.of(own);
     let step = 1000

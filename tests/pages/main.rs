@@ -1,4 +1,4 @@
-//! What every page shows, on the golden reports, as outlines in `snapshots/`. `UPDATE_SNAPSHOTS=1` writes them anew; an outline
+//! Tests of every page's content, on the golden reports, as outlines in `snapshots/`. `UPDATE_SNAPSHOTS=1` writes them again. An outline
 //! that no page has any more fails the test.
 #![allow(clippy::unwrap_used)] // a panic here is the report of a failed test
 

@@ -7,7 +7,7 @@ const LINES: &str = " title h1 h2 p li tr section nav header footer main form bu
 const WITHIN: &str = " header nav main section footer form table details ";
 const VOID: &str = " meta link input br path circle line rect stop use img ";
 
-/// How many rows of a table are told.
+/// The number of a table's rows that are written out.
 const ROWS: usize = 4;
 
 #[derive(Default)]
@@ -15,7 +15,7 @@ struct Outline {
     text: String,
     line: String,
     depth: usize,
-    /// Where the text of an open link begins in the line, and where it leads.
+    /// The start of an open link's text in the line, and the link's address.
     link: Option<(usize, String)>,
     /// Rows of the table body that is open.
     rows: Option<usize>,

@@ -58,7 +58,7 @@ both! {
         assert_eq!(complaints(&server, "seen-request", &[json!({ "prefix": "5BaA6" })]), [Value::Null]);
         let told: Value = serde_json::from_str(&request("5baa61")).unwrap();
         assert!(complaints(&server, "request", &[told])[0].is_null());
-        // What the schema of requests refuses, the server refuses, and the other way round.
+        // The schema of requests and the server refuse the same requests.
         let requests = wrong();
         let values: Vec<Value> = requests.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
         assert!(complaints(&server, "request", &values).iter().all(Value::is_string));

@@ -72,7 +72,7 @@ both! {
         let (a, b, c, d) = tokio::join!(step(), step(), step(), step());
         a.and(b).and(c).and(d).unwrap();
         assert_eq!(seen(&services, "secret").await, json!([1117, "03-08", "03-12"]));
-        // What the web knows of prefixes is all there is.
+        // The web process knows all prefixes.
         for kind in HashKind::ALL {
             let mut known = services.reports.passwords().prefixes(*kind).await.unwrap();
             known.sort();
@@ -88,7 +88,7 @@ both! {
         refresh(&deployment);
         count(&services).await;
         assert_eq!(seen(&services, "secret").await, json!([7, "03-10", "03-12"]));
-        // What was counted of the first day is damaged, and of the last one forgotten: that one counts again.
+        // The first day's count is damaged, and the last day's is deleted: that one counts again.
         let body = if deployment.redis_url.is_some() { r"'\x01ffff'" } else { "x'01ffff'" };
         let days = "FROM sview_password_day";
         assert_eq!(deployment.sql(&format!("UPDATE sview_password_day SET body = {body} WHERE bucket = (SELECT min(bucket) {days})")).await, 1);

@@ -76,7 +76,7 @@ async fn lists_are_imported_merged_and_replaced() {
     becomes(&server, "0", 10);
     assert_eq!(count(&server, "1"), None);
 
-    // What cannot be read changes nothing.
+    // Unreadable lists change nothing.
     for (args, hint) in [
         (vec!["import-passwords", "--replace", "/nowhere.txt", more], "/nowhere.txt"),
         (vec!["import-passwords", "--replace", rejects.to_str().unwrap()], "nothing was imported"),

@@ -1,4 +1,4 @@
-//! What somebody looks up is nobody's to know: it is in no log, no metric, no trace.
+//! The text that somebody looks up stays private: it is in no log, no metric, no trace.
 
 use std::io::Read as _;
 use std::process::Stdio;

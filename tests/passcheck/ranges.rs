@@ -147,7 +147,7 @@ both! {
     }
 }
 
-/// What was compressed.
+/// Returns the compressed text.
 fn plain(gzip: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(gzip), &mut plain).unwrap();

@@ -21,7 +21,7 @@ pub(crate) fn list(deployment: &Deployment, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// A command of the deployment, with the clock standing still.
+/// Returns a command of the deployment, under a frozen clock.
 pub(crate) fn command(deployment: &Deployment, args: &[&str]) -> Command {
     let mut command = sview(SVIEW, deployment, args);
     command.env("SVIEW_NOW", NOW);
@@ -66,8 +66,8 @@ pub(crate) fn serve(deployment: &Deployment, environment: &[(&str, &str)]) -> Se
     Server::start(command(deployment, &["serve"]).envs(environment.iter().copied()))
 }
 
-/// A deployment that knows "password" from a list (42 times), from `passwords_pwned` (3 and 4 times) and from reports (5 times on two
-/// days), and "letmein" from reports only.
+/// Sets up a deployment with two known passwords. "password" is known from a list (42 times), from `passwords_pwned` (3 and 4 times) and
+/// from reports (5 times on two days). "letmein" is known from reports only.
 pub(crate) async fn known(deployment: &Deployment) {
     let hash = sha1("password");
     import(deployment, &[], &format!("{}:42\n{}:1\n", hash.to_uppercase(), sha1("elsewhere")));
@@ -85,7 +85,7 @@ pub(crate) async fn known(deployment: &Deployment) {
     refresh(deployment);
 }
 
-/// Where tools are that tests/run.sh installs.
+/// Returns the path of a tool that tests/run.sh installs.
 pub(crate) fn tool(path: &str) -> String {
     let path = format!("{}/target/test-tools/{path}", env!("CARGO_MANIFEST_DIR"));
     assert!(std::path::Path::new(&path).exists(), "{path} is missing: run the tests by tests/run.sh");

@@ -32,13 +32,13 @@ pub(crate) fn follow(server: &str, from: &[&str], public_url: Option<&str>) -> B
     asked
 }
 
-/// Fails when a link is broken. What is too much for one visitor (429) or not computed yet (503) is there.
+/// Fails when a link is broken. An answer of too many requests (429) or of a value not computed yet (503) is not broken.
 pub(crate) fn assert_none_is_broken(asked: &BTreeMap<String, u16>) {
     let missing: Vec<_> = asked.iter().filter(|(_, status)| **status >= 400 && ![429, 503].contains(*status)).collect();
     assert!(missing.is_empty(), "{missing:?} of {:?}", asked.keys());
 }
 
-/// Where links and searches of a page lead, and the files that it loads.
+/// Returns the addresses of a page's links and searches, and of the files that it loads.
 fn links(page: &str) -> Vec<String> {
     let of = |attribute: &str| -> Vec<String> {
         let values = page.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());

@@ -1,4 +1,4 @@
-//! What the site says about itself: to visitors, to search engines, to whoever found a problem.
+//! Tests of the site's information about itself: for visitors, for search engines, for finders of problems.
 
 use sview_testing::{Server, both, http};
 

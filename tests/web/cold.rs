@@ -1,4 +1,4 @@
-//! What a page costs when nothing of it is cached yet.
+//! The cost of a page when nothing of it is cached yet.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use sview_testing::{Backend, Deployment, http, patiently, run, sview};
 
 use crate::site::{NOW, SVIEW, ingest, start};
 
-/// What Redis is sent by the processes of a deployment, from now on.
+/// The commands that a deployment's processes send to Redis, from now on.
 struct Monitor(Arc<Mutex<Vec<String>>>);
 
 impl Monitor {
@@ -52,13 +52,13 @@ fn until(so: impl Fn() -> bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cold_overview_asks_the_ledger_once_and_queues_all_that_is_missing_at_once() {
     let deployment = Deployment::new(Backend::Production).await;
-    // What is due of aggregations is done, so that nothing holds up what the page wants.
+    // All due aggregations are done first, so that nothing holds up the page's values.
     ingest(&deployment);
     for args in [&["refresh", "--wait"][..], &["clear-cache"]] {
         run(sview(SVIEW, &deployment, args).env("SVIEW_NOW", NOW));
     }
     let server = start(&deployment, "serve", &[]);
-    // What a process looks at when it starts is over.
+    // The checks at a process' start are over.
     patiently(|| http::get(&format!("{}/readyz", server.url)), |answer| answer.status == 200);
     let monitor = Monitor::of(&deployment);
     let page = http::get(&format!("{}/?period=1w", server.url));

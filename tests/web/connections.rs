@@ -112,7 +112,7 @@ async fn a_client_has_so_many_connections_and_no_more() {
     patiently(|| http::get(&format!("{}/healthz", server.url)), |answer| answer.status == 200);
 }
 
-/// As many as a limit of 1,024 open files could never hold, from a proxy that has no bound of its own.
+/// More connections than a limit of 1,024 open files could hold, from a proxy that has no bound of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_many_connect_the_operators_are_served() {
     let deployment = deployment().await;

@@ -18,7 +18,7 @@ fn cells(text: &str) -> Vec<Vec<String>> {
     reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
-/// What the API answers, of the JSON that a file holds: the file tells more.
+/// Returns the API's part of a file's JSON: the file has more.
 fn without_more(mut json: Value) -> Value {
     if json["labels"].as_array().is_some_and(Vec::is_empty) {
         json["data"] = Value::Array(Vec::new());
@@ -30,7 +30,7 @@ fn without_more(mut json: Value) -> Value {
     json
 }
 
-/// What the CSV of a resource must hold, from its JSON.
+/// Returns the rows that a resource's CSV must hold, from its JSON.
 fn rows(shape: Shape, data: &Value) -> Vec<Vec<String>> {
     let plain = |value: &Value| match value {
         Value::String(text) => text.clone(),

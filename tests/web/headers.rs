@@ -1,4 +1,4 @@
-//! What every answer carries, and the limits of every request.
+//! Tests of every answer's headers, and of the limits of every request.
 
 use std::io::Read as _;
 

@@ -62,7 +62,7 @@ async fn who_never_finishes_a_request_does_not_hold_up_the_end_for_ever() {
     drop(half);
 }
 
-/// What `/readyz` says, with its status.
+/// Returns the answer of `/readyz`, with its status.
 fn ready(server: &Server) -> (u16, serde_json::Value) {
     let answer = http::get(&format!("{}/readyz", server.url));
     (answer.status, answer.json())

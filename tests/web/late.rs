@@ -1,4 +1,4 @@
-//! What is computed for one asker alone: late reports reach it, and nobody else learns what was asked for.
+//! Tests of values that are computed on demand: late reports reach them, and nobody else learns of the request.
 
 use std::time::{Duration, Instant};
 

@@ -46,7 +46,7 @@ both! {
         assert_eq!(get("/fragment/my_all_incidents_graph?period=1h", &devices).status, 429);
         assert_eq!(get("/resource/selected_attacker_incidents_graph.svg?period=1h&ip=192.0.2.6", "").status, 429);
 
-        // What is precached, pages without devices, and what is on its way are not concerned.
+        // The limit does not concern precached values, pages without devices, and values that are on their way.
         for path in ["/?period=1y", "/passwords/?period=1h", "/devices/?period=1h", "/api/", "/healthz", "/api/resource?name=all_incidents_graph"] {
             assert_eq!(get(path, "").status, 200, "{path}");
         }
@@ -131,7 +131,7 @@ both! {
         for _ in 0..10 {
             assert_eq!(http::get(&format!("{}/passwords/?period=1h", server.url)).status, 200);
         }
-        // What is asked for wrongly.
+        // Wrong requests.
         for _ in 0..10 {
             assert_eq!(http::get(&format!("{}/attackers/details/ip/x?period=1h", server.url)).status, 400);
         }
@@ -152,7 +152,7 @@ both! {
         let computed = statuses.iter().filter(|status| **status == 200).count();
         assert!(statuses[..40].iter().all(|status| *status == 200), "{statuses:?}");
         assert!((40..150).contains(&computed) && statuses.iter().all(|s| [200, 429].contains(s)), "{statuses:?}");
-        // What is precached is served to everybody all the while.
+        // Precached values are served to everybody all the while.
         assert_eq!(http::get(&format!("{}/?period=1w", server.url)).status, 200);
         for state in ["queued", "running", "scheduled"] {
             until_jobs(&server, state, 0);

@@ -10,7 +10,7 @@ use sview_testing::{Server, both, complaints, http, run, strict_addresses, sview
 
 use crate::site::{NOW, SVIEW, full, ingest, start, token};
 
-/// What a reference within the document leads to.
+/// Returns the target of a reference within the document.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(to) => document.pointer(to.trim_start_matches('#')).unwrap_or_else(|| panic!("{to} leads nowhere")),
@@ -28,7 +28,7 @@ fn references(document: &Value, value: &Value) {
     }
 }
 
-/// What is wrong with values, by one of the document's schemas.
+/// Returns the faults of values, by one of the document's schemas.
 fn wrong(document: &Value, schema: &Value, values: &[Value]) -> Vec<Value> {
     let mut whole = schema.clone();
     // References lead into the components, and the judge looks at whether these are schemas at all.
@@ -42,7 +42,7 @@ fn wrong_by(document: &Value, name: &str, values: &[Value]) -> Vec<Value> {
     wrong(document, &json!({ "$ref": format!("#/components/schemas/{name}") }), values)
 }
 
-/// What the page shows in a command line's place, as it is to be typed: for each address that it tells of.
+/// Returns the page's calls as they are to be typed, one for each address.
 fn calls(page: &str) -> Vec<(String, String)> {
     let plain = |text: &str| {
         text.replace("&quot;", "\"")
@@ -60,7 +60,7 @@ fn calls(page: &str) -> Vec<(String, String)> {
     told.collect()
 }
 
-/// What an answer was: its status, its media type and its body.
+/// Returns an answer: its status, its media type and its body.
 fn called(call: &str, server: &Server, directory: &Path) -> (String, String, String) {
     let call = call.replacen(
         "curl ",
@@ -99,7 +99,7 @@ both! {
         assert_eq!(words("PeriodName"), Period::ALL.iter().map(|p| Value::from(p.as_str())).collect::<Vec<_>>());
         assert_eq!(document["components"]["schemas"]["PeriodName"]["default"], Period::default().as_str());
 
-        // What the page shows can be typed, and is answered as described.
+        // The calls on the page can be typed, and are answered as described.
         let page = http::get(&format!("{}/api/", server.url));
         assert_eq!(page.status, 200);
         let mut calls: BTreeMap<String, String> = calls(&page.body).into_iter().collect();
@@ -161,7 +161,7 @@ both! {
         let server = start(&deployment, "serve", &[]);
         assert!(strict_addresses(&server.url) >= 15);
         let get = |path: &str| http::get(&format!("{}{path}", server.url));
-        // What belongs to another resource would be ignored as well.
+        // Parameters of another resource would be ignored as well.
         for (path, names) in [
             ("/resource/top_attackers_by_incidents_list_long.csv?period=1d&trap=fwlogs", "period, ip, password"),
             ("/resource/all_incidents_graph.csv?period=1d&ip=192.0.2.1", "period"),

@@ -1,4 +1,4 @@
-//! Disks that are full, fail or become read-only, and servers that take no writes: the process says so, loses nothing, and goes on
+//! Disks that are full, fail or become read-only, and servers that take no writes. The process reports it, loses nothing, and goes on
 //! without a restart.
 
 use std::process::Stdio;
@@ -17,7 +17,7 @@ fn until(what: &str, server: &Server, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// What `/readyz` says, with its status.
+/// Returns the answer of `/readyz`, with its status.
 fn ready(server: &Server) -> (u16, Value) {
     let answer = http::get(&format!("{}/readyz", server.url));
     (answer.status, answer.json())
@@ -53,8 +53,8 @@ fn jobs(deployment: &Deployment) -> Vec<Value> {
     serde_json::from_str::<Value>(&text).unwrap()["jobs"].as_array().unwrap().clone()
 }
 
-/// All files of the embedded default are on a disk that fails in one way: the process serves on, says what is wrong, and goes on by
-/// itself when the disk is well.
+/// Puts all files of the embedded default on a disk that fails in one way. The process serves on, reports the fault, and goes on by itself
+/// when the disk is well.
 async fn the_disk_fails(fault: DiskFault, word: &str) {
     let (deployment, disk) = (Deployment::new(Backend::Embedded).await, Disk::new());
     let below = disk.environment(&deployment.data_dir);

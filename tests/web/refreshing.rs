@@ -1,4 +1,4 @@
-//! What cards say of the refresh of an old value.
+//! Tests of cards' text about the refresh of an old value.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A server over a few reports, with the clock standing still.
+//! A server over a few reports, under a frozen clock.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ pub(crate) const NOW: &str = "2026-03-15T12:34:56Z";
 
 /// A password whose base64 has a slash and a plus in the standard alphabet.
 pub(crate) const ODD_PASSWORD: &str = "?>>?~~";
-/// What an attacker would like a spreadsheet to run.
+/// A text that an attacker would like a spreadsheet to run.
 pub(crate) const FORMULA: &str = "=cmd|' /C calc'!A0";
 pub(crate) const SCRIPT: &str = "<script>alert(\"1\")</script>";
 pub(crate) const ATTACKER: &str = "198.51.100.7";

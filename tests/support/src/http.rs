@@ -5,12 +5,12 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::HeaderMap;
 
-/// An answer.
+/// The answer to a request.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
+    /// The status code.
     pub status: u16,
-    /// The headers.
+    /// The header fields.
     pub headers: HeaderMap,
     /// The body, as text; what is no text in it is replaced.
     pub body: String,

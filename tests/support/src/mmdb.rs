@@ -20,7 +20,7 @@ enum Target {
 }
 
 impl Writer {
-    /// No network.
+    /// Returns a database without networks.
     #[must_use]
     pub fn new() -> Self {
         Self { nodes: vec![[None; 2]], data: Vec::new() }
@@ -90,7 +90,7 @@ fn number(kind: u8, value: u16) -> Vec<u8> {
     [&[kind << 5 | 2][..], &value.to_be_bytes()].concat()
 }
 
-/// An object.
+/// Returns the bytes of an object.
 #[must_use]
 pub fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = vec![7 << 5 | entries.len() as u8];
