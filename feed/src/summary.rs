@@ -39,7 +39,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Adds a chunk.
+    /// Adds the counts of a chunk.
     pub fn add(&mut self, chunk: &Chunk) {
         let batch = &chunk.batch;
         self.identities += batch.identities.len() as u64;

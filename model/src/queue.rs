@@ -8,7 +8,7 @@ use crate::UnknownWord;
 use crate::report::words;
 
 words! {
-    /// Where jobs wait, most urgent first.
+    /// The queues of jobs, most urgent first.
     Queue, "queue" {
         /// Aggregations: about a minute each.
         Aggregation = "aggregation",

@@ -273,9 +273,9 @@ pub struct Password {
     pub time: DateTime<Utc>,
     /// How many alike this row stands for, at least 1.
     pub raw_count: i64,
-    /// Hostile text.
+    /// The user name that was tried. Hostile text.
     pub username: String,
-    /// Hostile text.
+    /// The password that was tried. Hostile text.
     pub password: String,
 }
 
@@ -286,7 +286,7 @@ pub struct Port {
     pub time: DateTime<Utc>,
     /// How many alike this row stands for, at least 1.
     pub raw_count: i64,
-    /// 0 to 65535.
+    /// The scanned port, 0 to 65535.
     pub port: u16,
     /// Its transport.
     pub protocol: Protocol,

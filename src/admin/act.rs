@@ -52,7 +52,7 @@ async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Optio
     }
 }
 
-/// A form.
+/// Carries out the action of a form.
 pub(super) async fn form(
     State(admin): State<Admin>,
     viewer: Viewer,

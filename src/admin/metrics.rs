@@ -143,7 +143,7 @@ async fn greylist(admin: &Admin, registry: &mut Registry) -> sview_store::Result
     Ok(())
 }
 
-/// All metrics. What does not answer is missing, and `sview_part_up` says so.
+/// All metrics. Metrics of a part that does not answer are missing, and `sview_part_up` says so.
 #[utoipa::path(
     get,
     path = "/metrics",

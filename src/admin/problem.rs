@@ -97,7 +97,7 @@ impl Problem {
     }
 }
 
-/// For programs.
+/// Answers programs with JSON.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let text = format!("{}. {}", self.heading, self.advice);

@@ -60,7 +60,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
     let (now, part) = (services.jobs.clock.now(), Part::Into(precision));
     let mut all = refresh_part(&services.jobs, now, part, &Cause::Command("migrate-period"), dry_run).await?;
     if dry_run {
-        // What would be marked would be due.
+        // In a dry run, the buckets that would be marked count as due.
         for suggestion in &mut all {
             let Work::Aggregate(job) = &suggestion.work else { continue };
             if marked.contains(&job.kind) && matches!(suggestion.verdict, Verdict::Skip(Skip::UpToDate { .. })) {

@@ -19,7 +19,7 @@ pub(super) struct Suggesting {
     pub(super) json: bool,
 }
 
-/// What the help of these commands says at its end.
+/// The end of the help of these commands.
 macro_rules! suggesting_help {
     ($text:literal) => {
         concat!(

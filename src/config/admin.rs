@@ -8,13 +8,13 @@ use clap::Args;
 
 use super::listen_address;
 
-/// Where operators' pages are served when nothing else is said.
+/// The default address of operators' pages.
 pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
 
 /// The fewest characters of a token.
 const SHORTEST: usize = 16;
 
-/// Where operators' pages are served, if at all.
+/// The address of operators' pages, if they are served at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminListen {
     /// Nowhere.

@@ -1,4 +1,4 @@
-//! The greylist.
+//! Settings of the greylist.
 
 use std::path::PathBuf;
 

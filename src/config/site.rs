@@ -1,4 +1,4 @@
-//! What the site says about itself.
+//! Settings of the site's information about itself.
 
 use anyhow::ensure;
 use axum::http::Uri;

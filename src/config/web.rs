@@ -39,13 +39,13 @@ pub struct WebSettings {
         help_heading = "Pages"
     )]
     pub licence: String,
-    /// What the site says about itself.
+    /// The site's information about itself.
     #[command(flatten)]
     pub site: SiteSettings,
     /// How many connections there may be.
     #[command(flatten)]
     pub connections: ConnectionSettings,
-    /// What a client may have computed.
+    /// The limit on a client's computations.
     #[command(flatten)]
     pub limit: LimitSettings,
 }

@@ -1,4 +1,4 @@
-//! The workers.
+//! Settings of the workers.
 
 use clap::Args;
 

@@ -12,11 +12,11 @@ pub struct Asset {
     pub path: String,
     /// Its media type.
     pub content_type: &'static str,
-    /// Its content.
+    /// The content of the file.
     pub bytes: &'static [u8],
 }
 
-/// All of them.
+/// Returns all files.
 #[must_use]
 pub fn assets() -> &'static [Asset] {
     &*ASSETS
@@ -28,13 +28,13 @@ pub fn style() -> &'static Asset {
     &ASSETS[0]
 }
 
-/// The script.
+/// Returns the script of all pages.
 #[must_use]
 pub fn script() -> &'static Asset {
     &ASSETS[1]
 }
 
-/// The icon.
+/// Returns the icon of the site.
 #[must_use]
 pub fn icon() -> &'static Asset {
     &ASSETS[2]

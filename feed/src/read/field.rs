@@ -96,7 +96,7 @@ pub(super) fn raw_count(text: &str) -> Result<i64, Fault> {
     if count >= 1 { Ok(i64::from(count)) } else { Err(Fault::RawCount) }
 }
 
-/// 0 to 65535.
+/// Reads a port, 0 to 65535.
 pub(super) fn port(text: &str) -> Result<u16, Fault> {
     digits(text).and_then(|n| u16::try_from(n).ok()).ok_or(Fault::Port)
 }

@@ -87,7 +87,7 @@ pub struct Reject {
 /// The content of a piece of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
-    /// The reports.
+    /// The reports of the piece.
     pub batch: Batch,
     /// The notes about the reports, for people.
     pub notes: Notes,

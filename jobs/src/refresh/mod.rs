@@ -175,8 +175,8 @@ async fn gather(context: &Context, now: DateTime<Utc>, requests: &[Request], cov
     })
 }
 
-/// Queues the due jobs, in one round trip. A job that somebody else queued meanwhile, or that has no room, becomes a skip. Of several
-/// suggestions of the same job one queues it, and the others say that it is under way.
+/// Queues the due jobs, in one round trip. A job that somebody else queued meanwhile, or that has no room, becomes a skip. If a job is
+/// suggested several times, one suggestion queues it, and the others say that it is under way.
 pub async fn queue_all(context: &Context, suggestions: &mut [Suggestion], cause: &Cause) -> Result<()> {
     let mut due: Vec<(usize, String)> = Vec::new();
     let mut jobs = Vec::new();

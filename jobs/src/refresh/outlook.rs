@@ -16,7 +16,7 @@ pub enum Outlook {
     Idle,
     /// The job that computes it is queued, scheduled or running, or an aggregation is that it waits for.
     UnderWay,
-    /// That job, or an aggregation that it waits for, is a dead job. Times are UTC, by the ledger's clock.
+    /// The job that computes it, or an aggregation that it waits for, is a dead job. Times are UTC, by the ledger's clock.
     Failed {
         /// The time when the job became dead.
         at: DateTime<Utc>,

@@ -294,7 +294,7 @@ async fn store_piped(intake: &mut Intake<'_>, ready: &mut mpsc::Receiver<Chunk>)
     }
 }
 
-/// What a path names.
+/// The source behind a path.
 enum Opened {
     File(File),
     /// A pipe, socket or terminal: it is read once, and not known again.

@@ -38,7 +38,7 @@ struct About<'a> {
     kind: &'static Page,
     parent: &'static str,
     path: String,
-    /// Hostile text.
+    /// The attacker or password that the page is about. Hostile text.
     name: &'a str,
 }
 
