@@ -107,17 +107,26 @@ fn sources(directory: &Path, below: &str) -> Vec<Source> {
     all
 }
 
-/// Returns the names that the crate's root re-exports, with their rooms: `pub use services::{Missing, Services}`.
-fn given_out(sources: &[Source]) -> BTreeMap<String, String> {
-    let roots = sources.iter().filter(|source| source.modules.is_empty());
-    let uses = roots.flat_map(|root| root.text.lines().filter_map(|line| line.strip_prefix("pub use ")));
-    let named = uses.flat_map(paths).filter(|path| path.len() > 1);
-    named.map(|path| (path[path.len() - 1].clone(), path[0].clone())).collect()
+/// Returns the names that these modules re-export, with the module below that has them: `pub use services::{Missing, Services}`.
+fn given_out<'a>(sources: impl Iterator<Item = &'a Source>) -> BTreeMap<String, String> {
+    let mut named = BTreeMap::new();
+    for source in sources {
+        for (at, _) in source.text.match_indices("use ") {
+            let before = source.text[..at].lines().next_back().unwrap_or_default().trim();
+            if before != "pub" && !(before.starts_with("pub(") && before.ends_with(')')) {
+                continue;
+            }
+            let path = source.text[at + "use ".len()..].trim_start_matches("self::");
+            let given = paths(path).into_iter().filter(|path| path.len() > 1);
+            named.extend(given.map(|path| (path[path.len() - 1].clone(), path[0].clone())));
+        }
+    }
+    named
 }
 
 /// Returns the imports of each room.
 fn rooms(sources: &[Source]) -> Imports {
-    let given_out = given_out(sources);
+    let given_out = given_out(sources.iter().filter(|source| source.modules.is_empty()));
     let mut imports = Imports::new();
     for source in sources {
         let Some(room) = source.modules.first() else { continue };
@@ -134,12 +143,13 @@ fn rooms(sources: &[Source]) -> Imports {
 fn files(sources: &[Source], room: &str) -> Imports {
     let of_room = || sources.iter().filter(|source| source.modules.first().is_some_and(|first| first == room));
     let children: BTreeSet<&String> = of_room().filter_map(|source| source.modules.get(1)).collect();
+    let given_out = given_out(of_room().filter(|source| source.modules.len() == 1));
     let mut imports = Imports::new();
     for source in of_room() {
         let Some(child) = source.modules.get(1) else { continue };
         let imported = imports.entry(child.clone()).or_default();
         for path in source.named() {
-            let other = path.get(1).filter(|_| path[0] == room);
+            let other = path.get(1).filter(|_| path[0] == room).map(|name| given_out.get(name).unwrap_or(name));
             imported.extend(other.filter(|other| children.contains(other) && *other != child).cloned());
         }
     }
@@ -221,4 +231,12 @@ fn circles_are_found() {
         "#[cfg(test)]\nmod tests {\n    use super::super::super::services::Services;\n}\n",
     ));
     assert!(rooms(&all)["config"].contains("services"));
+
+    // A name that the room's `mod.rs` re-exports leads to the file that has it.
+    let room = [
+        source("admin/mod.rs", "mod act;\nmod jobs;\npub(crate) use self::{\n    act::Act,\n    jobs::Jobs,\n};\n"),
+        source("admin/act.rs", "use super::Jobs;\n"),
+        source("admin/jobs.rs", "use crate::admin::Act;\n"),
+    ];
+    assert_eq!(circle(&files(&room, "admin")), Some(["act", "jobs", "act"].map(str::to_owned).to_vec()));
 }
