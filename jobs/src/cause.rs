@@ -13,7 +13,7 @@ pub enum Cause {
     Page,
     /// A command, by its name.
     Command(&'static str),
-    /// The end of another job: that job in words.
+    /// The end of another job, with its summary.
     After(String),
     /// An operator's hand.
     Operator,

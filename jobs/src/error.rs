@@ -2,7 +2,7 @@
 
 use outage::Outage;
 
-/// Errors of jobs and of what queues them.
+/// Errors of jobs and of their producers.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The ledger refused or could not be reached.
@@ -11,10 +11,10 @@ pub enum Error {
     /// A job cannot be written as JSON.
     #[error("payload of a job: {0}")]
     Payload(#[from] serde_json::Error),
-    /// The refresh said nothing of a value that it was asked about.
+    /// The refresh gave no verdict on a value that it was asked about.
     #[error("nothing was decided about {0}")]
     Undecided(String),
-    /// The store refused while it was asked what is due.
+    /// The store returned an error when asked for due work.
     #[error(transparent)]
     Store(#[from] sview_store::Error),
     /// A producer that was run by hand came to no end.
@@ -31,7 +31,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The outage of a server or disk that the error tells of; `None` when it is about what was asked.
+    /// Returns the outage of a server or disk behind the error; `None` if the error is about the request.
     #[must_use]
     pub fn outage(&self) -> Option<Outage> {
         match self {

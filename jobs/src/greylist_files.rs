@@ -38,7 +38,7 @@ pub(crate) async fn missing(directory: PathBuf, days: Vec<NaiveDate>) -> Result<
     blocking(move || Ok(days.into_iter().filter(lacks).collect())).await
 }
 
-/// Writes the list of a day in all forms of the archive. A file that is there stays: what was published once does not change.
+/// Writes the list of a day in all forms of the archive. An existing file stays: a published list does not change.
 pub(crate) async fn write_day(
     directory: PathBuf,
     day: NaiveDate,
@@ -83,7 +83,7 @@ fn remove_left(directory: &Path) {
     }
 }
 
-/// The modes of what is published: everybody may read it. The umask of the process makes everything else its user's alone.
+/// The modes of published files: everybody may read them. The umask of the process makes everything else its user's alone.
 const FILE: u32 = 0o644;
 const DIRECTORY: u32 = 0o755;
 

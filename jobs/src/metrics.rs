@@ -66,7 +66,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     metrics
 });
 
-/// Adds what is measured here to a registry.
+/// Adds these metrics to a registry.
 pub fn register(registry: &mut Registry) {
     let help = "How long attempts at jobs took, by kind of job";
     registry.register_with_unit("sview_job_run", help, Unit::Seconds, METRICS.run.clone());

@@ -1,4 +1,4 @@
-//! Processes of a deployment, which tell the ledger that they live, of which version they are and how they are set.
+//! Processes of a deployment. They announce their life, version and settings to the ledger.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::health::{Unfailing, spawn_forever};
 use crate::{ProcessInfo, Queues, machine_now};
 use apalis_ledger::{host, instance_name};
 
-/// How often a process tells of itself.
+/// The time between two announcements of a process.
 const EVERY: Duration = Duration::from_secs(15);
 
 /// How long the end of a process waits until the ledger has noted it.
@@ -30,8 +30,8 @@ pub fn this_process(role: &str, version: &str, settings: BTreeMap<String, String
     }
 }
 
-/// Tells the ledger of a process every 15 seconds, until `stop` is cancelled; then that it has ended. The task ends two seconds later at
-/// the latest.
+/// Announces a process to the ledger every 15 seconds, until `stop` is cancelled; then announces its end. The task ends two seconds later
+/// at the latest.
 pub fn announce(queues: &Queues, process: ProcessInfo, stop: &CancellationToken) -> JoinHandle<()> {
     let (queues, stopped) = (queues.clone(), stop.clone());
     spawn_forever("process", stop, move || {

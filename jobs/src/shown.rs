@@ -18,7 +18,7 @@ pub fn shown_key(record: &Record) -> String {
     sview_model::shown_key(&record.key)
 }
 
-/// A job's words as they are shown. Those of jobs that visitors cause are made anew: an older program may have written tokens or
+/// Returns a job's summary as it is shown. Summaries of visitors' jobs are made again, because an older program may have written tokens or
 /// passwords into them.
 pub(crate) fn shown_words(name: &str, payload: &str, words: String) -> String {
     if name != CacheResource::NAME {

@@ -1,4 +1,4 @@
-//! The log of what operators did.
+//! The log of operators' actions.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -69,7 +69,7 @@ impl Error {
         }
     }
 
-    /// The outage of a server or disk that the error tells of; `None` when it is about what was asked.
+    /// Returns the outage of a server or disk behind the error; `None` if the error is about the request.
     #[must_use]
     pub fn outage(&self) -> Option<Outage> {
         match self {

@@ -18,7 +18,7 @@ pub struct NewJob {
     pub key: String,
     /// The job as JSON.
     pub payload: String,
-    /// The job in words, for people. Escaped and cut here, whatever it holds.
+    /// A summary of the job, for people. Escaped and cut here, whatever it holds.
     pub words: String,
     /// The reason why the job is queued, for people.
     pub cause: String,

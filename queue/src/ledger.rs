@@ -57,7 +57,7 @@ impl Default for LedgerSettings {
 /// The flow of jobs from producers to workers.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Queues jobs in one round trip, each unless one of its key is under way, and returns what became of each, in their order.
+    /// Queues jobs in one round trip, each unless one of its key is under way. Returns the result of each, in their order.
     ///
     /// A job whose queue is full has an error of its own and keeps none of the others from being queued.
     async fn push_all(&self, jobs: &[NewJob]) -> Result<Vec<Result<Pushed>>>;
@@ -74,7 +74,7 @@ pub trait JobQueue: Send + Sync {
     /// Makes a lease last `lease` from now.
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Renewed>;
 
-    /// Says how an attempt ended. A job that an operator asked to end is not queued again, whatever is said.
+    /// Records how an attempt ended. A job that an operator asked to end is not queued again, whatever the outcome.
     async fn finish(&self, claim: &Claim, outcome: &Outcome) -> Result<Finished>;
 
     /// Reclaims jobs from workers that vanished. The lease must have expired, and half a lease must have passed without a renewal after
@@ -173,7 +173,7 @@ pub trait Administration: Send + Sync {
     /// Takes nothing more from a queue until it is resumed, or takes from it again. Jobs can be pushed all the while.
     async fn pause(&self, queue: QueueName, paused: bool) -> Result<()>;
 
-    /// Writes to the log of actions what an operator is about to do.
+    /// Writes an operator's action to the log, before it is done.
     async fn note_action(&self, action: &NewAction) -> Result<()>;
 }
 
@@ -187,7 +187,7 @@ pub trait Maintenance: Send + Sync {
     /// minutes around the moment it is made, by the ledger's clock. After a clock is set back, the same wall time is another tick.
     async fn claim_tick(&self, producer: &str, tick: DateTime<Utc>) -> Result<bool>;
 
-    /// Notes that a worker lives, and what it does.
+    /// Notes that a worker lives, with its announcement.
     async fn beat(&self, worker: &WorkerInfo) -> Result<()>;
 
     /// Notes that a worker has ended.

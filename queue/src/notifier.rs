@@ -15,7 +15,7 @@ impl Default for Notifier {
 }
 
 impl Notifier {
-    /// Wakes whoever listens.
+    /// Wakes all waiters.
     pub fn ring(&self) {
         self.0.send_modify(|rings| *rings = rings.wrapping_add(1));
     }

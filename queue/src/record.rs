@@ -110,7 +110,7 @@ pub struct Record {
     pub key: String,
     /// The job as JSON. Hostile text may be in it.
     pub payload: String,
-    /// The job in words; escaped.
+    /// A summary of the job; escaped.
     pub words: String,
     /// The reason why the job was queued, for people.
     pub cause: String,
@@ -166,7 +166,7 @@ impl Reader {
         found.copied().ok_or_else(|| Error::Record(format!("no queue {:?} in this ledger", sanitise_line(name, 40))))
     }
 
-    /// A worker as another process told of it; `None` when this program cannot read it.
+    /// Reads a worker's announcement; `None` if this program cannot read it.
     pub(crate) fn worker(&self, json: &str) -> Option<WorkerInfo> {
         #[derive(Deserialize)]
         struct Stored {

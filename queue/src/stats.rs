@@ -118,7 +118,7 @@ pub enum CancelOutcome {
     Unknown,
 }
 
-/// A worker, as it tells of itself every few seconds.
+/// A worker, as it announces itself every few seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WorkerInfo {
     /// Its name: never the same for two starts.
@@ -154,7 +154,7 @@ pub struct LedgerServer {
     pub now: DateTime<Utc>,
 }
 
-/// A process, as it tells of itself.
+/// A process, as it announces itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessInfo {
     /// Its name: never the same for two starts.

@@ -47,8 +47,8 @@ pub struct HourOfReports {
     pub count: Option<u64>,
 }
 
-/// How long a statement may take. Whoever asks waits little longer, and then asks again: what was left running would take one connection
-/// after the other.
+/// The time that a statement may take. Its caller waits little longer, and then asks again. A statement that went on would take one
+/// connection after the other.
 const LIMIT: Duration = Duration::from_secs(8);
 
 /// The time of the last report.
@@ -74,7 +74,7 @@ pub struct HeardDevice {
 /// A file that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFile {
-    /// Its name. Whoever delivers files chooses it.
+    /// The name of the file, chosen by whoever delivers it.
     pub name: String,
     /// In which format it was read.
     pub format: String,

@@ -64,7 +64,7 @@ pub enum Error {
     /// Two processes read the same file; only one of them may count it.
     #[error("another process is reading {0}, or has read it; nothing of this batch was counted")]
     ReadElsewhere(String),
-    /// Another process has begun with a file meanwhile of which this one may be a part, or the reverse; nothing was changed.
+    /// Another process has begun meanwhile with a file of which this one may be a part, or the reverse; nothing was changed.
     #[error("another process has begun to read a file that begins like {0}; nothing of this batch was counted")]
     ReadBeside(String),
     /// A stored value cannot be read.
@@ -87,7 +87,7 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
-    /// The outage of a server or disk that the error tells of; `None` when it is about what was asked.
+    /// Returns the outage of a server or disk behind the error; `None` if the error is about the request.
     #[must_use]
     pub fn outage(&self) -> Option<Outage> {
         match self {

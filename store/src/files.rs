@@ -200,7 +200,7 @@ pub(crate) async fn keep(tx: &mut dyn Tx, dialect: Dialect, progress: &Progress)
         tx.execute_with(sql, &binds[1..]).await?;
     }
     if let Some(earlier) = progress.grown_from.as_ref().filter(|_| kept > 0) {
-        // Only one file is what the earlier one has grown to, and from now on nobody reads on in that one.
+        // Only one file continues the earlier one, and from now on nobody reads on in that one.
         let (table, columns, key) = self::table(earlier);
         let values: Vec<String> = (0..key.len()).map(|n| format!("${}", n + 2)).collect();
         let sql = format!(
@@ -220,7 +220,7 @@ pub(crate) async fn keep(tx: &mut dyn Tx, dialect: Dialect, progress: &Progress)
     }
 }
 
-/// The lock of whoever adds a file, on PostgreSQL: a number that nobody else is likely to use.
+/// The lock for adding a file, on PostgreSQL: a number that nobody else is likely to use.
 const ADDING: i64 = 0x7376_6965_7766;
 
 /// How many steps of an outline are written with one statement: about 3 MB.

@@ -21,7 +21,7 @@ static ROWS: LazyLock<Family<Of, Counter>> = LazyLock::new(|| {
     rows
 });
 
-/// Adds what is measured here to a registry.
+/// Adds these metrics to a registry.
 pub fn register(registry: &mut Registry) {
     registry.register("sview_ingest_rows", "Rows of reports that this process stored, by kind", ROWS.clone());
 }

@@ -68,15 +68,15 @@ impl Reports {
         &self.settings
     }
 
-    /// The same database through other connections, `connections` at the most: whoever uses the one keeps none of the other. Writers
-    /// of an SQLite file share one connection all the same.
+    /// Returns the same database through other connections, `connections` at the most. Users of one set take none of the other. Writers of
+    /// an SQLite file share one connection all the same.
     #[must_use]
     pub fn apart(&self, connections: u32) -> Self {
         let settings = Settings { connections, ..self.settings };
         Self { engine: self.engine.apart(connections), settings, minutes: self.minutes.clone() }
     }
 
-    /// Aggregation: its steps, what is wrong with it, and its mending.
+    /// Returns aggregation: its steps, its obstacles, and its repair.
     #[must_use]
     pub fn rollup(&self) -> Rollup<'_> {
         Rollup { reports: self }

@@ -12,7 +12,7 @@ use sview_store::Step;
 use super::{CountPasswords, Job, JobError, after_done};
 use crate::{Cause, Context, Statistics, refresh};
 
-/// Aggregates what is due of a kind into a precision.
+/// Aggregates the due buckets of a kind into a precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aggregate {
     /// The kind of the reports.
@@ -59,13 +59,13 @@ pub(super) async fn handle(
 /// After this time a run ends though more is left to do, so that it is not ended by its time limit.
 const LONGEST: Duration = Duration::from_secs(7 * 60);
 
-/// Does step after step, each of them one transaction, until nothing is left that can be done now; returns how many rows were
-/// written. When it is stopped half-way, what was committed stays, and the next run goes on from there.
+/// Runs step after step, each of them one transaction, until nothing is left that can be done now. Returns the number of written rows. If
+/// it is stopped half-way, committed steps stay, and the next run goes on from there.
 pub async fn aggregate(statistics: &dyn Statistics, job: Aggregate, clock: &Clock) -> Result<u64, JobError> {
     let Aggregate { kind, precision } = job;
     let (mut written, begun) = (0, Instant::now());
     loop {
-        // Reports may come late faster than they are aggregated. What is committed stays; the next refresh goes on from there.
+        // Reports may come late faster than they are aggregated. Committed steps stay; the next refresh goes on from there.
         if begun.elapsed() > LONGEST {
             return Ok(written);
         }

@@ -22,7 +22,7 @@ pub const MAX_DEVICE_AGE: Duration = Duration::from_secs(10 * 60);
 
 impl Job for CacheResource {
     const NAME: &'static str = "cache-resource";
-    // Anybody can ask for these, for as many addresses and passwords as they can type: they must leave room for what is precached.
+    // Anybody can ask for these, for as many addresses and passwords as they can type: they must leave room for precached resources.
     const ROOM: u64 = 200;
     const ON_DEMAND: bool = true;
 
@@ -60,7 +60,7 @@ pub enum Caching {
     Overtaken,
 }
 
-/// Computes a resource and caches it, unless what is cached is as fresh as can be.
+/// Computes a resource and caches it, unless the cached value is as fresh as can be.
 pub async fn cache_resource(
     statistics: &dyn Statistics,
     cache: &dyn Cache,

@@ -1,4 +1,4 @@
-//! The job that counts passwords, hashed, from the days that were aggregated: what the password checker knows of the reports.
+//! The job that counts passwords, hashed, from the aggregated days. The password checker shows these counts.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Job for CountPasswords {
     }
 }
 
-/// Counts. Whatever ends it, what is committed stays; the next run goes on from there.
+/// Counts. If it is interrupted, committed days stay; the next run goes on from there.
 pub(super) async fn handle(_: CountPasswords, statistics: Data<Arc<dyn Statistics>>) -> Result<(), JobError> {
     let days = statistics.count_passwords().await?;
     tracing::debug!(days, "counted passwords");

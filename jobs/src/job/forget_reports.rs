@@ -33,7 +33,7 @@ impl Job for ForgetReports {
     }
 }
 
-/// Deletes. Whatever ends it, what is committed stays; the next run goes on from there.
+/// Deletes. If it is interrupted, committed deletions stay; the next run goes on from there.
 pub(super) async fn handle(
     _: ForgetReports,
     statistics: Data<Arc<dyn Statistics>>,

@@ -1,4 +1,4 @@
-//! The job that makes the greylist anew: the list that everybody reads, the lists of days that are missing, and the files.
+//! The job that updates the greylist: the list that everybody reads, the lists of missing days, and the files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use sview_store::Reports;
 use super::{Job, JobError};
 use crate::greylist_files as files;
 
-/// Makes the greylist anew.
+/// Updates the greylist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MakeGreylist {}
 

@@ -1,4 +1,4 @@
-//! Typed jobs: what every job says of itself, and the registry by which a record finds the code that runs it.
+//! Typed jobs: the properties of every job, and the registry by which a record finds the code that runs it.
 
 mod aggregate;
 mod cache_group;
@@ -114,7 +114,7 @@ pub(crate) fn after_done(lease: &Lease, follow: impl Future<Output = Result<(), 
     });
 }
 
-/// The jobs that a worker can run, each with its handler: an async function of the job and of what apalis can extract.
+/// The jobs that a worker can run, each with its handler: an async function of the job and of the values that apalis can extract.
 #[derive(Clone, Debug, Default)]
 pub struct Registry(Router);
 

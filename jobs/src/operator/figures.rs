@@ -1,4 +1,4 @@
-//! Figures of what ended lately: failure rate, run times, and how much was done hour by hour.
+//! Figures of jobs that ended lately: failure rate, run times, and how much was done hour by hour.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::{CancelOutcome, JobId, Pushed, QueueName, Queues, Record, Result, Sta
 /// An operator's actions on jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Steering {
-    /// Queue again what has ended; run at once what is scheduled.
+    /// Queue an ended job again; run a scheduled one at once.
     Retry,
     /// End what waits or runs.
     Cancel,

@@ -14,7 +14,7 @@ use crate::{Context, Filter, JobId, QueueCounts, QueueName, Record, Result, Stat
 pub struct Blocker {
     /// The id of the running job.
     pub id: JobId,
-    /// The job in words; escaped.
+    /// The summary of the job; escaped.
     pub words: String,
     /// The time when the job started, UTC by the ledger's clock; `None` when it has just ended.
     pub since: Option<DateTime<Utc>>,
@@ -72,7 +72,7 @@ pub enum Reason {
     Ending,
 }
 
-/// A span in words, to the second: `12 s`, `3 min 5 s`, `2 h 7 min`.
+/// A span as text, to the second: `12 s`, `3 min 5 s`, `2 h 7 min`.
 struct Span(TimeDelta);
 
 impl fmt::Display for Span {
@@ -87,7 +87,7 @@ impl fmt::Display for Span {
 }
 
 impl Blocker {
-    /// In words: `aggregation incidents/quarterly, running for 12 s on worker w3`.
+    /// Describes the job: `aggregation incidents/quarterly, running for 12 s on worker w3`.
     #[must_use]
     pub fn told(&self, now: DateTime<Utc>) -> String {
         match self.since {

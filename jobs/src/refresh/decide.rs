@@ -1,4 +1,4 @@
-//! The decision: a pure function of what is aggregated, cached and under way, and of the time.
+//! The decision: a pure function of the aggregated buckets, the cached values, the jobs under way, and the time.
 
 use std::collections::HashMap;
 
@@ -19,13 +19,13 @@ pub(super) fn failed_lately(standing: KeyStatus, now: DateTime<Utc>) -> Option<D
     standing.failed_at.filter(|at| *at <= now + TimeDelta::minutes(1) && *at + HOLD_OFF > now)
 }
 
-/// For how long a value of a long period is not made anew for late reports.
+/// The time for which a value of a long period is not computed again for late reports.
 const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 
 /// The times of a cached value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cached {
-    /// Until when it tells.
+    /// The end of the span that the value covers.
     pub finish: DateTime<Utc>,
     /// Until when it is complete.
     pub complete_to: DateTime<Utc>,
@@ -50,7 +50,7 @@ pub struct Situation {
     pub cached: HashMap<CacheKey, Cached>,
     /// How jobs stand, by their unique keys.
     pub standing: HashMap<String, KeyStatus>,
-    /// Whether values of long periods are made anew for late reports at once: somebody waits for them, or the clock stands still.
+    /// Whether values of long periods are computed again for late reports at once: somebody waits for them, or the clock stands still.
     pub eager: bool,
 }
 
@@ -230,7 +230,7 @@ impl Situation {
             self.coverage_of(Aggregate { kind, precision: *precision }).is_some_and(|c| c.pending == 0)
         };
         let completable = cached.complete_to < cached.finish && built_on.iter().all(settled);
-        // Late reports have been aggregated since it was computed. They may come all the time: what is costly waits a little.
+        // Late reports have been aggregated since it was computed. They may come all the time: costly values wait a little.
         let revisions = built_on.iter().map(|p| Some(self.coverage_of(Aggregate { kind, precision: *p })?.revision));
         let revision = revisions.sum::<Option<i64>>();
         let late = revision.is_some_and(|revision| revision != cached.revision)

@@ -1,5 +1,5 @@
-//! The minute's refresh: what is due, what is skipped and why. [`decide`] decides and touches nothing; the functions here gather
-//! what it looks at and queue what it says.
+//! The minute's refresh: which jobs are due, which are skipped and why. [`decide`] decides and touches nothing. The functions here gather
+//! its input and queue the jobs that it suggests.
 
 mod decide;
 mod outlook;
@@ -20,8 +20,8 @@ use crate::job::{Aggregate, Job as _};
 use crate::{Cause, Pushed, Queues, State};
 use crate::{Context, Error, Result};
 
-/// Refreshes everything as of `now`: decides what is due and queues it, or only says so in a `dry_run`. Every aggregation and every
-/// precached resource is in the answer, with its verdict.
+/// Refreshes everything as of `now`: decides what is due and queues it. A `dry_run` only decides. Every aggregation and every precached
+/// resource is in the answer, with its verdict.
 pub async fn refresh(context: &Context, now: DateTime<Utc>, cause: &Cause, dry_run: bool) -> Result<Vec<Suggestion>> {
     refresh_part(context, now, Part::All, cause, dry_run).await
 }
@@ -60,12 +60,12 @@ pub async fn refresh_part(
     run(context, now, Scope::All, part, cause, dry_run).await
 }
 
-/// The refresh of what rests on an aggregation that has just ended: the coarser aggregations of its kind, and the resources.
+/// Refreshes whatever rests on an aggregation that has just ended: the coarser aggregations of its kind, and the resources.
 pub async fn after_aggregation(context: &Context, done: Aggregate) -> Result<Vec<Suggestion>> {
     run(context, context.clock.now(), Scope::After(done), Part::All, &Cause::After(done.words()), false).await
 }
 
-/// Queues the caching of one resource if it is due, for whoever wants to see it: the decision of [`consider`].
+/// Queues the caching of one resource if it is due: the decision of [`consider`].
 pub async fn suggest(context: &Context, request: &Request, cause: &Cause) -> Result<Suggestion> {
     let mut suggestions = [consider(context, request, cause).await?];
     queue_all(context, &mut suggestions, cause).await?;

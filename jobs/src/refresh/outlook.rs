@@ -1,4 +1,4 @@
-//! Tells from the ledger alone whether a due value will be refreshed: pages have no time to ask the database.
+//! Finds out from the ledger alone whether a due value will be refreshed: pages have no time to ask the database.
 
 use chrono::{DateTime, Utc};
 use sview_model::Request;
@@ -36,7 +36,7 @@ impl Outlook {
             .chain(built_on.iter().map(move |precision| Aggregate { kind, precision: *precision }.key()))
     }
 
-    /// The outlook of a request; `standing` tells how the job of a key stands, and `now` is the machine's time.
+    /// Returns the outlook of a request; `standing` returns the status of a key's jobs, and `now` is the machine's time.
     pub fn of(request: &Request, standing: impl Fn(&str) -> KeyStatus, now: DateTime<Utc>) -> Self {
         let standings: Vec<KeyStatus> = Self::keys(request).map(|key| standing(&key)).collect();
         let is_under_way = |standing: &KeyStatus| standing.under_way.is_some();

@@ -62,7 +62,7 @@ impl fmt::Display for Work {
     }
 }
 
-/// A job, and what is to become of it.
+/// A job, and the verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suggestion {
     /// The suggested job; its `Display` is a summary.

@@ -154,8 +154,8 @@ pub async fn ticking(context: &Context) -> Result<Vec<Ticking>> {
     Ok(all)
 }
 
-/// Does at once what a producer does at its ticks, whoever else may be at it: producers' effects are claimed job by job. Returns
-/// what was done, in words. `cause` is what the jobs say that it queues.
+/// Does the work of a periodic job's tick at once, even if another process does it too: the effects are claimed job by job. Returns a
+/// summary of the work. `cause` is recorded in the queued jobs.
 pub async fn run_now(context: &Context, producer: &Producer, cause: Cause) -> Result<String> {
     match tokio::time::timeout(TIME_LIMIT, (producer.effect)(context.clone(), cause)).await {
         Ok(done) => done,

@@ -1,4 +1,4 @@
-//! Minutes that go by as a test tells: ten of them, an hour's jump either way, a host that was suspended.
+//! Simulated minutes: ten of them, an hour's jump either way, a host that was suspended.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ fn start() -> DateTime<Utc> {
     "2026-03-15T12:34:00Z".parse().unwrap()
 }
 
-/// Lets so many schedulers live through these minutes after the start, one after the other; a worker does at once what they queue.
+/// Lets a number of schedulers live through these minutes after the start, one after the other. A worker does at once what they queue.
 /// After every minute nothing is left to be queued.
 async fn live(schedulers: usize, minutes: &[i64]) -> Done {
     let directory = tempfile::tempdir().unwrap();

@@ -116,7 +116,7 @@ async fn a_tick_that_fails_is_told_until_one_succeeds() {
     assert!(state.errors.lock().unwrap().is_empty());
 }
 
-/// The streams themselves: started, they tick by the machine's clock, and stop when told.
+/// The streams themselves: started, they tick by the machine's clock, and stop when cancelled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_ticks_and_stops() {
     static TICKED: tokio::sync::Notify = tokio::sync::Notify::const_new();

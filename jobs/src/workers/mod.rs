@@ -36,11 +36,11 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// How often an idle worker looks, besides being woken. Default 1 s.
     pub poll: Duration,
-    /// How often a worker tells that it lives and looks for vanished ones. Default 5 s.
+    /// The time between two announcements of a worker, which also looks for vanished ones. Default 5 s.
     pub care: Duration,
     /// How long a shutdown waits for jobs in progress before it hands them back. Default 30 s.
     pub grace: Duration,
-    /// How long an attempt may take; `None` (the default): what the queue says.
+    /// The limit of an attempt; `None` (the default): the queue's limit.
     pub time_limit: Option<Duration>,
     /// How long failed jobs wait; `None` (the default): [`Backoff::DEFAULT`], or [`Backoff::UNREADABLE`] for an unreadable payload.
     pub backoff: Option<Backoff>,
@@ -96,7 +96,7 @@ pub struct Trouble {
 /// How a pool is.
 #[derive(Clone, Debug)]
 pub struct PoolHealth {
-    /// The worker, and what it runs.
+    /// The worker, and its running jobs.
     pub worker: WorkerInfo,
     /// The reason why it cannot work; `None` when it works.
     pub trouble: Option<Trouble>,
@@ -233,7 +233,7 @@ async fn supervise(pool: Arc<Running>, queues: Vec<QueueName>, stop: Cancellatio
 
 /// Keeps the worker of a queue running until `stop` is cancelled.
 async fn serve(pool: &Arc<Running>, queue: QueueName, stop: &CancellationToken) {
-    // The first command after a server's return may still be told of its absence, so a worker is back after two of the longest.
+    // The first command after a server's return may still fail by its absence, so a worker is back after two of the longest pauses.
     const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
     let mut pause = PAUSES.0;
     for restarts in 0_u32.. {
@@ -283,7 +283,7 @@ fn work(
     worker.run_until(stopped).boxed()
 }
 
-/// Tells every few seconds that the pool lives, and takes jobs back from those that do not.
+/// Announces the pool every few seconds, and reclaims jobs of vanished workers.
 async fn care(pool: Arc<Running>) -> Unfailing {
     loop {
         if let Err(error) = pool.group.beat().await {

@@ -33,7 +33,7 @@ pub struct RedisAddress {
 
 /// The servers of an address.
 pub(super) enum Servers {
-    /// Servers of which one is the master: at least one.
+    /// Servers, at least one; one of them is the master.
     Listed(Vec<ConnectionInfo>),
     /// Sentinels that name the master.
     Sentinels {

@@ -20,7 +20,7 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// How often a connection in use is compared with where the address leads now.
 const CHECK: Duration = Duration::from_secs(5);
 
-/// A connection is made anew so often at the most.
+/// The shortest time between two new connections.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// A connection to Redis that follows the master. Cheap to clone; clones share the connection.
@@ -77,7 +77,7 @@ impl RedisConnection {
         &self.0.address
     }
 
-    /// Changes whenever the connection is made anew.
+    /// Changes whenever the connection is replaced.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
     }
@@ -120,7 +120,7 @@ impl RedisConnection {
         state.checked = Instant::now();
     }
 
-    /// Leaves a connection: the next command makes one anew.
+    /// Leaves a connection: the next command makes a new one.
     fn leave(&self, attempt: &Attempt) {
         let mut state = self.state();
         if state.attempt.number == attempt.number && attempt.begun.elapsed() >= PAUSE {
@@ -276,7 +276,7 @@ impl ServerClock {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), millis));
     }
 
-    /// The server's time in milliseconds after which nobody waits any more for what is sent now; 0 when it is not known.
+    /// Returns the server's time in milliseconds after which nobody waits any more for a command sent now; 0 when it is not known.
     pub(super) fn deadline(&self) -> i64 {
         let heard = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard.map_or(0, |(at, millis)| millis + crate::wall_clock::millis(at.elapsed() + ANSWER))

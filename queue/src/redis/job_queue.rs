@@ -141,7 +141,7 @@ impl Cursors {
 }
 
 impl RedisLedger {
-    /// A step of the reconciliation of claims, sets and records; returns how many faults were mended.
+    /// Runs a step of the reconciliation of claims, sets and records. Returns the number of repaired faults.
     async fn reconcile(&self) -> Result<u64> {
         let mut cursors = self.reconciled.lock().unwrap_or_else(PoisonError::into_inner).0.clone().into_iter();
         let mut args = vec![Arg::Int(PAGE), Arg::Owned(cursors.next().unwrap_or_default())];

@@ -1,7 +1,7 @@
 //! The ledger in Redis (6.2 or later) or Valkey, for any number of processes on any number of hosts.
 //!
-//! Every change is one Lua script (`lua/`), so it happens as a whole or not at all. Losing all keys (FLUSHALL) loses the jobs
-//! that wait; the next refresh queues again what is due.
+//! Every change is one Lua script (`lua/`), so it happens as a whole or not at all. Losing all keys (FLUSHALL) loses the jobs that wait;
+//! the next refresh queues the due ones again.
 
 mod address;
 mod administration;

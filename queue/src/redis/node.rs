@@ -19,7 +19,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 pub(super) struct Node {
     pub(super) client: Client,
     pub(super) connection: MultiplexedConnection,
-    /// Whether it said that it is a replica.
+    /// Whether the server reported that it is a replica.
     pub(super) replica: bool,
     /// The id of this run of a server; `None` if the user may not ask for it.
     pub(super) id: Option<String>,

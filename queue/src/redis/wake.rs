@@ -65,8 +65,8 @@ async fn follow_always(notifier: &Notifier, connection: &RedisConnection, channe
     }
 }
 
-/// Follows the channel until the subscription's connection breaks, or the ledger's connection is made anew: what is pushed then is
-/// announced by another server.
+/// Follows the channel until the subscription's connection breaks, or the ledger's connection is replaced. After that, another server
+/// announces pushes.
 async fn follow(notifier: &Notifier, connection: &RedisConnection, channel: &str) -> redis::RedisResult<()> {
     let mut changes = connection.changes();
     let client = connection.node().await?.client;

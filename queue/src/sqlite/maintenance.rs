@@ -95,7 +95,7 @@ impl Maintenance for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Notes in a table of those who tell of themselves that somebody lives. The table keeps the [`MOST_HEARD`] heard of last.
+    /// Notes an announcement in its table. The table keeps the [`MOST_HEARD`] latest.
     async fn hear(&self, table: &'static str, name: &str, info: String) -> Result<()> {
         let mut tx = self.begin().await?;
         let noted = format!(

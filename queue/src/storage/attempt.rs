@@ -1,4 +1,4 @@
-//! The one layer of the storage: it runs an attempt while its lease is held, and tells the ledger how it ended.
+//! The one layer of the storage: it runs an attempt while its lease is held, and records its end in the ledger.
 
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
@@ -27,7 +27,7 @@ const AFTERMATH: Duration = Duration::from_secs(60);
 static LEASES: LogThrottle = LogThrottle::new();
 static ENDS: LogThrottle = LogThrottle::new();
 
-/// Runs attempts under their leases. The storage gives it to its worker as the outermost layer, so it hears of what other layers did.
+/// Runs attempts under their leases. The storage gives it to its worker as the outermost layer, so it sees the results of other layers.
 #[derive(Clone, Debug)]
 pub struct LeaseLayer(pub(super) Group);
 
@@ -193,8 +193,8 @@ async fn keep(inner: &Inner, lease: &Lease) -> Stopped {
     }
 }
 
-/// Tells the ledger how it went, again and again until it hears: whatever the wait, only the holder of the lease is believed.
-/// Returns what then holds; `None` when the lease was lost.
+/// Records the end in the ledger, again and again until it succeeds. However long that takes, the ledger believes only the holder of the
+/// lease. Returns the outcome that then holds; `None` when the lease was lost.
 async fn settle(inner: &Inner, claim: &Claim, outcome: Outcome) -> Option<Outcome> {
     let mut pause = Duration::from_millis(50);
     loop {

@@ -22,8 +22,8 @@ impl Backoff {
     /// For what this program cannot read: a newer one, which is being rolled out beside it, may; that takes minutes.
     pub const UNREADABLE: Self = Self { first: Duration::from_secs(10), factor: 3, max: Duration::from_secs(300) };
 
-    /// The wait after so many failed attempts, with up to a quarter more by chance, so that what failed together does not come
-    /// back together.
+    /// Returns the wait after so many failed attempts, with up to a quarter more by chance. So jobs that failed together do not come back
+    /// together.
     #[must_use]
     pub fn after(&self, attempts: u32) -> Duration {
         let factor = self.factor.saturating_pow(attempts.saturating_sub(1));
@@ -48,7 +48,7 @@ pub struct StorageConfig {
     pub lease: Duration,
     /// How often an idle worker looks for a job, besides being woken. Default 1 s.
     pub poll: Duration,
-    /// How often a worker tells that it lives and looks for vanished ones. Default 5 s.
+    /// The time between two announcements of a worker, which also looks for vanished ones. Default 5 s.
     pub care: Duration,
     /// How many jobs all workers of a [group](crate::Group) run at once. `None` (the default): as many as their services take, which
     /// apalis' `.concurrency()` limits.

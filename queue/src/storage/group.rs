@@ -53,7 +53,7 @@ pub(super) struct Inner {
     pub(super) policy: Arc<dyn Policy>,
     name: String,
     host: String,
-    /// Whether it tells by itself that it lives, and looks for vanished workers. Otherwise its owner does.
+    /// Whether the group announces itself, and looks for vanished workers. Otherwise its owner does.
     cares: bool,
     started: Instant,
     /// The start by the ledger's clock, once it is known.
@@ -64,7 +64,7 @@ pub(super) struct Inner {
     changed: Notify,
     /// The attempts in progress. They outlive a worker that ended, and finish.
     pub(super) attempts: TaskTracker,
-    /// Told when nobody waits any more for what is in progress: it is handed back.
+    /// Cancelled when nobody waits any more for the attempts in progress: they are handed back.
     pub(super) abandon: CancellationToken,
     pub(super) running: Mutex<BTreeMap<JobId, String>>,
 }
@@ -176,7 +176,7 @@ impl Group {
         }
     }
 
-    /// Tells the ledger once that the group lives, and what it does.
+    /// Announces once to the ledger that the group lives, with its jobs.
     ///
     /// # Errors
     /// When the ledger cannot be reached.
@@ -198,7 +198,7 @@ impl Group {
         }
     }
 
-    /// Hands back at once what is in progress.
+    /// Hands back at once all attempts in progress.
     pub fn abandon(&self) {
         self.0.abandon.cancel();
     }
@@ -209,7 +209,7 @@ impl Group {
         self.0.attempts.wait().await;
     }
 
-    /// Tells the ledger that the group has ended.
+    /// Announces to the ledger that the group has ended.
     ///
     /// # Errors
     /// When the ledger cannot be reached.
@@ -271,7 +271,7 @@ impl Group {
         Poll::Pending
     }
 
-    /// Leaves a place. Ready when nothing can be found for it any more; what was found goes back.
+    /// Leaves a place. Ready when nothing can be found for it any more; jobs that were found go back.
     pub(super) fn poll_leave(&self, seat: usize, life: u64, cx: &mut Context<'_>) -> Poll<()> {
         let mut seats = self.0.seats();
         if seats.all[seat].life != Some(life) {
@@ -431,7 +431,7 @@ async fn look(inner: Arc<Inner>) {
     }
 }
 
-/// Tells every few seconds that the group lives, and takes jobs back from vanished workers, as long as somebody looks for jobs.
+/// Announces the group every few seconds, and reclaims jobs of vanished workers, as long as somebody looks for jobs.
 async fn care(group: Group) {
     while group.0.seats().looking {
         if let Err(error) = group.beat().await {
@@ -450,7 +450,7 @@ async fn care(group: Group) {
 /// How long nothing is looked for after an error of the ledger.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Tells every waiting worker of an error of the ledger: the first one gets the error, the others its text.
+/// Passes an error of the ledger to every waiting worker: the first one gets the error, the others its text.
 fn fail(inner: &Inner, text: &str, error: Error) {
     let mut error = Some(error);
     let mut seats = inner.seats();

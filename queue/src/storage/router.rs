@@ -48,7 +48,7 @@ impl Router {
         self
     }
 
-    /// Gives handlers what they take as [`Data`](apalis_core::task::data::Data), one value of each type.
+    /// Gives handlers a value that they take as [`Data`](apalis_core::task::data::Data), one of each type.
     #[must_use]
     pub fn data<D: Clone + Send + Sync + 'static>(mut self, data: D) -> Self {
         self.data.push(Arc::new(move |task| drop(task.inject_data(data.clone()))));

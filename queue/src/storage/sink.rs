@@ -13,7 +13,7 @@ use crate::{Error, NewJob, Result};
 const BATCH: usize = 500;
 
 impl<Args> LedgerStorage<Args> {
-    /// Pushes what was sent. The first error of a job is the answer; the others are pushed all the same.
+    /// Pushes the sent jobs. The first error of a job is the answer; the others are pushed all the same.
     fn poll_pushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             if let Some(flushing) = &mut self.flushing {

@@ -18,7 +18,7 @@ use crate::{Error, JobId, NewJob, QueueName, Record, Result, State};
 pub struct JobMeta {
     /// The kind of the job, for a [`Router`](crate::Router). Empty: [`StorageConfig::name`].
     pub name: String,
-    /// The job in words, for people. Empty: its name.
+    /// A summary of the job, for people. Empty: its name.
     pub words: String,
     /// The reason why the job is queued, for people.
     pub cause: String,

@@ -38,7 +38,7 @@ impl UnreadableError {
         Self(format!("no code for jobs named {name}"))
     }
 
-    /// The payload is not what the code expects.
+    /// The payload has another form than the code expects.
     pub(super) fn payload(error: &impl fmt::Display) -> Self {
         Self(format!("the payload cannot be read: {}", without_quotes(&error.to_string())))
     }

@@ -21,7 +21,7 @@ pub struct Entry {
     pub json: Arc<str>,
     /// The part of the value that the API's form lacks: the output of [`sview_model::Data::supplement`].
     pub supplement: Option<Arc<str>>,
-    /// The end of the last window: until when the value tells.
+    /// The end of the last window: the value covers the time before it.
     pub finish: DateTime<Utc>,
     /// Until when the value is complete; before `finish` when aggregations are behind.
     pub complete_to: DateTime<Utc>,
@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-/// Reads what [`Entry::reported_text`] wrote. A text that cannot be read tells nothing.
+/// Reads the text of [`Entry::reported_text`]; `None` for an unreadable one.
 fn read_reported(text: &str) -> Option<Reported> {
     serde_json::from_str(text).ok()
 }
@@ -139,7 +139,7 @@ pub trait Cache: Send + Sync + 'static {
     /// Makes every value of a period due for refresh at once; returns how many there are. Values stay.
     async fn clear_refresh_times(&self, period: Period) -> Result<u64>;
 
-    /// Deletes what is past its TTL where the engine does not do so itself.
+    /// Deletes values past their TTL if the engine does not do so itself.
     async fn vacuum(&self) -> Result<u64>;
 
     /// An error when the cache cannot be reached, or takes no writes.

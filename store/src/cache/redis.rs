@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use super::{Cache, CacheBounds, Entry, EntryInfo, read_reported, supplement, touching};
 use crate::{Error, Result};
 
-/// A cache in Redis (6.2 or later) or Valkey, over any connection that makes itself anew when it breaks.
+/// A cache in Redis (6.2 or later) or Valkey, over any connection that reconnects after it breaks.
 #[derive(Clone)]
 pub struct RedisCache<C> {
     connection: C,
@@ -231,7 +231,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Cache for RedisCache<C> 
         pipe.zrevrange_withscores(self.uses(), 0, 0);
         let ask = async || pipe.query_async::<Vec<redis::Value>>(&mut self.connection.clone()).await;
         let mut all = match ask().await {
-            // A connection that broke while nobody used it tells so to the next who does, and is made again.
+            // A connection that broke while nobody used it fails at its next use, and is made again.
             Err(error) if error.is_connection_dropped() => ask().await?,
             answered => answered?,
         };

@@ -65,7 +65,7 @@ impl SqliteCache {
         });
     }
 
-    /// Drops what is too much of values with a parameter.
+    /// Drops values with a parameter beyond the limits.
     async fn bound(&self) -> Result<()> {
         let (values, bytes) =
             [self.bounds.values, self.bounds.bytes].map(|most| i64::try_from(most).unwrap_or(i64::MAX)).into();

@@ -41,7 +41,7 @@ impl Statistics<'_> {
         Ok(self.gather_group(&mut *tx, resource.kind, period, now, Some(filter)).await?.compute(resource))
     }
 
-    /// Reads what the resources of a kind and period are made of.
+    /// Reads the data behind all resources of a kind and period.
     pub(super) async fn gather_group(
         self,
         tx: &mut dyn Tx,
@@ -180,7 +180,7 @@ fn labels(names: &Interner, by: Dimension, key: u64) -> Vec<Option<String>> {
             vec![Some(first().into_owned()), Some(second().into_owned())]
         }
         Dimension::Port => vec![Some(format!("{}/{}", first(), second()))],
-        // Tallies do not tell them; see `sightings`.
+        // Tallies do not have them; see `sightings`.
         Dimension::Sighting => Vec::new(),
     }
 }

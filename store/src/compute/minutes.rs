@@ -29,7 +29,7 @@ const BYTES: usize = 16 << 20;
 #[derive(Default)]
 pub(crate) struct Minutes(Mutex<HashMap<Kind, BTreeMap<Micros, Minute>>>);
 
-/// A minute's tally, and what it was made of.
+/// A minute's tally, and the reports' counts that it was made of.
 #[derive(Clone, Debug)]
 pub(super) struct Minute {
     /// How many rows.

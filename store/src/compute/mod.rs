@@ -81,7 +81,7 @@ impl Statistics<'_> {
         let Plan { mut segments, revision } =
             plan(&mut *tx, resource.kind, period.scale().source, windows.span, true).await?;
         if segments.len() > PARTS {
-            // One query cannot have so many parts: what is to be made anew is taken as it is.
+            // One query cannot have so many parts: pending buckets are taken as they are.
             segments = plan(&mut *tx, resource.kind, period.scale().source, windows.span, false).await?.segments;
         }
         let query = Query::new(self.reports.engine.dialect(), request, segments);
@@ -161,7 +161,7 @@ pub(crate) async fn plan(tx: &mut dyn Tx, kind: Kind, source: Precision, span: S
     Ok(plan)
 }
 
-/// Whether a request is for what tallies do not tell of an attacker.
+/// Whether a request is for an attacker's sightings, which tallies do not have.
 fn is_sightings(request: &Request) -> bool {
     matches!(request.resource().shape, Shape::Ranking { by: Dimension::Sighting, .. })
 }

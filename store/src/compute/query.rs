@@ -1,4 +1,4 @@
-//! The SQL of a resource, from its row in the catalogue: what is counted, by what, of which rows.
+//! The SQL of a resource, from its row in the catalogue: the measure, the dimension, and the rows.
 
 use sview_model::{Dimension, Measure, Parameters, Request, Shape, Windows};
 
@@ -134,7 +134,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The rows that count, as a sub-query over all segments, and what it binds; with `unknown` also those without a label.
+    /// Returns the counted rows as a sub-query over all segments, and its bound values; with `unknown` also rows without a label.
     fn source(&self, unknown: bool) -> (String, Vec<String>) {
         let d = self.dialect;
         let mut columns = vec!["time", "raw_count"];
@@ -147,7 +147,7 @@ impl<'a> Query<'a> {
         match self.dimension() {
             _ if unknown => {}
             Some(Dimension::Country) => conditions.push("country IS NOT NULL".to_owned()),
-            // '' and a lone newline are what a probe reports when there was nothing.
+            // '' and a lone newline are reported by a probe when there was nothing.
             Some(Dimension::Password | Dimension::Username | Dimension::Combination) if !unknown => {
                 let blank = "('', chr(10))".replace("chr", if d == Dialect::Sqlite { "char" } else { "chr" });
                 conditions.extend(self.stored().iter().map(|column| format!("{column} NOT IN {blank}")));

@@ -15,7 +15,7 @@ use crate::Result;
 use crate::engine::Tx;
 
 impl Statistics<'_> {
-    /// Computes what an attacker did.
+    /// Computes the sightings of an attacker.
     pub(super) async fn compute_sightings(self, request: &Request, now: DateTime<Utc>, ip: IpAddr) -> Result<Computed> {
         let (resource, period) = (request.resource(), request.period());
         let mut tx = self.reports.engine.snapshot().await?;

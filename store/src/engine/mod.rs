@@ -69,7 +69,7 @@ pub(crate) trait Engine: Send + Sync + 'static {
     async fn begin(&self) -> Result<Box<dyn Tx>>;
     /// A transaction that reads one unchanging state.
     async fn snapshot(&self) -> Result<Box<dyn Tx>>;
-    /// The sessions that hold the locks of aggregations now. None where the database does not tell.
+    /// Returns the sessions that hold the locks of aggregations now. None if the database does not show them.
     async fn holders(&self) -> Result<Vec<Holder>> {
         Ok(Vec::new())
     }
@@ -129,7 +129,7 @@ pub(crate) async fn limit_statements(tx: &mut dyn Tx, dialect: Dialect, limit: D
     Ok(())
 }
 
-/// The error of a pool that gave no connection. A pool of which all connections are in use says nothing about the server.
+/// Returns the error of a pool that gave no connection. A pool whose connections are all in use says nothing about the server.
 fn no_connection<D: sqlx::Database>(pool: &sqlx::Pool<D>, error: sqlx::Error) -> Error {
     let most = pool.options().get_max_connections();
     match error {
@@ -157,7 +157,7 @@ impl Dialect {
     /// A `time` expression as [`Micros`].
     pub(crate) fn micros(self, time: &str) -> String {
         match self {
-            // date_part() gives a double, which tells microseconds apart until the year 2200, and is rounded to the next of them;
+            // date_part() gives a double, which distinguishes microseconds until the year 2200, and is rounded to the next of them;
             // extract() would give a numeric, which is slow.
             Self::Postgres => format!("(date_part('epoch', {time}) * 1000000)::bigint"),
             Self::Sqlite => time.to_owned(),

@@ -65,7 +65,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// The time that [`Engine::ping`] waits for its connection. A readiness request waits six seconds for all.
 const PROBE_WAIT: Duration = Duration::from_secs(3);
 
-/// A pool that connects when it is first used. Whoever waits longer than `wait` for a connection gets an error.
+/// Returns a pool that connects at its first use. A caller that waits longer than `wait` for a connection gets an error.
 fn pool(options: &PgConnectOptions, connections: u32, wait: Duration, history: &History) -> PgPool {
     let (new, old) = (history.clone(), history.clone());
     PgPoolOptions::new()

@@ -41,7 +41,7 @@ impl Sqlite {
     }
 }
 
-/// A pool that only reads. Whoever waits longer than 60 s for a connection gets an error.
+/// Returns a pool that only reads. A caller that waits longer than 60 s for a connection gets an error.
 fn pool_of_readers(path: &Path, readers: u32) -> SqlitePool {
     pool_options()
         .max_connections(readers.min(READERS))

@@ -1,4 +1,4 @@
-//! The list of every day, as of its midnight (UTC): what the archive is served from.
+//! The list of every day, as of its midnight (UTC). The archive is served from it.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -6,8 +6,8 @@ use super::Greylist;
 use crate::{Error, Result};
 
 impl Greylist<'_> {
-    /// Keeps the list of a day, unless it is there already: what was published once stays as it is. `body` is an address and its
-    /// tags a line. Returns whether it was kept.
+    /// Keeps the list of a day, unless it is there already: a published list stays as it is. `body` is an address and its tags a line.
+    /// Returns whether it was kept.
     pub async fn keep_day(self, day: NaiveDate, addresses: usize, body: &str, now: DateTime<Utc>) -> Result<bool> {
         let mut tx = self.reports.engine.begin().await?;
         let made = now.timestamp_micros();

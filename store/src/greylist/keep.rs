@@ -67,7 +67,7 @@ impl Greylist<'_> {
         Ok(rows.first().and_then(|row| row.first().copied().flatten()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
 
-    /// The lowest score on the list where it is full: who has less is not on it. `None` where there is room. Reads all scores.
+    /// Returns the lowest score on a full list: an address with less is not on it. `None` if there is room. Reads all scores.
     pub async fn least(self) -> Result<Option<Points>> {
         let rows = self
             .reports

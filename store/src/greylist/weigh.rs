@@ -102,7 +102,7 @@ impl Greylist<'_> {
         if segments.len() <= PARTS {
             return Ok(segments);
         }
-        // One query cannot have so many parts: what is to be made anew is taken as it is.
+        // One query cannot have so many parts: pending buckets are taken as they are.
         Ok(plan(tx, Kind::Incidents, source, span, false).await?.segments)
     }
 }

@@ -50,7 +50,7 @@ impl Passwords<'_> {
         if let Some(error) = failed {
             return Err(error);
         }
-        // As it was when this began: what was aggregated meanwhile, behind the last day, moves the watermark or the revision.
+        // The state at the beginning: aggregation meanwhile, behind the last day, moves the watermark or the revision.
         let word = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
         if let Some([watermark, revision]) = rollup.first().map(Vec::as_slice) {
             let (watermark, made) = (word(*watermark), word(*revision));
@@ -80,7 +80,7 @@ impl Passwords<'_> {
         // Two that count at once take turns.
         tx.ints(format!("SELECT made FROM sview_password_state {lock}")).await?;
         let tally = format!("FROM sview_tally WHERE kind = 'passwords' AND precision = 'daily' AND bucket = {day}");
-        // Locked: an aggregation that makes it anew meanwhile waits, so what is kept is what was counted.
+        // Locked: an aggregation that rebuilds it meanwhile waits, so the kept tally is the counted one.
         let now = tx.blob(format!("SELECT body {tally} {lock}")).await?;
         let Some(now) = now else { return Ok(()) };
         let before = tx.blob(format!("SELECT body FROM sview_password_day WHERE bucket = {day}")).await?;

@@ -50,7 +50,7 @@ pub struct CountriesAdded {
     pub buckets: u64,
 }
 
-/// All precisions of which there are rows.
+/// Returns the tables of all precisions that have rows.
 fn tables() -> impl Iterator<Item = String> {
     std::iter::once(Precision::Native)
         .chain(Precision::AGGREGATED.iter().copied())
@@ -213,7 +213,7 @@ impl Work<'_> {
         if starts.is_empty() {
             return Ok(0);
         }
-        // A new row is told from the old ones by its count, which is below zero until these are deleted.
+        // A new row is recognised by its count, which is below zero until the old ones are deleted.
         let columns = "time, identity_id, trap, action";
         let sql = format!(
             "{with} INSERT INTO {t} (raw_count, {columns}, ip, country)

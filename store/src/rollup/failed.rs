@@ -1,6 +1,5 @@
 //! Buckets that cannot be made: a row that breaks a rule of the database, a sum that is too large, a damaged page. Such a bucket is set
-//! aside for a while, and holds up only the coarser buckets that it is a part of. Values go on: they read what it would hold from finer
-//! rows.
+//! aside for a while, and holds up only the coarser buckets that it is a part of. Values go on: they read its content from finer rows.
 
 use std::time::Duration;
 

@@ -43,7 +43,7 @@ use crate::{Error, Reports, Result};
 /// The result of one step of aggregation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// RollupState the buckets of a span, of so many rows; there may be more to do.
+    /// Made the buckets of a span, with this number of rows; there may be more to do.
     Built {
         /// The buckets that were looked at.
         span: Span,
@@ -65,9 +65,10 @@ pub struct Coverage {
     pub precision: Precision,
     /// Buckets that end by this moment were made, but for the pending ones; `None` before the first step.
     pub watermark: Option<DateTime<Utc>>,
-    /// How many spans before the watermark wait to be made, or made anew, without those that failed lately ([`Rollup::obstacles`]).
+    /// The number of spans before the watermark that wait to be made, or made again, without those that failed lately
+    /// ([`Rollup::obstacles`]).
     pub pending: u64,
-    /// Grows whenever buckets that had been made are made anew; see [`crate::Computed::revision`].
+    /// Grows whenever existing buckets are made again; see [`crate::Computed::revision`].
     pub revision: i64,
 }
 
@@ -92,7 +93,7 @@ fn moment(at: Micros) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at).unwrap_or_default()
 }
 
-/// Notes that the buckets of these spans are to be made (anew).
+/// Notes that the buckets of these spans are to be made, or made again.
 pub(crate) async fn mark(tx: &mut dyn Tx, kind: Kind, precision: Precision, spans: &Spans) -> Result<()> {
     let rows: Vec<String> = spans.iter().map(|(s, f)| format!("('{kind}', '{precision}', {s}, {f})")).collect();
     for rows in rows.chunks(500) {
@@ -105,7 +106,7 @@ pub(crate) async fn mark(tx: &mut dyn Tx, kind: Kind, precision: Precision, span
 /// How far an aggregation has come, within one transaction.
 pub(crate) struct RollupState {
     pub(crate) watermark: Option<Micros>,
-    /// Buckets before the watermark that are still to be made (anew).
+    /// Buckets before the watermark that are still to be made, or made again.
     pub(crate) pending: Spans,
     pub(crate) revision: i64,
 }
@@ -135,7 +136,7 @@ async fn watermark(tx: &mut dyn Tx, kind: Kind, precision: Precision, lock: &str
     first(tx, sql).await
 }
 
-/// The spans before a moment that wait to be made (anew).
+/// Returns the spans before a moment that wait to be made, or made again.
 async fn pending_of(tx: &mut dyn Tx, kind: Kind, precision: Precision, before: Micros) -> Result<Spans> {
     let sql = format!(
         "SELECT start, finish FROM sview_pending WHERE kind = '{kind}' AND precision = '{precision}' AND start < {before}"

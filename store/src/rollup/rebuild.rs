@@ -29,7 +29,7 @@ pub struct Rebuilt {
     pub span: Span,
     /// Wide rows written.
     pub rows: u64,
-    /// Buckets that were left as they are, since they hold what the finer rows have no more. Their tallies were made anew.
+    /// Buckets that were left as they are, since they hold counts that the finer rows have no more. Their tallies were made again.
     pub refused: Vec<Span>,
 }
 
@@ -85,7 +85,7 @@ impl Work<'_> {
         let refused = if force { Spans::default() } else { self.lossy(chunk).await? };
         let spans = whole.minus(&refused);
         let rows = self.make_rows(&spans, false).await?;
-        // From the wide rows, also where finer tallies are there: those may be what is wrong.
+        // From the wide rows, even if there are finer tallies: those may be at fault.
         self.buckets().make(&whole, None).await?;
         self.mark_coarser(&spans).await?;
         self.raise_revision().await?;
@@ -104,7 +104,7 @@ impl Work<'_> {
         first(self.tx, sql).await
     }
 
-    /// The buckets of a span that would lose what the finer rows have no more.
+    /// Returns the buckets of a span that would lose counts which the finer rows have no more.
     async fn lossy(&mut self, span: (Micros, Micros)) -> Result<Spans> {
         let (d, columns) = (self.dialect, columns(self.kind));
         let bucket = d.bucket("time", self.width);

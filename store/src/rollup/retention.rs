@@ -13,8 +13,8 @@ use crate::engine::{Dialect, Micros, Tx};
 /// The spans that one transaction deletes: the first, the shortest and the longest.
 const PIECES: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::minutes(1), TimeDelta::days(1)];
 
-/// How long a transaction ought to take: others who want to write wait for it, on SQLite. The next one deletes twice the span after a
-/// faster one, and half of it after one that took twice as long.
+/// The time that a transaction should take: other writers wait for it, on SQLite. The next one deletes twice the span after a faster one,
+/// and half of it after one that took twice as long.
 const PACE: Duration = Duration::from_millis(100);
 
 /// The counts of rows that retention deleted.

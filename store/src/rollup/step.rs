@@ -1,4 +1,4 @@
-//! One step of aggregation: the watermark moves to what is due, and the newest pending spans are taken and made.
+//! One step of aggregation: the watermark moves to the due time, and the newest pending spans are taken and made.
 
 use std::time::{Duration, Instant};
 
@@ -59,8 +59,8 @@ impl<'a> Work<'a> {
             missing = pending_of(self.tx, self.kind, finer, made_to).await?.cover(self.width);
         }
         let made_to = match reached {
-            // A watermark that is further ahead than clocks differ was set under a clock that was set back since. It follows, so
-            // that what is written meanwhile without a mark is not passed over; making buckets again changes none.
+            // A watermark that is further ahead than clocks differ was set under a clock that was set back since. It follows the clock, so
+            // that rows written meanwhile without a mark are not skipped. Making buckets again changes none.
             Some(at) if at > due + self.width => {
                 self.set_watermark(due).await?;
                 self.remember_from(due).await?;
@@ -83,7 +83,7 @@ impl<'a> Work<'a> {
         let (begun, mut built, mut rows, mut late) = (Instant::now(), Vec::new(), 0, false);
         for span in ready.iter().rev() {
             let done = self.build(span, finer).await?;
-            // A tally alone changes values too: of a bucket whose finer rows are deleted nothing else tells.
+            // A tally alone changes values too: for a bucket with deleted finer rows it is the only sign.
             late |= done.tallies && reached.is_some_and(|settled| done.span.0 < settled);
             rows += done.rows;
             built.push(done.span);
@@ -103,7 +103,7 @@ impl<'a> Work<'a> {
         Ok(Step::Built { span: Span::new(moment(first.0), moment(last.1)), rows })
     }
 
-    /// Makes what was computed of these buckets due.
+    /// Makes values that were computed from these buckets due.
     pub(super) async fn raise_revision(&mut self) -> Result<()> {
         let (kind, precision) = (self.kind, self.precision);
         let sql = format!(
@@ -133,7 +133,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Takes away the newest pending spans before the watermark; what is not built in this transaction must be put back in it.
+    /// Takes away the newest pending spans before the watermark. The part that is not built in this transaction must be put back in it.
     /// Spans after the watermark stay: its advance makes their buckets anyway.
     async fn take_pending(&mut self, before: Micros) -> Result<Spans> {
         let (kind, precision) = (self.kind, self.precision);
@@ -148,8 +148,8 @@ impl<'a> Work<'a> {
         Ok(Spans::new(pairs(&self.tx.ints(sql).await?)))
     }
 
-    /// Moves the watermark, and makes pending what it passes over. Where the finer rows are reports, which another program may
-    /// write without telling, the trailing span is read again for buckets that grew.
+    /// Moves the watermark, and makes the skipped span pending. If the finer rows are reports, another program may write them without a
+    /// mark. Then the trailing span is read again for buckets that grew.
     async fn advance(&mut self, from: Option<Micros>, to: Micros, finer: Precision, reread: Micros) -> Result<()> {
         let (kind, precision, d) = (self.kind, self.precision, self.dialect);
         let mut pending = Vec::new();
@@ -173,7 +173,7 @@ impl<'a> Work<'a> {
         self.set_watermark(to).await
     }
 
-    /// The buckets of a span that grew. Where that cannot be said, they all may have: each is looked at by itself then.
+    /// Returns the buckets of a span that grew. If that cannot be found out, they all may have: each is looked at by itself then.
     async fn reread(&mut self, span: (Micros, Micros)) -> Result<Spans> {
         if !self.careful {
             return self.grown(span).await;

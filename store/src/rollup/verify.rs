@@ -13,7 +13,7 @@ use crate::{Reports, Result};
 /// The reason why a difference is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedDifference {
-    /// The bucket holds too little, or has no tally, and waits to be made (anew): reports came late.
+    /// The bucket holds too little, or has no tally, and waits to be made again: reports came late.
     Pending,
     /// The bucket lies before the oldest report, or before the retention horizon: its reports were deleted, and cannot be recounted.
     ReportsGone,

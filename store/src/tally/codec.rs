@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 
-/// The version of the form. A tally of another one is refused; `sview rollup rebuild` makes it anew from its bucket's rows.
+/// The version of the form. A tally of another version is refused; `sview rollup rebuild` makes it again from its bucket's rows.
 pub(super) const VERSION: u8 = 1;
 
 /// Writes a tally.

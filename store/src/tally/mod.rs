@@ -133,7 +133,7 @@ impl Tally {
     /// Writes the tally.
     pub(crate) fn write(&self, kind: Kind, names: &Interner) -> Vec<u8> {
         let mut to = Writer::new();
-        // Texts get numbers of their own in each tally: small ones, and independent of what else was known.
+        // Texts get numbers of their own in each tally: small ones, and independent of all other texts.
         let mut local = Local::default();
         for (key, _) in self.types.iter() {
             local.add(key >> 32);

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr as _, SqlStr, Transaction
 
 /// The limits of every transaction, but for those that the address sets (`?options=-c%20lock_timeout%3D0`).
 ///
-/// A process that is suspended in a transaction must not hold locks for ever: the server ends its session. Waiting for a lock ends
-/// long before, so that it can be said what is waited for.
+/// A process that is suspended in a transaction must not hold locks for ever: the server ends its session. Waiting for a lock ends long
+/// before, so that the error can name the lock.
 const LIMITS: [(&str, &str); 3] =
     [("idle_in_transaction_session_timeout", "60s"), ("lock_timeout", "15s"), ("statement_timeout", "30min")];
 

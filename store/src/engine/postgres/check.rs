@@ -32,7 +32,7 @@ pub(super) struct History(Arc<Inner>);
 struct Inner {
     timeline: AtomicI64,
     asked: Mutex<Option<Instant>>,
-    /// The server does not tell its timeline, as some that only resemble PostgreSQL.
+    /// The server does not report its timeline, as some that only resemble PostgreSQL.
     untold: AtomicBool,
 }
 

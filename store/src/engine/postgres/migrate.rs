@@ -1,7 +1,7 @@
 //! Bringing the schema up to date in transactions alone, so that a pooler which gives each of them another session may stand between.
 //!
-//! sqlx' migrator holds a lock of its session, and prepares statements that have names; a pooler would leave both to whoever has that
-//! session next. The table is the one that sqlx writes, so an older sview goes on where this ended, and the reverse.
+//! sqlx' migrator holds a lock of its session, and prepares statements that have names. A pooler would leave both to the next client of
+//! that session. The table is the one that sqlx writes, so an older sview goes on where this ended, and the reverse.
 
 use std::collections::HashMap;
 use std::time::Instant;

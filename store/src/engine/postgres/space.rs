@@ -81,7 +81,7 @@ impl Space {
             return Ok(tx.rollback().await?);
         }
         let taken = take(&mut tx).await;
-        // Whoever may make no temporary table has no probe.
+        // A user that may make no temporary table has no probe.
         match taken {
             Err(error) if Outage::of_sqlx(&error).is_some() => {
                 // Not noted as a failure, since the next look probes again.
