@@ -40,7 +40,7 @@ pub struct Services {
 pub enum Missing {
     /// They are made.
     Make,
-    /// It is an error: whoever only looks, or changes what is there, has named the wrong place.
+    /// It is an error: a command that only reads or changes existing data has named the wrong place.
     Refuse,
 }
 
@@ -48,12 +48,12 @@ pub enum Missing {
 type LastCheck = Option<(Instant, Arc<Readiness>)>;
 
 impl Services {
-    /// Opens what the settings name, and brings the schema up to date. For processes without workers.
+    /// Opens the deployment in the settings, and brings the schema up to date. For processes without workers.
     pub async fn open(places: &Places) -> anyhow::Result<Self> {
         Self::open_for(places, 0, Missing::Make).await
     }
 
-    /// Opens what the settings name, with connections to the database for workers of so many slots in all.
+    /// Opens the deployment in the settings, with connections to the database for workers with this number of slots in all.
     pub async fn open_for(places: &Places, slots: usize, missing: Missing) -> anyhow::Result<Self> {
         let clock = places.clock();
         let directory = &places.data_dir;
@@ -201,7 +201,7 @@ const KEPT: Duration = Duration::from_secs(1);
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// How long the start waits for the queues' server to say what it is.
+/// The time that the start waits for the queues' server to identify itself.
 const PATIENCE_AT_START: Duration = Duration::from_secs(2);
 
 /// How the parts of a deployment are, as a process sees them.

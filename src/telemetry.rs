@@ -1,7 +1,7 @@
 //! Logs: what happened, on standard error. Text from reports is escaped before it gets here.
 //!
-//! Whoever logs neither waits nor fails. Lines go into a queue of 1 MiB (`ROOM`), and one thread writes them. A terminal that went away,
-//! a full disk or a pipe that nobody reads costs lines, and nothing else. How many were lost is logged when writing works again.
+//! A thread that logs neither waits nor fails. Lines go into a queue of 1 MiB (`ROOM`), and one thread writes them. A terminal that went
+//! away, a full disk or a pipe without a reader costs lines, and nothing else. The number of lost lines is logged when writing works again.
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Write};
@@ -36,10 +36,10 @@ pub fn filter(settings: &LogSettings, default: &str) -> EnvFilter {
     EnvFilter::new(format!("sqlx=warn,sqlx::query=off,apalis_core=warn,apalis_core::worker=off,{asked}{more}"))
 }
 
-/// Starts logging; once, before anything else. `default` is what is logged when the settings do not say.
+/// Starts logging; once, before anything else. `default` is the log filter if the settings have none.
 pub fn start(settings: &LogSettings, default: &str) {
     let filter = filter(settings, default);
-    // An internal error would be told by `eprintln!`, which panics where standard error is broken.
+    // An internal error would go to `eprintln!`, which panics where standard error is broken.
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines).log_internal_errors(false);
     match settings.log_format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
@@ -95,9 +95,9 @@ impl Write for Lines {
 /// Lines on their way to standard error.
 struct Queue {
     waiting: Mutex<Waiting>,
-    /// Told when there is something to write.
+    /// Notified when there is something to write.
     filled: Condvar,
-    /// Told when all is written.
+    /// Notified when all is written.
     emptied: Condvar,
     writer: Once,
 }

@@ -24,9 +24,9 @@ use crate::http::client::sender;
 use crate::http::guard::{ForeignSite, same_site};
 use crate::http::tls::OverTls;
 
-/// The cookie of whoever signed in.
+/// The cookie of an operator who signed in.
 const COOKIE: &str = "sview_admin";
-/// The cookie that carries what came of an action to the next page.
+/// The cookie that carries the result of an action to the next page.
 const SAID: &str = "sview_said";
 /// How long a login lasts, in seconds.
 const LASTS: i64 = 12 * 60 * 60;
@@ -74,7 +74,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Headers by which proxies say for whom they ask, besides those that begin with `x-forwarded`.
+/// Headers by which proxies name their client, besides those that begin with `x-forwarded`.
 const FORWARDING: [&str; 35] = [
     "forwarded",
     "forwarded-for",

@@ -18,10 +18,10 @@ use super::order::{Asked, Did, Order};
 use super::problem::Problem;
 use crate::http::tls::OverTls;
 
-/// How long an answer waits for what was ordered; it goes on by itself then.
+/// The time that an answer waits for an order; the order goes on by itself then.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// Carries an order out, in a task of its own: whoever ordered it may leave. `None`: it is still going on.
+/// Carries an order out, in a task of its own, so the operator may leave. `None`: it is still going on.
 async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Option<Did>, Problem> {
     let (admin, viewer) = (admin.clone(), viewer.clone());
     let task = tokio::spawn(async move {
@@ -38,7 +38,7 @@ async fn carry_out(admin: &Admin, viewer: &Viewer, order: Order) -> Result<Optio
             Ok(())
         };
         let did = order.carry_out(&admin, note).await;
-        // Also of what failed: a part of it may be done.
+        // After a failed order too: a part of it may be done.
         admin.forget_dead().await;
         if let Ok(did) = &did {
             tracing::info!(peer = viewer.peer, said = did.said, "completed an operator's action");

@@ -1,4 +1,4 @@
-//! The same as JSON; [`answers`] says what is in it.
+//! The same as JSON; its types are in [`answers`].
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Extract};
@@ -76,7 +76,7 @@ pub(super) async fn counts(Extract(admin): Extract<Admin>, _: Viewer) -> Answer<
 
 /// Workers
 ///
-/// Those that were heard of in the last two minutes, and what they do; and those that vanished in the last seven days.
+/// Workers heard of in the last two minutes, with their jobs; and those that vanished in the last seven days.
 #[utoipa::path(
     get,
     path = "/api/jobs/workers",
@@ -111,7 +111,7 @@ pub(super) async fn dead(Extract(admin): Extract<Admin>, _: Viewer) -> Answer<De
 
 /// The schedule
 ///
-/// What is done by the clock, with its last and next tick.
+/// The periodic jobs, with their last and next tick.
 #[utoipa::path(
     get,
     path = "/api/jobs/schedule",

@@ -93,7 +93,7 @@ fn meant(search: &Search) -> String {
     format!("All jobs are meant that are {}.", parts.join(", "))
 }
 
-/// How many there are in each state, since when, and what is left alone.
+/// Describes how many jobs there are in each state, since when, and which are left alone.
 fn found(steering: Steering, filter: &Filter, records: &[Record]) -> Vec<String> {
     let number = |state: &State| records.iter().filter(|record| record.state == *state).count();
     let states: Vec<String> =

@@ -1,4 +1,4 @@
-//! Whoever looks, as handlers see them.
+//! The operator behind a request, as handlers see it.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Right {
     }
 }
 
-/// Whoever sent a request that passed the guard.
+/// The operator who sent a request that passed the guard.
 #[derive(Clone, Debug)]
 pub(super) struct Viewer {
     pub(super) right: Right,

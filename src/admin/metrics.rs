@@ -1,5 +1,5 @@
-//! Prometheus metrics in the OpenMetrics text format: what this process measured, and what the ledger and the store say when they
-//! are asked. No label holds what somebody typed.
+//! Prometheus metrics in the OpenMetrics text format: this process' own, and those that ledger and store return at a request. No label
+//! holds input of a visitor.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;

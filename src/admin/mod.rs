@@ -111,8 +111,8 @@ impl FromRef<Admin> for Arc<TrustedProxies> {
 }
 
 impl Admin {
-    /// Returns the application over open services, to be served at `here`. `proxies` are believed about TLS and about who asks. `ledger` says
-    /// how long ended jobs are kept. `stop` ends streams of events.
+    /// Returns the application over open services, to be served at `here`. `proxies` are believed about TLS and about their clients.
+    /// `ledger` has the time for which ended jobs are kept. `stop` ends streams of events.
     #[must_use]
     pub fn new(
         services: Services,
@@ -176,7 +176,7 @@ impl Admin {
         Ok(all)
     }
 
-    /// Has dead jobs read anew, because something was done to jobs.
+    /// Drops the kept list of dead jobs, because an action changed jobs.
     async fn forget_dead(&self) {
         *self.dead.lock().await = None;
     }
@@ -260,10 +260,10 @@ async fn not_found(viewer: Viewer, uri: Uri) -> Response {
     Problem::not_found().respond(&viewer.context(), &uri)
 }
 
-/// Serves until told to stop; then open requests are finished.
+/// Serves until the stop that [`Admin::new`] got is cancelled; then open requests are finished.
 ///
 /// # Errors
-/// None so far: what the system refuses is tried again.
+/// None so far: if the system refuses a connection, it is tried again.
 pub async fn serve(listener: TcpListener, admin: Admin) -> std::io::Result<()> {
     let stop = admin.stop.clone();
     http::serve::serve(listener, router(admin), Server::Admin, Bounds::for_operators(), stop).await

@@ -1,4 +1,4 @@
-//! The description of the operators' API in OpenAPI 3.1. The public one does not tell of it.
+//! The description of the operators' API in OpenAPI 3.1. It is no part of the public one.
 
 use std::sync::LazyLock;
 

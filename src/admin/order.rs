@@ -51,7 +51,7 @@ pub(super) enum Order {
 /// The result of an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Did {
-    /// In words.
+    /// The result as a sentence.
     pub(super) said: String,
     /// Jobs that it changed.
     pub(super) changed: u64,
@@ -59,7 +59,7 @@ pub(super) struct Did {
     pub(super) asked: u64,
     /// Jobs that it could do nothing to.
     pub(super) unchanged: u64,
-    /// The page that shows the jobs it was done to, where they no longer match what was looked for.
+    /// The page that shows the changed jobs, if the list's filter no longer matches them.
     #[serde(skip)]
     pub(super) shown_at: Option<String>,
 }

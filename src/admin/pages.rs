@@ -1,4 +1,4 @@
-//! Queues, workers, schedule, what is due, the cache, and the log of actions.
+//! Pages of queues, workers, schedule, due work, the cache, and the log of actions.
 
 use std::time::Duration;
 

@@ -82,7 +82,7 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "This cannot be answered at the moment", said)
     }
 
-    /// For whoever looks.
+    /// Returns the answer for an operator with this context.
     pub(super) fn respond(self, context: &AdminContext, uri: &Uri) -> Response {
         if is_for_programs(uri) {
             return self.into_response();

@@ -1,4 +1,4 @@
-//! `sview clear-timeouts`: what is not due, or is held off after a failure, becomes due at once.
+//! `sview clear-timeouts`: makes values and jobs due at once that are not due, or are held off after a failure.
 
 use std::process::ExitCode;
 

@@ -155,7 +155,7 @@ fn follow(dynfw: &mut DynfwSettings, publishing: &Publishing, key: PathBuf) {
     (dynfw.dynfw_cert_file, dynfw.dynfw_cert_url) = (Some(key), None);
 }
 
-/// Publishes until told to stop. Where the socket breaks, another takes its address.
+/// Publishes until `stop` is cancelled. If the socket breaks, another takes its address.
 fn start_publisher(
     services: &Services,
     mut settings: PublishSettings,
@@ -193,7 +193,7 @@ fn hold(directory: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Deletes what an earlier demonstration left: only files that it makes itself.
+/// Deletes the files of an earlier demonstration, and no others.
 fn begin_anew(directory: &Path) -> anyhow::Result<()> {
     for stem in ["reports", "cache", "jobs"] {
         for end in ["", "-wal", "-shm"] {
@@ -209,7 +209,7 @@ fn begin_anew(directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores the history, newest day first; tells how many rows are in, and returns that in the end.
+/// Stores the history, newest day first. Reports the number of stored rows to `tell`, and returns it in the end.
 async fn fill(reports: &Reports, history: History, tell: impl Fn(u64)) -> anyhow::Result<u64> {
     let mut rows = 0;
     let mut gathered = Batch::default();
@@ -226,10 +226,10 @@ async fn fill(reports: &Reports, history: History, tell: impl Fn(u64)) -> anyhow
     Ok(rows + reports.insert(&gathered, None).await?.rows)
 }
 
-/// Adds what is reported every second, until told to stop.
+/// Adds reports every second, until `stop` is cancelled.
 fn start_trickle(services: &Services, seed: u64, now: DateTime<Utc>, stop: &CancellationToken) -> JoinHandle<()> {
     let (services, stopped) = (services.clone(), stop.clone());
-    // A failure must not add the same again: what is stored moves this on.
+    // A failure must not add the same reports again: each stored batch moves this on.
     let since = Arc::new(Mutex::new(now));
     spawn_forever("simulated reports", stop, move || {
         let (services, since, stop) = (services.clone(), Arc::clone(&since), stopped.clone());

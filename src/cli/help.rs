@@ -1,4 +1,4 @@
-//! `sview help`: what a command does, or the settings that all commands share.
+//! `sview help`: the help of a command, or the settings that all commands share.
 //!
 //! A setting is an argument of every command. Its help is shown here alone, so that `sview COMMAND --help` teaches the command.
 
@@ -56,7 +56,7 @@ fn is_setting(arg: &Arg) -> bool {
     arg.is_global_set() && arg.get_env().is_some()
 }
 
-/// Returns what the command line asks help for, if it is `sview help`. No setting is looked at, so none can be wrong.
+/// Returns the topic that the command line asks help for, if it is `sview help`. No setting is looked at, so none can be wrong.
 pub(super) fn asked(args: &[OsString]) -> Option<Args> {
     let mut command = Cli::command().mut_args(|arg| if is_setting(&arg) { arg.env(None::<&str>) } else { arg });
     let matches = command.try_get_matches_from_mut(args).ok()?;

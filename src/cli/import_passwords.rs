@@ -231,7 +231,7 @@ fn tell(
     Ok(if rejected > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 struct Counted<R>(R, Arc<AtomicU64>);
 
 impl<R: Read> Read for Counted<R> {

@@ -204,7 +204,7 @@ Creates missing tables and columns, and changes nothing else: the tables of a ru
 Every other command does this too when it is needed.";
 
 impl Command {
-    /// What is logged unless the settings say otherwise: what keeps running tells what it does, the others only what is wrong.
+    /// Returns the default log filter: processes that keep running log their work, commands only warnings.
     fn log_default(&self) -> &'static str {
         match self {
             Self::Up | Self::Serve | Self::Worker(_) | Self::Scheduler => "info",
@@ -225,7 +225,7 @@ fn command() -> clap::Command {
 /// Runs the command that the arguments name; says on standard error what went wrong.
 pub async fn run(args: Vec<OsString>) -> ExitCode {
     private::umask();
-    // Help is given whatever is wrong with the settings: it says how to mend them.
+    // Help works even if a setting is wrong, because it says how to correct it.
     let topic = help::asked(&args);
     let mut command = match config::with_file(command(), &args) {
         Ok(command) => command,

@@ -83,7 +83,7 @@ pub(crate) fn name(path: &Path) -> String {
     escaped(&path.display().to_string()).replace('\n', "\\u000a")
 }
 
-/// Prints a line about what is going on.
+/// Prints a line about progress.
 pub(crate) fn note(text: impl std::fmt::Display) {
     telemetry::line(&text.to_string());
 }

@@ -82,8 +82,8 @@ pub(super) async fn open(
     Ok(Some((services, stop)))
 }
 
-/// Tells the ledger that the process lives, which command it runs and how it is set, until `stop` is cancelled. The task is to be waited
-/// for at the end. It comes after all that can fail at the start: a process that ends without waiting stays on the list for two minutes.
+/// Announces the process to the ledger, with its command and settings, until `stop` is cancelled. Wait for the task at the end. Start it
+/// after all that can fail at the start: a process that ends without waiting stays on the list for two minutes.
 pub(super) fn announce(
     settings: &Settings,
     services: &Services,

@@ -20,7 +20,7 @@ const TOLD: Duration = Duration::from_secs(10);
 /// Says on standard error how far a command has come: on a terminal in a line that changes, elsewhere in a line every ten seconds.
 pub(super) struct Progress {
     bar: ProgressBar,
-    /// Writes the lines; `None` on a terminal, and where nothing is to be said.
+    /// Writes the lines; `None` on a terminal, and if there is nothing to show.
     lines: Option<AbortOnDrop<()>>,
     now: Arc<Mutex<String>>,
     begun: Instant,
@@ -61,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// Says nothing more; returns how long it took, in words.
+    /// Ends the display. Returns how long it took, as text.
     pub(super) fn end(self) -> String {
         took(self.begun.elapsed())
     }
@@ -93,7 +93,7 @@ pub(super) fn terminal() -> ProgressDrawTarget {
 /// How often a bar is drawn in a second, at the most.
 const REDRAWN: u8 = 10;
 
-/// The size of a terminal that does not tell it, in characters.
+/// The size of a terminal that does not report it, in characters.
 const SIZE: (u16, u16) = (80, 24);
 
 /// Moves and clears by the escape sequences that all terminals know.

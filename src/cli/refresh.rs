@@ -1,4 +1,4 @@
-//! `sview refresh`: queues what is due.
+//! `sview refresh`: queues due jobs.
 
 use std::process::ExitCode;
 use std::time::Duration;

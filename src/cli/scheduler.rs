@@ -1,4 +1,4 @@
-//! `sview scheduler`: queues what is due, every minute. Any number may run; of each tick one acts.
+//! `sview scheduler`: queues due jobs, every minute. Any number may run; of each tick one acts.
 
 use std::process::ExitCode;
 

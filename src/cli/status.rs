@@ -34,7 +34,7 @@ pub struct Args {
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<ExitCode> {
-    // Whatever does not answer is told below.
+    // Parts that do not answer are reported below.
     let services = Services::open_for(&settings.places, 0, Missing::Refuse).await?;
     let status = Status::gather(&services).await;
     if args.json {

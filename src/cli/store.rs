@@ -3,7 +3,7 @@
 use super::{Settings, output};
 use crate::{Missing, Services};
 
-/// Opens a deployment for a command that looks at what is there, or changes it. Makes nothing.
+/// Opens a deployment for a command that reads or changes an existing one. Creates nothing.
 ///
 /// # Errors
 /// When there is no store yet, or database or queues cannot be reached.
@@ -11,7 +11,7 @@ pub(super) async fn existing(settings: &Settings) -> anyhow::Result<Services> {
     existing_for(settings, 0).await
 }
 
-/// The same, with connections to the database for workers of so many slots in all.
+/// The same, with connections to the database for workers with this number of slots in all.
 pub(super) async fn existing_for(settings: &Settings, slots: usize) -> anyhow::Result<Services> {
     let services = Services::open_for(&settings.places, slots, Missing::Refuse).await?;
     services.reach_queues().await?;

@@ -1,4 +1,4 @@
-//! Times, spans and sizes in words for people.
+//! Times, spans and sizes as text for people.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

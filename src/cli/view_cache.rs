@@ -1,4 +1,4 @@
-//! `sview view-cache`: what is cached, and what of the precached resources is not.
+//! `sview view-cache`: lists the cached values, and the precached resources that lack one.
 
 use std::collections::HashSet;
 use std::process::ExitCode;

@@ -107,7 +107,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
 fn due(at: Option<DateTime<Utc>>, overdue: bool, now: DateTime<Utc>) -> Cell {
     match at {
         None => Cell::new(Tone::Notable, "now, never made"),
-        // A refresh time that was cleared tells of no moment.
+        // A refresh time that was cleared is no moment.
         Some(at) if at == DateTime::UNIX_EPOCH => Cell::new(Tone::Notable, "now, by command"),
         Some(at) if overdue => Cell::new(Tone::Notable, format!("now, for {}", units::span(now - at))),
         Some(at) => Cell::plain(units::moment(at)),
@@ -140,7 +140,7 @@ async fn aggregations(
     Ok(all.collect())
 }
 
-/// Every value that is cached or ought to be, the one that is due first before the others.
+/// Returns every value that is cached or should be, those due first before the others.
 async fn values(services: &Services, now: DateTime<Utc>) -> anyhow::Result<Vec<Value>> {
     let entries = services.jobs.cache.list().await?;
     let known: HashSet<&str> = entries.iter().map(|e| e.key.as_str()).collect();

@@ -89,7 +89,7 @@ pub struct AdminSettings {
 }
 
 impl AdminSettings {
-    /// Fails when what is set would let strangers in, or nobody act.
+    /// Checks that the settings let no strangers in, and let somebody act.
     pub fn check(&self) -> anyhow::Result<()> {
         if let Some(AdminListen::At(address)) = self.admin_listen
             && !address.ip().is_loopback()

@@ -3,8 +3,8 @@
 use clap::Args;
 use sview_store::CacheBounds;
 
-/// Settings of the cache. They bound values about attackers, passwords and devices, of which visitors cause any number; what is
-/// precached is not concerned.
+/// Settings of the cache. They bound values about attackers, passwords and devices, of which visitors cause any number. Precached values
+/// are not bounded.
 #[derive(Clone, Debug, Args)]
 pub struct CacheSettings {
     /// Most cached values about attackers, passwords and devices; the least recently used is dropped first

@@ -1,4 +1,4 @@
-//! An address that nobody on the way can change what comes from.
+//! An address whose content nobody on the way can change.
 
 use std::fmt;
 use std::str::FromStr;

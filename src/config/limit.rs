@@ -1,4 +1,4 @@
-//! How much a single client may have computed, and who is a client.
+//! Settings of the limit on a client's computations, and of clients' identity.
 
 use clap::Args;
 use sview_model::Networks;
@@ -53,5 +53,5 @@ pub struct LimitSettings {
     pub trusted_proxies: TrustedProxies,
 }
 
-/// The networks of proxies that are believed when they say for whom they ask.
+/// The networks of proxies that are believed when they name their client.
 pub type TrustedProxies = Networks;

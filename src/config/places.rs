@@ -62,7 +62,7 @@ pub struct Places {
     /// How much is cached: every process that caches values must know.
     #[command(flatten)]
     pub cache: CacheSettings,
-    /// The greylist: every process of a deployment must know who is never on it.
+    /// The greylist: every process of a deployment must know the addresses that are never on it.
     #[command(flatten)]
     pub greylist: GreylistSettings,
 }

@@ -5,7 +5,7 @@ use axum::http::Uri;
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-/// Settings of what the site says about itself. Texts are plain, pages escape them.
+/// Settings of the site's information about itself. Texts are plain, pages escape them.
 #[derive(Clone, Debug, Args)]
 pub struct SiteSettings {
     /// Name of the site, in titles and at the top of pages

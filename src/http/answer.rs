@@ -36,8 +36,7 @@ impl Answer {
         Self::tagged(body, &tag[..20], content_type, cache_control)
     }
 
-    /// The same, where it is known already what tells this content from all others at its address: characters that may stand in
-    /// a tag.
+    /// The same, with a known version of this content among all others at its address: characters that may stand in a tag.
     pub(crate) fn tagged(body: impl Into<Bytes>, tag: &str, content_type: &'static str, cache_control: &str) -> Self {
         let header = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("no-store"));
         Self {
@@ -51,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// The same, compressed for whoever reads that even where nothing is gained.
+    /// The same, compressed for every client that accepts it, even if nothing is gained.
     pub(crate) fn always_compressed(mut self) -> Self {
         self.worth = 0;
         self
@@ -63,7 +62,7 @@ impl Answer {
         self
     }
 
-    /// The answer to a request with these headers: 304 for who has it already, compressed for who can read that.
+    /// Returns the answer to a request with these headers: 304 if the client has it already, compressed if the client accepts that.
     pub(crate) fn respond(&self, request: &HeaderMap) -> Response {
         let mut head = HeaderMap::with_capacity(8);
         head.insert(header::CACHE_CONTROL, self.cache_control.clone());

@@ -77,7 +77,7 @@ async fn identified(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Lets what is logged about a request carry its id.
+/// Adds the request's id to its log lines.
 async fn recorded(request: Request, next: Next) -> Response {
     let id = request.headers().get(&ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let span = tracing::info_span!("request", id);
@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
             assert!(!answer.body.contains("asks for it"), "what went wrong is for the log");
         }
-        // Whoever does not send what they promised is the slow one.
+        // A client that does not send its whole body is the slow one.
         let answer = tokio::task::spawn_blocking(move || {
             let mut slow = std::net::TcpStream::connect(address).unwrap();
             slow.write_all(b"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nx").unwrap();

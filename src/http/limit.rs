@@ -93,7 +93,7 @@ impl Limit {
         Self { all, ..Self::of(settings.rlimit_max_hits, settings) }
     }
 
-    /// A limit of so many hits a minute and client, with a count of its own.
+    /// Returns a limit of so many hits a minute and client, with a count of its own.
     pub(crate) fn of(most: u32, settings: &LimitSettings) -> Self {
         let ban = Duration::from_secs(settings.rlimit_ban_time.into());
         Self { most, ban, windows: Arc::default(), all: None }
@@ -124,7 +124,7 @@ impl Limit {
         if window.banned {
             return Err(Refused(window.ends - now));
         }
-        // After the client's own, so that who is refused takes nothing from the others.
+        // After the client's own, so that a refused client takes nothing from the others.
         self.charge_all(now)?;
         window.hits += 1;
         Ok(Permit(Some(Counted { limit: self.clone(), window: Some((client, window.ends)) })))

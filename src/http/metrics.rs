@@ -46,7 +46,7 @@ const REFUSALS: [&str; 3] = ["all", "client", "system"];
 struct Answer {
     server: &'static str,
     method: &'static str,
-    /// The pattern of the route, never what a caller wrote.
+    /// The pattern of the route, never the path of a request.
     route: String,
     status: u16,
 }
@@ -104,7 +104,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     }
 });
 
-/// Adds what is measured here to a registry.
+/// Adds these metrics to a registry.
 pub(crate) fn register(registry: &mut Registry) {
     let help = "Requests that were answered, by server, method, route and status";
     registry.register("sview_http_requests", help, METRICS.requests.clone());
@@ -150,7 +150,7 @@ pub(crate) async fn measure(server: Server, request: Request, next: Next) -> Res
     response
 }
 
-/// Notes what a page found of a value.
+/// Notes whether a page found a value in the cache.
 pub(crate) fn found(entry: Option<&Entry>, now: DateTime<Utc>) {
     let result = match entry {
         None => "missing",

@@ -41,8 +41,8 @@ impl OwnPages {
         Self { public_url, parts: Mutex::default(), answers: Cache::new(KEPT) }
     }
 
-    /// The answer with a page that shows the site's address; `render` makes it for an address. `name` tells it from all other pages,
-    /// and must not hold anything that a visitor typed.
+    /// Returns the answer with a page that shows the site's address; `render` makes it for an address. `name` identifies it among all
+    /// pages, and must not hold input of a visitor.
     pub(crate) fn page(&self, name: &str, headers: &HeaderMap, render: impl FnOnce(&str) -> Markup) -> Response {
         self.get(name, &self.address(headers), render).respond(headers)
     }

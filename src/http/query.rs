@@ -71,7 +71,7 @@ impl Accepted {
         self
     }
 
-    /// Whether it is known what an address accepts.
+    /// Whether the parameters of an address are known.
     #[cfg(test)]
     pub(crate) fn knows(&self, method: &str, path: &str) -> bool {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
@@ -165,7 +165,7 @@ pub(crate) fn page_period(uri: &Uri) -> Result<Period, String> {
     })
 }
 
-/// Tells in a description that every operation refuses what it does not accept. `error` names the schema of the refusal.
+/// Adds to a description that every operation refuses unknown parameters. `error` names the schema of the refusal.
 pub(crate) fn describe(document: &mut OpenApi, error: &str) {
     let told = "Parameters: one that an address does not have, that comes twice or that cannot be read is answered 400, with the names \
                 of those that it has.";

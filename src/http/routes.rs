@@ -1,4 +1,4 @@
-//! Routes that can be listed. axum does not tell which ones it has, and a description has to tell of each.
+//! Routes that can be listed. axum does not list them, and a description must contain each.
 
 use axum::Router;
 use axum::handler::Handler;

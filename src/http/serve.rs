@@ -42,7 +42,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes, and the most that is read of a connection before somebody asks for it.
 const HEAD: usize = 16 * 1024;
 
-/// How long a client may leave what was sent to it unread.
+/// The time for which a client may leave an answer unread.
 const UNREAD: Duration = Duration::from_secs(30);
 
 /// The time that a stopped server waits for clients who have not finished sending a request.
@@ -69,7 +69,7 @@ pub(crate) struct Bounds {
     all: usize,
     /// 0: any number.
     per_client: usize,
-    /// Peers who are not counted as clients: they connect for others.
+    /// Peers that are not counted as clients: they connect for others.
     proxies: Arc<TrustedProxies>,
 }
 

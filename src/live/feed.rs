@@ -39,10 +39,10 @@ pub(super) struct Feed {
     pub(super) countries: Countries,
     geoip: Option<GeoIp>,
     pace: RateLimiter,
-    /// Viewers were not told of every change, so they need the list.
+    /// Viewers have missed a change, so they need the list.
     owed: bool,
     told_list: Option<Instant>,
-    /// Messages that viewers were not told since they came too fast.
+    /// Messages that viewers did not get since they came too fast.
     pub(super) held_back: u64,
     fast: LogThrottle,
 }
@@ -77,7 +77,7 @@ impl Feed {
         self.geoip.is_some()
     }
 
-    /// Takes what the subscriber tells.
+    /// Takes the subscriber's news.
     pub(super) fn heard(&mut self, news: News<'_>, now: DateTime<Utc>) {
         match news {
             News::Connected => {
@@ -110,7 +110,7 @@ impl Feed {
         self.hub.tell(&messages::info(said, connected, self.since));
     }
 
-    /// Tells the whole list, or owes it: it is large, so once a second is the most.
+    /// Sends the whole list to viewers, or owes it: it is large, so once a second is the most.
     fn tell_list(&mut self) {
         self.owed = true;
         self.hub.forget();
@@ -163,7 +163,7 @@ impl Feed {
         false
     }
 
-    /// Makes up for what was held back, twice a second.
+    /// Sends the messages that were held back, twice a second.
     pub(super) fn tick(&mut self) {
         if self.owed {
             self.tell_list();

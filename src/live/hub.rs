@@ -1,4 +1,4 @@
-//! The viewers. A message is made once and shared by all; each viewer has a bounded queue, and whoever lets it fill is dropped.
+//! The viewers. A message is made once and shared by all. Each viewer has a bounded queue, and a viewer that lets it fill is dropped.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ struct Viewer {
     queue: Sender<Bytes>,
 }
 
-/// All viewers, and what a new one needs to be up to date.
+/// All viewers, and the messages that bring a new one up to date.
 pub(super) struct BroadcastHub {
     most: usize,
     most_of_client: u32,
@@ -111,7 +111,7 @@ impl BroadcastHub {
         }
     }
 
-    /// Tells all viewers. Those whose queue is full are dropped: their queue ends.
+    /// Sends a message to all viewers. Those whose queue is full are dropped: their queue ends.
     pub(super) fn tell(&mut self, message: &Bytes) {
         let before = self.viewers.len();
         self.viewers.retain(|viewer| viewer.queue.try_send(message.clone()).is_ok());
@@ -119,7 +119,7 @@ impl BroadcastHub {
         self.sent += self.viewers.len() as u64;
     }
 
-    /// Tells all viewers of a change of the list, and remembers it for those who come.
+    /// Sends a change of the list to all viewers, and keeps it for new ones.
     pub(super) fn tell_change(&mut self, message: &Bytes) {
         self.tell(message);
         if self.list.is_some() {

@@ -50,7 +50,7 @@ pub(super) fn measure(live: &Live) {
     let _ = LIVE.set(live.clone());
 }
 
-/// Adds what is known at the moment.
+/// Adds the present values.
 pub(crate) fn register(registry: &mut Registry) {
     let seen = Seen::default();
     for topic in Topic::ALL {

@@ -90,7 +90,7 @@ impl Live {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives viewers what was held back for going too fast, until told to stop.
+    /// Gives viewers the messages that were held back for going too fast, until the process stops.
     async fn ticks(self) -> Unfailing {
         let mut every = tokio::time::interval(std::time::Duration::from_millis(500));
         loop {

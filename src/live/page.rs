@@ -125,7 +125,7 @@ pub(crate) struct FeedState {
     countries: BTreeMap<String, u64>,
     /// Messages that were taken, by their topic.
     messages: BTreeMap<&'static str, u64>,
-    /// Messages that were dropped, by what was wrong.
+    /// Messages that were dropped, by fault.
     dropped: BTreeMap<&'static str, u64>,
     /// How often the whole list was asked for, by why.
     list_asked_again: BTreeMap<&'static str, u64>,
@@ -155,7 +155,7 @@ struct Viewers {
 
 /// The state of the live feed
 ///
-/// What is known of the list that the publisher keeps, and what was dropped; the list itself comes over the WebSocket.
+/// The state of the publisher's list, and the dropped messages; the list itself comes over the WebSocket.
 #[utoipa::path(
     get,
     path = "/dynfw/state.json",

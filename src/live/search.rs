@@ -16,7 +16,7 @@ const SPARING: u32 = 20;
 #[derive(Default)]
 pub(super) struct Written {
     last: Mutex<Option<Arc<Searchable>>>,
-    /// Held by whoever writes the next one.
+    /// Held while the next one is written.
     writing: Mutex<()>,
 }
 

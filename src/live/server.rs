@@ -33,7 +33,7 @@ static ACCEPTED: LazyLock<Accepted> =
 /// The path where a supervisor asks whether the process answers.
 const HEALTHZ: &str = "/healthz";
 
-/// Serves until told to stop. Links to the pages of `sview serve` are those of `SVIEW_PUBLIC_URL`; without it there are none.
+/// Serves until `stop` is cancelled. Links to the pages of `sview serve` are those of `SVIEW_PUBLIC_URL`; without it there are none.
 pub async fn serve(
     listener: TcpListener,
     live: Live,

@@ -25,7 +25,7 @@ use crate::http::problem::{Error, refuse};
 /// The most bytes of a frame.
 const FRAME: usize = 8 * 1024;
 
-/// The most bytes of what a viewer may send: nothing is expected but answers to pings.
+/// The most bytes that a viewer may send: nothing is expected but answers to pings.
 const SENT: usize = 512;
 
 /// How often a viewer is asked whether it is there.
@@ -83,7 +83,7 @@ pub(crate) async fn open(State(desk): State<Desk>, mut request: Request) -> Resp
     let place = Place { seat, live };
     tokio::spawn(async move {
         let mut place = place;
-        // Whoever asks for a WebSocket and then vanishes must not hold the place.
+        // A client that asks for a WebSocket and then vanishes must not hold the place.
         let Ok(Ok(upgraded)) = timeout(SENDING, upgrade).await else { return };
         let config = WebSocketConfig::default()
             .read_buffer_size(1024)
@@ -114,7 +114,7 @@ impl Drop for Place {
 }
 
 impl Place {
-    /// Tells a viewer everything until it goes, falls behind, or this process ends.
+    /// Sends a viewer everything until it goes, falls behind, or this process ends.
     async fn watch(&mut self, mut socket: Socket) {
         for message in std::mem::take(&mut self.seat.first) {
             if !send(&mut socket, message).await {

@@ -74,7 +74,7 @@ impl<'de> serde::Deserialize<'de> for Strict {
                 let mut object = serde_json::Map::new();
                 while let Some((key, value)) = map.next_entry::<String, Value>()? {
                     if object.insert(key, value).is_some() {
-                        // Nothing that a request may hold: it is refused as such, not as what is no JSON.
+                        // A key that no request may hold: it is refused as such, and not as invalid JSON.
                         object.insert(TWICE.to_owned(), Value::Null);
                     }
                 }
@@ -150,7 +150,7 @@ pub(super) async fn padded(began: Instant, request: &HeaderMap, body: &Value) ->
         Some(gzip) => {
             (head, [(header::CONTENT_ENCODING, "gzip"), (header::VARY, "accept-encoding")], gzip).into_response()
         }
-        // It is not compressed on the way either: whoever asked does not read that.
+        // It is not compressed on the way either: the client does not accept that.
         None => (head, [(header::VARY, "accept-encoding")], body).into_response(),
     }
 }

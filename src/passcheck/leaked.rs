@@ -18,7 +18,7 @@ use crate::http::client::Client;
 /// The other address.
 pub(super) const PATH: &str = "/api/leaked";
 
-/// How many characters of the hash a request tells.
+/// The number of characters of the hash in a request.
 const TOLD: usize = 6;
 
 /// The passwords whose hashes begin with six digits
@@ -100,7 +100,7 @@ pub(crate) async fn leaked(
     json::padded(began, &headers, &body).await
 }
 
-/// The beginning of the hash that a request tells, or what is wrong with the request: in words that repeat nothing of it.
+/// Returns the beginning of the hash in a request, or the request's fault, in words that repeat nothing of it.
 fn told(request: &Value) -> Result<&str, &'static str> {
     let object = request.as_object().ok_or("the request must be an object")?;
     if object.keys().any(|key| key != "msg_type" && key != "hash") {

@@ -82,9 +82,8 @@ impl Passwords {
         Ok(all.map(|Found { hash, count, sources, .. }| Entry { hash, count, sources }).collect())
     }
 
-    /// How often they were seen alone; and, where the file says all of it, what tells that from what
-    /// another file says. The database is asked only where it knows of any, which its time tells: for answers whose length tells it
-    /// as well.
+    /// Returns only how often they were seen. If the file has all of it, also returns the file's tag for them. The database is asked only
+    /// if it has any. The time of the answer shows that, so this is for answers whose length shows it as well.
     pub(super) async fn counts(
         &self,
         kind: HashKind,
@@ -104,7 +103,7 @@ impl Passwords {
             tokio::task::spawn_blocking(move || current.look());
         }
         let Some(bulk) = current.get().map_err(Unavailable)? else { return Ok((Vec::new(), None)) };
-        // Most of what is asked for is in the page cache; only what is not is worth a thread that waits.
+        // Most of the file is in the page cache; only a read from the disk is worth a thread that waits.
         let entries = match bulk.range_at_once(prefix) {
             Some(entries) => entries,
             None => {
@@ -159,8 +158,8 @@ fn united(listed: Vec<Found>, seen: &Seen) -> Vec<Found> {
     all.into_values().collect()
 }
 
-/// Under which prefixes the database knows of passwords, a bit each: under all others it need not be asked. Until that was read, it
-/// is asked always; what is counted since shows when it was read again, some seconds later.
+/// The prefixes under which the database has passwords, a bit each: under all others it need not be asked. Before the first read, it is
+/// asked always. Passwords counted since then show after the next read, some seconds later.
 #[derive(Debug, Default)]
 struct Occupied {
     bits: RwLock<Option<[Box<[u64]>; 2]>>,

@@ -28,7 +28,7 @@ use crate::http::query::Refusal;
 /// The path of the API; the prefix follows.
 pub(super) const RANGE: &str = "/range/";
 
-/// Asks for an answer whose length does not tell how many passwords there are.
+/// Asks for an answer whose length does not depend on the number of passwords.
 const ADD_PADDING: HeaderName = HeaderName::from_static("add-padding");
 
 /// A padded answer is as long as so many lines of the count 0, drawn by chance.
@@ -126,7 +126,7 @@ pub(crate) async fn range(
         }
     };
     let mut response = if padded {
-        // A tag over the real lines would tell when two answers are the same; one over all lines would be of no use.
+        // A tag over the real lines would show when two answers are the same; one over all lines would be of no use.
         let kept = [(header::CACHE_CONTROL, "private, max-age=600"), (header::CONTENT_TYPE, TEXT)];
         let text = pad(prefix, kind, entries);
         even(began).await;
@@ -179,7 +179,7 @@ fn line(kind: HashKind) -> usize {
     kind.digits() - HashPrefix::DIGITS + 4
 }
 
-/// The lines, as they are sent: the greater part of what a request costs, so written byte by byte.
+/// Returns the lines, as they are sent. They are the greater part of a request's cost, so they are written byte by byte.
 fn text(kind: HashKind, entries: &[Entry]) -> Vec<u8> {
     /// A line without its digits: the colon, a count of at most 2⁵³ − 1, and the end.
     const REST: usize = 1 + 16 + 2;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-/// The greylist as it was read, and when it is to be held against what is published.
+/// The greylist as it was read, and the time of its next comparison with what is published.
 pub(super) struct Listed {
     /// The list's generation; `None` where none was made yet.
     generation: Option<u64>,

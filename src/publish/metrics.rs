@@ -47,7 +47,7 @@ impl Metrics {
     }
 }
 
-/// Adds what is measured here to a registry.
+/// Adds these metrics to a registry.
 pub(crate) fn register(registry: &mut Registry) {
     let metrics = &*METRICS;
     let help = "Messages that were published, by topic, whoever hears them";

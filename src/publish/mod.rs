@@ -1,4 +1,4 @@
-//! The dynamic firewall's publisher: the greylist and what is reported, as the live feed that clients of the original network read.
+//! The dynamic firewall's publisher: the greylist and new reports, as the live feed that clients of the original network read.
 
 mod failure;
 mod listed;
@@ -47,7 +47,7 @@ pub struct Publishing {
 }
 
 impl Publishing {
-    /// Makes what is missing in its directory, and listens.
+    /// Creates the missing files in its directory, and listens.
     ///
     /// # Errors
     /// When keys or serials cannot be read or kept, or the address is not free.

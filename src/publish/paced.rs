@@ -12,7 +12,7 @@ use super::metrics::METRICS;
 const BURST: usize = 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A publisher that everything is sent through, at its pace. Counts what is sent.
+/// A publisher that everything is sent through, at its pace. Counts the sent messages.
 pub(super) struct Paced<'a> {
     publisher: &'a Publisher,
     /// Messages since the last pause.

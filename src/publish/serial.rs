@@ -25,7 +25,7 @@ pub(super) struct HighWater {
 }
 
 impl HighWater {
-    /// Reads what an earlier run left; where there was none, begins.
+    /// Reads the state of an earlier run; begins if there was none.
     pub(super) fn open(directory: &Path) -> anyhow::Result<Self> {
         let path = directory.join("serial.json");
         let hint = || format!("{}: delete it, and clients ask for the list again", path.display());
@@ -37,8 +37,8 @@ impl HighWater {
         Ok(Self { path, state })
     }
 
-    /// The version and serial to begin with; `now`, in seconds since 1970, is the version unless the clock was set back. Where the
-    /// file was lost the serial begins at `now` too: that is past what a publisher of some deltas a minute has reached.
+    /// Returns the version and serial to begin with. `now`, in seconds since 1970, is the version unless the clock was set back. If the
+    /// file was lost the serial begins at `now` too. That is past the serials of a publisher with some deltas a minute.
     pub(super) fn leap(&mut self, now: u64) -> anyhow::Result<(u64, u64)> {
         let version = now.max(self.state.version.saturating_add(1));
         let serial = if self.state == State::default() { now } else { self.state.serial.saturating_add(LEAP) };

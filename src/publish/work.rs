@@ -88,7 +88,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Sends a change and takes it back: whoever followed an earlier run sees by its serial that something was missed.
+    /// Sends a change and takes it back: a client of an earlier run sees by its serial that something was missed.
     async fn nudge(&mut self) -> Result<(), Failure> {
         let wanted = self.serials.addresses().clone();
         let mut other = wanted.clone();
@@ -143,10 +143,10 @@ impl<'a> Work<'a> {
         METRICS.serial.set(whole(self.serials.serial()));
     }
 
-    /// Sends what was reported since the last time, at most so much; the rest of it is left out.
+    /// Sends the reports since the last time, at most so many; the rest is left out.
     async fn tell_events(&mut self) -> Result<(), Failure> {
         let until = self.now() - self.settings.delay;
-        // Where the clock was set back, events begin anew instead of waiting for it to catch up.
+        // After a clock was set back, events begin again instead of waiting for it to catch up.
         self.told = self.told.min(until + TimeDelta::minutes(1));
         if until <= self.told || self.settings.events == 0 {
             return Ok(());

@@ -174,7 +174,7 @@ impl From<sview_jobs::Disagreement> for Disagreement {
     }
 }
 
-/// The least that ought to be free: bytes, and a part of all.
+/// The least space that should be free: bytes, and a part of all.
 const LOW: (u64, u64) = (1 << 30, 20);
 
 #[cfg(unix)]

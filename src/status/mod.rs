@@ -22,7 +22,7 @@ pub(crate) struct Status {
     pub(crate) database: Server,
     /// The ledger of jobs, and with Redis the cache.
     pub(crate) ledger: Server,
-    /// The disk of the data directory; null where the system does not tell.
+    /// The disk of the data directory; null if the system does not report it.
     pub(crate) disk: Option<Disk>,
     /// The periodic jobs.
     pub(crate) schedule: Vec<Tick>,

@@ -14,7 +14,7 @@ const SILENT: TimeDelta = TimeDelta::seconds(200);
 const EVERY_MINUTE: &str = "refresh";
 
 impl Status {
-    /// Adds what the parts tell, most urgent first.
+    /// Adds the warnings of the parts, most urgent first.
     pub(super) fn warn(&mut self) {
         let (reports, clocks) = (self.of_reports(), self.of_clocks());
         let all = [self.of_schedule(), reports, self.of_disk(), clocks, self.of_processes()];

@@ -78,7 +78,7 @@ async fn late(context: &Context, limit: &Limit, looks: Vec<(Request, Client)>) -
     due.filter_map(|((request, client), _)| Some((request, limit.charge(client).ok()?))).collect()
 }
 
-/// Queues what is due of these, and has those pay for it who asked first.
+/// Queues the due ones of these. The clients that asked first pay for them.
 async fn suggest_all(context: &Context, limit: &Limit, wanted: Vec<(Request, Wanted)>) -> sview_jobs::Result<()> {
     let (mut requests, mut charges, mut looks) = (Vec::new(), Vec::new(), Vec::new());
     for (request, wanted) in wanted {
@@ -238,7 +238,7 @@ impl CardLoader {
         }))
     }
 
-    /// The value of what no device saw, for a session without devices: known without asking anybody.
+    /// Returns the value of no devices, for a session without devices: known without asking anybody.
     fn nobodys(&self, request: &Request) -> Option<Entry> {
         let Parameters::Devices(tokens) = request.parameters() else { return None };
         tokens.is_empty().then(|| {
@@ -282,7 +282,7 @@ impl CardLoader {
         }
     }
 
-    /// Asks whether late reports were aggregated since the value was computed. For what is precached the scheduler does so.
+    /// Asks whether late reports were aggregated since the value was computed. For precached values the scheduler does so.
     fn refresh_if_late(&self, client: Client, request: &Request, batch: &mut Batch) {
         let nobodys = matches!(request.parameters(), Parameters::Devices(tokens) if tokens.is_empty());
         if request.resource().precached() || nobodys || self.known.is_away() {
@@ -295,7 +295,7 @@ impl CardLoader {
         }
     }
 
-    /// Whether a client would pay for the computation of a value, unless it is under way. So does whoever asks for a missing one.
+    /// Whether a client would pay for the computation of a value, unless it is under way. A client that asks for a missing one pays too.
     fn is_paid(&self, request: &Request, entry: Option<&Entry>) -> bool {
         entry.is_none_or(|entry| self.is_due(entry) && !request.resource().precached())
     }
@@ -317,7 +317,7 @@ impl CardLoader {
         Batch { standings, suggestions: Vec::new() }
     }
 
-    /// Has the queues told what is suggested, in the background.
+    /// Sends suggestions to the queues, in the background.
     fn send(&self, batch: Batch) {
         let count = batch.suggestions.len();
         if count > 0 && self.suggest.try_send(batch.suggestions).is_err() {
@@ -325,7 +325,7 @@ impl CardLoader {
         }
     }
 
-    /// Leaves out a value of a time to come. Whoever has set the clock back to look at old reports would read of it that there are none.
+    /// Leaves out a value of a time to come. After a clock is set back to look at old reports, it would say that there are none.
     fn of_this_time(&self, entry: Option<Entry>) -> Option<Entry> {
         entry.filter(|entry| entry.finish <= self.now() + AHEAD)
     }
@@ -360,7 +360,7 @@ impl CardLoader {
         if recent.len() >= WAITING {
             recent.retain(|_, at| at.elapsed() < REPEAT);
         }
-        // Bounded whatever comes: what is not noted may be asked about twice.
+        // Bounded in any case: a request that is not noted may be asked about twice.
         if recent.len() < WAITING {
             recent.insert(key, Instant::now());
         }

@@ -58,7 +58,7 @@ pub(super) struct Lookup {
     period: String,
 }
 
-/// Leads to the page about the attacker whose address was typed; asks for one where none was, or what was typed is none.
+/// Leads to the page about the attacker whose address was typed. Asks for an address if there was none, or no valid one.
 pub(super) async fn lookup(State(app): State<App>, query: Result<Query<Lookup>, QueryRejection>) -> Response {
     let Ok(Query(Lookup { ip, period })) = query else {
         return Problem::expected("The query cannot be read", "ip, an IPv4 or IPv6 address").page(&app.plain());

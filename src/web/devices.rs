@@ -1,4 +1,4 @@
-//! A visitor's own devices: added and removed by form, shown with what they saw.
+//! A visitor's own devices: added and removed by form, shown with their reports.
 
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -21,7 +21,7 @@ use crate::http::query::page_period;
 /// Answers about a session's devices are nobody else's, not even a cache's.
 const PRIVATE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "private, no-store")];
 
-/// The form of a device. It carries no token against foreign sites: [`guard::same_site`] tells their forms by the browser's word.
+/// The form of a device. It carries no token against foreign sites: [`guard::same_site`] recognises their forms by the browser's word.
 #[derive(Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +63,7 @@ pub(super) async fn page(State(app): State<App>, client: Client, session: Sessio
 
 /// A page that asks whether to add a device
 ///
-/// What a router's own page links to. It changes nothing: the page has a form that does.
+/// The page that a router's own page links to. It changes nothing: the page has a form that does.
 #[utoipa::path(
     get,
     path = "/api/device/add",

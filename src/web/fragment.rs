@@ -1,5 +1,5 @@
-//! A card alone: what the script asks for while a placeholder waits, and when a newer value is due. 200 with the card, 304 where the
-//! script has it, 202 while it is being computed.
+//! A card alone. The script asks for it while a placeholder waits, and when a newer value is due. 200 with the card, 304 if the script has
+//! it, 202 while it is being computed.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};

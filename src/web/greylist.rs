@@ -38,9 +38,9 @@ const DAYS: usize = 64 << 20;
 #[derive(Default)]
 pub(super) struct Files {
     latest: RwLock<Option<Arc<Latest>>>,
-    /// Held by whoever reads the next list.
+    /// Held while the next list is read.
     reading: Mutex<()>,
-    /// Held by whoever reads a day's list.
+    /// Held while a day's list is read.
     reading_day: Mutex<()>,
     days: StdMutex<Days>,
     license: OnceLock<Download>,
@@ -180,7 +180,7 @@ impl App {
         Ok(Some(latest))
     }
 
-    /// The list of a day as a file; `None` where there is none. While the database does not answer it is what is kept.
+    /// Returns the list of a day as a file; `None` where there is none. While the database does not answer it is the kept one.
     async fn day(&self, day: NaiveDate, form: Form) -> Result<Option<Arc<Download>>, String> {
         let (files, reports) = (&self.parts.greylist, &self.parts.services.reports);
         let kept = |made| files.days.lock().unwrap_or_else(PoisonError::into_inner).get((day, form), made);

@@ -1,5 +1,5 @@
-//! The HTTP server: pages, the API, and what they load. It serves what is cached and enqueues what is missing; it never waits
-//! for a query over reports.
+//! The HTTP server: pages, the API, and their files. It serves cached values and enqueues missing ones. It never waits for a query over
+//! reports.
 
 mod api;
 mod card_loader;
@@ -141,7 +141,7 @@ pub fn router(app: App) -> Router {
     router_with(app, Router::new())
 }
 
-/// All addresses and some more, under the same limits and with the same headers: what a benchmark compares with.
+/// Returns all addresses and some more, under the same limits and with the same headers, for comparison in benchmarks.
 pub fn router_with(app: App, more: Router<App>) -> Router {
     let strict = from_fn_with_state(app.clone(), strict);
     let programs = programs().merge(parts()).into_router().route_layer(strict);
@@ -202,10 +202,10 @@ fn programs() -> Routes<App> {
         .get("/readyz", health::ready)
 }
 
-/// Serves until told to stop; then open requests are finished.
+/// Serves until `stop` is cancelled; then open requests are finished.
 ///
 /// # Errors
-/// None so far: what the system refuses is tried again.
+/// None so far: if the system refuses a connection, it is tried again.
 pub async fn serve(
     listener: TcpListener,
     app: App,
@@ -215,7 +215,7 @@ pub async fn serve(
     serve_routes(listener, &app.parts.proxies.clone(), router(app), settings, stop).await
 }
 
-/// Serves routes as [`serve`] does: what a benchmark measures.
+/// Serves routes as [`serve`] does, for benchmarks.
 ///
 /// # Errors
 /// As there.

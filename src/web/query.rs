@@ -32,7 +32,7 @@ impl ResourceQuery {
     pub(super) fn request(&self, name: &str, session: &Session) -> Result<Request, Problem> {
         let resource: ResourceName =
             name.parse().map_err(|error| Problem::expected("There is no such resource", error))?;
-        // Ignored, it would give an answer about everything to who asks about one.
+        // Ignored, it would give an answer about everything to a client that asks about one.
         let stray = [
             ("ip", self.ip.is_some() && resource.subject != Subject::Attacker),
             ("password", self.password.is_some() && resource.subject != Subject::Password),

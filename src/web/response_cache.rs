@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// How long an answer is given out before it is made anew.
+/// The time for which an answer is served before it is made again.
 const KEPT: Duration = Duration::from_secs(1);
 
-/// How long it is still given out while somebody makes the next one.
+/// The time for which it is still served while somebody makes the next one.
 const MEANWHILE: Duration = Duration::from_secs(5);
 
 /// Keeps the last answer of each address. Addresses are those of precached values and of pages of them: some hundreds.

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// How long a cache that did not answer is not asked again for values that are known.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often what is precached is looked at, so that a page that nobody opened lately is known too.
+/// The time between two reads of all precached values, so that a page that nobody opened lately is known too.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// The most bytes of values that are kept. Precached values have about one of these megabytes. The rest is for details of attackers and
@@ -38,7 +38,7 @@ impl Weighter<CacheKey, Entry> for Bytes {
     }
 }
 
-/// The cache, and what was last seen in it.
+/// The cache, and the last values seen in it.
 pub(super) struct StaleCache {
     cache: Arc<dyn Cache>,
     values: Values<CacheKey, Entry, Bytes>,
@@ -47,7 +47,7 @@ pub(super) struct StaleCache {
 }
 
 impl StaleCache {
-    /// Over a cache; keeps looking at what is precached for as long as somebody else holds it.
+    /// Over a cache; keeps reading precached values for as long as somebody else holds it.
     pub(super) fn new(cache: Arc<dyn Cache>) -> Arc<Self> {
         let values = Values::with_weighter(VALUES, BYTES, Bytes);
         let known = Arc::new(Self { cache, values, away: Mutex::default() });

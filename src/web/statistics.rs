@@ -12,7 +12,7 @@ use crate::http::client::Client;
 use crate::http::problem::Problem;
 use crate::http::query::page_period;
 
-/// A statistics page: what is cached, placeholders for the rest.
+/// Shows a statistics page: cached values, and placeholders for the rest.
 pub(super) async fn page(State(app): State<App>, client: Client, headers: HeaderMap, uri: Uri) -> Response {
     let Some(page) = Page::at(uri.path()) else { return Problem::not_found().page(&app.plain()) };
     let period = match page_period(&uri) {

@@ -14,7 +14,7 @@ pub enum Slot {
     Ready(Ready),
     /// It was never computed, and is being computed now.
     Pending,
-    /// It cannot be had; why, in words for visitors.
+    /// It cannot be shown; the reason for visitors.
     Failed(String),
 }
 
@@ -141,7 +141,7 @@ fn state(slot: &Slot) -> &'static str {
     }
 }
 
-/// How far the numbers can be trusted, in words.
+/// Renders how far the numbers can be trusted.
 fn freshness(ready: &Ready, now: DateTime<Utc>) -> Markup {
     html! {
         p.freshness {

@@ -19,7 +19,7 @@ const DESCRIPTION: &str = "What a network of honeypots and firewalls reports, as
 pub struct Site {
     /// The name of the site.
     pub name: String,
-    /// Scheme and host as visitors know them, without a slash at the end; `None` where nobody has said them.
+    /// Scheme and host as visitors know them, without a slash at the end; `None` without a setting.
     pub public_url: Option<String>,
     /// The text for the page about the operator.
     pub about: String,

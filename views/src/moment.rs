@@ -1,4 +1,4 @@
-//! Moments and spans of time in words, UTC.
+//! Moments and spans of time as text, UTC.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use maud::{Markup, html};
@@ -30,7 +30,7 @@ pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
     html! { time datetime=(iso(time)) data-ago { (age(now - time)) } }
 }
 
-/// A length of time before now, in words. The script says the same: change both.
+/// Writes a length of time before now. The script writes the same: change both.
 #[must_use]
 pub fn age(age: TimeDelta) -> String {
     let some = |n: i64, unit: &str| if n == 1 { format!("1 {unit} ago") } else { format!("{n} {unit}s ago") };
@@ -43,7 +43,7 @@ pub fn age(age: TimeDelta) -> String {
     }
 }
 
-/// The window that ends at `end`, in words: `15 Mar 2026, 09:00–12:00 UTC`, or its days where windows are whole days.
+/// Writes the window that ends at `end`: `15 Mar 2026, 09:00–12:00 UTC`, or its days where windows are whole days.
 #[must_use]
 pub fn window(end: DateTime<Utc>, width: TimeDelta) -> String {
     let start = end - width;
@@ -58,7 +58,7 @@ fn days(first: DateTime<Utc>, last: DateTime<Utc>) -> String {
     format!("{} – {}", first.format("%-d %b"), last.format("%-d %b %Y"))
 }
 
-/// How far back a period looks, in words: `the last 7 days`.
+/// Writes how far back a period looks: `the last 7 days`.
 #[must_use]
 pub fn range(of: Period) -> &'static str {
     period(of).split_once(',').map_or(period(of), |(range, _)| range)

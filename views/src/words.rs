@@ -1,4 +1,4 @@
-//! The words for what is counted and for what it is counted by.
+//! The words for measures and dimensions.
 
 use maud::{Markup, html};
 use sview_model::{Action, Dimension, Kind, Measure, Resource, Shape, Trap, service};

@@ -1,4 +1,4 @@
-//! The last words of an ingest: what there is now, where it is, and what to do next.
+//! The last message of an ingest: the reports in the store, its location, and the next command.
 
 use std::fmt;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) struct Last<'a> {
 }
 
 impl<'a> Last<'a> {
-    /// Looks at what there is.
+    /// Reads the overview of the store.
     pub(super) async fn of(reports: &Reports, places: &'a Places, now: DateTime<Utc>) -> sview_store::Result<Self> {
         // No report is accepted that is later than this.
         let overview = reports.overview(now + TimeDelta::days(2)).await?;

@@ -30,7 +30,7 @@ pub(super) enum Known {
 pub(super) struct Part {
     /// The file, at its start.
     pub(super) file: File,
-    /// Its size on disk, in bytes. A log in use grows while it is read: what comes later is not part of this file.
+    /// Its size on disk, in bytes. A log in use grows while it is read: later lines are not part of this file.
     pub(super) size: u64,
     /// Its format, perhaps [`Format::Auto`].
     pub(super) format: Format,
@@ -59,7 +59,7 @@ pub(super) async fn identify(
     let ending = if age < AT_REST { Ending::Growing } else { Ending::File };
     // Another format finds other reports in the same file.
     let fits = |key: &FileKey| asked == Format::Auto || key.format.is_empty() || key.format == asked.as_str();
-    // Before anything is asked: what is added later is looked at when this file is added.
+    // Before any question: files that are added later are compared when this file is added.
     let as_of = reports.files_turn().await?;
     let mut earlier = if again { Vec::new() } else { reports.may_have_grown().await? };
     earlier.retain(|e| fits(&e.file));
@@ -115,7 +115,7 @@ pub(super) async fn identify(
         let format = if asked == Format::Auto { "" } else { asked.as_str() };
         match reports.beginning_of(&outline, content.size, format).await? {
             Some(longer) if longer.finished => return Ok(Known::Beginning(longer.name)),
-            // Its last line may be cut. What it has in whole is in the longer one as well.
+            // Its last line may be cut. Its whole lines are in the longer one as well.
             Some(longer) => return part(longer, Ending::Growing, true),
             None => {}
         }

@@ -1,4 +1,4 @@
-//! Storing what is read of one file or pipe, and telling about it.
+//! Stores the reports of one file or pipe, and reports progress.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -80,7 +80,7 @@ impl<'a> Intake<'a> {
         self.tell(&chunk.rejects, rejected)
     }
 
-    /// Notes that so many lines are done with, and keeps the sessions that are open. `finished` says that the file has no more.
+    /// Notes that so many lines are finished, and keeps the sessions that are open. `finished` says that the file has no more.
     pub(super) async fn finish(
         &mut self,
         lines: Option<u64>,

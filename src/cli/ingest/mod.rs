@@ -261,7 +261,7 @@ async fn ingest(
     Ok(summary.rejected > 0 || summary.nothing_recognised())
 }
 
-/// Stores what comes from a pipe, soon after it came.
+/// Stores reports from a pipe, soon after they came.
 async fn store_piped(intake: &mut Intake<'_>, ready: &mut mpsc::Receiver<Chunk>) -> anyhow::Result<()> {
     let mut waiting: Option<(Chunk, Instant)> = None;
     loop {

@@ -82,7 +82,7 @@ impl<F: Read + AsFd> Read for Source<F> {
     }
 }
 
-/// Opens a file or a named pipe for reading. Does not wait for whoever writes to a pipe.
+/// Opens a file or a named pipe for reading. Does not wait for a writer of the pipe.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
     OpenOptions::new().read(true).custom_flags(nonblocking).open(path)

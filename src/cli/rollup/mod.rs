@@ -1,4 +1,4 @@
-//! `sview rollup`: verifying aggregates, and mending them.
+//! `sview rollup`: verifies aggregates, and repairs them.
 
 mod rebuild;
 mod verify;

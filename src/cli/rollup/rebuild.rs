@@ -1,4 +1,4 @@
-//! `sview rollup rebuild`: makes the aggregates of a span anew, whatever they hold.
+//! `sview rollup rebuild`: makes the aggregates of a span again, whatever they hold.
 
 use std::process::ExitCode;
 

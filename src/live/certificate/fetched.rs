@@ -19,7 +19,7 @@ pub(super) fn key(url: &HttpsUrl) -> anyhow::Result<PublicKey> {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(TIME))
         .https_only(true)
-        // Whoever is led elsewhere trusts somebody whom the operator did not name.
+        // A redirect could lead to a site that the operator did not name.
         .max_redirects(0)
         .http_status_as_error(false)
         .tls_config(TlsConfig::builder().root_certs(authorities()?).build())
@@ -29,7 +29,7 @@ pub(super) fn key(url: &HttpsUrl) -> anyhow::Result<PublicKey> {
         ureq::Error::BodyExceedsLimit(_) => {
             anyhow!("{url} answers more than {} KiB: that is no certificate", LARGEST / 1024)
         }
-        // It would tell all of the address.
+        // It would show all of the address.
         ureq::Error::BadUri(_) => anyhow!("{url} is no address that can be asked"),
         error if is_untrusted(&error) => anyhow!(
             "{url}: {error}; trusted are the system's authorities, or those in the file that SSL_CERT_FILE names"
@@ -50,7 +50,7 @@ pub(super) fn key(url: &HttpsUrl) -> anyhow::Result<PublicKey> {
     Ok(PublicKey::parse(&text, &url.to_string())?)
 }
 
-/// Whether nobody who is trusted vouches for the site. ureq gives back what a handshake says within an error of the connection.
+/// Whether no trusted authority vouches for the site. ureq returns errors of the handshake within an error of the connection.
 fn is_untrusted(error: &ureq::Error) -> bool {
     let error = match error {
         ureq::Error::Rustls(error) => Some(error),

@@ -54,7 +54,7 @@ use crate::{live, passcheck};
 )]
 struct Description;
 
-/// The description. It tells of the live feed only where there is one.
+/// Returns the description. It contains the live feed only if there is one.
 fn description(live: bool) -> utoipa::openapi::OpenApi {
     let mut description = Description::openapi();
     query::describe(&mut description, "Error");

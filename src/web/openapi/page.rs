@@ -14,7 +14,7 @@ use utoipa::openapi::{OpenApi, RefOr, Required};
 use super::description;
 use crate::web::App;
 
-// Where what an address takes has its place, in the words of the page.
+// The place of a path's parameters, in the words of the page.
 const PATH: &str = "path";
 const QUERY: &str = "query";
 const FORM: &str = "form";
@@ -156,7 +156,7 @@ fn answers(operation: &Operation) -> Vec<Answer> {
     answers.collect()
 }
 
-/// How to call it from a command line, with the examples of what it takes.
+/// Returns a call from a command line, with the examples of its parameters.
 fn call(method: &str, path: &str, parameters: &[Parameter], operation: &Operation) -> String {
     let of = |place: &'static str| {
         let those = parameters.iter().filter(move |parameter| parameter.place == place);

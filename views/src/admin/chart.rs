@@ -35,7 +35,7 @@ pub(super) fn throughput(name: &str, hours: &[HourBar]) -> Markup {
     hourly(&said, &["Done", "Dead"], &hours.iter().map(hour).collect::<Vec<_>>())
 }
 
-/// Bars of one or two series, the second on top of the first, with the same as a table. `said` is the chart in words.
+/// Renders bars of one or two series, the second on top of the first, with the same as a table. `said` describes the chart.
 pub(super) fn hourly(said: &str, series: &[&str], hours: &[Hour]) -> Markup {
     let most = hours.iter().map(Hour::sum).max().unwrap_or(0);
     html! {
@@ -67,7 +67,7 @@ fn cell(hour: &Hour, i: usize) -> String {
     }
 }
 
-/// The bars alone, with what they say where they are pointed at.
+/// Renders the bars alone, with their texts for a visitor who points at them.
 fn bars(said: &str, series: &[&str], hours: &[Hour]) -> Markup {
     let most = hours.iter().map(Hour::sum).max().unwrap_or(0);
     let tall = |n: u64| n as f64 / most.max(1) as f64 * HEIGHT;

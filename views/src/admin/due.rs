@@ -17,9 +17,9 @@ pub struct AggregationRow {
     pub name: String,
     /// Up to where it has come, UTC.
     pub watermark: Option<DateTime<Utc>>,
-    /// How far that is behind what is due, in words; `None` when it is not.
+    /// How far that is behind the due time, as text; `None` when it is not.
     pub lag: Option<String>,
-    /// Spans that wait to be made, or made anew.
+    /// Spans that wait to be made, or made again.
     pub pending: u64,
     /// The decision of a refresh at this moment, for people.
     pub verdict: String,

@@ -14,7 +14,7 @@ pub struct Ask {
     pub label: &'static str,
     /// Whether a page asks before it is done.
     pub asks: bool,
-    /// The fields: `action` and what it is done to.
+    /// The fields: `action` and its jobs.
     pub fields: Vec<(&'static str, String)>,
 }
 

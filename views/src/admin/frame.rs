@@ -10,7 +10,7 @@ use crate::{assets, moment};
 pub struct AdminContext {
     /// The time of the machine, UTC.
     pub now: DateTime<Utc>,
-    /// Whether whoever looks may act; else no form is shown.
+    /// Whether the operator may act; else no form is shown.
     pub may_act: bool,
     /// Whether they signed in, and so can sign out.
     pub signed_in: bool,

@@ -14,7 +14,7 @@ use crate::text;
 /// A reason for a job to wait.
 #[derive(Clone, Debug)]
 pub struct Wait {
-    /// In words; may be hostile.
+    /// A summary of the job; may be hostile.
     pub words: String,
     /// Jobs that are in its way: ids, and words that may be hostile.
     pub blockers: Vec<(String, String)>,

@@ -21,7 +21,7 @@ pub struct JobRow {
     pub queue: &'static str,
     /// The kind of the job; may be hostile.
     pub name: String,
-    /// The job in words; may be hostile.
+    /// A summary of the job; may be hostile.
     pub words: String,
     /// The reason why it waits, or its last error; may be hostile.
     pub remark: Option<String>,
@@ -75,7 +75,7 @@ impl JobsFilter {
         all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.clone())).collect()
     }
 
-    /// The address of the list of what matches.
+    /// Returns the address of the list with this filter.
     #[must_use]
     pub fn address(&self) -> String {
         let mut fields = self.fields();
@@ -104,7 +104,7 @@ pub struct JobsPage {
     pub queues: Vec<&'static str>,
     /// Kinds of jobs that can be chosen.
     pub names: Vec<&'static str>,
-    /// A page of what matches.
+    /// A page of the matching jobs.
     pub rows: Vec<JobRow>,
     /// The id after which the next page begins, if there is one.
     pub older: Option<String>,
@@ -202,7 +202,7 @@ fn filter_form(shown: &JobsPage) -> Markup {
     }
 }
 
-/// A table of jobs; with `filter` its head has links to other orders of what matches.
+/// Renders a table of jobs; with `filter` its head has links to other orders of the matching jobs.
 pub(super) fn list(context: &AdminContext, rows: &[JobRow], filter: Option<&JobsFilter>) -> Markup {
     let columns = [
         Column::mark("State"),

@@ -1,7 +1,7 @@
-//! Operators' pages: status, queues, jobs, workers, schedule, what is due, the cache, and the log of actions.
+//! Operators' pages: status, queues, jobs, workers, schedule, due work, the cache, and the log of actions.
 //!
-//! They look like the public ones and work without script; with it, what is in `data-live` is kept up to date. Words of jobs and
-//! errors may hold what attackers typed: they are shown by [`crate::text`] like every such string.
+//! They look like the public ones and work without script. With it, everything in `data-live` is kept up to date. Summaries of jobs and
+//! errors may hold input of attackers: they are shown by [`crate::text`] like every such string.
 
 mod cache;
 mod chart;

@@ -39,7 +39,7 @@ pub struct QueueCard {
     pub workers: (usize, usize),
     /// The share of dead jobs among those that ended in a day, as text: `0.4 %`.
     pub failure_rate: Option<String>,
-    /// The 50th, 95th and 99th percentile of the last run times, in words.
+    /// The 50th, 95th and 99th percentile of the last run times, as text.
     pub run_times: Option<[String; 3]>,
     /// The hours of the last day.
     pub hours: Vec<HourBar>,
@@ -56,7 +56,7 @@ pub struct KindRow {
     pub done: u64,
     /// How many failed.
     pub failed: u64,
-    /// Half took no longer, 95 of 100 took no longer, and the longest; in words. `None` where no time is known.
+    /// The run times that half and 95 of 100 attempts did not exceed, and the longest; as text. `None` where no time is known.
     pub times: Option<[String; 3]>,
     /// The end of each hour, UTC, how many ended well and how many failed; oldest first. The last hour is under way.
     pub hours: Vec<(DateTime<Utc>, u64, u64)>,

@@ -73,11 +73,11 @@ pub struct ServerRow {
     pub what: String,
     /// The reason why it does not answer; may be hostile.
     pub error: Option<String>,
-    /// Its size in words, and what bounds it.
+    /// Its size as text, and its limit.
     pub size: String,
-    /// How long its answer took, in words.
+    /// The time that its answer took, as text.
     pub answered_in: Option<String>,
-    /// How far off its clock is, in words; `None` where it has the host's.
+    /// How far off its clock is, as text; `None` where it has the host's.
     pub clock: Option<String>,
 }
 
@@ -170,7 +170,7 @@ pub fn status(context: &AdminContext, shown: &StatusPage) -> Markup {
     page(context, &Frame { title: "Status", nav: "/status", lead: Some(lead), live: true }, &content)
 }
 
-/// A number of bytes in words: `1.4 GB`.
+/// Writes a number of bytes for people: `1.4 GB`.
 fn bytes(n: u64) -> String {
     format!("{}B", short(n))
 }

@@ -18,12 +18,12 @@ impl Column {
         Self { head, class: "", labelled: true }
     }
 
-    /// The name of what a row is about: the card's first line.
+    /// A column of a row's subject: the card's first line.
     pub(super) const fn name(head: &'static str) -> Self {
         Self { class: "about", labelled: false, ..Self::new(head) }
     }
 
-    /// The same in words that need room.
+    /// The same for texts that need room.
     pub(super) const fn subject(head: &'static str) -> Self {
         Self { class: "words about", ..Self::name(head) }
     }
@@ -38,7 +38,7 @@ impl Column {
         Self { class: "number", ..Self::new(head) }
     }
 
-    /// Something that says itself what it is, like a state; beside the subject on a phone.
+    /// A column of values that explain themselves, like a state; beside the subject on a phone.
     pub(super) const fn mark(head: &'static str) -> Self {
         Self { class: "state-cell", labelled: false, ..Self::new(head) }
     }

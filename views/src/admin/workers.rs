@@ -1,4 +1,4 @@
-//! The workers, and what they are at.
+//! The page of the workers and their jobs.
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -14,7 +14,7 @@ use crate::text;
 pub struct RunningRow {
     /// The id of the job.
     pub id: String,
-    /// In words; may be hostile.
+    /// A summary of the job; may be hostile.
     pub words: String,
     /// The time since when it runs, UTC.
     pub since: Option<DateTime<Utc>>,
@@ -44,7 +44,7 @@ pub struct WorkerRow {
 pub struct LeftRow {
     /// The id of the job.
     pub id: String,
-    /// In words that may be hostile, and its state now; `None` where its record was purged.
+    /// A summary of the job, which may be hostile, and its state now; `None` where its record was purged.
     pub job: Option<(String, &'static str)>,
 }
 

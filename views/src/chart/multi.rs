@@ -22,7 +22,7 @@ pub(super) fn multi(request: &Request, multi: &MultiSeries) -> Markup {
     }
 }
 
-/// A series as it is drawn: of a label, or of what belongs to none.
+/// A drawn series: of a label, or of everything without one.
 pub(super) struct Drawn<'a> {
     /// `None` is what belongs to no label.
     label: Option<&'a str>,

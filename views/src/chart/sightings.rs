@@ -64,7 +64,7 @@ fn listed(column: &str, labels: &[Option<&str>]) -> Markup {
     }
 }
 
-/// The label of a time as people read it: a day, where the period tells no more.
+/// Renders the label of a time for people: a day, if the period has no more.
 fn when(label: &str, period: Period) -> Markup {
     let Ok(time) = NaiveDateTime::parse_from_str(label, LABEL_FORMAT) else { return text::label(label) };
     let is_day = period.scale().source == Precision::Daily;

@@ -32,7 +32,7 @@ pub fn standalone_svg(request: &Request, data: &Data, reported: Option<&Reported
     };
     let title = request.resource().title;
     let covers = moment::period(request.period());
-    // The style is this crate's own file, not data; as XML it needs no escaping beyond what it has.
+    // The style is this crate's own file, not data; as XML it needs no more escaping.
     let style = PreEscaped(include_str!("../../assets/standalone.css"));
     let svg = html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (WIDTH) " " (TOP + height) } role="img"

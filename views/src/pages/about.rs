@@ -1,4 +1,4 @@
-//! The page about the site: what it is, how numbers are made, how far they can be trusted.
+//! The page about the site: its purpose, how numbers are made, how far they can be trusted.
 
 use maud::{Markup, html};
 

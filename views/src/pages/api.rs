@@ -1,4 +1,4 @@
-//! The page for programs: which addresses there are, what they take and answer, and what the resources are.
+//! The page for programs: all addresses with their parameters and answers, and all resources.
 
 use maud::{Markup, html};
 use sview_model::{CATALOGUE, Period, Resource, Shape, Subject};

@@ -1,4 +1,4 @@
-//! The devices of a session: what they saw, and which they are.
+//! The page of a session's devices and their reports.
 
 use maud::{Markup, html};
 use sview_model::{DeviceToken, Request};

@@ -243,7 +243,7 @@ fn clock(at: DateTime<Utc>) -> Markup {
     html! { time datetime=(moment::iso(at)) { (at.format("%H:%M:%S")) } }
 }
 
-/// How many rows a table of what came lately has.
+/// The rows of a table of the latest events.
 const LATEST: usize = 15;
 
 fn events(context: &PageContext<'_>, state: &LiveState) -> Markup {
@@ -270,14 +270,14 @@ fn changes(context: &PageContext<'_>, state: &LiveState) -> Markup {
     )
 }
 
-/// A row of what came lately.
+/// A row of a latest event or change.
 struct Row {
     at: DateTime<Utc>,
     who: Markup,
     what: Markup,
 }
 
-/// The card of what came lately, which the script goes on with.
+/// Renders the card of the latest events or changes, which the script continues.
 fn latest(things: &str, thing: &str, rows: impl ExactSizeIterator<Item = Row>) -> Markup {
     let none = rows.len() == 0;
     html! {

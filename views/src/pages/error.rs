@@ -1,4 +1,4 @@
-//! The page of an error: what went wrong, what was expected, what to do.
+//! The page of an error: the problem, the expected input, the advice.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! The glossary: what the words on the pages mean.
+//! The glossary: the meaning of the words on the pages.
 
 use maud::{Markup, html};
 use sview_model::vocabulary::{MEASURES, Term};

@@ -1,4 +1,4 @@
-//! The pages of the greylist: what it is, in which forms it is to be had, and the archive.
+//! The pages of the greylist: its meaning, its forms, and the archive.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use maud::{Markup, html};

@@ -12,7 +12,7 @@ pub const LOOKUP: &str = "/attackers/details/ip/";
 /// The longest text that may be typed: an IPv6 address, its dots and colons in brackets.
 pub const LOOKED_UP: usize = 100;
 
-/// The form. `id` is that of its field, and `typed` what is in it already, which is hostile text.
+/// Renders the form. `id` is that of its field, and `typed` its present content, which is hostile text.
 pub(super) fn form(context: &PageContext<'_>, id: &str, typed: &str) -> Markup {
     html! {
         form.search method="get" action=(LOOKUP) role="search" {
@@ -25,7 +25,7 @@ pub(super) fn form(context: &PageContext<'_>, id: &str, typed: &str) -> Markup {
     }
 }
 
-/// The form's own page; `wrong` is what was typed and is no address.
+/// Renders the form's own page; `wrong` is an input that is no address.
 #[must_use]
 pub fn lookup(context: &PageContext<'_>, wrong: Option<&str>) -> Markup {
     let content = html! {

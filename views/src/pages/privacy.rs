@@ -1,4 +1,4 @@
-//! The page about privacy: what the site keeps about its visitors.
+//! The page about privacy: the data that the site keeps about its visitors.
 
 use maud::{Markup, html};
 
@@ -8,7 +8,7 @@ use crate::{PageContext, layout};
 /// The path of the page.
 pub const PRIVACY: &str = "/privacy/";
 
-/// The page. It tells of the program; what a proxy before it or its operator does, only they can tell.
+/// Renders the page. It describes the program; only a proxy's or site's operator can describe theirs.
 #[must_use]
 pub fn privacy(context: &PageContext<'_>) -> Markup {
     let title = "Privacy";

@@ -7,7 +7,7 @@ use super::{ATTACKER, Page, Width, lookup};
 use crate::layout::{Crumb, Frame};
 use crate::{PageContext, Slot, card, layout, moment};
 
-/// A statistics page. `slots` are the page's requests with what is known of each, in the page's order.
+/// Renders a statistics page. `slots` are the page's requests with the state of each, in the page's order.
 #[must_use]
 pub fn statistics(context: &PageContext<'_>, page: &Page, slots: &[(Request, Slot)]) -> Markup {
     let crumb = Crumb { label: html! { (page.title) }, path: None };
