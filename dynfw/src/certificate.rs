@@ -21,7 +21,7 @@ pub enum CertificateError {
         /// The error of the system.
         source: io::Error,
     },
-    /// It is not what it should be.
+    /// The file has another content than expected.
     #[error("{place}: {wrong}; a certificate is a file that pyzmq's zmq.auth.create_certificates makes")]
     Content {
         /// The file or address that it came from.
@@ -95,8 +95,8 @@ impl Certificate {
         Ok(Self(pair))
     }
 
-    /// The pair kept in a directory as `NAME.key_secret`; made at the first time, with `NAME.key` beside it for those who need the
-    /// public key. Only the owner may read the secret one. Whoever comes second at the same time takes the first one's.
+    /// Returns the pair kept in a directory as `NAME.key_secret`; made at the first time, with `NAME.key` beside it for users of the public
+    /// key. Only the owner may read the secret one. Of two processes at the same time, the second takes the first one's pair.
     ///
     /// # Errors
     /// When the files cannot be read or written, or are no certificates.

@@ -30,7 +30,7 @@ impl Topic {
     }
 }
 
-/// Counts since the process began; they only grow. Shared between the subscriber and whoever looks.
+/// Counts since the process began; they only grow. The subscriber and all readers share them.
 #[derive(Debug, Default)]
 pub struct Counters {
     messages: [AtomicU64; 3],

@@ -1,5 +1,5 @@
-//! Parses messages, strictly: what is missing, of another type, out of bounds, doubled or left over makes the whole malformed.
-//! Keys that are not known are passed over, since publishers may add some.
+//! Parses messages, strictly. A missing, doubled or surplus part, or one of another type or out of bounds, makes the whole malformed.
+//! Unknown keys are skipped, since publishers may add some.
 //!
 //! Nothing is allocated before it is known to be there: a list that claims a million addresses in ten bytes costs nothing.
 
@@ -20,7 +20,7 @@ const MOST_KEYS: u32 = 32;
 /// How deep values may be nested that are passed over.
 const DEEPEST: u8 = 8;
 
-/// The last second of the year 9999: what is later is no time stamp in seconds.
+/// The last second of the year 9999: a later number is no time stamp in seconds.
 const LATEST: u64 = 253_402_300_799;
 
 impl Message {

@@ -9,7 +9,7 @@ pub enum Fault {
     /// It is of a topic that is not known here.
     #[error("the topic is not known")]
     UnknownTopic,
-    /// It is no topic and payload, or the payload is not what the topic says.
+    /// It is no topic and payload, or the payload does not fit the topic.
     #[error("{0}")]
     Malformed(&'static str),
 }

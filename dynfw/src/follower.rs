@@ -41,13 +41,13 @@ pub enum Why {
     First,
     /// Too many deltas are missing, or one for too long.
     Gap,
-    /// Serials began anew: the publisher restarted.
+    /// Serials began again: the publisher restarted.
     Restart,
     /// The version of the list went back.
     VersionBack,
     /// The connection was lost, and deltas with it.
     Reconnect,
-    /// It grew past what is held.
+    /// The list grew past its limit.
     Overfull,
 }
 
@@ -142,7 +142,7 @@ impl Follower {
         if delta.serial > last {
             self.pass_over(last, delta.serial);
         } else if self.missing.remove(&delta.serial) {
-            // It came late: what later ones said of the same address counts.
+            // It came late: a later delta about the same address counts.
             if self.recent.iter().any(|later| later.serial > delta.serial && later.ip == delta.ip) {
                 self.remember(delta);
                 return Followed::Ignored;
@@ -168,7 +168,7 @@ impl Follower {
         }
     }
 
-    /// Notes what is missing between the last serial and a later one.
+    /// Notes the missing serials between the last one and a later one.
     fn pass_over(&mut self, last: u64, next: u64) {
         let gap = next - last - 1;
         if gap > (MOST_MISSING - self.missing.len().min(MOST_MISSING)) as u64 {

@@ -10,7 +10,7 @@ use rmp::encode::{RmpWrite, write_array_len, write_map_len, write_str, write_uin
 pub(crate) const LIST: &str = "dynfw/list";
 /// Topic of a change of the list.
 pub(crate) const DELTA: &str = "dynfw/delta";
-/// Topic of what an address did.
+/// The topic of incident events.
 pub(crate) const EVENT: &str = "dynfw/event";
 
 /// A message of the feed.
@@ -27,7 +27,7 @@ pub enum Message {
 /// The whole list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {
-    /// Grows whenever the list was made anew; some publishers take a time stamp, and some begin again at 0.
+    /// Grows whenever the list is made from scratch; some publishers take a time stamp, and some begin again at 0.
     pub version: u64,
     /// The serial number of the last delta that is in it.
     pub serial: u64,

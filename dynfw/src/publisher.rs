@@ -1,4 +1,4 @@
-//! Sends the feed to whoever subscribes.
+//! Sends the feed to all subscribers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Publisher {
         self.message(&Message::Delta(delta)).await
     }
 
-    /// Sends what an address did.
+    /// Sends an incident event.
     ///
     /// # Errors
     /// When the socket is closed.
@@ -99,10 +99,10 @@ impl Publisher {
         PublishError::Send(self.socket.closed().await)
     }
 
-    /// Closes the socket; what is queued is given `linger` to be sent. Nothing can be sent afterwards.
+    /// Closes the socket; queued messages have the time `linger` to be sent. Nothing can be sent afterwards.
     ///
     /// # Errors
-    /// When what is queued could not be handed over.
+    /// Returns an error if queued messages could not be handed over.
     pub async fn close(&self, linger: Duration) -> Result<(), PublishError> {
         self.socket.close(linger).await.map_err(PublishError::Send)
     }

@@ -32,7 +32,7 @@ pub struct Serials {
 }
 
 impl Serials {
-    /// Goes on from what was saved, or begins; `now` is in seconds since 1970, UTC, and makes a new version.
+    /// Goes on from the saved state, or begins; `now` is in seconds since 1970, UTC, and makes a new version.
     #[must_use]
     pub fn resume(saved: Option<Saved>, now: u64) -> Self {
         match saved {
@@ -52,8 +52,8 @@ impl Serials {
         Saved { version: self.version, serial: self.serial, addresses: Some(self.addresses.clone()) }
     }
 
-    /// The deltas that make the list what it should be: removals first, so that it never grows past both. To be sent in this order.
-    /// Where sending fails the clients see a gap, and ask for the list.
+    /// Returns the deltas that lead to the wanted list: removals first, so that it never grows past both. Send them in this order. If
+    /// sending fails, clients see a gap and ask for the list.
     pub fn change(&mut self, wanted: &BTreeSet<IpAddr>, ts: u64) -> Vec<Delta> {
         let removed = self.addresses.difference(wanted).map(|ip| (Change::Removed, *ip));
         let added = wanted.difference(&self.addresses).map(|ip| (Change::Added, *ip));

@@ -26,7 +26,7 @@ pub struct SubscriberSettings {
 pub struct ConnectError(String, String);
 
 impl SubscriberSettings {
-    /// The publisher at a host and port, who has this public key; `own` is this client's pair.
+    /// Settings for the publisher at a host and port with this public key; `own` is this client's pair.
     ///
     /// # Errors
     /// When host and port make no address.
@@ -78,12 +78,12 @@ struct End {
 }
 
 impl<L: Listener> Subscriber<L> {
-    /// A subscriber that tells `listener`, and counts in `counters`.
+    /// Returns a subscriber that passes news to `listener`, and counts in `counters`.
     pub fn new(settings: SubscriberSettings, listener: L, counters: Arc<Counters>) -> Self {
         Self { settings, listener, counters, faults: LogThrottle::default(), losses: LogThrottle::default() }
     }
 
-    /// Hears until told to stop, and gives the listener back. Whatever fails is tried again, after pauses that grow to half a minute.
+    /// Hears until `stop` is cancelled, and gives the listener back. Failures are tried again, after pauses that grow to half a minute.
     pub async fn run(mut self, stop: CancellationToken) -> L {
         let mut pause = PAUSES.0;
         loop {

@@ -15,7 +15,7 @@ use omq_tokio::{
 /// message larger than this ends the connection, which is then made again.
 const LARGEST_HEARD: usize = 16 * 1024 * 1024;
 
-/// How many messages may wait to be parsed. Beyond that the publisher is held up, and drops what it cannot send.
+/// The most messages that may wait to be parsed. Beyond that the publisher is held up, and drops the messages that it cannot send.
 const MOST_HEARD: u32 = 32;
 
 /// How long an attempt to connect may take.
@@ -27,7 +27,7 @@ const HEARTBEAT: (Duration, Duration) = (Duration::from_secs(10), Duration::from
 /// The library's text about a message over [`LARGEST_HEARD`].
 const OVERSIZED: &str = "too large";
 
-/// How many messages wait for a client that reads slowly; what is more is lost to it, and it sees a gap in the serials.
+/// The most messages that wait for a slow client; more are lost to it, and it sees a gap in the serials.
 const MOST_SENT: u32 = 1000;
 
 /// The largest message that a client may send to a publisher, in bytes: subscriptions are small.
@@ -124,8 +124,8 @@ pub(crate) struct Sub {
 }
 
 impl Sub {
-    /// Connects to a publisher who has the key `server`, as the owner of a pair, and subscribes to topics. Returns once CURVE's handshake
-    /// is done.
+    /// Connects to a publisher with the key `server`, as the owner of a pair, and subscribes to topics. Returns once CURVE's handshake is
+    /// done.
     pub(crate) async fn connect(
         to: &Address,
         server: Public,
@@ -139,7 +139,7 @@ impl Sub {
             .handshake_timeout(ATTEMPT)
             .heartbeat_interval(HEARTBEAT.0)
             .heartbeat_timeout(HEARTBEAT.1)
-            // Never reached: the first failure ends the socket. A policy without attempts would not tell of it.
+            // Never reached: the first failure ends the socket. A policy without attempts would not report it.
             .reconnect(ReconnectPolicy::Fixed(Duration::from_secs(30)));
         let socket = Socket::try_new(SocketType::Sub, options).map_err(text)?;
         let mut monitor = socket.monitor();
@@ -243,7 +243,7 @@ impl Pub {
         }
     }
 
-    /// Closes the socket; what is queued is given `linger` to be sent.
+    /// Closes the socket; queued messages have the time `linger` to be sent.
     pub(crate) async fn close(&self, linger: Duration) -> Result<(), String> {
         self.socket.clone().close_with_linger(Some(linger)).await.map_err(text)
     }

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 /// The reason why a source cannot be read, or no further.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// The source broke off: a damaged gzip file, a failing disk, a closed pipe. Everything before was given out already.
+    /// The source broke off: a damaged gzip file, a failing disk, a closed pipe. Everything before was returned already.
     #[error(
         "reading stopped after line {lines} ({bytes} bytes of the source): {source}; what was read up to there is good and is kept"
     )]

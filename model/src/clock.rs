@@ -16,7 +16,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Now, in UTC, to the microsecond (what the stores can keep).
+    /// Returns the time in UTC, to the microsecond (as exact as the stores).
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         match self {

@@ -1,4 +1,4 @@
-//! Numbers in words, as people read them on pages and terminals.
+//! Numbers as text, for people on pages and terminals.
 
 /// Returns the digits in groups of three: `34,774`.
 #[must_use]

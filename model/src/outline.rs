@@ -42,8 +42,8 @@ impl Outline {
     /// The most lines that are compared. Texts that begin with the same 16,777,216 lines count as equal after these.
     pub const MOST: u64 = 1 << 24;
 
-    /// Adds the next line, of which `digest` is that of the text from its start to the end of the line, without the line end.
-    /// `open` says that the text ends there, without a line end. Lines after [`Outline::MOST`] are passed over.
+    /// Adds the next line. `digest` is that of the text from its start to the end of the line, without the line end. `open` says that the
+    /// text ends there, without a line end. Lines after [`Outline::MOST`] are skipped.
     pub fn push(&mut self, digest: &[u8; 32], open: bool) {
         self.open = open;
         if self.lines == Self::MOST {
@@ -59,7 +59,7 @@ impl Outline {
         }
     }
 
-    /// Whether lines are still told apart.
+    /// Whether no more lines are compared.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.lines == Self::MOST

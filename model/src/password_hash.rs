@@ -1,4 +1,4 @@
-//! Passwords that were seen, as their hashes: nobody who asks for one, and nothing that answers, needs more than a prefix.
+//! Passwords that were seen, as their hashes: clients and answers need no more than a prefix.
 
 use std::fmt;
 use std::str::FromStr;
@@ -103,7 +103,7 @@ const VALUES: [u8; 256] = {
     values
 };
 
-/// The first five hex digits of a hash: what a client tells of it.
+/// The first five hex digits of a hash, which a client sends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HashPrefix(u32);
 

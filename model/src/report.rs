@@ -191,7 +191,7 @@ impl DeviceToken {
         &self.0
     }
 
-    /// The first ten hex digits of the token's SHA-256, by which operators and logs tell devices apart.
+    /// Returns the first ten hex digits of the token's SHA-256. Operators and logs identify devices by them.
     #[must_use]
     pub fn hash(&self) -> String {
         crate::token_check(std::slice::from_ref(self))
@@ -292,7 +292,7 @@ pub struct Port {
     pub protocol: Protocol,
 }
 
-/// A session of a honeypot that is open: what the line of its connection said. Later lines do not say it again.
+/// A session of a honeypot that is open, with data from the line of its connection. Later lines do not repeat it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSession {
     /// Its name in the honeypot's log.

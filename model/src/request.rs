@@ -20,8 +20,7 @@ pub enum Parameters {
     None,
     /// The address of one attacker.
     Ip(IpAddr),
-    /// One password. Hostile text. A [`Request`] names one of more than [`long_text::LONG`] bytes by what is
-    /// [shown](long_text::shown) of it.
+    /// One password. Hostile text. A [`Request`] names one of more than [`long_text::LONG`] bytes by its [shown](long_text::shown) form.
     Password(String),
     /// The session's devices, in the order in which they were added.
     Devices(Vec<DeviceToken>),
@@ -163,7 +162,7 @@ impl Parameters {
 }
 
 impl fmt::Display for Request {
-    /// In words, for people and logs. Visitors' parameters are private, so they are named by their [hash](Parameters::hash).
+    /// Writes the request for people and logs. Visitors' parameters are private, so they are named by their [hash](Parameters::hash).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.resource, self.period)?;
         let hash = self.parameters.hash().unwrap_or_default();

@@ -40,7 +40,7 @@ pub enum Dimension {
     Port,
     /// The user name of a given password; blank ones too.
     Login,
-    /// Trap, action and country of a given attacker, with the first and the last time, which are rounded down to what the period reads.
+    /// Trap, action and country of a given attacker, with the first and the last time, which are rounded down to the period's precision.
     Sighting,
 }
 
@@ -62,8 +62,8 @@ impl Dimension {
         }
     }
 
-    /// Whether its labels are the parts of one whole, so that a multi-series tells what belongs to none of the top ones. Unknown labels
-    /// do.
+    /// Whether its labels are the parts of one whole, so that a multi-series has a rest that belongs to none of the top ones. Unknown
+    /// labels belong to it.
     #[must_use]
     pub const fn sums_others(self) -> bool {
         matches!(self, Self::Country | Self::Trap | Self::Action | Self::IncidentType)

@@ -1,9 +1,9 @@
-//! The words that people read: one name for each trap, action and measure, and what it means in a sentence. Pages, the live feed, the
+//! The words that people read: one name for each trap, action and measure, and its meaning in a sentence. Pages, the live feed, the
 //! greylist's reasons and the glossary take them from here. JSON and CSV keep the names that programs know.
 
 use crate::{Action, Trap};
 
-/// A name for people, and what it means.
+/// A name for people, and its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
     /// The name, as it stands in a table.
@@ -104,7 +104,7 @@ pub fn event_title(trap: Trap, action: Action) -> String {
     format!("{}: {}", trap.term().name, action.term().name)
 }
 
-/// The name of an event in the live feed, from what caught the attacker and what it did. An SSH honeypot's tell how far it came.
+/// Returns the name of an event in the live feed, from the trap and the action. An SSH honeypot's names show how far the attacker came.
 #[must_use]
 pub fn event_name(trap: Trap, action: Action) -> String {
     match (trap, action) {

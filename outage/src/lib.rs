@@ -59,7 +59,7 @@ impl Outage {
         }
     }
 
-    /// The outage that an error of PostgreSQL or SQLite tells of; `None` when the statement itself is at fault.
+    /// Returns the outage behind an error of PostgreSQL or SQLite; `None` when the statement itself is at fault.
     #[cfg(feature = "sqlx")]
     #[must_use]
     pub fn of_sqlx(error: &sqlx::Error) -> Option<Self> {
@@ -77,7 +77,7 @@ impl Outage {
         }
     }
 
-    /// The outage that an error of Redis tells of; `None` when the command itself is at fault.
+    /// Returns the outage behind an error of Redis; `None` when the command itself is at fault.
     #[cfg(feature = "redis")]
     #[must_use]
     pub fn of_redis(error: &RedisError) -> Option<Self> {
@@ -98,7 +98,7 @@ impl Outage {
         })
     }
 
-    /// The outage that an error of the operating system tells of.
+    /// Returns the outage behind an error of the operating system.
     #[must_use]
     pub fn of_io(error: &io::Error) -> Self {
         /// The number of EIO, which has no [`io::ErrorKind`], on every Unix.
@@ -113,7 +113,7 @@ impl Outage {
     }
 }
 
-/// An error of a database in its own words. The libraries' add a line of the server's source, and say what the context says.
+/// Returns an error of a database in its own words. The libraries' text adds a line of the server's source, and repeats the context.
 #[cfg(feature = "sqlx")]
 #[must_use]
 pub fn without_noise(error: &sqlx::Error) -> String {
@@ -177,13 +177,13 @@ const REDIS: [(&str, Outage); 11] = [
     ("BUSY", Outage::Busy),        // a script that takes too long
 ];
 
-/// The outage that a code of PostgreSQL tells of.
+/// Returns the outage behind a code of PostgreSQL.
 #[cfg(feature = "sqlx")]
 fn of_postgres(code: &str) -> Option<Outage> {
     POSTGRES.iter().find(|(prefix, _)| code.starts_with(prefix)).map(|(_, outage)| *outage)
 }
 
-/// The outage that an error of SQLite tells of.
+/// Returns the outage behind an error of SQLite.
 #[cfg(feature = "sqlx")]
 fn of_sqlite(error: &SqliteError) -> Option<Outage> {
     use sqlx::error::DatabaseError as _;

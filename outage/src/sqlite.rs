@@ -36,7 +36,7 @@ pub fn pool_options() -> SqlitePoolOptions {
     })
 }
 
-/// Notes an error of SQLite: after one of the disk, all pools of [`pool_options`] open their connections anew.
+/// Notes an error of SQLite: after one of the disk, all pools of [`pool_options`] open new connections.
 pub fn note(error: &sqlx::Error) {
     let of_the_file = matches!(error, sqlx::Error::Database(_));
     let failed =
@@ -108,7 +108,7 @@ impl Probe {
     /// Those of the disk and of SQLite. A file that somebody else is writing is an error only after a minute of looks.
     pub async fn write(&self) -> Result<(), sqlx::Error> {
         let begun = now();
-        // The write-ahead log may have room for a page on a disk that is full. The megabyte's error also says best what is wrong.
+        // The write-ahead log may have room for a page on a disk that is full. The megabyte's error also describes the fault best.
         let had_space = self.seen().space.is_some_and(|at| holds(at, begun, LAST_FAILURE.load(Ordering::Relaxed)));
         if !had_space {
             self.seen().space = None;
@@ -166,7 +166,7 @@ impl Probe {
     }
 }
 
-/// Whether what was found at one moment is still believed at another, by [`now`].
+/// Whether a finding at one moment is still believed at another, by [`now`].
 fn holds(found: i64, at: i64, failed: i64) -> bool {
     failed < found && at - found < millis(SPACE_HOLDS)
 }

@@ -104,7 +104,7 @@ impl Bulk {
             let mut to = [IoSliceMut::new(&mut bytes)];
             match preadv2(&self.file, &mut to, at, ReadWriteFlags::NOWAIT) {
                 Ok(read) if read == bytes.len() => {}
-                // A part of it, or none, or a file system that cannot tell: whoever waits finds out.
+                // A part of it, or none, or a file system that does not support this: the waiting read finds out.
                 Ok(_) | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR | Errno::INVAL) => {
                     return None;
                 }

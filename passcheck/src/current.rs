@@ -97,7 +97,7 @@ impl Current {
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
-                // It may be there again in a moment. What is in use stays in use.
+                // It may be there again in a moment. The file in use stays in use.
                 tracing::warn!(path = %self.path.display(), %error, "could not look for a new file of password hashes");
                 return;
             }

@@ -14,7 +14,7 @@ pub enum Error {
         #[source]
         error: std::io::Error,
     },
-    /// The file is not what was written: cut short, overwritten, decayed.
+    /// The file has changed since it was written: cut short, overwritten, decayed.
     #[error("{} is damaged ({what}): import the lists again", path.display())]
     Damaged {
         /// The path of the file.

@@ -27,9 +27,9 @@ const RUN_BUFFER: usize = 1 << 18;
 /// The phase of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Brings what was read into one order.
+    /// Brings the entries into one order.
     Merging,
-    /// Reads what was written.
+    /// Reads the written file.
     Verifying,
 }
 
@@ -58,8 +58,8 @@ impl std::fmt::Debug for Writer {
 impl Importer {
     /// Begins an import into a directory, which is made when it is missing. An error when another one is under way there.
     ///
-    /// `memory` is about how many bytes of entries are gathered at the most. With `merge`, what the present file holds is kept, and
-    /// counts are added to it; else the new file replaces it.
+    /// Begins an import. `memory` is about how many bytes of entries are gathered at the most. With `merge`, the entries of the present
+    /// file are kept, and counts are added to them; else the new file replaces it.
     pub fn begin(directory: &Path, kind: HashKind, memory: usize, merge: bool) -> Result<Self> {
         let failed = |error| Error::io(directory)(error);
         std::fs::create_dir_all(directory).map_err(failed)?;
@@ -112,7 +112,7 @@ impl Importer {
         if self.gathered.len() >= self.room { self.spill() } else { Ok(()) }
     }
 
-    /// Writes what is gathered as a run.
+    /// Writes the gathered entries as a run.
     fn spill(&mut self) -> Result<()> {
         self.gathered.sort_unstable_by_key(|entry| entry.hash);
         let path = self.temporary.path().join(format!("run{}", self.runs.len()));

@@ -40,7 +40,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Adds what another list says of the same password.
+    /// Adds another list's record of the same password.
     pub fn add(&mut self, other: &Self) {
         self.count = self.count.saturating_add(other.count).min(MAX_COUNT);
         self.sources = self.sources.union(other.sources);

@@ -33,7 +33,7 @@ use super::json::Scalar;
 use super::notes::Notes;
 use super::sessions::{Session, Sessions};
 
-/// A log being read: what earlier lines said that later ones rest on.
+/// The state of a log being read: data of earlier lines that later ones rest on.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     sessions: Sessions,
@@ -100,7 +100,7 @@ impl Log {
         self.sessions.to_carry_on()
     }
 
-    /// Adds the reports of a line to the batch, and says what the line is. On a fault the batch is as before.
+    /// Adds the reports of a line to the batch, and returns the kind of the line. On a fault the batch is as before.
     pub(super) fn read(
         &mut self,
         line: &str,

@@ -49,7 +49,7 @@ impl Splitter {
         self.open = None;
     }
 
-    /// A splitter in the middle of a record, with a quote open, for one who asks how the record ends and not for its fields.
+    /// Returns a splitter in the middle of a record, with a quote open, for finding the end of the record and not its fields.
     pub(super) fn within_quotes(at: usize) -> Self {
         Self { fields: Vec::new(), at, open: Some(Field { start: at, end: at, doubled: false }) }
     }
@@ -155,7 +155,7 @@ impl Header {
         self.columns.len()
     }
 
-    /// Reads a header; the error says what is wrong with it, in words.
+    /// Reads a header. The error is for people.
     pub(super) fn read(splitter: &Splitter, record: &str) -> Result<Self, String> {
         let names: Vec<String> = splitter.values(record).map(|name| name.trim().to_ascii_lowercase()).collect();
         let unknown: Vec<_> = names.iter().filter(|n| Column::named(n).is_none()).take(10).map(|n| shown(n)).collect();

@@ -14,7 +14,7 @@ pub(super) struct Times {
     latest: DateTime<Utc>,
 }
 
-/// 2000-01-01T00:00:00Z: what is older comes from a probe whose clock was never set.
+/// 2000-01-01T00:00:00Z: an older time comes from a probe whose clock was never set.
 const EARLIEST: DateTime<Utc> = DateTime::from_timestamp_nanos(946_684_800_000_000_000);
 
 impl Times {
@@ -48,7 +48,7 @@ impl Times {
     }
 }
 
-/// A number since 1970, perhaps with a fraction. Its size tells the unit: of what it may mean only one lies between 1973 and 5138.
+/// Reads a number since 1970, perhaps with a fraction. Its size shows the unit: in only one unit it lies between 1973 and 5138.
 fn since_1970(text: &str) -> Option<DateTime<Utc>> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if whole.len() > 19 || fraction.is_empty() || !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {

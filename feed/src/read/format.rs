@@ -9,10 +9,10 @@ use super::{cowrie, csv, json::Scalar};
 /// How a source writes its reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Told by the first line that is not blank.
+    /// Found by the first line that is not blank.
     #[default]
     Auto,
-    /// Comma-separated values with a header that tells the kind of reports.
+    /// Comma-separated values with a header that shows the kind of reports.
     Csv,
     /// A JSON object a line, with the fields of the CSV columns.
     Ndjson,
@@ -71,7 +71,7 @@ impl Format {
         if cowrie { Self::Cowrie } else { Self::Ndjson }
     }
 
-    /// Whether the first line says clearly what the source is. Else it may be a banner before the reports.
+    /// Whether the first line shows clearly which format the source has. Else it may be a banner before the reports.
     pub(super) fn is_clear(line: &[u8]) -> bool {
         line.trim_ascii_start().first() == Some(&b'{') || csv::Header::is_in(line)
     }

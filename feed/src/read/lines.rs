@@ -7,7 +7,7 @@ use std::{
 
 use super::MAX_LINE;
 
-/// A window on the stream: what was read and not yet consumed.
+/// A window on the stream: bytes that were read and not yet consumed.
 pub(super) struct Lines {
     source: Box<dyn Read + Send>,
     buffer: Vec<u8>,
@@ -131,8 +131,8 @@ impl Lines {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.end == self.buffer.len() {
-            // Move what is left to the front, unless it fills more than half: then the line is long and needs room.
-            // MAX_LINE bounds what is left, and so the room.
+            // Move the rest to the front, unless it fills more than half: then the line is long and needs room. MAX_LINE bounds the rest,
+            // and so the room.
             if self.start < self.buffer.len() / 2 {
                 self.buffer.resize(self.buffer.len() * 2, 0);
             }

@@ -138,7 +138,7 @@ impl Chunk {
         self.text += next.text;
     }
 
-    /// Counts a record by what was read of it, and keeps it if it is at fault.
+    /// Counts a record by its reading, and keeps it if it is at fault.
     fn count(&mut self, read: Result<Line, Fault>, line: u64, text: &[u8]) {
         self.recognised += u64::from(matches!(read, Ok(Line::Report | Line::Uncounted)));
         match read {
@@ -174,14 +174,14 @@ pub struct Reader {
     ending: Ending,
     /// The last record was left for the next reading.
     withheld: bool,
-    /// Blank lines before the first record, not yet told in a chunk.
+    /// Blank lines before the first record, not yet counted in a chunk.
     blank: u64,
     /// The source is broken; every further call says so.
     broken: Option<(ErrorKind, String)>,
 }
 
 impl Reader {
-    /// Opens a source, plain or gzip (told by its first byte), and finds out its format.
+    /// Opens a source, plain or gzip (recognised by its first byte), and finds out its format.
     ///
     /// # Errors
     /// [`FeedError::Interrupted`] when it cannot be read, [`FeedError::Header`] when it is CSV with a wrong header or a JSON array. An
@@ -271,7 +271,7 @@ impl Reader {
     /// or sparse. `None` at the end of the source.
     ///
     /// # Errors
-    /// [`FeedError::Interrupted`] when the source breaks off, after all chunks before that were given out.
+    /// Returns [`FeedError::Interrupted`] when the source breaks off, after all chunks before that were returned.
     pub fn next_batch(&mut self, max_rows: usize) -> Result<Option<Chunk>, FeedError> {
         self.batch(max_rows, true)
     }
@@ -388,7 +388,7 @@ impl Reader {
             note_end(&mut self.unfinished_from, &read, first, open);
             chunk.count(read, first, record);
         } else if let Parser::Cowrie(_) = self.parser {
-            // Only the sessions matter here; what is wrong with the line was said when it was first read.
+            // Only the sessions matter here; faults of the line were reported when it was first read.
             let _ = self.parser.read(record, &self.times, &mut Chunk::default());
         }
         self.lines.consume(length);
@@ -441,7 +441,7 @@ impl Reader {
         }
     }
 
-    /// The format of a source that begins with this line, which lies ahead: what it says, or the first object behind a banner.
+    /// Returns the format of a source that begins with this line, which lies ahead: by the line, or by the first object behind a banner.
     fn guess(&mut self, first: &[u8]) -> io::Result<Format> {
         let mut from = first.len();
         if !Format::is_clear(first) {
@@ -499,7 +499,7 @@ fn note_end(unfinished_from: &mut Option<u64>, read: &Result<Line, Fault>, first
 }
 
 impl Parser {
-    /// Adds the reports of a record to the chunk, and says what the record is. On a fault the chunk is as before.
+    /// Adds the reports of a record to the chunk, and returns the kind of the record. On a fault the chunk is as before.
     fn read(&mut self, record: &[u8], times: &Times, chunk: &mut Chunk) -> Result<Line, Fault> {
         if lines::is_blank(record) {
             return Ok(Line::Blank);

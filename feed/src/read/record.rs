@@ -109,7 +109,7 @@ impl Table {
     }
 }
 
-/// The fields of one report, by column; what is absent is `None`.
+/// The fields of one report, by column; `None` for an absent one.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>([Option<Cow<'a, str>>; Column::ALL.len()]);
 

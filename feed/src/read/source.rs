@@ -1,4 +1,4 @@
-//! The bytes of a source: plain or gzip, told by its first two bytes, and counted as they are read.
+//! The bytes of a source: plain or gzip, recognised by its first two bytes, and counted as they are read.
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read},
@@ -55,7 +55,7 @@ pub(crate) fn open<'a>(source: impl Read + Send + 'a) -> io::Result<Opened<'a>> 
             Err(e) => return Err(e),
         }
     };
-    // 0x1f is a control character: no text format begins with it, so the second byte of the magic tells nothing more.
+    // 0x1f is a control character: no text format begins with it, so the second byte of the magic adds nothing.
     let compressed = first == Some(0x1f);
     let bytes: Box<dyn Read + Send + 'a> =
         if compressed { Box::new(MultiGzDecoder::new(source)) } else { Box::new(source) };

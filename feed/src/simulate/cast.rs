@@ -93,7 +93,7 @@ impl Cast {
         self.stranger(&mut dice(self.seed, Purpose::Attacker, group, number), likeness)
     }
 
-    /// An attacker who comes this once.
+    /// Returns an attacker who comes this once.
     pub(super) fn stranger(&self, dice: &mut ChaCha8Rng, likeness: &Likeness) -> Attacker {
         let flavour = likeness.flavour.unwrap_or_else(|| FLAVOURS[self.flavours.pick(dice)].0);
         if dice.random_bool(0.03) {

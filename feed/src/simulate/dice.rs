@@ -1,4 +1,4 @@
-//! Chance that repeats: everything random comes from a seed and the name of what is asked for.
+//! Chance that repeats: every random stream comes from a seed and the name of its purpose.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

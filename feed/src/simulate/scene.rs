@@ -74,7 +74,7 @@ impl Scene {
             let wave = choice.pick(dice).checked_sub(1).map(|i| &waves[i].0);
             let attacker = self.attacker(time, wave, thinning, dice);
             let count = count(thinning, dice);
-            // Made and then left out, so that what else is in the cell does not depend on the span.
+            // Made and then left out, so that the rest of the cell does not depend on the span.
             let mut one = Batch::default();
             let into = if span.contains(time) { &mut *batch } else { &mut one };
             self.report(time, count, attacker, dice, into);

@@ -39,7 +39,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("guest", "guest"), ("supervisor", "supervisor"), ("root", "klv123"), ("root", "Zte521"),
 ];
 
-/// Strings made to break whoever shows them. They are seen in the demonstration's rankings, and are harmless there.
+/// Strings made to break programs that show them. They are seen in the demonstration's rankings, and are harmless there.
 pub(super) const HOSTILE: &[&str] = &[
     "<script>alert('sview')</script>",
     "' OR '1'='1' --",

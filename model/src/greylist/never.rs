@@ -11,9 +11,9 @@ use crate::{Network, Networks};
 pub enum Never {
     /// The operator's allow-list names its network.
     Allowed,
-    /// It is of a network that is not on the public Internet; what that is for, in words: `private`, `documentation`.
+    /// It is of a network that is not on the public Internet. The word is its use: `private`, `documentation`.
     Reserved(&'static str),
-    /// It is a well-known resolver, root name server or time server; which one, in words: `Quad9`.
+    /// It is a well-known resolver, root name server or time server. The word is its name: `Quad9`.
     WellKnown(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! The score of one address: what it did on each day, what that weighs, and when it leaves the list if it stops.
+//! The score of one address: its activity on each day, the weight of that, and when it leaves the list if it stops.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{Action, Precision, Trap};
 /// The time in which the points of a day that is over lose half of their worth.
 pub const HALF_LIFE: TimeDelta = TimeDelta::days(3);
 
-/// For so many days after it is over a day counts; so long at most an address stays listed after it stopped.
+/// The number of days for which a day counts after its end. So an address stays listed at most so long after it stopped.
 pub const HORIZON: i64 = 14;
 
 /// The score from which on an address is listed.
@@ -19,7 +19,7 @@ pub const THRESHOLD: f64 = 10.0;
 /// The most addresses that are listed.
 pub const MOST: usize = 100_000;
 
-/// For so many whole days before the current one times are kept to the hour, before that to the day.
+/// The number of whole days before the current one with times to the hour; older times are to the day.
 pub const RECENT: i64 = 2;
 
 /// Points: the unit of scores.

@@ -1,4 +1,4 @@
-//! Every address of a description, held against what it says of parameters.
+//! Checks every address of a description against its own parameters.
 
 use serde_json::Value;
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::Patience;
 
-/// A script that gives what a finger misses: links lower than 24 px, and buttons, fields and entries of bars lower than 44.
+/// A script that returns targets too small for a finger: links lower than 24 px, and buttons, fields and entries of bars lower than 44.
 pub const SMALL_TARGETS: &str = "
     return [...document.querySelectorAll('a, button, input, select, summary')]
         .filter((e) => e.checkVisibility() && !e.matches('.skip, [type=hidden]'))
@@ -70,7 +70,7 @@ impl Browser {
             "--disable-component-update",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
-            // The server under another name: browsers trust 127.0.0.1 more than what comes over a network.
+            // The server under another name: browsers trust 127.0.0.1 more than pages from a network.
             "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
         ]
         .map(str::to_owned)

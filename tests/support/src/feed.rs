@@ -74,7 +74,7 @@ impl Feed {
         self.keys.path().join("server.key")
     }
 
-    /// Gives a command and waits until it is done; what it said after `ok`.
+    /// Gives a command and waits until it is done. Returns the answer after `ok`.
     pub fn tell(&mut self, command: &str) -> String {
         writeln!(self.commands, "{command}").expect("the publisher listens");
         let answer = line(&mut self.answers);

@@ -12,7 +12,7 @@ pub struct Answer {
     pub status: u16,
     /// The header fields.
     pub headers: HeaderMap,
-    /// The body, as text; what is no text in it is replaced.
+    /// The body as text; bytes that are no text are replaced.
     pub body: String,
     /// The body as it came.
     pub bytes: Vec<u8>,

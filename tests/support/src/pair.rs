@@ -119,7 +119,7 @@ impl Pair {
         let directory = builder.tempdir().expect("a temporary directory");
         let servers = directory.path().join("servers");
         std::fs::create_dir(&servers).expect("a directory");
-        // Fails for whoever is not root, and then the directory has the right owner already.
+        // Fails for a user other than root, and then the directory has the right owner already.
         let _ = Command::new("chown").arg("postgres").arg(&servers).stderr(Stdio::null()).status();
         let primary = Postgres::in_directory(&servers, "one");
         let replica = Postgres::in_directory(&servers, "two");
@@ -143,7 +143,7 @@ impl Pair {
         }
     }
 
-    /// Has the replica follow no more: what is committed from now on is lost with the primary server.
+    /// Stops the replica from following: later commits are lost with the primary server.
     pub async fn part(&self) {
         self.replica.sql(&["ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"]).await;
         let patience = Patience::default();

@@ -10,7 +10,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How many times slower than an idle machine this one is: the processes that want to run for each core, at least 1.
 ///
-/// Read from `/proc/loadavg`: the larger of the average of the last minute and of what is runnable right now.
+/// Reads `/proc/loadavg`: the larger of the average of the last minute and the number of runnable tasks right now.
 #[must_use]
 pub fn slowness() -> u32 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -52,7 +52,7 @@ impl Relay {
         let _ = (&mut self.running).await;
     }
 
-    /// Goes on accepting connections and taking what is sent, and passes nothing on: as a host that hangs.
+    /// Goes on accepting connections and reading from them, and passes nothing on: as a host that hangs.
     pub fn stall(&self) {
         self.stalled.send_replace(true);
     }
@@ -94,7 +94,7 @@ fn forward(listener: TcpListener, target: Target, stalled: &watch::Sender<bool>)
     })
 }
 
-/// Passes on what comes from one side, except while that is stalled.
+/// Passes on the bytes from one side, except while that is stalled.
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

@@ -48,7 +48,7 @@ impl Server {
     }
 }
 
-/// Asks until the answer is there: what is computed on demand takes a moment.
+/// Asks until the answer is there: values on demand take a moment.
 pub fn patiently(ask: impl Fn() -> Answer, there: impl Fn(&Answer) -> bool) -> Answer {
     let patience = Patience::default();
     loop {
