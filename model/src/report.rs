@@ -74,7 +74,7 @@ words! {
 }
 
 words! {
-    /// What caught the attacker.
+    /// The traps that catch attackers.
     Trap, "trap" {
         /// The FTP minipot.
         Ftp = "minipot_ftp",
@@ -92,7 +92,7 @@ words! {
 }
 
 words! {
-    /// What the attacker did.
+    /// The actions of attackers.
     Action, "action" {
         /// Opened a connection.
         Connect = "connect",

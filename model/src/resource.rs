@@ -22,9 +22,9 @@ pub enum Measure {
 pub enum Dimension {
     /// Country of the attacker; may be unknown.
     Country,
-    /// What caught the attacker.
+    /// The trap that caught the attacker.
     Trap,
-    /// What the attacker did.
+    /// The attacker's action.
     Action,
     /// Trap and action together.
     IncidentType,

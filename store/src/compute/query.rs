@@ -83,7 +83,7 @@ impl<'a> Query<'a> {
         (format!("SELECT {label}, {window}, {measure} FROM {source} AS reports GROUP BY {label}, {window}"), binds)
     }
 
-    /// Returns the sum over all rows.
+    /// Returns the SQL of the sum over all rows, and its bound values.
     pub(crate) fn whole(&self) -> (String, Vec<String>) {
         let (source, binds) = self.source(true);
         (format!("SELECT {} FROM {source} AS reports", self.measure()), binds)
