@@ -189,7 +189,7 @@ both! {
         }
         assert_eq!(json(&deployment, &["clear-redis-cache"])["cleared"], 161);
         assert_eq!(length(&json(&deployment, &["view-cache"])["cached"]), 0);
-        assert!(text(&deployment, &["clear-cache"], 0).contains("0 cached values forgotten"));
+        assert!(text(&deployment, &["clear-cache"], 0).contains("0 cached values deleted"));
         let timeouts = json(&deployment, &["view-timeouts"]);
         let missing = &timeouts["values"][0];
         assert_eq!((missing["cached"].clone(), missing["overdue"].clone()), (Value::Bool(false), Value::Bool(true)));

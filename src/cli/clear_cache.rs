@@ -54,7 +54,7 @@ pub(super) async fn run(settings: &Settings, args: &Args) -> anyhow::Result<Exit
         // Keys hold words of the catalogue, periods, addresses and hex digits only.
         keys.iter().for_each(output::line);
     }
-    let done = if args.dry_run { "would be forgotten" } else { "forgotten" };
+    let done = if args.dry_run { "would be deleted" } else { "deleted" };
     output::line(format!("{} {done}", counted(cleared, "cached value")));
     Ok(ExitCode::SUCCESS)
 }

@@ -128,7 +128,7 @@ impl Place {
             tokio::select! {
                 message = self.seat.queue.recv() => match message {
                     Some(message) => if !send(&mut socket, message).await { return },
-                    None => break (CloseCode::Again, "You were too slow to be told everything: reload"),
+                    None => break (CloseCode::Again, "You were too slow to receive everything: reload"),
                 },
                 said = socket.next() => match said {
                     Some(Ok(Message::Close(_))) | None => return,

@@ -70,7 +70,7 @@ impl<'a> Work<'a> {
         self.send_list().await?;
         tokio::time::sleep(SETTLING).await;
         while let Err(failure) = self.nudge().await {
-            failure.pass("clients of an earlier run could not be told of a change; it is tried again").await?;
+            failure.pass("could not send a change to clients of an earlier run; trying again").await?;
         }
         let mut lists = tokio::time::interval(self.settings.list_every);
         let mut looks = tokio::time::interval(self.settings.look_every);

@@ -36,7 +36,7 @@ schemas! {
         .description(Some("The day is one of the year in the path.")).examples([format!("greylist-{DAY}.csv")]).build();
     /// The data of a resource: any of the shapes, for a series is a ranking of windows too.
     Data uses Series, MultiSeries, Ranking, Map = AnyOfBuilder::new()
-        .description(Some("The data of a resource; which of the shapes it has is told with the resource's name."))
+        .description(Some("The data of a resource. The resource's name says which of the shapes it has."))
         .item(Ref::from_schema_name(Series::name()))
         .item(Ref::from_schema_name(MultiSeries::name()))
         .item(Ref::from_schema_name(Ranking::name()))
@@ -59,7 +59,7 @@ schemas! {
         .build();
     /// The shape [`Shape::Ranking`].
     Ranking = ArrayBuilder::new()
-        .description(Some("The top rows, most first. The columns beside the count are told with the resource's name; null is unknown."))
+        .description(Some("The top rows, most first. The resource's name says what the columns beside the count are; null is unknown."))
         .items(ObjectBuilder::new().property("count", whole()).required("count").additional_properties(Some(AdditionalProperties::FreeForm(true)))
             .examples([json!({"country": "CZ", "count": 3})]))
         .build();

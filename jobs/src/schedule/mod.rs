@@ -65,12 +65,12 @@ pub static PRODUCERS: [Producer; 5] = [
     Producer {
         name: "vacuum",
         schedule: Schedule::hourly(&[7], 30),
-        what: "forgets ended jobs and cached values that are past their time",
+        what: "deletes ended jobs and cached values after their retention",
         effect: |context, _| {
             async move {
                 let jobs = context.queues.ledger().vacuum().await?;
                 let values = context.cache.vacuum().await?;
-                Ok(format!("{} and {} forgotten", counted(jobs, "job"), counted(values, "cached value")))
+                Ok(format!("deleted {} and {}", counted(jobs, "job"), counted(values, "cached value")))
             }
             .boxed()
         },

@@ -102,7 +102,7 @@ impl<R> Future for Contained<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(self.thread.poll_unpin(cx)) {
             Ok(Ok(Some(result))) => result,
-            Ok(Ok(None)) => Err(JobError::Passing("it was told to stop".to_owned()).into()), // not before this is dropped
+            Ok(Ok(None)) => Err(JobError::Passing("the job's thread was stopped".to_owned()).into()), // not before this is dropped
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(_) => Err(JobError::Busy("no thread could be started for the job".to_owned()).into()),
         })

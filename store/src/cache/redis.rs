@@ -52,7 +52,7 @@ local function use(name, value)
   redis.call('ZADD', used, number, name)
   redis.call('HSET', value, 'used', number)
 end
-local function forget(name)
+local function evict(name)
   redis.call('ZREM', used, name)
   local bytes = tonumber(redis.call('HGET', sizes, name) or 0)
   redis.call('HDEL', sizes, name)
@@ -76,7 +76,7 @@ redis.call('SADD', KEYS[4], ARGV[7])
 if ARGV[10] == '0' then return 1 end
 -- Sizes without uses would be counted for ever.
 if redis.call('EXISTS', used) == 0 then redis.call('DEL', sizes) end
-forget(ARGV[7])
+evict(ARGV[7])
 use(ARGV[7], KEYS[3])
 local size = #ARGV[1] + #ARGV[15]
 redis.call('HSET', sizes, ARGV[7], size)
@@ -86,7 +86,7 @@ for _ = 1, 100 do
   local oldest = redis.call('ZRANGE', used, 0, 0)[1]
   redis.call('UNLINK', ARGV[13] .. oldest)
   redis.call('SREM', KEYS[4], oldest)
-  bytes, count = forget(oldest), count - 1
+  bytes, count = evict(oldest), count - 1
 end
 return 1";
 
@@ -99,7 +99,7 @@ return 1";
 const FORGET: &str = "
 if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 redis.call('SREM', KEYS[4], ARGV[1])
-if redis.call('ZSCORE', used, ARGV[1]) then forget(ARGV[1]) end
+if redis.call('ZSCORE', used, ARGV[1]) then evict(ARGV[1]) end
 return 1";
 
 /// How long the key of a probe is kept, in seconds.

@@ -87,7 +87,7 @@ impl Greylist<'_> {
         }
         let (ip, trap, action) = (d.text("ip"), d.text("trap"), d.text("action"));
         // An IPv4-mapped IPv6 address is the IPv4 address, so that both are one attacker.
-        let ip = format!("(CASE WHEN {ip} LIKE '{CLOTHES}%.%' THEN substr({ip}, {}) ELSE {ip} END)", CLOTHES.len() + 1);
+        let ip = format!("(CASE WHEN {ip} LIKE '{MAPPED}%.%' THEN substr({ip}, {}) ELSE {ip} END)", MAPPED.len() + 1);
         Ok(format!(
             "SELECT {ip}, {trap}, {action}, {time}, identity_id, CAST(coalesce(raw_count, 0) AS bigint)
              FROM ({parts}) AS reports ORDER BY {ip} {order}",
@@ -108,12 +108,12 @@ impl Greylist<'_> {
 }
 
 /// How both engines begin to spell an IPv4-mapped IPv6 address, before its IPv4 form.
-const CLOTHES: &str = "::ffff:";
+const MAPPED: &str = "::ffff:";
 
 /// How rows may spell an address.
 fn spellings(ip: IpAddr) -> Vec<String> {
     match ip.to_canonical() {
-        IpAddr::V4(ip) => vec![ip.to_string(), format!("{CLOTHES}{ip}")],
+        IpAddr::V4(ip) => vec![ip.to_string(), format!("{MAPPED}{ip}")],
         IpAddr::V6(ip) => vec![ip.to_string()],
     }
 }

@@ -110,7 +110,7 @@ pub fn job(context: &AdminContext, shown: &JobPage) -> Markup {
 fn waits(shown: &JobPage) -> Markup {
     html! {
         section.card.why {
-            h2 { @if shown.row.state == "running" { "It is told to end" } @else { "Why it waits" } }
+            h2 { @if shown.row.state == "running" { "Cancellation was requested" } @else { "Why it waits" } }
             ul {
                 @for wait in &shown.waits {
                     li {

@@ -157,7 +157,7 @@ fn legend() -> Markup {
         ("scheduled", "waits for its time: delayed, or to be tried again after a failure"),
         ("running", "a worker is at it"),
         ("done", "ended well"),
-        ("dead", "given up: out of attempts, or not readable"),
+        ("dead", "failed at every attempt, or unreadable"),
         ("cancelled", "ended by an operator"),
     ];
     html! {

@@ -100,7 +100,7 @@ pub fn overview(context: &AdminContext, shown: &OverviewPage) -> Markup {
         section.card.list {
             h2 { "Last dead" }
             @if shown.dead.is_empty() {
-                p.empty { "No job died lately." }
+                p.empty { "No dead jobs lately." }
             } @else {
                 p.remark { a href="/dead" { "Dead jobs by their errors" } }
                 (list(context, &shown.dead, None))
@@ -168,7 +168,7 @@ fn card(context: &AdminContext, queue: &QueueCard) -> Markup {
                 dt { "Scheduled" }
                 dd { a href={ "/jobs?queue=" (queue.name) "&state=scheduled" } { (grouped(count("scheduled"))) } }
                 dt { "Workers" } dd { (queue.workers.0) @if queue.workers.1 > 0 { ", for " (counted(queue.workers.1 as u64, "job")) " at once" } }
-                dt { "Died in 24 h" } dd { @match &queue.failure_rate { Some(rate) => { (rate) " of what ended" }, None => { "–" } } }
+                dt { "Dead in 24 h" } dd { @match &queue.failure_rate { Some(rate) => { (rate) " of what ended" }, None => { "–" } } }
                 dt { "Run time" }
                 dd { @match &queue.run_times {
                     Some([p50, p95, p99]) => {

@@ -42,7 +42,7 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
     let cells = |row: &ProducerRow| {
         [
             html! { b { (row.name) } p.remark { (row.what) } },
-            html! { @if let Some(words) = sanitise_line(&row.cron) { (words) p.remark { code { (row.cron) } } } @else { code { (row.cron) } } },
+            html! { @if let Some(words) = described(&row.cron) { (words) p.remark { code { (row.cron) } } } @else { code { (row.cron) } } },
             tick(row.last, "none yet"),
             tick(row.next, "none"),
             buttons(context, &row.asks),
@@ -62,7 +62,7 @@ pub fn schedule(context: &AdminContext, rows: &[ProducerRow]) -> Markup {
 }
 
 /// Describes the ticks of a cron expression with seconds, if it is about minutes of every hour: `every hour at :07:30`.
-fn sanitise_line(cron: &str) -> Option<String> {
+fn described(cron: &str) -> Option<String> {
     let [second, minutes, "*", "*", "*", "*"] = cron.split(' ').collect::<Vec<_>>()[..] else { return None };
     let second: u8 = second.parse().ok()?;
     if minutes == "*" {
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn expressions_are_told_in_words_or_not_at_all() {
-        let told = |cron| sanitise_line(cron);
+        let told = |cron| described(cron);
         assert_eq!(told("0 * * * * *").as_deref(), Some("every minute"));
         assert_eq!(told("15 * * * * *").as_deref(), Some("every minute at second 15"));
         assert_eq!(told("30 4,19 * * * *").as_deref(), Some("every hour at :04:30, :19:30"));
