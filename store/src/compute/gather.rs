@@ -142,7 +142,7 @@ pub(super) async fn gather(tx: &mut dyn Tx, rows: &Rows<'_>) -> Result<Gathered>
                             let body = part.finish().write(kind, names);
                             draft.read(kind, names, &body)?;
                             let ReadReports { rows: count, sum, countries } = read;
-                            let minute = Minute { rows: count, sum, countries, body: body.into() };
+                            let minute = Minute { era: tx.era(), rows: count, sum, countries, body: body.into() };
                             rows.minutes.keep(kind, at, minute);
                         } else {
                             draft.append(part);

@@ -3,6 +3,8 @@
 //! The hour is computed every minute, from reports as they are. A minute that was read before is taken from here if the database agrees. It
 //! must have as many reports of it, with the same sum, and as many with a country. That suffices, because reports are only ever added, and
 //! countries with them or later. So a late report shows at once, whoever wrote it, without a notification.
+//!
+//! A promotion of PostgreSQL may lose reports, and others with the same figures may take their place. So minutes of another era do not count.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +34,8 @@ pub(crate) struct Minutes(Mutex<HashMap<Kind, BTreeMap<Micros, Minute>>>);
 /// A minute's tally, and the reports' counts that it was made of.
 #[derive(Clone, Debug)]
 pub(super) struct Minute {
+    /// [`Tx::era`] of the transaction that read it.
+    pub(super) era: i64,
     /// How many rows.
     pub(super) rows: i64,
     /// The sum of their counts, each modulo [`MODULUS`].
@@ -51,10 +55,7 @@ impl Minutes {
         kind: Kind,
         (start, finish): (Micros, Micros),
     ) -> Result<BTreeMap<Micros, Arc<[u8]>>> {
-        let kept: BTreeMap<Micros, Minute> = match self.lock().get(&kind) {
-            Some(kept) if start < finish => kept.range(start..finish).map(|(at, m)| (*at, m.clone())).collect(),
-            _ => BTreeMap::new(),
-        };
+        let kept = self.kept(kind, (start, finish), tx.era());
         let (Some((first, _)), Some((last, _))) = (kept.first_key_value(), kept.last_key_value()) else {
             return Ok(BTreeMap::new());
         };
@@ -74,6 +75,16 @@ impl Minutes {
         let as_it_was =
             |at: &Micros, m: &Minute| there.get(at).copied().unwrap_or_default() == (m.rows, m.sum, m.countries);
         Ok(kept.into_iter().filter(|(at, minute)| as_it_was(at, minute)).map(|(at, m)| (at, m.body)).collect())
+    }
+
+    /// Returns the minutes of a span that are kept of one era.
+    fn kept(&self, kind: Kind, (start, finish): (Micros, Micros), era: i64) -> BTreeMap<Micros, Minute> {
+        match self.lock().get(&kind) {
+            Some(kept) if start < finish => {
+                kept.range(start..finish).filter(|(_, m)| m.era == era).map(|(at, m)| (*at, m.clone())).collect()
+            }
+            _ => BTreeMap::new(),
+        }
     }
 
     /// Keeps a minute, in place of an older one.
@@ -98,7 +109,7 @@ mod tests {
     #[test]
     fn only_the_latest_minutes_are_kept_and_only_so_many_bytes() {
         let minutes = Minutes::default();
-        let minute = |bytes: usize| Minute { rows: 1, sum: 1, countries: 0, body: vec![0; bytes].into() };
+        let minute = |bytes: usize| Minute { era: 0, rows: 1, sum: 1, countries: 0, body: vec![0; bytes].into() };
         for at in 0..500 {
             minutes.keep(Kind::Ports, at * MINUTE, minute(1));
         }
@@ -108,5 +119,18 @@ mod tests {
             minutes.keep(Kind::Passwords, at * MINUTE, minute(1 << 20));
         }
         assert_eq!(oldest(Kind::Passwords), Some(84 * MINUTE));
+    }
+
+    #[test]
+    fn minutes_of_another_era_are_read_anew() {
+        let minutes = Minutes::default();
+        let minute = |era| Minute { era, rows: 1, sum: 1, countries: 0, body: Arc::default() };
+        let kept = |era| minutes.kept(Kind::Ports, (0, 3 * MINUTE), era).into_keys().collect::<Vec<_>>();
+        minutes.keep(Kind::Ports, 0, minute(0));
+        minutes.keep(Kind::Ports, MINUTE, minute(0));
+        assert_eq!(kept(0), [0, MINUTE]);
+        assert!(kept(1 << 32).is_empty(), "a promotion may have lost their reports");
+        minutes.keep(Kind::Ports, MINUTE, minute(1 << 32));
+        assert_eq!((kept(0), kept(1 << 32)), (vec![0], vec![MINUTE]));
     }
 }
