@@ -29,12 +29,19 @@ pub(super) fn reading(options: &PgConnectOptions) -> SqlStr {
 }
 
 fn limits(options: &PgConnectOptions) -> String {
-    let said = options.get_options().unwrap_or_default();
+    let words = options.get_options().unwrap_or_default().split_whitespace();
+    let said: Vec<String> = words.filter_map(|word| Some(setting(word.split_once('=')?.0))).collect();
     let mut text = String::new();
-    for (name, value) in LIMITS.into_iter().filter(|(name, _)| !said.contains(name)) {
+    for (name, value) in LIMITS.into_iter().filter(|(name, _)| !said.iter().any(|said| said == name)) {
         let _ = write!(text, "; SET LOCAL {name} = '{value}'");
     }
     text
+}
+
+/// The setting that an option of the server names, as in `-c lock_timeout=0`, `-clock_timeout=0` and `--lock-timeout=0`.
+fn setting(option: &str) -> String {
+    let name = option.strip_prefix("--").or_else(|| option.strip_prefix("-c")).unwrap_or(option);
+    name.replace('-', "_").to_ascii_lowercase()
 }
 
 /// Takes a connection and begins a transaction with `statements`, to its end even when the future is dropped.
@@ -52,4 +59,27 @@ pub(super) async fn begin(pool: &PgPool, statements: SqlStr) -> sqlx::Result<Tra
     // before the connection is used again.
     let begun = tokio::spawn(Transaction::begin(connection, Some(statements)));
     begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_set_unless_the_address_sets_it() {
+        let all = "; SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL lock_timeout = '15s'; SET LOCAL statement_timeout = '30min'";
+        let but_for_locks =
+            "; SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL statement_timeout = '30min'";
+        for (said, set) in [
+            ("", all),
+            ("-c%20deadlock_timeout%3D2s", all),
+            ("-c%20search_path%3Dlock_timeout", all),
+            ("-c%20lock_timeout%3D0", but_for_locks),
+            ("-clock_timeout%3D0%20-c%20deadlock_timeout%3D2s", but_for_locks),
+            ("--Lock-Timeout%3D0", but_for_locks),
+        ] {
+            let options: PgConnectOptions = format!("postgres://sview@db/x?options={said}").parse().unwrap();
+            assert_eq!(limits(&options), set, "{said}");
+        }
+    }
 }
