@@ -8,8 +8,6 @@ use sqlx::pool::PoolConnectionMetadata;
 use sqlx::{Executor as _, PgConnection, Row as _};
 use tokio::time::timeout;
 
-use crate::Outage;
-
 /// How long a server may take to answer. One that is gone without a word would keep each connection for the whole wait.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -23,6 +21,10 @@ const HOLDS: Duration = Duration::from_secs(5);
 /// Whether a session takes no writes, and the timeline of a server that does: eight hexadecimal digits.
 const TIMELINE: &str = "SELECT current_setting('transaction_read_only'), CASE current_setting('transaction_read_only')
     WHEN 'off' THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
+
+/// The codes of errors by which a server says that it does not tell its timeline, now or ever: `insufficient_privilege`,
+/// `undefined_function`, `feature_not_supported`, and `object_not_in_prerequisite_state`.
+const UNTOLD: [&str; 4] = ["42501", "42883", "0A000", "55000"];
 
 /// The server's history, as its connections report it. Shared by all pools to one database.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +76,7 @@ impl History {
     pub(super) async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         let row = match connection.fetch_one(TIMELINE).await {
             Ok(row) => row,
-            Err(error @ sqlx::Error::Database(_)) if Outage::of_sqlx(&error).is_none() => {
+            Err(error) if is_untold(&error) => {
                 tracing::debug!(%error, "PostgreSQL does not tell its timeline");
                 self.0.untold.store(true, Ordering::Relaxed);
                 return is_read_only(connection).await;
@@ -87,6 +89,10 @@ impl History {
         }
         Ok(row.try_get::<&str, _>(0)? == "on")
     }
+}
+
+fn is_untold(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| UNTOLD.contains(&code.as_ref()))
 }
 
 async fn is_read_only(connection: &mut PgConnection) -> sqlx::Result<bool> {
