@@ -66,6 +66,26 @@ async fn a_full_pool_is_no_outage() {
 }
 
 #[tokio::test]
+async fn an_error_of_the_timeline_query_costs_no_connection() {
+    let mut deployment = Deployment::new(Backend::Production).await;
+    let reports = Reports::open(&deployment.database_url, Settings::default()).unwrap();
+    reports.migrate().await.unwrap();
+    deployment
+        .sql(
+            "CREATE FUNCTION public.pg_walfile_name(pg_lsn) RETURNS text LANGUAGE plpgsql
+             AS $$ BEGIN RAISE EXCEPTION 'no timeline today'; END $$",
+        )
+        .await;
+    let separator = if deployment.database_url.contains('?') { '&' } else { '?' };
+    deployment.database_url += &format!("{separator}options=-c%20search_path%3Dpublic%2Cpg_catalog");
+    let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
+    for _ in 0..3 {
+        reports.rollup().coverage().await.unwrap();
+        reports.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_stays_read_only_is_replaced() {
     let deployment = Deployment::new(Backend::Production).await;
     let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();

@@ -17,9 +17,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres as Db, Row as _, SqlStr, Transaction};
 use sview_model::{Batch, DeviceToken, Identity, Kind, Precision};
+use tokio::time::timeout;
 
 use self::begin::{begin, reading, writing};
-use self::check::History;
+use self::check::{ANSWER, History};
 use self::connect::{connect, no_connection, place};
 use self::migrate::migrate;
 use self::space::Space;
@@ -74,7 +75,11 @@ fn pool(options: &PgConnectOptions, connections: u32, wait: Duration, history: &
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             let history = new.clone();
-            Box::pin(async move { history.look(connection).await.map(drop) })
+            Box::pin(async move {
+                // The pool would retry after an error until its deadline, and lose the cause. Let the BEGIN that follows report what is wrong.
+                let _ = timeout(ANSWER, history.look(connection)).await;
+                Ok(())
+            })
         })
         .before_acquire(move |connection, meta| {
             let history = old.clone();

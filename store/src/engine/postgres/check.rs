@@ -9,7 +9,7 @@ use sqlx::{Executor as _, PgConnection, Row as _};
 use tokio::time::timeout;
 
 /// How long a server may take to answer. One that is gone without a word would keep each connection for the whole wait.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// For how long a read-only connection is kept. Pages go on reading from a server that stays read-only, and do not connect for each
 /// statement.
