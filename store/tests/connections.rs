@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use futures::future::join_all;
 use sview_model::{Batch, Port};
 use sview_store::{Error, Outage, Reports, Settings};
 use sview_testing::{Backend, Deployment, Patience, both};
@@ -82,6 +83,21 @@ async fn an_error_of_the_timeline_query_costs_no_connection() {
     for _ in 0..3 {
         reports.rollup().coverage().await.unwrap();
         reports.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn migrations_take_turns_whatever_the_isolation_level() {
+    for level in ["repeatable read", "serializable"] {
+        let deployment = Deployment::new(Backend::Production).await;
+        deployment
+            .sql(&format!("ALTER DATABASE {} SET default_transaction_isolation = '{level}'", deployment.prefix))
+            .await;
+        let open = || Reports::open(&deployment.database_url, Settings::default()).unwrap();
+        let all = [open(), open(), open(), open()];
+        for migrated in join_all(all.iter().map(Reports::migrate)).await {
+            migrated.unwrap_or_else(|error| panic!("{level}: {error}"));
+        }
     }
 }
 

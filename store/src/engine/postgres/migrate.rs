@@ -11,7 +11,11 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _
 
 use crate::Result;
 
-/// Processes that migrate at once take turns with each step.
+/// Each statement sees what other processes committed before it. `default_transaction_isolation` may be another level, whose snapshot would
+/// be older than the lock.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Processes that migrate at once take turns with each step. An older sview takes sqlx' lock, which is another one.
 const TURN: &str = "SELECT pg_advisory_xact_lock(hashtext('sview_migrations'));
     CREATE TABLE IF NOT EXISTS sview_migrations (
       version bigint PRIMARY KEY,
@@ -34,7 +38,7 @@ pub(super) async fn migrate(connection: &mut PgConnection, migrator: &Migrator) 
             continue;
         }
         let begun = Instant::now();
-        let mut tx = connection.begin().await?;
+        let mut tx = connection.begin_with(BEGIN).await?;
         tx.execute(TURN).await?;
         // Another process may have been faster.
         if !is_done(step, &carried_out(&mut tx).await?)? {
