@@ -118,7 +118,7 @@ impl Statistics for NoReports {
             precision,
             watermark: Some(precision.due_to(now)),
             pending: 0,
-            revision: 0,
+            revision: Some(0),
         };
         Ok(all.map(covered).collect())
     }

@@ -68,7 +68,11 @@ impl Statistics for Fake {
                 watermark: Some(precision.due_to(now())),
                 pending: 0,
                 // Only one precision has a revision, which keeps sums over several simple.
-                revision: if precision == Precision::Quarterly { self.revision.load(Ordering::SeqCst) } else { 0 },
+                revision: Some(if precision == Precision::Quarterly {
+                    self.revision.load(Ordering::SeqCst)
+                } else {
+                    0
+                }),
             })
             .collect())
     }

@@ -34,7 +34,7 @@ fn settled(now: DateTime<Utc>) -> Situation {
                 precision: *precision,
                 watermark,
                 pending: 0,
-                revision: 0,
+                revision: Some(0),
             });
         }
     }
@@ -105,7 +105,7 @@ fn at_the_very_start_the_finest_aggregations_and_the_native_period_are_due() {
                 precision: *precision,
                 watermark: None,
                 pending: 0,
-                revision: 0,
+                revision: Some(0),
             });
         }
     }
@@ -276,7 +276,7 @@ fn late_reports_make_values_due_long_periods_after_a_while_or_when_somebody_wait
         cached.computed_at = at("12:30:00");
     }
     let coverage = situation.coverage.iter_mut().find(|c| c.kind == Kind::Incidents && c.precision == Daily).unwrap();
-    coverage.revision = 1;
+    coverage.revision = Some(1);
     assert_eq!(queued(&all(&situation)), [""; 0], "the month's values are five minutes old");
     situation.eager = true;
     let names = ["1m", "3m", "1y"].map(|period| format!("caching incidents {period}, all 14 resources"));
@@ -285,6 +285,22 @@ fn late_reports_make_values_due_long_periods_after_a_while_or_when_somebody_wait
     situation.now = at("12:45:30");
     let later = queued(&all(&situation)).into_iter().filter(|words| names.contains(words)).count();
     assert_eq!(later, 3, "a quarter of an hour is over");
+}
+
+#[test]
+fn values_of_any_revision_are_fresh_while_the_current_one_is_not_known() {
+    let mut situation = settled(at("12:34:56"));
+    let settled = queued(&all(&situation));
+    situation.eager = true;
+    // The hour rests on no aggregate.
+    for request in Request::precached().filter(|request| request.period() != Period::Hour) {
+        situation.cached.get_mut(&request.key()).unwrap().revision = 1 << 32;
+    }
+    assert_ne!(queued(&all(&situation)), settled, "the values are of another timeline");
+    for coverage in &mut situation.coverage {
+        coverage.revision = None;
+    }
+    assert_eq!(queued(&all(&situation)), settled);
 }
 
 #[test]

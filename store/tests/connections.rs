@@ -68,22 +68,40 @@ async fn a_full_pool_is_no_outage() {
 
 #[tokio::test]
 async fn an_error_of_the_timeline_query_costs_no_connection() {
+    let deployment = without_timeline("").await;
+    let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
+    for _ in 0..3 {
+        assert!(revisions(&reports).await.iter().all(Option::is_none), "the timeline is not known");
+        reports.ping().await.unwrap();
+    }
+    deployment.sql("DROP FUNCTION public.pg_walfile_name(pg_lsn)").await;
+    assert!(revisions(&reports).await.iter().all(Option::is_some), "it is asked for again");
+}
+
+#[tokio::test]
+async fn a_server_that_tells_no_timeline_is_taken_to_have_one() {
+    let deployment = without_timeline("USING ERRCODE = 'insufficient_privilege'").await;
+    let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
+    assert!(revisions(&reports).await.iter().all(Option::is_some));
+}
+
+/// A deployment whose query for the timeline fails.
+async fn without_timeline(options: &str) -> Deployment {
     let mut deployment = Deployment::new(Backend::Production).await;
     let reports = Reports::open(&deployment.database_url, Settings::default()).unwrap();
     reports.migrate().await.unwrap();
-    deployment
-        .sql(
-            "CREATE FUNCTION public.pg_walfile_name(pg_lsn) RETURNS text LANGUAGE plpgsql
-             AS $$ BEGIN RAISE EXCEPTION 'no timeline today'; END $$",
-        )
-        .await;
+    let function = format!(
+        "CREATE FUNCTION public.pg_walfile_name(pg_lsn) RETURNS text LANGUAGE plpgsql
+         AS $$ BEGIN RAISE EXCEPTION 'no timeline today' {options}; END $$"
+    );
+    deployment.sql(&function).await;
     let separator = if deployment.database_url.contains('?') { '&' } else { '?' };
     deployment.database_url += &format!("{separator}options=-c%20search_path%3Dpublic%2Cpg_catalog");
-    let reports = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
-    for _ in 0..3 {
-        reports.rollup().coverage().await.unwrap();
-        reports.ping().await.unwrap();
-    }
+    deployment
+}
+
+async fn revisions(reports: &Reports) -> Vec<Option<i64>> {
+    reports.rollup().coverage().await.unwrap().iter().map(|c| c.revision).collect()
 }
 
 #[tokio::test]
@@ -115,6 +133,8 @@ async fn a_connection_that_stays_read_only_is_replaced() {
     assert_eq!(read_only.outage(), Some(Outage::ReadOnly), "{read_only}");
     assert_eq!(reports.ping().await.unwrap_err().outage(), Some(Outage::ReadOnly));
     reports.rollup().coverage().await.expect("it can be read");
+    let new = Reports::open(&deployment.database_url, Settings { connections: 1, ..Settings::default() }).unwrap();
+    assert!(revisions(&new).await.iter().all(Option::is_none), "read-only sessions tell no timeline");
     // Only sessions that begin from now on can write, as after a promotion behind the same address.
     let writable =
         format!("SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only");

@@ -452,7 +452,7 @@ both! {
 
     async fn values_are_due_again_when_buckets_of_an_older_program_have_tallies(deployment: Deployment) {
         let reports = filled(&deployment).await;
-        let revisions = async || reports.rollup().coverage().await.unwrap().iter().map(|c| c.revision).sum::<i64>();
+        let revisions = async || reports.rollup().coverage().await.unwrap().iter().filter_map(|c| c.revision).sum::<i64>();
         let (before, hour) = (revisions().await, "2026-03-12T10:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_micros());
         deployment.sql(&format!("DELETE FROM sview_tally WHERE kind = 'ports' AND precision = 'hourly' AND bucket = {hour}")).await;
         reports.rollup().mark_history(Ports, Hourly).await.unwrap();

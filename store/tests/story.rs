@@ -332,7 +332,7 @@ both! {
     async fn late_reports_raise_the_revision_and_others_do_not(deployment: Deployment) {
         let reports = open(&deployment).await;
         let now = at("2026-03-15T12:34:56Z");
-        let revisions = async |reports: &Reports| -> i64 { reports.rollup().coverage().await.unwrap().iter().map(|c| c.revision).sum() };
+        let revisions = async |reports: &Reports| -> i64 { reports.rollup().coverage().await.unwrap().iter().filter_map(|c| c.revision).sum() };
         reports.insert(&incidents(&[(at("2026-03-01T00:00:00Z"), 1, "192.0.2.1")]), None).await.unwrap();
         aggregate_all(&reports, now).await;
         assert_eq!(revisions(&reports).await, 0);

@@ -78,16 +78,16 @@ pub async fn cache_resource(
     Ok(if put(cache, request, &computed, now).await? { Caching::Cached } else { Caching::Overtaken })
 }
 
-/// Whether a cached value is as fresh as can be.
-pub(super) fn is_fresh(entry: &Entry, period: Period, now: DateTime<Utc>, revision: i64) -> bool {
+/// Whether a cached value is as fresh as can be. One of any revision is while the current one is not known.
+pub(super) fn is_fresh(entry: &Entry, period: Period, now: DateTime<Utc>, revision: Option<i64>) -> bool {
     entry.finish == period.span(now).finish
         && entry.complete_to >= entry.finish
         && entry.refresh_at > now
-        && entry.revision == revision
+        && revision.is_none_or(|revision| revision == entry.revision)
 }
 
-/// The revision of the aggregates that a period's values of a kind are made of.
-pub(super) async fn revision(statistics: &dyn Statistics, kind: Kind, period: Period) -> Result<i64, JobError> {
+/// The revision of the aggregates that a period's values of a kind are made of; `None` while it is not known.
+pub(super) async fn revision(statistics: &dyn Statistics, kind: Kind, period: Period) -> Result<Option<i64>, JobError> {
     let built_on = period.scale().source.built_on();
     let coverage = statistics.coverage().await?;
     Ok(coverage.iter().filter(|c| c.kind == kind && built_on.contains(&c.precision)).map(|c| c.revision).sum())

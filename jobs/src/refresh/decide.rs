@@ -231,7 +231,7 @@ impl Situation {
         };
         let completable = cached.complete_to < cached.finish && built_on.iter().all(settled);
         // Late reports have been aggregated since it was computed. They may come all the time: costly values wait a little.
-        let revisions = built_on.iter().map(|p| Some(self.coverage_of(Aggregate { kind, precision: *p })?.revision));
+        let revisions = built_on.iter().map(|p| self.coverage_of(Aggregate { kind, precision: *p })?.revision);
         let revision = revisions.sum::<Option<i64>>();
         let late = revision.is_some_and(|revision| revision != cached.revision)
             && (self.eager || period.scale().queue != Queue::SlowCache || cached.computed_at + PATIENCE <= self.now);

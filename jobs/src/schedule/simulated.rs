@@ -26,7 +26,7 @@ impl Statistics for Prompt {
             precision,
             watermark: Some(precision.due_to(self.0)),
             pending: 0,
-            revision: 0,
+            revision: Some(0),
         };
         Ok(all.map(covered).collect())
     }

@@ -31,7 +31,7 @@ impl Statistics for Nothing {
             precision,
             watermark: Some(precision.due_to(Clock::System.now() + TimeDelta::hours(1))),
             pending: 0,
-            revision: 0,
+            revision: Some(0),
         });
         Ok(aggregated.collect())
     }

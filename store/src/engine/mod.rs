@@ -110,8 +110,16 @@ pub(crate) trait Statements: Send {
 pub(crate) trait Tx: Statements {
     /// A number to be added to each revision and generation that others remember. It is another one after PostgreSQL has lost commits by
     /// a promotion, when the same revision may come a second time with other rows.
+    ///
+    /// It is the latest one that any connection of the process saw, so it may be newer than the session of this transaction. It is 0 while
+    /// it is not known.
     fn era(&self) -> i64 {
         0
+    }
+    /// Returns whether the era is known. A process that has only seen read-only sessions does not know it. Its revisions cannot be compared
+    /// with those of others.
+    fn knows_era(&self) -> bool {
+        true
     }
     /// Writes tallies, in place of those that there are.
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()>;

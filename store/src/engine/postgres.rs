@@ -208,7 +208,8 @@ const STATEMENT: usize = 16 << 20;
 
 struct PgTx {
     tx: Transaction<'static, Db>,
-    era: i64,
+    /// The latest era that any connection of the process had seen when this began; `None` while none is known.
+    era: Option<i64>,
 }
 
 statements!(PgTx, Db);
@@ -216,7 +217,11 @@ statements!(PgTx, Db);
 #[async_trait]
 impl Tx for PgTx {
     fn era(&self) -> i64 {
-        self.era
+        self.era.unwrap_or(0)
+    }
+
+    fn knows_era(&self) -> bool {
+        self.era.is_some()
     }
 
     async fn put_tallies(&mut self, kind: Kind, precision: Precision, tallies: &[(Micros, Vec<u8>)]) -> Result<()> {

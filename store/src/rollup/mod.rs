@@ -68,8 +68,9 @@ pub struct Coverage {
     /// The number of spans before the watermark that wait to be made, or made again, without those that failed lately
     /// ([`Rollup::obstacles`]).
     pub pending: u64,
-    /// Grows whenever existing buckets are made again; see [`crate::Computed::revision`].
-    pub revision: i64,
+    /// Grows whenever existing buckets are made again; see [`crate::Computed::revision`]. `None` while PostgreSQL's timeline is not
+    /// known, and so no revision can be compared with it.
+    pub revision: Option<i64>,
 }
 
 /// Before this moment, 1970-01-01, nothing counts. PostgreSQL's `-infinity` and years before Christ are in the tables of some
@@ -235,7 +236,7 @@ impl Rollup<'_> {
                     precision: *precision,
                     watermark: row.first().copied().flatten().map(moment),
                     pending: row.get(1).copied().flatten().and_then(|n| n.try_into().ok()).unwrap_or(0),
-                    revision: tx.era() + row.get(2).copied().flatten().unwrap_or(0),
+                    revision: tx.knows_era().then(|| tx.era() + row.get(2).copied().flatten().unwrap_or(0)),
                 });
             }
         }

@@ -41,8 +41,14 @@ struct Inner {
 impl History {
     /// Returns the offset that sets apart the numbers of one history from those of another. It is 0 on the first timeline. PostgreSQL
     /// begins a new timeline with each promotion. Commits that were lost by then were on the old one alone.
-    pub(super) fn era(&self) -> i64 {
-        (self.0.timeline.load(Ordering::Relaxed) - 1).max(0) << 32
+    ///
+    /// `None` while only read-only sessions were seen. A server that tells no timeline is taken to have one.
+    pub(super) fn era(&self) -> Option<i64> {
+        match self.0.timeline.load(Ordering::Relaxed) {
+            0 if self.0.untold.load(Ordering::Relaxed) => Some(0),
+            0 => None,
+            timeline => Some((timeline - 1).max(0) << 32),
+        }
     }
 
     /// Returns whether a connection can be used. It cannot when its server does not answer.
