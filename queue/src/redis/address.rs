@@ -102,6 +102,9 @@ fn parse_sentinels(scheme: &str, user: &str, hosts: &[&str], tail: &str) -> Resu
     let mut path = path.trim_start_matches('/').split('/');
     let name =
         path.next().filter(|name| !name.is_empty()).ok_or("the name of the master is missing after the sentinels")?;
+    if name.contains('@') {
+        return Err("the name of the master has no @; in a password write / as %2F, ? as %3F and # as %23".to_owned());
+    }
     let db = path.next().unwrap_or_default();
     if path.next().is_some() {
         return Err("only a number may follow the name of the master".to_owned());
@@ -114,12 +117,16 @@ fn parse_sentinels(scheme: &str, user: &str, hosts: &[&str], tail: &str) -> Resu
             "sentinel_username" => sentinel_user = value,
             "sentinel_password" => sentinel_password = value,
             "protocol" => protocol = format!("?protocol={value}"),
+            // The unknown option is not repeated: it may be the rest of a password that has an unescaped `&`.
             _ => {
-                return Err(format!(
-                    "{option} is no option of sentinels (sentinel_username, sentinel_password, protocol)"
-                ));
+                return Err("sentinel_username, sentinel_password and protocol are the options of sentinels; in a \
+                            password write & as %26"
+                    .to_owned());
             }
         }
+    }
+    if sentinel_password.is_empty() && !sentinel_user.is_empty() {
+        return Err("sentinel_username needs sentinel_password".to_owned());
     }
     let sentinel_user =
         if sentinel_password.is_empty() { String::new() } else { format!("{sentinel_user}:{sentinel_password}@") };
@@ -225,7 +232,18 @@ mod tests {
             ("redis+sentinel://:hunter2@one,two", "the name of the master is missing"),
             ("redis+sentinel://:hunter2@one/main/first", "Invalid database number"),
             ("redis+sentinel://:hunter2@one/main/1/2", "only a number"),
-            ("redis+sentinel://:hunter2@one/main?db=1", "db is no option"),
+            ("redis+sentinel://:x@one/main?db=1", "sentinel_username, sentinel_password and protocol are the options"),
+            (
+                "redis+sentinel://one/main?sentinel_password=ab&cdhunter2",
+                "sentinel_password and protocol are the options",
+            ),
+            ("redis+sentinel://user:12/hunter2@one", "the name of the master has no @"),
+            ("redis+sentinel://user:12/hunter2@one/main", "the name of the master has no @"),
+            ("redis+sentinel://one/main?sentinel_username=u", "sentinel_username needs sentinel_password"),
+            (
+                "redis+sentinel://one/main?sentinel_username=u&sentinel_password=",
+                "sentinel_username needs sentinel_password",
+            ),
         ] {
             let told = shown(text);
             assert!(told.contains(fault) && told.contains(FORMS) && !told.contains("hunter2"), "{text}: {told}");
