@@ -7,7 +7,7 @@ use apalis_redis::{ConnectionLike, RedisError};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, ready};
 use outage::Outage;
-use redis::{Cmd, ErrorKind, Pipeline, RedisFuture, RedisResult, Value};
+use redis::{Cmd, ErrorKind, Pipeline, RedisFuture, RedisResult, ServerError, Value};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -23,11 +23,15 @@ const CHECK: Duration = Duration::from_secs(5);
 /// The shortest time between two new connections.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// The longest pause between two connections to a server that refuses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// A connection to Redis that follows the master. Cheap to clone; clones share the connection.
 ///
 /// It is made at its first use. It is replaced when it breaks, when an answer is late, and when the server cannot do a master's work.
 /// Servers say that by `READONLY`, `LOADING`, `MASTERDOWN`, `MOVED` and the like. Then names are resolved and sentinels asked again. A
-/// refused command is sent once more, to the new master.
+/// refused command is sent once more, to the new master. While the same server is found and refuses, the pauses between two connections
+/// grow to five seconds.
 ///
 /// A demoted master that does not know of its demotion refuses nothing. So the address is followed again every five seconds of use. If it
 /// leads to another server, that one is used from then on.
@@ -46,6 +50,30 @@ struct State {
     checked: Instant,
     /// The server that was used last, by its id.
     used: Option<String>,
+    refusals: Refusals,
+}
+
+/// What is known of refusals by the server that connections lead to.
+#[derive(Default)]
+struct Refusals {
+    /// The id and the role of the server that was left last because it refused, and the pause before it is left again.
+    last: Option<(Option<String>, bool, Duration)>,
+}
+
+impl Refusals {
+    /// Returns whether a connection of this age may be left because its server refuses. Notes that it is left.
+    fn leave(&mut self, id: Option<&str>, replica: bool, age: Duration) -> bool {
+        let pause = match &self.last {
+            // A server that worked for some time has a reason of its own to refuse now.
+            Some((last, role, pause)) if last.as_deref() == id && *role == replica && age < LONGEST_PAUSE * 2 => *pause,
+            _ => PAUSE,
+        };
+        let leaves = age >= pause;
+        if leaves {
+            self.last = Some((id.map(str::to_owned), replica, (pause * 2).min(LONGEST_PAUSE)));
+        }
+        leaves
+    }
 }
 
 /// A connection that is being made, was made, or could not be made.
@@ -67,7 +95,7 @@ impl RedisConnection {
     #[must_use]
     pub fn new(address: RedisAddress) -> Self {
         let (attempt, checked) = (Attempt::begin(0, &address), Instant::now());
-        let state = Mutex::new(State { attempt, checked, used: None });
+        let state = Mutex::new(State { attempt, checked, used: None, refusals: Refusals::default() });
         Self(Arc::new(Inner { address, state, changes: watch::Sender::new(0) }))
     }
 
@@ -120,10 +148,15 @@ impl RedisConnection {
         state.checked = Instant::now();
     }
 
-    /// Leaves a connection: the next command makes a new one.
-    fn leave(&self, attempt: &Attempt) {
+    /// Leaves a connection that broke, or whose server refused: the next command makes a new one. Does nothing before the pause is over.
+    fn leave(&self, attempt: &Attempt, node: &Node, refused: bool) {
         let mut state = self.state();
-        if state.attempt.number == attempt.number && attempt.begun.elapsed() >= PAUSE {
+        if state.attempt.number != attempt.number {
+            return;
+        }
+        let age = attempt.begun.elapsed();
+        let leaves = if refused { state.refusals.leave(node.id.as_deref(), node.replica, age) } else { age >= PAUSE };
+        if leaves {
             let next = Attempt::begin(attempt.number + 1, &self.0.address);
             self.put(&mut state, next);
         }
@@ -180,9 +213,9 @@ impl RedisConnection {
             self.check(&attempt, &node);
             return answer;
         };
-        self.leave(&attempt);
         // The server has not executed a command that it refused. A command whose connection broke may have been executed.
         let refused = fault.into_server_errors().is_some();
+        self.leave(&attempt, &node, refused);
         let next = self.attempt();
         if refused
             && next.number != attempt.number
@@ -206,7 +239,8 @@ impl RedisConnection {
             Err(error) => is_of_the_connection(error),
         };
         if of_the_connection {
-            self.leave(&attempt)
+            let refused = answers.as_ref().map_or_else(|error| error.clone().into_server_errors().is_some(), |_| true);
+            self.leave(&attempt, &node, refused)
         } else {
             self.check(&attempt, &node)
         }
@@ -238,9 +272,18 @@ impl Attempt {
 
 /// Whether another connection may do what this one could not.
 fn is_of_the_connection(error: &RedisError) -> bool {
+    // A healthy master whose replica is down refuses writes so. Another connection would lead to it again.
+    if error.clone().into_server_errors().is_some_and(|errors| errors.iter().any(|(_, error)| lacks_replicas(error))) {
+        return false;
+    }
     let elsewhere = Outage::of_redis(error);
     error.is_unrecoverable_error()
         || matches!(elsewhere, Some(Outage::Unreachable | Outage::Starting | Outage::ReadOnly))
+}
+
+/// Whether a master refuses writes because too few replicas have what it wrote. Redis before 7 wraps errors of commands in scripts.
+fn lacks_replicas(error: &ServerError) -> bool {
+    error.code() == "NOREPLICAS" || error.details().is_some_and(|details| details.contains("-NOREPLICAS "))
 }
 
 impl ConnectionLike for RedisConnection {
@@ -288,6 +331,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn pauses_grow_while_the_same_server_refuses() {
+        let mut refusals = Refusals::default();
+        let millis = Duration::from_millis;
+        for pause in [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000] {
+            assert!(!refusals.leave(Some("a"), true, millis(pause - 1)), "{pause}");
+            assert!(refusals.leave(Some("a"), true, millis(pause)), "{pause}");
+        }
+        // Another role, another server, and a server that worked for a while.
+        assert!(refusals.leave(Some("a"), false, millis(250)));
+        assert!(!refusals.leave(Some("a"), false, millis(499)));
+        assert!(refusals.leave(Some("b"), false, millis(250)));
+        assert!(refusals.leave(Some("b"), false, millis(10_000)));
+        assert!(refusals.leave(Some("b"), false, millis(500)));
+        // Servers without an id.
+        assert!(refusals.leave(None, false, millis(250)) && !refusals.leave(None, false, millis(499)));
+    }
+
+    #[test]
     fn answers_that_another_server_may_not_give_end_a_connection() {
         let leaves = |answer: &str| {
             let value = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes()).unwrap();
@@ -297,7 +358,6 @@ mod tests {
             "READONLY You can't write against a read only replica.",
             "LOADING Redis is loading the dataset in memory",
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-            "NOREPLICAS Not enough good replicas to write.",
             "MOVED 3999 127.0.0.1:6381",
             "CLUSTERDOWN The cluster is down",
             "TRYAGAIN Multiple keys request during rehashing of slot",
@@ -305,7 +365,11 @@ mod tests {
         ] {
             assert!(leaves(answer), "{answer}");
         }
+        // A healthy master whose replica is down answers NOREPLICAS to every write: another connection would lead to it again. If it was
+        // replaced, the check that follows every few seconds of use finds its successor.
         for answer in [
+            "NOREPLICAS Not enough good replicas to write.",
+            "ERR Error running script (call to f_1): @user_script:1: -NOREPLICAS Not enough good replicas to write.",
             "OOM command not allowed when used memory > 'maxmemory'.",
             "MISCONF Redis is configured to save RDB snapshots",
             "BUSY Redis is busy running a script.",

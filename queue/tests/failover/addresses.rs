@@ -88,3 +88,21 @@ async fn a_cluster_and_a_sentinel_hold_no_ledger_and_say_so() {
     let error = ledger(&sentinel.url()).time().await.unwrap_err();
     assert!(error.is_unusable() && error.to_string().contains("redis+sentinel://"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_without_its_replicas_keeps_the_connection() {
+    let server = Redis::start(&["--min-replicas-to-write", "1"]);
+    let worker = ledger(&server.url());
+    worker.time().await.unwrap();
+    let before = server.clients().await;
+    for _ in 0..4 {
+        let error = worker.push(&job("refused")).await.unwrap_err();
+        assert!(error.to_string().contains("NOREPLICAS") && error.outage().is_some(), "{error}");
+        // Longer than the shortest pause between two connections.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let after = server.clients().await;
+    assert!(before.is_subset(&after), "{before:?} {after:?}");
+    let _replica = Redis::replica_of(&server).await;
+    works(&worker, &["refused"], "").await;
+}

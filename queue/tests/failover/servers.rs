@@ -1,6 +1,7 @@
 //! Servers of Redis, their replicas and sentinels, and a proxy before them.
 #![allow(dead_code)] // each suite that includes this file uses some of it
 
+use std::collections::HashSet;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -114,6 +115,16 @@ impl Redis {
             assert!(begun.elapsed() < PATIENCE, "{command}: {error}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Returns the ids of the connections that commands came by, and not that of this test.
+    pub(crate) async fn clients(&self) -> HashSet<u64> {
+        let mut connection = self.connect().await;
+        let own: u64 = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap();
+        let mut list = redis::cmd("CLIENT");
+        let all: String = list.arg("LIST").arg("TYPE").arg("normal").query_async(&mut connection).await.unwrap();
+        let ids = all.lines().map(|line| line["id=".len()..].split(' ').next().unwrap().parse().unwrap());
+        ids.filter(|id| *id != own).collect()
     }
 
     /// Waits until nobody is connected but replicas, the master, and this test.
