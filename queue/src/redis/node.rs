@@ -1,18 +1,26 @@
 //! Finding the server of an address that is the master.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::time::Duration;
 
 use apalis_redis::{Client, RedisError};
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use outage::Outage;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind};
+use tokio::time::{Instant, timeout_at};
 
 use super::address::{RedisAddress, Servers, at, place};
 use super::connection::ANSWER;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long servers before a master in the list may still answer after it.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A server that a connection leads to.
 #[derive(Clone)]
@@ -36,17 +44,57 @@ pub(super) async fn find_master(address: &RedisAddress) -> RedisResult<Node> {
     }
 }
 
+/// Asks all servers at once, and takes the first master in the order of the list.
 async fn first_master(servers: &[ConnectionInfo]) -> RedisResult<Node> {
+    let is_master = |answer: &RedisResult<Node>| answer.as_ref().is_ok_and(|node| !node.replica);
+    let answers = answers_up_to_a_master(servers.iter().map(Node::connect), is_master).await;
     let (mut replica, mut faults) = (None, Vec::new());
-    for server in servers {
-        match Node::connect(server).await {
-            Ok(node) if !node.replica => return Ok(node),
-            Ok(node) => replica = replica.or(Some(node)),
-            Err(error) if servers.len() == 1 || error.kind() == ErrorKind::InvalidClientConfig => return Err(error),
-            Err(error) => faults.push(format!("{}: {error}", place(server))),
+    for (server, answer) in servers.iter().zip(answers) {
+        match answer {
+            Some(Ok(node)) if !node.replica => return Ok(node),
+            Some(Ok(node)) => replica = replica.or(Some(node)),
+            Some(Err(error)) if servers.len() == 1 || error.kind() == ErrorKind::InvalidClientConfig => {
+                return Err(error);
+            }
+            Some(Err(error)) => faults.push((server, error)),
+            None => {}
         }
     }
-    replica.ok_or_else(|| (ErrorKind::Io, "no server answers", faults.join("; ")).into())
+    replica.ok_or_else(|| nobody("no server can be used", &faults))
+}
+
+/// Waits for the answers of all. After a master has answered, those before it have only a moment more. So a host that drops packets does
+/// not delay every connection. An answer that was not waited for is `None`.
+async fn answers_up_to_a_master<T>(
+    asked: impl IntoIterator<Item = impl Future<Output = T>>,
+    is_master: impl Fn(&T) -> bool,
+) -> Vec<Option<T>> {
+    let numbered = asked.into_iter().enumerate().map(|(n, answer)| async move { (n, answer.await) });
+    let mut asked: FuturesUnordered<_> = numbered.collect();
+    let mut answers: Vec<Option<T>> = (0..asked.len()).map(|_| None).collect();
+    let (mut first, mut end) = (answers.len(), None);
+    while answers[..first].iter().any(Option::is_none) {
+        let next = match end {
+            Some(end) => timeout_at(end, asked.next()).await.unwrap_or(None),
+            None => asked.next().await,
+        };
+        let Some((n, answer)) = next else { break };
+        if is_master(&answer) {
+            first = first.min(n);
+            end.get_or_insert_with(|| Instant::now() + GRACE);
+        }
+        answers[n] = Some(answer);
+    }
+    answers
+}
+
+/// The error of a search that found nobody. Its kind is that of the first fault that is no outage: such a fault stays until a setting or a
+/// server is changed.
+fn nobody(what: &'static str, faults: &[(&ConnectionInfo, RedisError)]) -> RedisError {
+    let lasting = faults.iter().find(|(_, fault)| Outage::of_redis(fault).is_none());
+    let kind = lasting.map_or(ErrorKind::Io, |(_, fault)| fault.kind());
+    let told: Vec<_> = faults.iter().map(|(server, fault)| format!("{}: {fault}", place(server))).collect();
+    (kind, what, told.join("; ")).into()
 }
 
 /// Asks all sentinels at once which server is the master. A sentinel that is cut off beside a replaced master still names the old one. Each
@@ -57,10 +105,10 @@ async fn named_master(sentinels: &[ConnectionInfo], name: &str) -> RedisResult<(
     for (sentinel, answer) in sentinels.iter().zip(answers) {
         match answer {
             Ok(master) => named.push(master),
-            Err(error) => faults.push(format!("{}: {error}", place(sentinel))),
+            Err(error) => faults.push((sentinel, error)),
         }
     }
-    newest(named).ok_or_else(|| (ErrorKind::Io, "no sentinel names the master", faults.join("; ")).into())
+    newest(named).ok_or_else(|| nobody("no sentinel names the master", &faults))
 }
 
 /// A sentinel's answer about a master.
@@ -157,6 +205,27 @@ impl Info {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_master_of_the_list_is_used_and_no_silent_host_waited_for() {
+        // When each server answers, and whether it is a master. The clock stands still but for these times.
+        async fn answers(servers: &[(u64, bool)]) -> (Vec<Option<bool>>, u64) {
+            let begun = Instant::now();
+            let server = |&(after, master): &(u64, bool)| async move {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                master
+            };
+            let answers = answers_up_to_a_master(servers.iter().map(server), |master| *master).await;
+            (answers, u64::try_from(begun.elapsed().as_millis()).unwrap())
+        }
+        assert_eq!(answers(&[(3_000, false), (10, true)]).await, (vec![None, Some(true)], 510));
+        assert_eq!(answers(&[(40, true), (10, true)]).await, (vec![Some(true), Some(true)], 40));
+        assert_eq!(answers(&[(10, true), (3_000, false)]).await, (vec![Some(true), None], 10));
+        assert_eq!(answers(&[(3_000, false), (400, true), (10, true)]).await.0, [None, Some(true), Some(true)]);
+        // Without a master, all are waited for.
+        assert_eq!(answers(&[(3_000, false), (10, false)]).await, (vec![Some(false); 2], 3_000));
+        assert_eq!(answers(&[]).await, (vec![], 0));
+    }
 
     #[test]
     fn the_latest_failover_decides_and_then_the_majority() {

@@ -106,3 +106,23 @@ async fn a_master_without_its_replicas_keeps_the_connection() {
     let _replica = Redis::replica_of(&server).await;
     works(&worker, &["refused"], "").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_passwords_on_all_servers_are_no_outage() {
+    let servers = [Redis::start(&["--requirepass", "m@ster"]), Redis::start(&["--requirepass", "m@ster"])];
+    let ports = servers.each_ref().map(|server| server.port);
+    let at = format!("127.0.0.1:{},127.0.0.1:{}", ports[0], ports[1]);
+    for user in ["", ":hunter2@"] {
+        let error = ledger(&format!("redis://{user}{at}")).time().await.unwrap_err();
+        let told = error.to_string();
+        assert!(error.outage().is_none(), "{error:?}");
+        assert!(ports.iter().all(|port| told.contains(&port.to_string())) && !told.contains("hunter2"), "{told}");
+    }
+    works(&ledger(&format!("redis://:m%40ster@{at}")), &["with the password"], "").await;
+    // Beside a server that is away, a wrong password is still what must be changed.
+    let [_first, second] = servers;
+    let away = format!("redis://:hunter2@127.0.0.1:1,127.0.0.1:{}", second.port);
+    assert!(ledger(&away).time().await.unwrap_err().outage().is_none());
+    let gone = ledger("redis://:hunter2@127.0.0.1:1,127.0.0.1:2").time().await.unwrap_err();
+    assert_eq!(gone.outage(), Some(outage::Outage::Unreachable), "{gone}");
+}

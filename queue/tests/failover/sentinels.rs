@@ -83,7 +83,9 @@ async fn sentinels_and_servers_have_passwords_of_their_own() {
             told.contains("no sentinel names the master") && told.contains(&at) && !told.contains("m@ster"),
             "{told}"
         );
+        assert!(error.outage().is_none(), "{error:?}");
     }
-    let error = ledger(&format!("redis+sentinel://:m%40ster@{at}/other?sentinel_password=s3ntinel")).time().await;
-    assert!(error.unwrap_err().to_string().contains("No such master"));
+    let unknown = ledger(&format!("redis+sentinel://:m%40ster@{at}/other?sentinel_password=s3ntinel"));
+    let error = unknown.time().await.unwrap_err();
+    assert!(error.to_string().contains("No such master") && error.outage().is_none(), "{error:?}");
 }
