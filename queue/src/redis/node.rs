@@ -155,11 +155,8 @@ impl Node {
     async fn connect(server: &ConnectionInfo) -> RedisResult<Self> {
         let (client, mut connection) = connect(server, ANSWER).await?;
         let info = Info::ask(&mut connection).await?;
-        if info.field("cluster_enabled") == Some("1") {
-            return Err(unusable("Redis Cluster is not supported: use one server, or sentinels by redis+sentinel://…"));
-        }
-        if info.field("redis_mode") == Some("sentinel") {
-            return Err(unusable("this is a sentinel: write redis+sentinel://HOST:PORT/NAME"));
+        if let Some(why) = info.unusable() {
+            return Err((ErrorKind::InvalidClientConfig, why).into());
         }
         let (replica, id) = (info.is_replica(), info.field("run_id").map(str::to_owned));
         Ok(Self { client, connection, replica, id })
@@ -176,12 +173,7 @@ impl Node {
     }
 }
 
-/// An error that stays until the setting or the server is changed.
-fn unusable(why: &'static str) -> RedisError {
-    (ErrorKind::InvalidClientConfig, why).into()
-}
-
-/// A server's answer to INFO; empty if its user may not ask.
+/// A server's answer to INFO; empty if its user may not ask, and before proxies that do not know the command.
 struct Info(String);
 
 impl Info {
@@ -189,8 +181,19 @@ impl Info {
         match redis::cmd("INFO").query_async(connection).await {
             Ok(text) => Ok(Self(text)),
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(Self(String::new())),
+            Err(error) if is_unknown_command(&error) => Ok(Self(String::new())),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns why the server can hold no ledger. That stays until the setting or the server is changed.
+    fn unusable(&self) -> Option<&'static str> {
+        if self.field("cluster_enabled") == Some("1") {
+            return Some("Redis Cluster is not supported: use one server, or sentinels by redis+sentinel://…");
+        }
+        // Valkey 8 names the field anew.
+        let modes = ["redis_mode", "server_mode"].map(|name| self.field(name));
+        modes.contains(&Some("sentinel")).then_some("this is a sentinel: write redis+sentinel://HOST:PORT/NAME")
     }
 
     fn field(&self, name: &str) -> Option<&str> {
@@ -202,9 +205,42 @@ impl Info {
     }
 }
 
+/// Whether a server or proxy does not know a command. Some versions of Envoy answer `unsupported command`, without the code `ERR`.
+fn is_unknown_command(error: &RedisError) -> bool {
+    let errors = error.clone().into_server_errors().unwrap_or_default();
+    errors.iter().any(|(_, error)| match error.code() {
+        "ERR" => error.details().is_some_and(|details| details.starts_with("unknown command")),
+        code => code.eq_ignore_ascii_case("unsupported"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_that_does_not_know_info_is_no_fault() {
+        let unknown = |answer: &str| {
+            let value = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes()).unwrap();
+            is_unknown_command(&value.extract_error().unwrap_err())
+        };
+        assert!(unknown("ERR unknown command 'INFO', with args beginning with: "));
+        assert!(unknown("unsupported command 'INFO'"));
+        assert!(!unknown("NOAUTH Authentication required."));
+        assert!(!unknown("ERR max number of clients reached"));
+    }
+
+    #[test]
+    fn sentinels_and_clusters_of_redis_and_valkey_are_unusable() {
+        let unusable = |text: &str| Info(text.to_owned()).unusable();
+        for sentinel in ["redis_mode:sentinel\r\nrole:master\r\n", "server_name:valkey\r\nserver_mode:sentinel\r\n"] {
+            assert!(unusable(sentinel).is_some_and(|why| why.contains("redis+sentinel://")), "{sentinel}");
+        }
+        assert!(unusable("server_mode:cluster\r\ncluster_enabled:1\r\n").is_some_and(|why| why.contains("Cluster")));
+        for text in ["", "redis_mode:standalone\r\ncluster_enabled:0\r\n", "server_mode:standalone\r\n"] {
+            assert_eq!(unusable(text), None, "{text}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_master_of_the_list_is_used_and_no_silent_host_waited_for() {

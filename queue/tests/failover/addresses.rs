@@ -126,3 +126,9 @@ async fn wrong_passwords_on_all_servers_are_no_outage() {
     let gone = ledger("redis://:hunter2@127.0.0.1:1,127.0.0.1:2").time().await.unwrap_err();
     assert_eq!(gone.outage(), Some(outage::Outage::Unreachable), "{gone}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_or_proxy_without_info_is_used() {
+    let server = Redis::start(&["--rename-command", "INFO", ""]);
+    works(&ledger(&server.url()), &["without INFO"], "").await;
+}
