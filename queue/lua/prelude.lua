@@ -1,5 +1,5 @@
--- Put before every script. KEYS[1] is the root of all keys; its hash tag keeps them in one slot of a Redis Cluster, which is
--- what makes the keys that the scripts derive from it legal there. ARGV[1] has three numbers: milliseconds that shift the server's
+-- Put before every script. KEYS[1] is the root of all keys; the scripts derive the others from it, which Redis Cluster would not allow
+-- without a declaration. Redis Cluster is refused. The braces of the root are part of the names and have no other use. ARGV[1] has three numbers: milliseconds that shift the server's
 -- clock (tests), how many ended jobs are kept of each queue and state, and how many of these may be on demand.
 --
 --   ROOT:job:ID         hash: the record

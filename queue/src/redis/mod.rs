@@ -35,7 +35,7 @@ use crate::{Error, Result};
 #[derive(Clone)]
 pub struct RedisLedger {
     connection: RedisConnection,
-    /// The root of all keys, with the hash tag that keeps them in one slot.
+    /// The root of all keys: the prefix in braces, and what follows it.
     root: Arc<str>,
     /// The server, for people.
     place: Arc<str>,

@@ -2,8 +2,8 @@
 //!
 //! A value is a hash at `{prefix}:cache:KEY`. The set `{prefix}:cached` names the keys, so listing needs no SCAN of a database that may
 //! hold much else. Two more keys cover the values with a parameter. The sorted set `{prefix}:cache-used` has their keys by last use. The
-//! hash `{prefix}:cache-sizes` has their bytes, with the sum under the empty name. All keys share one hash tag: on Redis Cluster they live
-//! in one slot.
+//! hash `{prefix}:cache-sizes` has their bytes, with the sum under the empty name. The prefix is in braces, as in the ledger's keys. They
+//! are part of the names and have no other use: Redis Cluster is refused.
 
 use std::collections::HashMap;
 use std::sync::Arc;
