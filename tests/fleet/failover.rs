@@ -16,6 +16,13 @@ use crate::servers::{NAME, Redis};
 
 const ALL: [&str; 4] = ["worker", "aggregation", "quick-cache", "slow-cache"];
 
+/// A key that the old master gets while its replica hears nothing.
+const MARKER: &str = "lost-marker";
+
+async fn has_marker(server: &Redis) -> bool {
+    redis::cmd("EXISTS").arg(MARKER).query_async(&mut server.connect().await).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_follows_its_redis_and_counts_everything_once() {
     let mut first = Redis::start(&[]);
@@ -70,11 +77,16 @@ async fn a_fleet_follows_its_redis_and_counts_everything_once() {
     // Another replica hears nothing for a while, and is promoted. The old master is not told, and no connection is cut.
     let third = Redis::replica_of(&second).await;
     third.run("REPLICAOF 127.0.0.1 1").await;
-    tokio::time::sleep(Duration::from_secs(3)).await; // meanwhile the fleet works on
+    third.until_info("master_link_status:down").await;
+    second.run(&format!("SET {MARKER} 1")).await;
+    let since = machine_now();
+    tokio::task::block_in_place(|| work_goes_on(&deployment, since)); // what it writes is lost
     for sentinel in &sentinels {
         sentinel.run(&format!("SENTINEL REMOVE {NAME}")).await;
     }
     third.run("REPLICAOF NO ONE").await;
+    assert!(has_marker(&second).await);
+    assert!(!has_marker(&third).await, "the promoted replica has what was written last");
     let since = machine_now();
     for sentinel in &sentinels {
         sentinel.run(&format!("SENTINEL MONITOR {NAME} 127.0.0.1 {} 2", third.port)).await;

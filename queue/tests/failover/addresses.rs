@@ -73,6 +73,7 @@ async fn the_master_among_several_addresses_is_used() {
     let begun = Instant::now();
     while worker.counts().await.is_err() {
         assert!(begun.elapsed() < PATIENCE, "the replica is not read");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     second.run("REPLICAOF NO ONE").await;
     works(&worker, &["killed"], "several addresses, the master killed").await;
