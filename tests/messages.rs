@@ -115,7 +115,7 @@ async fn a_lasting_outage_of_redis_fills_no_log() {
     let server = Server::start(sview(SVIEW, &deployment, &["up"]).env("SVIEW_REDIS_URL", &relay.url));
     patiently(|| http::get(&format!("{}/readyz", server.url)), |answer| answer.status == 200);
     relay.cut().await;
-    server.logs("a worker pool died");
+    server.logs("a worker pool failed");
     has(&server.log(), &["Redis at 127.0.0.1:"]);
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -125,7 +125,7 @@ async fn a_lasting_outage_of_redis_fills_no_log() {
     let lines: Vec<_> = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
     // Each kind of trouble has one line: pools, cache, queues, and what ticks once a minute.
     assert!(lines.len() <= 8, "{log}");
-    assert_eq!(lines.iter().filter(|line| line.contains("a worker pool died")).count(), 1, "{log}");
+    assert_eq!(lines.iter().filter(|line| line.contains("a worker pool failed")).count(), 1, "{log}");
     relay.restore().await;
     server.logs("the worker pools recovered");
     patiently(|| http::get(&format!("{}/readyz", server.url)), |answer| answer.status == 200);
@@ -178,7 +178,7 @@ async fn a_mistyped_variable_is_warned_of_and_a_good_one_is_not() {
 async fn a_clock_that_stands_still_is_told_at_the_start() {
     let deployment = embedded().await;
     let text = ends(sview(SVIEW, &deployment, &["migrate"]).env("SVIEW_NOW", NOW), 0);
-    has(&text, &["SVIEW_NOW", "the clock stands still", "2026-03-15 12:34:56"]);
+    has(&text, &["SVIEW_NOW", "freezes the clock", "2026-03-15 12:34:56"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,7 +40,7 @@ fn a_taken_default_address_is_only_a_warning() {
     let server = Server::start(command.env_remove("SVIEW_ADMIN_LISTEN"));
     assert_eq!(get(&format!("{}/healthz", server.url)).status, 200);
     let patience = Patience::default();
-    while !server.log().contains("no operators' pages") {
+    while !server.log().contains("could not serve operators' pages") {
         patience.look_again_blocking(|| server.log());
     }
 }

@@ -94,7 +94,11 @@ async fn with_a_key_that_is_fetched_over_tls_the_feed_is_followed() {
         site.answers(answer);
         let server = Server::start(&mut site.fetched(&deployment, &feed, "dynfw-backend"));
         known(&server, "connected", |state| state["connected"] == true).await;
-        assert!(server.log().contains(said) && server.log().contains("could not be fetched"), "{}", server.log());
+        assert!(
+            server.log().contains(said) && server.log().contains("could not download the publisher's key"),
+            "{}",
+            server.log()
+        );
         assert_eq!(std::fs::read_to_string(kept(&deployment)).unwrap(), text, "{answer}");
     }
     // Another address is another publisher's: what was fetched from here says nothing of it.
@@ -108,7 +112,7 @@ async fn with_a_key_that_is_fetched_over_tls_the_feed_is_followed() {
     std::fs::copy(anew.certificate(), feed.certificate()).unwrap();
     let server = Server::start(&mut site.fetched(&deployment, &anew, "dynfw-backend"));
     follows(&server, &mut anew).await;
-    assert!(server.log().contains("another key"), "{}", server.log());
+    assert!(server.log().contains("has changed its key"), "{}", server.log());
     assert_ne!(std::fs::read_to_string(kept(&deployment)).unwrap(), text);
 }
 
@@ -122,7 +126,10 @@ async fn a_key_that_was_fetched_serves_where_it_cannot_be_kept() {
     let server = Server::start(&mut site.fetched(&deployment, &feed, "serve"));
     follows(&server, &mut feed).await;
     let log = server.log();
-    assert!(log.contains("cannot be read") && log.contains("could not be kept"), "{log}");
+    assert!(
+        log.contains("could not read the publisher's key") && log.contains("could not save the publisher's key"),
+        "{log}"
+    );
     let left: Vec<_> = std::fs::read_dir(&deployment.data_dir).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".new")), "nothing unfinished is left: {left:?}");
 }

@@ -125,5 +125,5 @@ async fn with_a_wrong_key_the_page_says_that_nothing_is_connected() {
     let page = http::get(&format!("{}/dynfw/", server.url)).body;
     assert!(page.contains("Not connected to the publisher") && page.contains("No list has come yet"), "{page}");
     assert!(page.contains(" since <time") && !page.contains("the last that is known"), "{page}");
-    assert!(server.log().contains("no connection to the publisher"), "{}", server.log());
+    assert!(server.log().contains("could not reach the publisher"), "{}", server.log());
 }

@@ -68,7 +68,7 @@ async fn the_disk_fails(fault: DiskFault, word: &str) {
     report(&deployment, "more.csv", 100);
     // Whatever needs the ledger has failed in the middle of it: a worker took a job, a page suggested one.
     let _ = http::get(&format!("{}/attackers/details/ip/{ATTACKER}?period=1d", server.url));
-    until("the pools have failed", &server, || server.log().contains("a worker pool died"));
+    until("the pools have failed", &server, || server.log().contains("a worker pool failed"));
     let failing = |part: &str, report: &Value| report[part] == format!("failing: {word}");
     until("each part is failing", &server, || {
         let (status, report) = ready(&server);
