@@ -17,7 +17,7 @@ async fn a_demoted_server_behind_one_address_is_left() {
     let mut waiter = worker.listen();
     let second = Redis::replica_of(&first).await;
     proxy.lead_to(&second);
-    first.run(&format!("FAILOVER TO 127.0.0.1 {}", second.port)).await;
+    first.run_at_last(&format!("FAILOVER TO 127.0.0.1 {}", second.port)).await;
     second.until_info("role:master").await;
     first.until_info("role:slave").await;
     // No connection was cut, and what the old master refuses is sent to the new one.
@@ -59,11 +59,11 @@ async fn the_master_among_several_addresses_is_used() {
     let second = Redis::replica_of(&first).await;
     let worker = ledger(&format!("redis://127.0.0.1:{},127.0.0.1:{}", second.port, first.port));
     works(&worker, &["before"], "").await;
-    first.run(&format!("FAILOVER TO 127.0.0.1 {}", second.port)).await;
+    first.run_at_last(&format!("FAILOVER TO 127.0.0.1 {}", second.port)).await;
     second.until_info("role:master").await;
     works(&worker, &["demoted"], "several addresses, the master demoted").await;
     first.until_info("master_link_status:up").await;
-    second.run(&format!("FAILOVER TO 127.0.0.1 {}", first.port)).await;
+    second.run_at_last(&format!("FAILOVER TO 127.0.0.1 {}", first.port)).await;
     first.until_info("role:master").await;
     second.until_info("master_link_status:up").await;
     works(&worker, &["back"], "several addresses, demoted again").await;

@@ -106,7 +106,7 @@ impl Redis {
         cmd.arg(words.collect::<Vec<_>>()).query_async::<redis::Value>(&mut self.connect().await).await.unwrap();
     }
 
-    /// The same, again until the server does it.
+    /// Runs a command again and again until the server does it. A failover is refused until the replica has said that it is online.
     pub(crate) async fn run_at_last(&self, command: &str) {
         let (words, begun, mut connection): (Vec<_>, _, _) =
             (command.split(' ').collect(), Instant::now(), self.connect().await);
