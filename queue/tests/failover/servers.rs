@@ -95,8 +95,15 @@ impl Redis {
         let config = redis::AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
-        let client = redis::Client::open(self.url()).unwrap();
-        client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+        let (client, begun) = (redis::Client::open(self.url()).unwrap(), Instant::now());
+        loop {
+            // Sentinels cut all connections of a server that they promote, also one that is being made.
+            match client.get_multiplexed_async_connection_with_config(&config).await {
+                Ok(connection) => return connection,
+                Err(error) => assert!(begun.elapsed() < PATIENCE, "{}: {error}", self.port),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Runs a command that is written in words.
@@ -108,9 +115,9 @@ impl Redis {
 
     /// Runs a command again and again until the server does it. A failover is refused until the replica has said that it is online.
     pub(crate) async fn run_at_last(&self, command: &str) {
-        let (words, begun, mut connection): (Vec<_>, _, _) =
-            (command.split(' ').collect(), Instant::now(), self.connect().await);
-        while let Err(error) = redis::cmd(words[0]).arg(&words[1..]).query_async::<redis::Value>(&mut connection).await
+        let (words, begun): (Vec<_>, _) = (command.split(' ').collect(), Instant::now());
+        while let Err(error) =
+            redis::cmd(words[0]).arg(&words[1..]).query_async::<redis::Value>(&mut self.connect().await).await
         {
             assert!(begun.elapsed() < PATIENCE, "{command}: {error}");
             tokio::time::sleep(Duration::from_millis(100)).await;
