@@ -40,7 +40,7 @@ impl Redis {
     pub(crate) fn start(more: &[&str]) -> Self {
         let mut args = vec!["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
         args.extend(more);
-        Self::spawn(free_port(), tempfile::tempdir().unwrap(), &args, None)
+        Self::spawn(tempfile::tempdir().unwrap(), &args, None)
     }
 
     /// Starts a replica of a server, and waits until it has what the server has.
@@ -65,25 +65,31 @@ impl Redis {
             master.port
         );
         std::fs::write(&file, text).unwrap();
-        Self::spawn(free_port(), directory, &["--sentinel"], Some(file))
+        Self::spawn(directory, &["--sentinel"], Some(file))
     }
 
-    fn spawn(port: u16, directory: tempfile::TempDir, args: &[&str], file: Option<PathBuf>) -> Self {
-        let child = Command::new("redis-server")
-            .args(file)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
-            .arg(directory.path())
-            .args(args)
-            .current_dir(directory.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server must be installed to run these tests");
+    /// Starts a server at a free port, and at another one if somebody else took that meanwhile: the server ends then.
+    fn spawn(directory: tempfile::TempDir, args: &[&str], file: Option<PathBuf>) -> Self {
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "redis-server did not start");
-            std::thread::sleep(Duration::from_millis(20));
+        loop {
+            let port = free_port();
+            let mut command = Command::new("redis-server");
+            command.args(&file).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]);
+            command.arg(directory.path()).args(args).current_dir(directory.path()).stdout(Stdio::null());
+            if args.contains(&"--cluster-enabled") {
+                // Else it is the port plus 10,000, which may belong to a connection of somebody else.
+                command.args(["--cluster-port", &free_port().to_string()]);
+            }
+            let mut child = command.spawn().expect("redis-server must be installed to run these tests");
+            while child.try_wait().unwrap().is_none() {
+                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                    return Self { child, port, _directory: directory };
+                }
+                assert!(begun.elapsed() < PATIENCE, "redis-server did not start");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert!(begun.elapsed() < PATIENCE, "redis-server ends at its start");
         }
-        Self { child, port, _directory: directory }
     }
 
     pub(crate) fn url(&self) -> String {
