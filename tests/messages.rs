@@ -205,7 +205,7 @@ async fn a_database_without_tables_is_no_store() {
     let text = ends(&mut sview(SVIEW, &deployment, &["migrate"]), 0);
     has(&text, &["new, empty store in PostgreSQL at", &deployment.prefix]);
     let text = ends(&mut sview(SVIEW, &deployment, &["migrate"]), 0);
-    assert!(text.contains("store: PostgreSQL at") && !text.contains("new"), "{text}");
+    assert!(text.contains("using the store in PostgreSQL at") && !text.contains("new"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,9 +221,9 @@ async fn a_store_is_named_by_its_absolute_path_and_as_new_once() {
     };
     has(&ingest(), &[&format!("new, empty store in {file}")]);
     let again = ingest();
-    assert!(again.contains(&format!("store: {file}")) && !again.contains("new,"), "{again}");
+    assert!(again.contains(&format!("using the store in {file}")) && !again.contains("new,"), "{again}");
     let server = Server::start(on(&deployment, Path::new("data"), &["up"]).current_dir(&deployment.data_dir));
-    has(&server.log(), &[&format!("store: {file}")]);
+    has(&server.log(), &[&format!("using the store in {file}")]);
     drop(server);
     let server = Server::start(on(&deployment, Path::new("other"), &["up"]).current_dir(&deployment.data_dir));
     has(&server.log(), &["new, empty store in /", "/other/reports.sqlite"]);
