@@ -35,7 +35,7 @@ impl Waiter {
     /// Waits for a wake-up since the last one that was heard, or since the waiter was made.
     pub async fn heard(&mut self) {
         if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await; // the ledger is gone; whoever waits is about to be dropped too
+            std::future::pending::<()>().await; // the ledger is gone; a task that waits is about to be dropped too
         }
     }
 }

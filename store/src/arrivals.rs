@@ -74,7 +74,7 @@ pub struct HeardDevice {
 /// A file that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFile {
-    /// The name of the file, chosen by whoever delivers it.
+    /// The name of the file, chosen by its sender.
     pub name: String,
     /// In which format it was read.
     pub format: String,

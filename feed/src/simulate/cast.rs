@@ -1,6 +1,6 @@
 //! The participants: attackers, and the probes that see them.
 //!
-//! All addresses are made up and nobody's: IPv4 from 240.0.0.0/4 (reserved, never assigned) and 198.18.0.0/15 (benchmarking), IPv6 from
+//! All addresses are made up and belong to nobody: IPv4 from 240.0.0.0/4 (reserved, never assigned) and 198.18.0.0/15 (benchmarking), IPv6 from
 //! 2001:db8::/32 (documentation). A screenshot of the demonstration accuses no one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

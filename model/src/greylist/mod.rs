@@ -25,7 +25,7 @@
 //! Three groups of addresses are never listed, see [`Never`]:
 //!
 //! - addresses in a network of the operator's allow-list;
-//! - addresses that are nobody's on the public Internet;
+//! - addresses that belong to nobody on the public Internet;
 //! - well-known resolvers, root name servers and time servers.
 
 mod entry;

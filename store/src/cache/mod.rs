@@ -126,7 +126,7 @@ pub trait Cache: Send + Sync + 'static {
 
     /// Keeps a value for `ttl`. Returns whether it was kept.
     ///
-    /// A value for an earlier time than the cached one is dropped, so a worker that was held up undoes nobody's work. There is one
+    /// A value for an earlier time than the cached one is dropped, so a worker that was held up undoes no work of another. There is one
     /// exception: the cached value was computed after `now`, under a clock that was set back since.
     async fn put(&self, key: &CacheKey, entry: &Entry, ttl: Duration, now: DateTime<Utc>) -> Result<bool>;
 

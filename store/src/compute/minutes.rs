@@ -2,7 +2,7 @@
 //!
 //! The hour is computed every minute, from reports as they are. A minute that was read before is taken from here if the database agrees. It
 //! must have as many reports of it, with the same sum, and as many with a country. That suffices, because reports are only ever added, and
-//! countries with them or later. So a late report shows at once, whoever wrote it, without a notification.
+//! countries with them or later. So a late report shows at once, without a notification.
 //!
 //! A promotion of PostgreSQL may lose reports, and others with the same figures may take their place. So minutes of another era do not count.
 
